@@ -1,0 +1,19 @@
+"""The errors that crtui raises on purpose.
+
+Every message is one sentence for the person at the terminal: it names what was wrong and what would be right.
+The command line prints it without a traceback and turns the class into an exit code.
+"""
+
+from __future__ import annotations
+
+
+class CrtuiError(Exception):
+    """Base of every deliberate error."""
+
+
+class InputError(CrtuiError):
+    """Something given from outside (argument, file, name) cannot be used. Exit code 2."""
+
+
+class WorkError(CrtuiError):
+    """The input was fine but the work could not be finished (disk full, diverged, device lost). Exit code 1."""

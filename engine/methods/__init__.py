@@ -1,0 +1,35 @@
+"""The methods by name: one file each, one line here.
+
+The line names the module and its settings and method classes; nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.methods.base import Method
+
+METHODS = {
+    "infogan-cr": "engine.methods.infogan_cr:InfoGANCR",
+    "infogan": "engine.methods.infogan:InfoGAN",
+}
+
+
+def method_class(name: str) -> type[Method]:
+    """The class of the method called ``name``.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    if name not in METHODS:
+        close = difflib.get_close_matches(name, METHODS, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise InputError(f"there is no method '{name}'{hint} (methods: {', '.join(METHODS)})")
+    module, _, attribute = METHODS[name].partition(":")
+    found: type[Method] = getattr(importlib.import_module(module), attribute)
+    return found

@@ -1,0 +1,253 @@
+"""InfoGAN (Chen et al. 2016) in the modified form that InfoGAN-CR builds on (Lin et al. 2020, "InfoGAN (modified)").
+
+Losses and settings follow the authors' public code for dSprites: method facts sections 1-4 and 6. ``eps`` is added
+inside logarithms; *b* is the mean over the batch; D(x) is a sigmoid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.lazy import torch
+from engine.methods.base import Method
+from engine.methods.settings import MethodSettings, Preset, Settings
+from engine.models.codes import Codes
+
+
+class NetworkWidths(Settings):
+    """Hidden widths of one network."""
+
+    dense: tuple[int, ...] = Field(min_length=1, description="widths of the hidden fully connected layers")
+    channels: tuple[int, ...] = Field(
+        description="channels of the stride-2 convolutions; [] for a fully connected network"
+    )
+
+
+class InfoGANCommonSettings(MethodSettings):
+    """What InfoGAN and InfoGAN-CR share; the defaults are the authors' for dSprites."""
+
+    codes: int = Field(default=5, ge=1, le=256, description="number of regularised codes c, each U[-1, 1]")
+    noise: int = Field(default=5, ge=0, le=4096, description="dimensions of the noise z, each U[-1, 1]")
+    lambda_info: float = Field(default=0.05, ge=0, description="weight of the mutual-information term L_Q")
+    generator: NetworkWidths = NetworkWidths(dense=(128,), channels=(64, 32, 32))
+    discriminator: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    generator_learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size of G")
+    discriminator_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of D and Q")
+    learning_rate_decay_from: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="share of the run after which all step sizes fall linearly to zero; 1 = never",
+    )
+    adam_beta1: float = Field(default=0.5, ge=0, lt=1)
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
+    adam_eps: float = Field(default=1e-8, gt=0)
+    generator_steps: int = Field(
+        default=2, ge=1, le=16, description="updates of G per iteration, all on the same draws"
+    )
+    logit_scale: float = Field(
+        default=1.0,
+        gt=0,
+        description="factor on D's logits: spectral normalisation bounds D's slope by 1, this loosens the bound",
+    )
+    log_eps: float = Field(default=1e-8, ge=0, description="added inside the logarithms of D's losses")
+    spectral_gradient: Literal["full", "detached"] = Field(
+        default="full", description="differentiate through the power iteration (full) or hold its vectors constant"
+    )
+
+
+class InfoGANSettings(InfoGANCommonSettings):
+    """Settings of InfoGAN."""
+
+    name: Literal["infogan"] = "infogan"
+
+
+QUICK_METHOD: Mapping[str, Any] = {
+    "codes": 4,
+    "noise": 1,
+    "lambda_info": 0.2,
+    "generator": {"dense": [128, 256], "channels": []},
+    "discriminator": {"dense": [512, 256], "channels": []},
+    "discriminator_learning_rate": 1e-3,
+    "logit_scale": 5.0,
+    "generator_steps": 1,
+    "learning_rate_decay_from": 0.4,
+}
+"""Settings of the quick preset, shared with InfoGAN-CR so that the two compare like with like."""
+
+QUICK_TRAINING: Mapping[str, Any] = {"steps": 5_000, "checkpoint_every": 1_000, "score_every": 500}
+
+
+class InfoGAN(Method):
+    """G against D, with Q rewarded for recovering the codes."""
+
+    settings_type: ClassVar[type[MethodSettings]] = InfoGANSettings
+    summary: ClassVar[str] = "InfoGAN as modified by the InfoGAN-CR authors"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "paper": Preset(
+            "the authors' settings for dSprites: 25 epochs, where their InfoGAN-CR runs switch the regulariser on",
+            data="dsprites",
+            training={"steps": 288_000},
+        ),
+        "quick": Preset(
+            "minisprites on a CPU in minutes: small fully connected networks",
+            data="minisprites",
+            method=QUICK_METHOD,
+            training=QUICK_TRAINING,
+        ),
+    }
+
+    def __init__(
+        self, settings: Any, image_shape: tuple[int, int, int], seed: int, total_steps: int, device: torch.device
+    ) -> None:
+        # The networks are torch modules, which only a process that trains may import.
+        from engine.models.infogan import Discriminator, Generator, Widths
+
+        self.settings = settings
+        self.codes = self.codes_of(settings)
+        self._device = device
+        self._total_steps = total_steps
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            generator = Generator(self.codes.dimensions, image_shape, Widths(**dict(settings.generator)))
+            discriminator = Discriminator(image_shape, settings.codes, Widths(**dict(settings.discriminator)))
+        self.generator = generator.to(device)
+        self.discriminator = discriminator.to(device)
+        self.networks = torch.nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
+        self.optimizers = {
+            "generator": self._adam(self.generator, settings.generator_learning_rate),
+            "discriminator": self._adam(self.discriminator, settings.discriminator_learning_rate),
+        }
+        self._draws = {"latent": torch.Generator().manual_seed(seed)}
+
+    @staticmethod
+    def codes_of(settings: Any) -> Codes:
+        return Codes(continuous=settings.codes, noise=settings.noise)
+
+    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+        """One iteration: D and Q once, then G ``generator_steps`` times on the same latent batch (section 4)."""
+        learning_rate_factor = self.decay_learning_rates(iteration)
+        latent = self.codes.sample(len(images), self._draws["latent"]).to(self._device)
+        fake = self.generator(latent, moving=False)
+        # D has not touched G, so D's fake batch and G's first forward are one; it counts twice in the moving
+        # statistics.
+        forwards = [self.generator.observed()] * 2
+        scalars = self.train_discriminator(images, fake.detach(), latent)
+        self.freeze(self.discriminator)
+        for repeat in range(self.settings.generator_steps):
+            if repeat > 0:
+                fake = self.generator(latent, moving=False)
+                forwards.append(self.generator.observed())
+            loss, parts = self.generator_loss(fake, latent)
+            self.step_generator(loss)
+            scalars |= parts
+        self.generator.update_moving(forwards)
+        self.discriminator.persist_spectral()
+        self.networks.apply(release)
+        return scalars | {"learning_rate_factor": learning_rate_factor}
+
+    def train_discriminator(
+        self, images: torch.Tensor, fake: torch.Tensor, latent: torch.Tensor
+    ) -> dict[str, torch.Tensor | float]:
+        """Step D and Q: -b log(D(x)+eps) - b log(1-D(G)+eps) + lambda_info L_Q, over trunk and heads (section 3)."""
+        self.discriminator.normalise(self.settings.spectral_gradient)
+        logits, means = self.discriminator(torch.cat([images, fake]))
+        logits = self.settings.logit_scale * logits
+        real_logits, fake_logits = torch.split(logits, len(images))
+        adversarial = self._surprise(real_logits) + self._surprise(-fake_logits)
+        information = self.information_loss(means[len(images) :], latent)
+        loss = adversarial + self.settings.lambda_info * information
+        optimizer = self.optimizers["discriminator"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            probabilities = torch.split(torch.sigmoid(logits), len(images))
+        return {
+            "loss_discriminator": adversarial.detach(),
+            "real_probability": probabilities[0].mean(),
+            "fake_probability": probabilities[1].mean(),
+        }
+
+    def generator_loss(
+        self, fake: torch.Tensor, latent: torch.Tensor
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor | float]]:
+        """-b log(D(G)+eps) + lambda_info L_Q, the non-saturating form (section 3)."""
+        logits, means = self.discriminator(fake)
+        adversarial = self._surprise(self.settings.logit_scale * logits)
+        information = self.information_loss(means, latent)
+        parts: dict[str, torch.Tensor | float] = {
+            "loss_generator": adversarial.detach(),
+            "loss_information": information.detach(),
+        }
+        return adversarial + self.settings.lambda_info * information, parts
+
+    def information_loss(self, means: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """L_Q in nats: -log likelihood of the codes under Q's unit-variance Gaussian, summed over codes (section 3)."""
+        from engine.models.layers import log_normal_constant
+
+        codes = latent[:, : self.codes.continuous]
+        squared_error = (means - codes).square().sum(1).mean()
+        return 0.5 * squared_error + log_normal_constant(self.codes.continuous)
+
+    def step_generator(self, loss: torch.Tensor) -> None:
+        """Backpropagate into G alone: nobody needs the weight gradients of the networks behind it."""
+        optimizer = self.optimizers["generator"]
+        optimizer.zero_grad()
+        loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    def freeze(self, *networks: Any) -> None:
+        """Fix the effective weights after a step, once for all forwards of the generator's steps."""
+        with torch.no_grad():
+            for network in networks:
+                network.normalise()
+
+    def decay_learning_rates(self, iteration: int) -> float:
+        """Set every step size for this iteration and return the share of the initial value."""
+        start: float = self.settings.learning_rate_decay_from * self._total_steps
+        span = max(self._total_steps - start, 1.0)
+        factor = min(1.0, max(self._total_steps - iteration, 1) / span)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * factor
+        return factor
+
+    def trainer_state(self) -> dict[str, Any]:
+        return {
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "draws": {name: generator.get_state() for name, generator in self._draws.items()},
+        }
+
+    def load_trainer_state(self, state: Mapping[str, Any]) -> None:
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        for name, generator in self._draws.items():
+            generator.set_state(state["draws"][name])
+
+    def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:
+        return self.generator, self.discriminator
+
+    def _adam(self, network: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
+        settings = self.settings
+        group = {"params": list(network.parameters()), "lr": learning_rate, "initial_lr": learning_rate}
+        return torch.optim.Adam(
+            [group], betas=(settings.adam_beta1, settings.adam_beta2), eps=settings.adam_eps, fused=True
+        )
+
+    def _surprise(self, logits: torch.Tensor) -> torch.Tensor:
+        """-b log(sigmoid(logits) + eps). With eps = 0 the exact log-sigmoid, which does not underflow."""
+        if self.settings.log_eps == 0:
+            return -torch.nn.functional.logsigmoid(logits).mean()
+        return -torch.log(torch.sigmoid(logits) + self.settings.log_eps).mean()
+
+
+def release(module: torch.nn.Module) -> None:
+    """Forget effective weights at the end of an iteration, so that evaluation computes its own."""
+    from engine.models.layers import Weighted
+
+    if isinstance(module, Weighted):
+        module.release()

@@ -1,0 +1,193 @@
+"""InfoGAN-CR: InfoGAN with a contrastive regulariser (Lin, Thekumparampil, Fanti, Oh: ICML 2020).
+
+A second discriminator H looks at two generated images whose latent vectors share exactly one code and must say which.
+G is rewarded when H succeeds, so the codes are pushed to have distinguishable effects. Settings and the order of an
+iteration follow the authors' public code for dSprites: method facts sections 1-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from engine.lazy import torch
+from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings, NetworkWidths, release
+from engine.methods.settings import Change, MethodSettings, Preset, Schedule, ScheduleField, constant
+
+
+class InfoGANCRSettings(InfoGANCommonSettings):
+    """Settings of InfoGAN-CR; the defaults are the authors' for dSprites."""
+
+    name: Literal["infogan-cr"] = "infogan-cr"
+    codes: int = Field(default=5, ge=2, le=256, description="number of regularised codes c, each U[-1, 1]; two or more")
+    lambda_cr: ScheduleField = Field(
+        default=Schedule(changes=(Change(at=0, value=0.0), Change(at=288_000, value=2.0))),
+        description="weight of the contrastive regulariser: a number or [[iteration, value], ...]",
+    )
+    gap: ScheduleField = Field(
+        default=constant(0.0),
+        description="least distance between codes that a pair does not share (below 2); a number or a schedule",
+    )
+    contrastive: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    contrastive_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of H")
+    contrastive_warm_up: bool = Field(
+        default=True,
+        description="train H while lambda_cr is 0, as the reference does although H is re-initialised afterwards",
+    )
+    contrastive_reset: Literal["weights", "none"] = Field(
+        default="weights",
+        description="what happens to H when lambda_cr or gap changes: weights and Adam state are drawn anew "
+        "(its spectral vectors stay, as in the reference), or nothing",
+    )
+
+    @model_validator(mode="after")
+    def _gap_inside_range(self) -> InfoGANCRSettings:
+        if self.gap.highest >= 2:
+            raise ValueError("gap must be below 2, the width of the codes' range [-1, 1]")
+        return self
+
+
+class InfoGANCR(InfoGAN):
+    """G against D with Q and H on G's side."""
+
+    settings_type: ClassVar[type[MethodSettings]] = InfoGANCRSettings
+    summary: ClassVar[str] = "InfoGAN with the contrastive regulariser"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "paper": Preset(
+            "the authors' settings for dSprites: 28 epochs, the regulariser on for the last three", data="dsprites"
+        ),
+        "quick": Preset(
+            "minisprites on a CPU in minutes: small fully connected networks, the regulariser on from 1,500 updates",
+            data="minisprites",
+            method={
+                **QUICK_METHOD,
+                "lambda_cr": [[0, 0.0], [1_500, 0.5]],
+                "contrastive": {"dense": [256, 128], "channels": []},
+                "contrastive_warm_up": False,
+            },
+            training=QUICK_TRAINING,
+        ),
+    }
+
+    def __init__(
+        self, settings: Any, image_shape: tuple[int, int, int], seed: int, total_steps: int, device: torch.device
+    ) -> None:
+        super().__init__(settings, image_shape, seed, total_steps, device)
+        self._image_shape = image_shape
+        # One stream for H's initial weights, first and after every reset; G and D draw the same weights as plain
+        # InfoGAN does.
+        self._draws["contrastive"] = torch.Generator().manual_seed(seed + 1)
+        self._draws["pairs"] = torch.Generator().manual_seed(seed + 2)
+        self.contrastive = self._new_contrastive()
+        self.networks["contrastive"] = self.contrastive
+        self.optimizers["contrastive"] = self._adam(self.contrastive, settings.contrastive_learning_rate)
+
+    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+        """One iteration: H, then D and Q, then G ``generator_steps`` times, all on the same draws (section 4).
+
+        G does not change before its own first step, so the images that H and D saw serve it again with their graphs.
+        """
+        settings = self.settings
+        learning_rate_factor = self.decay_learning_rates(iteration)
+        lambda_cr, gap = settings.lambda_cr.at(iteration), settings.gap.at(iteration)
+        if settings.lambda_cr.changes_at(iteration) or settings.gap.changes_at(iteration):
+            self._reset_contrastive()
+        regularised = lambda_cr > 0
+        n = len(images)
+        latent = self.codes.sample(n, self._draws["latent"]).to(self._device)
+        first, second, shared = (t.to(self._device) for t in self.codes.sample_pairs(n, gap, self._draws["pairs"]))
+
+        scalars: dict[str, torch.Tensor | float] = {"lambda_cr": lambda_cr, "gap": gap}
+        pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
+        if regularised or settings.contrastive_warm_up:
+            # Before the regulariser is on, the reference shows H images made with G's moving statistics (trap 1).
+            seen = self._preview_pair(first, second) if pair is None else pair
+            scalars |= self._train_contrastive(seen, shared)
+        fake = self.generator(latent, moving=False)
+        fake_forward = self.generator.observed()
+        forwards = [*pair_forwards, fake_forward]
+        scalars |= self.train_discriminator(images, fake.detach(), latent)
+        self.freeze(self.discriminator, self.contrastive)
+        for repeat in range(settings.generator_steps):
+            if repeat > 0:
+                fake = self.generator(latent, moving=False)
+                fake_forward = self.generator.observed()
+                pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
+            forwards += [fake_forward, *pair_forwards]
+            loss, parts = self.generator_loss(fake, latent)
+            if pair is not None:
+                contrastive = torch.nn.functional.cross_entropy(self.contrastive(*pair), shared)
+                loss = loss + lambda_cr * contrastive
+            self.step_generator(loss)
+            scalars |= parts
+        self.generator.update_moving(forwards)
+        self.discriminator.persist_spectral()
+        self.contrastive.persist_spectral()
+        self.networks.apply(release)
+        return scalars | {"learning_rate_factor": learning_rate_factor}
+
+    def turning_points(self) -> tuple[int, ...]:
+        return tuple(sorted({*self.settings.lambda_cr.turning_points, *self.settings.gap.turning_points}))
+
+    def notes_at(self, iteration: int) -> list[str]:
+        notes = []
+        for name in ("gap", "lambda_cr"):
+            schedule = getattr(self.settings, name)
+            if schedule.changes_at(iteration):
+                notes.append(f"{name} becomes {schedule.at(iteration):g}")
+        if notes and self.settings.contrastive_reset == "weights":
+            notes.append("H is re-initialised")
+        return notes
+
+    def _generate_pair(
+        self, first: torch.Tensor, second: torch.Tensor
+    ) -> tuple[tuple[torch.Tensor, torch.Tensor], list[Any]]:
+        """Two separate training-mode forwards, each with its own batch statistics (section 4)."""
+        images, forwards = [], []
+        for latent in (first, second):
+            images.append(self.generator(latent, moving=False))
+            forwards.append(self.generator.observed())
+        return (images[0], images[1]), forwards
+
+    def _preview_pair(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        # Moving statistics make the rows independent of each other, so one forward serves both halves.
+        with torch.no_grad():
+            a, b = torch.chunk(self.generator(torch.cat([first, second]), moving=True), 2)
+        return a, b
+
+    def _train_contrastive(
+        self, pair: tuple[torch.Tensor, torch.Tensor], shared: torch.Tensor
+    ) -> dict[str, torch.Tensor | float]:
+        """Step H: softmax cross-entropy of the shared code's index (section 3)."""
+        self.contrastive.normalise(self.settings.spectral_gradient)
+        logits = self.contrastive(pair[0].detach(), pair[1].detach())
+        loss = torch.nn.functional.cross_entropy(logits, shared)
+        optimizer = self.optimizers["contrastive"]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        accuracy = (logits.detach().argmax(1) == shared).float().mean()
+        return {"loss_contrastive": loss.detach(), "cr_accuracy": accuracy}
+
+    def _new_contrastive(self) -> Any:
+        from engine.models.infogan import ContrastiveDiscriminator, Widths
+
+        with torch.random.fork_rng(devices=[]):
+            torch.random.set_rng_state(self._draws["contrastive"].get_state())
+            network = ContrastiveDiscriminator(
+                self._image_shape, self.codes.continuous, Widths(**dict(self.settings.contrastive))
+            )
+            self._draws["contrastive"].set_state(torch.random.get_rng_state())
+        return network.to(self._device)
+
+    def _reset_contrastive(self) -> None:
+        """Draw H's weights and Adam state anew; the spectral vectors u are not trainable and stay (trap 4)."""
+        if self.settings.contrastive_reset == "none":
+            return
+        fresh = dict(self._new_contrastive().named_parameters())
+        with torch.no_grad():
+            for name, parameter in self.contrastive.named_parameters():
+                parameter.copy_(fresh[name])
+        self.optimizers["contrastive"].state.clear()

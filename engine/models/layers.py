@@ -1,0 +1,218 @@
+"""Building blocks of the InfoGAN-CR networks, with the initialisers and "SAME" alignment of the reference (TF 1.4).
+
+Sources: method facts section 2 (the authors' public code); Miyato et al. 2018 for spectral normalisation;
+Ioffe & Szegedy 2015 for batch normalisation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAKY_SLOPE = 0.2
+INITIAL_SD = 0.02
+SPECTRAL_EPS = 1e-12
+
+SpectralGradient = Literal["full", "detached"]
+Statistics = list[tuple[Tensor, Tensor]]
+"""Mean and variance of each batch-normalisation layer of a network in one training-mode forward."""
+
+
+def leaky_relu(x: Tensor) -> Tensor:
+    """Leaky ReLU with the reference's slope."""
+    return F.leaky_relu(x, LEAKY_SLOPE)
+
+
+def _normalise(vector: Tensor) -> Tensor:
+    length: Tensor = torch.linalg.vector_norm(vector)
+    return vector / (length + SPECTRAL_EPS)
+
+
+class Weighted(nn.Module):
+    """A layer with a weight and a bias whose weight may be spectrally normalised.
+
+    The effective weight is computed by :meth:`normalise` and used by every forward until the next call, because
+    within one training iteration many forwards share one weight. The power-iteration vector ``u`` that a call arrives
+    at is stored only by :meth:`persist`: the reference restarts every forward of an iteration from the same ``u``
+    (section 2.5).
+    """
+
+    u: Tensor
+
+    def __init__(self, weight: Tensor, outputs: int, spectral: bool, output_axis: int = 0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.spectral = spectral
+        self._output_axis = output_axis
+        self._effective: Tensor | None = None
+        self._arrived: Tensor | None = None
+        if spectral:
+            self.register_buffer("u", nn.init.trunc_normal_(torch.empty(outputs), a=-2.0, b=2.0))
+
+    def normalise(self, gradient: SpectralGradient = "full") -> None:
+        """Compute the effective weight W / sigma from the stored ``u`` by one power iteration.
+
+        Args:
+            gradient: ``"full"`` differentiates through the power iteration as the reference does, ``"detached"`` treats
+                the singular vectors as constants as torch's own parametrisation does. Irrelevant under ``no_grad``.
+        """
+        if not self.spectral:
+            self._effective = self.weight
+            return
+        matrix = self.weight.movedim(self._output_axis, 0).flatten(1)
+        iterated = matrix if gradient == "full" else matrix.detach()
+        v = _normalise(self.u @ iterated)
+        u = _normalise(iterated @ v)
+        self._arrived = u.detach()
+        self._effective = self.weight / torch.dot(u, matrix @ v)
+
+    def release(self) -> None:
+        """Forget the effective weight, so that the next forward computes its own."""
+        self._effective = None
+
+    def persist(self) -> None:
+        """Store the ``u`` of the latest power iteration as the start of the next one."""
+        if self.spectral and self._arrived is not None:
+            self.u.copy_(self._arrived)
+
+    def effective_weight(self) -> Tensor:
+        if self._effective is None:
+            self.normalise()
+            effective, self._effective = self._effective, None
+            assert effective is not None
+            return effective
+        return self._effective
+
+
+class Linear(Weighted):
+    """Fully connected layer, weights N(0, 0.02^2), bias 0."""
+
+    def __init__(self, inputs: int, outputs: int, spectral: bool = False) -> None:
+        super().__init__(torch.randn(outputs, inputs) * INITIAL_SD, outputs, spectral)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.effective_weight(), self.bias)
+
+
+class Conv(Weighted):
+    """Stride-2 "SAME" convolution, weights from a normal cut at two standard deviations, bias 0."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 4, spectral: bool = False) -> None:
+        weight = torch.empty(outputs, inputs, kernel, kernel)
+        nn.init.trunc_normal_(weight, std=INITIAL_SD, a=-2 * INITIAL_SD, b=2 * INITIAL_SD)
+        super().__init__(weight, outputs, spectral)
+        self._kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._kernel == 4:
+            return F.conv2d(x, self.effective_weight(), self.bias, stride=2, padding=1)
+        # TF pads an odd kernel at stride 2 by one pixel more on the right and bottom.
+        total = self._kernel - 2
+        before = total // 2
+        x = F.pad(x, (before, total - before, before, total - before))
+        return F.conv2d(x, self.effective_weight(), self.bias, stride=2)
+
+
+class TransposedConv(Weighted):
+    """Stride-2 "SAME" transposed convolution, weights N(0, 0.02^2), bias 0."""
+
+    def __init__(self, inputs: int, outputs: int, kernel: int = 4) -> None:
+        weight = torch.randn(inputs, outputs, kernel, kernel) * INITIAL_SD
+        super().__init__(weight, outputs, spectral=False, output_axis=1)
+        self._kernel = kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._kernel == 4:
+            return F.conv_transpose2d(x, self.effective_weight(), self.bias, stride=2, padding=1)
+        # The mirror of Conv's alignment: TF crops one pixel more at the far edges.
+        total = self._kernel - 2
+        before = total // 2
+        y = F.conv_transpose2d(x, self.effective_weight(), self.bias, stride=2)
+        return y[:, :, before : before - total or None, before : before - total or None]
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation whose moving statistics are updated by the caller.
+
+    A training-mode forward leaves its batch statistics in ``observed``. The reference updates the moving statistics
+    at every such forward; here one forward may stand for several of the reference's, so the training step says how
+    often each counts. The moving variance takes the unbiased batch variance, as torch and TF's fused kernel do.
+    """
+
+    moving_mean: Tensor
+    moving_variance: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.ones(features))
+        self.beta = nn.Parameter(torch.zeros(features))
+        self.register_buffer("moving_mean", torch.zeros(features))
+        self.register_buffer("moving_variance", torch.ones(features))
+        self.observed: tuple[Tensor, Tensor] | None = None
+
+    eps = 1e-5
+    decay = 0.9
+
+    def forward(self, x: Tensor, moving: bool) -> Tensor:
+        if moving:
+            return F.batch_norm(x, self.moving_mean, self.moving_variance, self.gamma, self.beta, eps=self.eps)
+        mean, variance = torch.zeros_like(self.moving_mean), torch.ones_like(self.moving_variance)
+        y = F.batch_norm(x, mean, variance, self.gamma, self.beta, training=True, momentum=1.0, eps=self.eps)
+        self.observed = (mean, variance)
+        return y
+
+    @torch.no_grad()
+    def update(self, observations: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Apply one moving-average update for each observation, oldest first."""
+        for mean, variance in observations:
+            self.moving_mean.lerp_(mean, 1 - self.decay)
+            self.moving_variance.lerp_(variance, 1 - self.decay)
+
+
+class Network(nn.Module):
+    """A network that knows its normalised layers."""
+
+    def weighted_layers(self) -> list[Weighted]:
+        return [layer for layer in self.modules() if isinstance(layer, Weighted)]
+
+    def batch_norms(self) -> list[BatchNorm]:
+        return [layer for layer in self.modules() if isinstance(layer, BatchNorm)]
+
+    def normalise(self, gradient: SpectralGradient = "full") -> None:
+        for layer in self.weighted_layers():
+            layer.normalise(gradient)
+
+    def release(self) -> None:
+        for layer in self.weighted_layers():
+            layer.release()
+
+    def persist_spectral(self) -> None:
+        for layer in self.weighted_layers():
+            layer.persist()
+
+    def observed(self) -> Statistics:
+        """Batch statistics of the latest training-mode forward, one entry a layer."""
+        return [layer.observed for layer in self.batch_norms() if layer.observed is not None]
+
+    def update_moving(self, forwards: Sequence[Statistics]) -> None:
+        """Count each of ``forwards``, oldest first, once in the moving statistics."""
+        for index, layer in enumerate(self.batch_norms()):
+            layer.update([statistics[index] for statistics in forwards])
+
+
+def halvings(side: int, layers: int) -> int:
+    """Side length after ``layers`` stride-2 layers; ValueError when it does not come out whole."""
+    if side % 2**layers:
+        raise ValueError(f"image side {side} cannot be halved {layers} times; use a multiple of {2**layers}")
+    return side >> layers
+
+
+def log_normal_constant(dimensions: int) -> float:
+    """The constant of a unit-variance Gaussian's negative log-likelihood, in nats: d/2 log 2 pi."""
+    return 0.5 * dimensions * math.log(2 * math.pi)

@@ -1,0 +1,92 @@
+"""A trained model as its user sees it: codes, a decoder and an encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engine.errors import InputError
+from engine.models.codes import Codes
+
+BATCH = 512
+"""Rows computed at a time, so that memory does not grow with the request."""
+
+
+@dataclass
+class Model:
+    """Decoder and encoder of one checkpoint, in inference mode.
+
+    Arrays in give arrays out, tensors in give tensors out, always float32 on the caller's side.
+
+    Attributes:
+        codes: the latent codes: how many, how much noise, the prior.
+        image_shape: ``(height, width, channels)``.
+        name: what messages call it.
+        fingerprint: SHA-256 of the weights, the model's identity in caches; empty when it was never saved.
+    """
+
+    codes: Codes
+    image_shape: tuple[int, int, int]
+    decoder: nn.Module
+    encoder: nn.Module
+    name: str = "model"
+    fingerprint: str = ""
+
+    @overload
+    def decode(self, z: NDArray[Any]) -> NDArray[np.float32]: ...
+    @overload
+    def decode(self, z: Tensor) -> Tensor: ...
+    def decode(self, z: NDArray[Any] | Tensor) -> NDArray[np.float32] | Tensor:
+        """Images float ``[n, C, H, W]`` in [0, 1] of the latent vectors float ``[n, codes.dimensions]``.
+
+        Raises:
+            InputError: ``z`` has another width.
+        """
+        self._check(z, (self.codes.dimensions,), "latent vectors")
+        images: NDArray[np.float32] | Tensor = self._apply(self.decoder, z)
+        return images
+
+    @overload
+    def encode(self, x: NDArray[Any]) -> NDArray[np.float32]: ...
+    @overload
+    def encode(self, x: Tensor) -> Tensor: ...
+    def encode(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32] | Tensor:
+        """Codes float ``[n, codes.continuous]`` of images float ``[n, C, H, W]`` in [0, 1]: the means of Q or q(z|x).
+
+        Raises:
+            InputError: the images have another shape.
+        """
+        height, width, channels = self.image_shape
+        self._check(x, (channels, height, width), "images")
+        encode = getattr(self.encoder, "encode", self.encoder)
+        codes: NDArray[np.float32] | Tensor = self._apply(encode, x)
+        return codes
+
+    def sample(self, n: int, seed: int) -> NDArray[np.float32]:
+        """``n`` images float ``[n, C, H, W]`` in [0, 1] of latent vectors drawn from the prior with ``seed``."""
+        return self.decode(self.codes.sample(n, torch.Generator().manual_seed(seed)).numpy())
+
+    def to(self, device: str | torch.device) -> Model:
+        """Move both networks to ``device`` and return the model."""
+        self.decoder.to(device)
+        self.encoder.to(device)
+        return self
+
+    def _apply(self, network: Any, values: NDArray[Any] | Tensor) -> Any:
+        device = next(self.decoder.parameters()).device
+        source = values if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
+        with torch.inference_mode():
+            batches = [network(batch.to(device, torch.float32)) for batch in torch.split(source, BATCH)]
+            result = torch.cat(batches)
+        return result.to(source.device) if isinstance(values, Tensor) else result.cpu().numpy()
+
+    def _check(self, values: NDArray[Any] | Tensor, shape: tuple[int, ...], what: str) -> None:
+        if tuple(values.shape[1:]) != shape:
+            raise InputError(
+                f"{self.name} takes {what} of shape [n, {', '.join(map(str, shape))}], not {list(values.shape)}"
+            )

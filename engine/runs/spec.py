@@ -1,0 +1,302 @@
+"""The specification of a run: what is written down before it starts and never changed after."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
+
+from engine.errors import InputError
+from engine.methods import method_class
+from engine.methods.settings import MethodSettings, Preset, Settings
+from engine.training.settings import TrainingSettings
+
+DEFAULT_METHOD = "infogan-cr"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+MAX_DEFAULT_THREADS = 8
+MAX_RUNS = 10_000
+
+
+def _settings_of_named_method(value: object) -> object:
+    if isinstance(value, Mapping):
+        return method_class(str(value.get("name", DEFAULT_METHOD))).settings_type.model_validate(dict(value))
+    return value
+
+
+def default_threads() -> int:
+    """CPU threads of a run unless told otherwise: the cores this process may use, at most eight."""
+    return min(
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_DEFAULT_THREADS
+    )
+
+
+class DataSettings(Settings):
+    """Which dataset."""
+
+    name: str = Field(min_length=1, description="a registered name or a path")
+
+
+class RunSpec(Settings):
+    """Everything that determines a run. Equal specifications give equal weights on the CPU."""
+
+    name: str = Field(description="what people call the run")
+    group: str | None = Field(default=None, description="runs that belong together")
+    preset: str | None = Field(default=None, description="the preset that it was resolved from")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of initial weights, codes, noise and data order")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
+    threads: int = Field(
+        default_factory=default_threads, ge=1, le=1024, description="CPU threads; part of bit-exactness"
+    )
+    launcher: Literal["local", "slurm"] = Field(default="local", description="where it runs")
+    method: Annotated[SerializeAsAny[MethodSettings], BeforeValidator(_settings_of_named_method)]
+    data: DataSettings
+    training: TrainingSettings
+
+    @field_validator("name", "group")
+    @classmethod
+    def _plain_name(cls, value: str | None) -> str | None:
+        if value is not None and not NAME.fullmatch(value):
+            raise ValueError(
+                "must be 1 to 80 letters, digits, dots, dashes or underscores, beginning with a letter or digit"
+            )
+        return value
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, value: str) -> str:
+        if not DEVICE.fullmatch(value):
+            raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
+        return value
+
+
+def resolve(
+    method: str | None = None,
+    *,
+    data: str | None = None,
+    preset: str | None = None,
+    config: Path | None = None,
+    overrides: Sequence[str] = (),
+    seeds: Sequence[int] | None = None,
+    sweep: Sequence[str] = (),
+    flags: Mapping[str, Any] | None = None,
+) -> list[RunSpec]:
+    """Resolve what was asked for into one specification per run.
+
+    Later layers win: the method's defaults, the preset, the TOML file, ``--set``, then the flags; a sweep and the
+    seeds multiply.
+
+    Args:
+        method: name of the method; default: the file's, else ``infogan-cr``.
+        data: dataset name or path.
+        preset: name of one of the method's presets; default: the file's, else the one made for ``data``, else
+            ``quick`` without
+            data and ``paper`` with.
+        config: TOML file with the keys of a specification.
+        overrides: ``dotted.key=value`` strings. The last part of a key is enough where it is unambiguous.
+        seeds: one run each.
+        sweep: ``dotted.key=v1,v2`` strings; the grid of all of them.
+        flags: other keys by dotted name, ``None`` meaning not given.
+
+    Returns:
+        The specifications, sweep order first, seeds innermost. Each has a name of its own.
+
+    Raises:
+        InputError: an unknown method, preset or key, a value out of range, a file that cannot be read.
+    """
+    from_file = _read_toml(config) if config else {}
+    file_method, file_data = _table(from_file, "method"), _table(from_file, "data")
+    file_preset = from_file.pop("preset", None)
+    file_name = file_method.pop("name", None)
+    method = str(method or file_name or DEFAULT_METHOD)
+    data = data or file_data.get("name")
+    preset_name, chosen = _choose_preset(method, preset or file_preset, data)
+    tree: dict[str, Any] = {
+        "preset": preset_name,
+        "method": {"name": method} | dict(chosen.method) | file_method,
+        "data": file_data | {"name": data or chosen.data},
+        "training": dict(chosen.training) | _table(from_file, "training"),
+        **from_file,
+    }
+    given_name = tree.pop("name", None)
+    known = _known_keys(method)
+    for assignment in overrides:
+        key, value = _split(assignment, "--set")
+        _assign(tree, _complete(key, known), _parse(value))
+    for key, value in (flags or {}).items():
+        if value is not None:
+            _assign(tree, key, value)
+    given_name = tree.pop("name", given_name)
+    axes = [_axis(text, known) for text in sweep]
+    if seeds is not None:
+        axes.append(("seed", list(seeds)))
+    total = 1
+    for _, values in axes:
+        total *= len(values)
+    if total > MAX_RUNS:
+        raise InputError(f"the sweep has {total} runs; at most {MAX_RUNS} can be made at once")
+    several = total > 1
+    if several and given_name is not None:
+        tree.setdefault("group", given_name)
+    return list(_grid(tree, axes, given_name, several))
+
+
+def _grid(
+    tree: Mapping[str, Any], axes: Sequence[tuple[str, list[Any]]], given_name: str | None, several: bool
+) -> Iterator[RunSpec]:
+    for point in itertools.product(*(values for _, values in axes)):
+        cell = json.loads(json.dumps(tree))
+        parts = []
+        for (key, values), value in zip(axes, point, strict=True):
+            _assign(cell, key, value)
+            if key != "seed" and len(values) > 1:
+                text = re.sub(r"[^A-Za-z0-9.]+", "-", str(value)).strip("-")
+                parts.append(f"{key.rpartition('.')[2]}-{text}")
+        if several or given_name is None:
+            stem = given_name or str(cell["method"]["name"])
+            cell["name"] = "-".join([stem, *parts, f"s{cell.get('seed', 0)}"])[:80]
+        else:
+            cell["name"] = given_name
+        yield validate(cell)
+
+
+def validate(tree: Mapping[str, Any]) -> RunSpec:
+    """Build a specification from plain data.
+
+    Raises:
+        InputError: one sentence that names the first offending key.
+    """
+    try:
+        return RunSpec.model_validate(dict(tree))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise InputError(_unknown_key(key, _known_keys(str(tree["method"]["name"])))) from error
+        message = first["msg"].removeprefix("Value error, ")
+        shown = json.dumps(first["input"], default=str)
+        raise InputError(f"{key} = {shown[:80]}: {message[0].lower()}{message[1:]}") from error
+
+
+def _choose_preset(method: str, name: str | None, data: str | None) -> tuple[str, Preset]:
+    presets = method_class(method).presets
+    if name is None:
+        matching = [candidate for candidate, preset in presets.items() if preset.data == data]
+        name = matching[0] if matching else "quick" if data is None else "paper"
+    if name not in presets:
+        raise InputError(f"method '{method}' has no preset '{name}' (presets: {', '.join(presets)})")
+    return name, presets[name]
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise InputError(f"configuration file {path} does not exist") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"configuration file {path} cannot be read as TOML: {error}") from error
+
+
+def _table(tree: dict[str, Any], key: str) -> dict[str, Any]:
+    """Take a table out of a file's content; ``data = "x"`` is short for ``data.name = "x"``, likewise the method."""
+    value = tree.pop(key, {})
+    if isinstance(value, str):
+        return {"name": value}
+    if not isinstance(value, dict):
+        raise InputError(f"'{key}' in the configuration must be a table, not {value!r}")
+    return dict(value)
+
+
+def _known_keys(method: str) -> list[str]:
+    """Every dotted key of a specification with this method."""
+    keys: list[str] = []
+    tables: dict[str, type[Settings]] = {
+        "method": method_class(method).settings_type,
+        "data": DataSettings,
+        "training": TrainingSettings,
+    }
+    for name in RunSpec.model_fields:
+        nested = tables.get(name)
+        keys += [f"{name}.{key}" for key in _keys_of(nested)] if nested else [name]
+    return keys
+
+
+def _keys_of(settings: type[Settings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from (f"{name}.{key}" for key in _keys_of(field.annotation))
+        else:
+            yield name
+
+
+def _complete(key: str, known: Sequence[str]) -> str:
+    """The full dotted key that ``key`` ends."""
+    if key in known:
+        return key
+    matches = [candidate for candidate in known if candidate.endswith(f".{key}")]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise InputError(f"key '{key}' is ambiguous: {', '.join(matches)}")
+    raise InputError(_unknown_key(key, known))
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    last = {candidate.rpartition(".")[2]: candidate for candidate in known}
+    close = difflib.get_close_matches(key, known, n=1) or [
+        last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
+    ]
+    hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
+    return f"there is no key '{key}'; {hint}"
+
+
+def _axis(text: str, known: Sequence[str]) -> tuple[str, list[Any]]:
+    key, values = _split(text, "--sweep")
+    parsed = [_parse(value) for value in _split_values(values)]
+    return _complete(key, known), parsed
+
+
+def _split(text: str, flag: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise InputError(f"{flag} takes key=value, not '{text}'")
+    return key.strip(), value.strip()
+
+
+def _split_values(text: str) -> list[str]:
+    """Split at commas outside brackets."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current]]
+
+
+def _parse(text: str) -> Any:
+    """A TOML value where it is one (number, boolean, list, quoted string), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
+def _assign(tree: dict[str, Any], key: str, value: Any) -> None:
+    *parents, last = key.split(".")
+    for parent in parents:
+        branch = tree.setdefault(parent, {})
+        if not isinstance(branch, dict):
+            raise InputError(f"'{parent}' must be a table, so '{key}' cannot be set in it")
+        tree = branch
+    tree[last] = value

@@ -1,0 +1,1 @@
+"""The training loop and checkpoints. Knows no method by name."""

@@ -1,0 +1,194 @@
+"""Checkpoints: folders ``step-NNNNNNNN`` that are either whole or not there.
+
+A checkpoint holds ``weights.safetensors`` (every network), ``trainer.pt`` (optimisers and random generators, read with
+``weights_only=True``) and ``manifest.json`` with the size and SHA-256 of both, because neither format notices a flipped
+bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from engine.errors import InputError, WorkError
+
+FORMAT = 1
+WEIGHTS = "weights.safetensors"
+TRAINER = "trainer.pt"
+MANIFEST = "manifest.json"
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One verified checkpoint on disk.
+
+    Attributes:
+        path: its folder.
+        step: finished updates.
+        milestone: exempt from retention: the state before a schedule change, or the final one.
+        description: what built the model (method settings, image shape), as given to :func:`save`.
+        fingerprint: SHA-256 of the weights file.
+    """
+
+    path: Path
+    step: int
+    milestone: bool
+    description: Mapping[str, Any]
+    fingerprint: str
+
+    def weights(self) -> dict[str, Tensor]:
+        """All tensors of all networks, on the CPU."""
+        return load_file(self.path / WEIGHTS)
+
+    def trainer_state(self) -> dict[str, Any]:
+        """What :meth:`engine.methods.base.Method.load_trainer_state` takes."""
+        state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
+        return state
+
+
+def save(
+    folder: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    trainer_state: Mapping[str, Any],
+    description: Mapping[str, Any],
+    milestone: bool,
+) -> Checkpoint:
+    """Write a checkpoint: temporary folder, fsync, rename.
+
+    Raises:
+        WorkError: the disk refused (full, gone, read-only); what was there before is untouched.
+    """
+    path = folder / f"step-{step:08d}"
+    temporary = folder / f".{path.name}.tmp"
+    try:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True, mode=0o700)
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
+        torch.save(dict(trainer_state), temporary / TRAINER)
+        files = {name: _describe(temporary / name) for name in (WEIGHTS, TRAINER)}
+        manifest = {
+            "format": FORMAT,
+            "step": step,
+            "milestone": milestone,
+            "torch": torch.__version__,
+            "files": files,
+            "description": description,
+        }
+        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        for name in (WEIGHTS, TRAINER, MANIFEST, "."):
+            _fsync(temporary / name)
+        _replace(temporary, path)
+        _fsync(folder)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        # torch and safetensors report a full disk through exceptions of their own.
+        with contextlib.suppress(OSError):
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise WorkError(f"checkpoint at step {step} could not be written to {folder}: {error}") from error
+    return Checkpoint(path, step, milestone, dict(description), files[WEIGHTS]["sha256"])
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Rename ``new`` to ``path``, where an attempt continued from an older checkpoint finds the same step."""
+    aside = path.with_name(f".{path.name}.old")
+    shutil.rmtree(aside, ignore_errors=True)
+    if path.exists():
+        path.rename(aside)
+    new.rename(path)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def steps(folder: Path) -> list[int]:
+    """Steps of the checkpoints in ``folder``, ascending; nothing is verified."""
+    if not folder.is_dir():
+        return []
+    matches = (_NAME.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
+    return sorted(int(match[1]) for match in matches if match)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read and verify the checkpoint in ``path``.
+
+    Raises:
+        InputError: it is not a checkpoint, or its files are not what its manifest says.
+    """
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        expected = {name: manifest["files"][name] for name in (WEIGHTS, TRAINER)}
+        step, description = int(manifest["step"]), dict(manifest["description"])
+        milestone = bool(manifest["milestone"])
+        if manifest["format"] != FORMAT:
+            raise InputError(f"checkpoint {path} has format {manifest['format']!r}; this version reads format {FORMAT}")
+        for name, description_of_file in expected.items():
+            if _describe(path / name) != description_of_file:
+                raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
+    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]))
+
+
+def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
+    """The newest whole checkpoint; damaged newer ones are set aside as ``….damaged`` and reported through ``warn``."""
+    for step in reversed(steps(folder)):
+        path = folder / f"step-{step:08d}"
+        try:
+            return load(path)
+        except InputError as error:
+            aside = path.with_name(f"{path.name}.damaged")
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            warn(f"{error}; set aside, falling back to the checkpoint before it")
+    return None
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Delete all but the ``keep`` newest checkpoints and the milestones, once the newest is verified."""
+    present = steps(folder)
+    if len(present) <= keep:
+        return
+    load(folder / f"step-{present[-1]:08d}")
+    for step in present[:-keep]:
+        path = folder / f"step-{step:08d}"
+        if not _is_milestone(path):
+            # Renamed first, so that an interrupted deletion cannot leave half a checkpoint under its name.
+            aside = folder / f".{path.name}.old"
+            shutil.rmtree(aside, ignore_errors=True)
+            path.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _is_milestone(path: Path) -> bool:
+    try:
+        return bool(json.loads((path / MANIFEST).read_bytes())["milestone"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Unreadable: keep it for a person to look at.
+        return True
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,103 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Protocol
+
+import torch
+
+from engine.errors import WorkError
+from engine.methods.base import Method
+from engine.training.batches import Batches
+from engine.training.settings import TrainingSettings
+
+Scalars = dict[str, float]
+
+
+class Observer(Protocol):
+    """What the loop tells, and asks, whoever runs it. ``step`` counts finished updates."""
+
+    def record(self, step: int, scalars: Scalars) -> None:
+        """Losses and the rate since the row before."""
+
+    def note(self, step: int, text: str) -> None:
+        """Something worth a sentence happened."""
+
+    def save(self, step: int, milestone: bool) -> None:
+        """Write a checkpoint; ``milestone`` when the objective is about to change or training is complete."""
+
+    def evaluate(self, step: int) -> None:
+        """Compute scores of the present model."""
+
+    def stop_requested(self) -> bool:
+        """Whether to stop after this update."""
+
+
+def train(method: Method, batches: Batches, settings: TrainingSettings, start: int, observer: Observer) -> int:
+    """Train from ``start`` finished updates to ``settings.steps``, or until asked to stop.
+
+    Returns:
+        The number of finished updates; a checkpoint of exactly that state has been written.
+
+    Raises:
+        WorkError: a loss stopped being finite. The row that shows it has been recorded.
+    """
+    turning_points = set(method.turning_points())
+    window = _Window(start)
+    for iteration in range(start, settings.steps):
+        for text in method.notes_at(iteration):
+            observer.note(iteration, text)
+        window.add(method.update(batches.at(iteration), iteration))
+        step = iteration + 1
+        if step % settings.log_every == 0 or step == settings.steps:
+            scalars = window.close(step)
+            observer.record(step, scalars)
+            _require_finite(step, scalars)
+        if settings.score_every and (step % settings.score_every == 0 or step == settings.steps):
+            observer.evaluate(step)
+        stop = observer.stop_requested()
+        milestone = step == settings.steps or step in turning_points
+        if milestone or stop or step % settings.checkpoint_every == 0:
+            observer.save(step, milestone)
+        if stop:
+            return step
+    return settings.steps
+
+
+class _Window:
+    """Means of the scalars since the last row. Sums stay on the device, so that logging alone waits for it."""
+
+    def __init__(self, start: int) -> None:
+        self._sums: dict[str, torch.Tensor | float] = {}
+        self._latest: Scalars = {}
+        self._count = 0
+        self._start = start
+        self._since = time.monotonic()
+
+    def add(self, scalars: dict[str, torch.Tensor | float]) -> None:
+        self._count += 1
+        for name, value in scalars.items():
+            if isinstance(value, torch.Tensor):
+                self._sums[name] = self._sums.get(name, 0.0) + value.detach()
+            else:
+                # A scheduled value has no meaningful mean: the one in force is the one to show.
+                self._latest[name] = value
+
+    def close(self, step: int) -> Scalars:
+        means = {name: float(total) / self._count for name, total in self._sums.items()}
+        now = time.monotonic()
+        rate = (step - self._start) / max(now - self._since, 1e-9)
+        result = means | self._latest | {"iterations_per_second": rate}
+        self._sums, self._latest, self._count, self._start, self._since = {}, {}, 0, step, now
+        return result
+
+
+def _require_finite(step: int, scalars: Scalars) -> None:
+    bad = [name for name, value in scalars.items() if not math.isfinite(value)]
+    if bad:
+        raise WorkError(
+            f"training diverged: {', '.join(bad)} is not finite at step {step}; "
+            "lower the learning rates or resume from an earlier checkpoint"
+        )

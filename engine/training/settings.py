@@ -1,0 +1,26 @@
+"""How long and how to train, whatever the method. No torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from engine.methods.settings import Settings
+
+
+class TrainingSettings(Settings):
+    """Settings of the training loop; a *step* is one update of the method on one batch."""
+
+    steps: int = Field(default=322_560, ge=1, description="updates to train for")
+    batch_size: int = Field(default=64, ge=2, le=65_536, description="real images per update")
+    log_every: int = Field(
+        default=50, ge=1, description="updates between two rows of losses, each the mean since the row before"
+    )
+    checkpoint_every: int = Field(default=11_520, ge=1, description="updates between two checkpoints")
+    keep_checkpoints: int = Field(
+        default=3,
+        ge=1,
+        description="newest checkpoints kept; those before a schedule change and the final one are always kept",
+    )
+    score_every: int = Field(
+        default=11_520, ge=0, description="updates between two FactorVAE scores when the factors are known; 0 = never"
+    )

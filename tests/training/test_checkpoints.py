@@ -1,0 +1,100 @@
+"""Checkpoints are whole or not there."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from engine.errors import InputError, WorkError
+from engine.training import checkpoints
+
+
+def save(folder: Path, step: int, milestone: bool = False) -> checkpoints.Checkpoint:
+    weights = {"a": torch.full((3, 2), float(step)), "b": torch.arange(4)}
+    trainer = {"draws": torch.Generator().manual_seed(step).get_state(), "steps": {0: {"lr": 0.1}}}
+    return checkpoints.save(folder, step, weights, trainer, {"method": {"name": "x"}}, milestone)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    written = save(tmp_path, 7)
+    read = checkpoints.load(tmp_path / "step-00000007")
+    assert read == written
+    assert torch.equal(read.weights()["a"], torch.full((3, 2), 7.0))
+    assert read.trainer_state()["steps"] == {0: {"lr": 0.1}}
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000007"]
+
+
+@pytest.mark.parametrize("name", [checkpoints.WEIGHTS, checkpoints.TRAINER, checkpoints.MANIFEST])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
+def test_a_damaged_newest_checkpoint_is_set_aside_for_the_one_before(tmp_path: Path, name: str, damage: str) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+    path = tmp_path / "step-00000002" / name
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        # The manifest's first byte is its opening brace; elsewhere any byte is covered by the hash.
+        content[0] ^= 1
+        path.write_bytes(content)
+    elif damage == "truncate":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        path.unlink()
+    warnings: list[str] = []
+    found = checkpoints.newest(tmp_path, warnings.append)
+    assert found is not None
+    assert found.step == 1
+    assert len(warnings) == 1
+    assert "step-00000002" in warnings[0]
+    assert checkpoints.steps(tmp_path) == [1]
+    assert (tmp_path / "step-00000002.damaged").is_dir()
+
+
+def test_a_half_written_checkpoint_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / ".step-00000009.tmp").mkdir()
+    (tmp_path / "step-x").mkdir()
+    assert checkpoints.steps(tmp_path) == []
+    assert checkpoints.newest(tmp_path, print) is None
+
+
+def test_the_same_step_can_be_written_again(tmp_path: Path) -> None:
+    save(tmp_path, 3)
+    save(tmp_path, 3, milestone=True)
+    assert checkpoints.load(tmp_path / "step-00000003").milestone
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000003"]
+
+
+def test_pruning_keeps_the_newest_and_the_milestones(tmp_path: Path) -> None:
+    for step in range(1, 7):
+        save(tmp_path, step, milestone=step == 2)
+    checkpoints.prune(tmp_path, keep=2)
+    assert checkpoints.steps(tmp_path) == [2, 5, 6]
+
+
+def test_nothing_is_pruned_while_the_newest_is_damaged(tmp_path: Path) -> None:
+    for step in range(1, 5):
+        save(tmp_path, step)
+    (tmp_path / "step-00000004" / checkpoints.WEIGHTS).write_bytes(b"")
+    with pytest.raises(InputError, match="damaged"):
+        checkpoints.prune(tmp_path, keep=1)
+    assert checkpoints.steps(tmp_path) == [1, 2, 3, 4]
+
+
+def test_an_unwritable_folder_is_a_work_error_and_leaves_nothing(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.write_text("")
+    with pytest.raises(WorkError, match="step 5"):
+        save(blocker / "checkpoints", 5)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+class Exploit:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("executed",)
+
+
+def test_a_pickle_in_the_trainer_state_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"x": Exploit()}, tmp_path / checkpoints.TRAINER)
+    checkpoint = checkpoints.Checkpoint(tmp_path, 1, False, {}, "")
+    with pytest.raises(Exception, match=r"[Ww]eights.only"):
+        checkpoint.trainer_state()
+    assert capsys.readouterr().out == ""
