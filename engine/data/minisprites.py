@@ -6,7 +6,8 @@ a soft ramp, so that moving and growing change the image smoothly; the backgroun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,3 +55,13 @@ def _render() -> NDArray[np.uint8]:
     for index, background in enumerate(BACKGROUNDS.astype(np.float32)):
         frames[:, index] = np.rint(255.0 * (background + (1.0 - background) * coverage))
     return frames.reshape(-1, SIDE, SIDE, 1)
+
+
+def open_dataset(root: Path, progress: Callable[[int, int], None] | None) -> MiniSprites:
+    """Render the dataset; nothing is kept on disk."""
+    return MiniSprites()
+
+
+def is_prepared(root: Path) -> bool:
+    """Always: there is nothing to prepare."""
+    return True

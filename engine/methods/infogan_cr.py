@@ -63,7 +63,7 @@ class InfoGANCR(InfoGAN):
             data="minisprites",
             method={
                 **QUICK_METHOD,
-                "lambda_cr": [[0, 0.0], [1_500, 0.5]],
+                "lambda_cr": [[0, 0.0], [1_500, 0.1]],
                 "contrastive": {"dense": [256, 128], "channels": []},
                 "contrastive_warm_up": False,
             },

@@ -1,0 +1,112 @@
+"""``crtui`` put together: its commands, what stands before them, and how every error ends."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TextIO, cast
+
+import typer
+
+from cr_tui.cli import dashboard, data, demo, doctor, runs, score, select, train, traverse
+from cr_tui.cli.invocation import Invocation
+from cr_tui.cli.output import put, say, warn
+from engine import __version__
+from engine.errors import InputError, WorkError
+
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+_UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
+"""Click's ``UsageError``, by way of what Typer exports of it: some versions of Typer carry a Click of their own."""
+
+app = typer.Typer(
+    name="crtui",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(demo.demo)
+app.command()(dashboard.dashboard)
+app.command()(train.train)
+app.add_typer(runs.app)
+app.command()(score.score)
+app.command()(select.select)
+app.command()(traverse.traverse)
+app.add_typer(data.app)
+app.command()(doctor.doctor)
+
+
+@app.callback()
+def crtui(
+    context: typer.Context,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder that holds everything; default: $CRTUI_STORE, else the user's data."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only results, warnings and errors.")] = False,
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Train disentangling generative models and choose the best one without labels."""
+    context.obj = Invocation(store, quiet)
+    if show_version:
+        put(f"crtui {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Run a command and turn how it ended into a sentence and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character must not end the program.
+            stream.reconfigure(errors="backslashreplace")
+    warnings.showwarning = _show_warning
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="crtui", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except _UsageError as error:
+        say(f"error: {_usage_sentence(error)}")
+        return EXIT_BAD_INPUT
+    except InputError as error:
+        say(f"error: {error}")
+        return EXIT_BAD_INPUT
+    except WorkError as error:
+        say(f"error: {error}")
+        return EXIT_FAILED
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    except OSError as error:
+        # What is left to print goes nowhere, or the interpreter would complain when it flushes it.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            where = f"{error.filename}: " if error.filename else ""
+            say(f"error: {where}{error.strerror or error}")
+        return EXIT_FAILED
+
+
+def _usage_sentence(error: Any) -> str:
+    message = " ".join(error.format_message().split())
+    command = error.ctx.command_path if error.ctx is not None else "crtui"
+    return f"{message[:1].lower()}{message[1:].rstrip('.')}; see '{command} --help'"
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    warn(" ".join(str(message).split()))

@@ -1,0 +1,68 @@
+"""Printing: results on stdout, all else on stderr, and nothing that a terminal would act on."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from cr_tui.text import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cr_tui.render.cells import CellMode
+
+
+def put(text: str = "") -> None:
+    """Print a line of a result. Long lines are not broken: a terminal wraps them, a program wants them whole."""
+    print(clean(text))
+
+
+def say(text: str) -> None:
+    """Print a line about what is going on."""
+    # Results so far come first, also where both streams lead to one file.
+    sys.stdout.flush()
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning."""
+    say(f"warning: {text}")
+
+
+def put_json(document: object) -> None:
+    """Print the one document of ``--json``. JSON has no NaN and no infinity: such numbers become null."""
+    json.dump(_finite(document), sys.stdout, indent=2, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def stdout_console() -> Console:
+    """Where tables and pictures go. Strings are shown literally."""
+    from rich.console import Console
+
+    return Console(markup=False, highlight=False, emoji=False)
+
+
+def stderr_console() -> Console:
+    """Where progress goes. Strings are shown literally."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, highlight=False, emoji=False)
+
+
+def cell_mode(console: Console) -> CellMode:
+    """How to draw there: half-blocks need colours and the characters for them."""
+    return "blocks" if console.color_system and console.encoding.startswith("utf") else "ascii"
+
+
+def _finite(value: object) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_finite(item) for item in value]
+    return value

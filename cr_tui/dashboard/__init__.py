@@ -1,0 +1,32 @@
+"""The full-screen view of a store: watch runs, start and stop them, choose a model, look at its codes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.runs.store import Store
+
+
+def run(store: Store, read_only: bool, refresh: float, group: str | None = None) -> None:
+    """Show the dashboard until it is closed. Runs go on without it.
+
+    Args:
+        store: what to show.
+        read_only: withhold every action that changes anything.
+        refresh: seconds between two looks at the runs.
+        group: show only the runs of this group at first.
+
+    Raises:
+        InputError: one of the standard streams is not a terminal; nothing has been written to it then.
+    """
+    # Textual reads from standard input and writes to standard error.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise InputError("the dashboard needs a terminal; use 'crtui runs list' in scripts and pipes")
+    from cr_tui.dashboard.app import Dashboard
+    from cr_tui.dashboard.source import StoreSource
+
+    Dashboard(StoreSource(store), read_only=read_only, refresh_seconds=refresh, group=group).run()

@@ -1,0 +1,208 @@
+"""What the dashboard shows, as plain data, and where it asks for it.
+
+Screens and widgets know only these types. :class:`cr_tui.dashboard.source.StoreSource` fills them from a
+store; a test fills them with what it likes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cr_tui.dashboard.history import History
+
+LIVE_STATUSES = frozenset({"queued", "running"})
+"""Statuses of runs that may still change by themselves."""
+CENTRALITY = "model-centrality"
+"""The selection method that comes with a matrix."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as the table shows it. Times are seconds since 1970.
+
+    Args:
+        status: the engine's word for it.
+        stalled: a promised heartbeat is overdue, though nothing proves that the run is gone.
+        scores: newest scores by name.
+        eta: seconds until it ends, if it goes on like this; None when that is not known.
+        reason: why it ended, empty when there is nothing to say.
+    """
+
+    id: str
+    name: str
+    group: str
+    method: str
+    data: str
+    seed: int
+    status: str
+    step: int
+    total_steps: int
+    created: float
+    updated: float
+    stalled: bool = False
+    scores: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
+    eta: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A stored selection.
+
+    Args:
+        runs: ids of the runs, in the order of the matrix.
+        methods: per method the scores, one a run, and the ranking, ids best first.
+        matrix: cross-scores float ``[n, n]``, row = encoder, column = generator; None when ModelCentrality did not run.
+        created: when it was stored, seconds since 1970.
+    """
+
+    id: str
+    runs: tuple[str, ...]
+    methods: Mapping[str, RankedRuns]
+    matrix: NDArray[np.float64] | None
+    created: float
+
+    @property
+    def ranked(self) -> list[tuple[str, RankedRuns]]:
+        """The methods with their verdicts, ModelCentrality first."""
+        return sorted(self.methods.items(), key=lambda item: (item[0] != CENTRALITY, item[0]))
+
+
+@dataclass(frozen=True)
+class RankedRuns:
+    """The verdict of one selection method."""
+
+    scores: tuple[float, ...]
+    ranking: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Computation:
+    """A selection that is being computed, or that could not be.
+
+    Args:
+        running: whether its process still works.
+        message: the newest thing it said.
+    """
+
+    running: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Traversal:
+    """Walked codes of a run's newest checkpoint.
+
+    Args:
+        frames: uint8 ``[samples, codes, steps, H, W, C]``.
+        step: iteration of the checkpoint.
+    """
+
+    frames: NDArray[np.uint8]
+    step: int
+
+
+@dataclass(frozen=True)
+class NewRuns:
+    """What the form for new runs holds; empty text means that the preset decides."""
+
+    method: str
+    preset: str
+    data: str = ""
+    name: str = ""
+    group: str = ""
+    seeds: str = ""
+    steps: str = ""
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method that new runs can use."""
+
+    name: str
+    summary: str
+    presets: tuple[str, ...]
+
+
+class Follower(Protocol):
+    """Reads one run as it grows. Used by one thread."""
+
+    @property
+    def history(self) -> History:
+        """The scalars read so far."""
+        ...
+
+    @property
+    def log(self) -> Sequence[str]:
+        """The newest lines of the log, oldest first, as they stand in the file."""
+        ...
+
+    def poll(self) -> bool:
+        """Read a bounded piece of what is new; say whether anything was."""
+        ...
+
+
+class Source(Protocol):
+    """Where the dashboard asks. Every call may block, so none is made on the event loop.
+
+    Errors are :class:`engine.errors.CrtuiError` with a sentence for the user.
+    """
+
+    @property
+    def location(self) -> str:
+        """The store, for the title."""
+        ...
+
+    def runs(self) -> list[Run]:
+        """Every run, oldest first."""
+        ...
+
+    def follow(self, run_id: str) -> Follower:
+        """Begin to read a run."""
+        ...
+
+    def selections(self) -> list[Selection]:
+        """Every stored selection, newest first."""
+        ...
+
+    def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
+        """Walk the codes of the run's newest checkpoint."""
+        ...
+
+    def methods(self) -> list[MethodChoice]:
+        """What the form for new runs offers."""
+        ...
+
+    def start(self, request: NewRuns) -> list[str]:
+        """Start runs in the background; return their names."""
+        ...
+
+    def stop(self, run_id: str) -> None:
+        """Ask a run to stop; returns when it has."""
+        ...
+
+    def resume(self, run_id: str) -> None:
+        """Continue a run that ended early."""
+        ...
+
+    def remove(self, run_id: str) -> None:
+        """Delete a run and its folder."""
+        ...
+
+    def select(self, run_ids: Sequence[str]) -> None:
+        """Begin to rank a pool in a process of its own, which goes on when the dashboard closes."""
+        ...
+
+    def computation(self) -> Computation | None:
+        """How the newest call of :meth:`select` fares; None when there was none."""
+        ...
+
+    def close(self) -> None:
+        """Let go of helper processes."""
+        ...

@@ -1,0 +1,53 @@
+"""What the full screens share: title, footer, the newest list of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.screen import Screen
+
+from cr_tui.dashboard.data import Run
+from cr_tui.dashboard.keymap import CHANGING_ACTIONS, Place
+from cr_tui.dashboard.widgets.title_bar import TitleBar
+
+if TYPE_CHECKING:
+    from cr_tui.dashboard.app import Dashboard
+
+
+class DashboardScreen(Screen[None]):
+    """A screen that hears of every new list of runs.
+
+    Attributes:
+        place: the part of the key table that works here, beside what works everywhere.
+    """
+
+    place: ClassVar[Place]
+
+    @property
+    def dashboard(self) -> Dashboard:
+        """The application."""
+        from cr_tui.dashboard.app import Dashboard
+
+        assert isinstance(self.app, Dashboard)
+        return self.app
+
+    def on_mount(self) -> None:
+        self.watch(self.app, "runs", self._runs_changed)
+        self.watch(self.app, "trouble", self._title_changed, init=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Withhold what changes anything in read-only mode."""
+        return not (self.dashboard.read_only and action in CHANGING_ACTIONS)
+
+    def show_runs(self, runs: Sequence[Run]) -> None:
+        """Show a new list of runs."""
+
+    def _runs_changed(self, runs: Sequence[Run] | None) -> None:
+        self._title_changed()
+        if runs is not None:
+            self.show_runs(runs)
+
+    def _title_changed(self) -> None:
+        app = self.dashboard
+        self.query_one(TitleBar).show_runs(app.runs or (), app.read_only, app.trouble)

@@ -1,0 +1,1 @@
+"""The dashboard's widgets, one a file. They show what they are given and know neither stores nor processes."""

@@ -1,0 +1,49 @@
+"""A widget that shows cells drawn by :mod:`cr_tui.render`."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from cr_tui.render.cells import Cells
+
+
+class CellsView(Widget):
+    """Shows cells as they are, line by line, and repaints only the lines that differ from those before."""
+
+    DEFAULT_CSS = """
+    CellsView { height: auto; width: 1fr; }
+    """
+
+    def __init__(self, *, widget_id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=widget_id, classes=classes)
+        self._cells = Cells(())
+
+    @property
+    def cells(self) -> Cells:
+        """What is shown."""
+        return self._cells
+
+    def show(self, cells: Cells) -> None:
+        """Show other cells."""
+        before, self._cells = self._cells, cells
+        if before.height != cells.height:
+            self.refresh(layout=True)
+            return
+        for y, (old, new) in enumerate(zip(before.lines, cells.lines, strict=True)):
+            if old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return self._cells.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self._cells.height
+
+    def render_line(self, y: int) -> Strip:
+        style = self.visual_style.rich_style
+        line = self._cells.lines[y] if y < self._cells.height else ()
+        segments = Segment.apply_style(line, style)
+        return Strip(segments).adjust_cell_length(self.size.width, style)

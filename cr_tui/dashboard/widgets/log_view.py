@@ -1,0 +1,42 @@
+"""The newest lines of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual import events
+
+from cr_tui.dashboard.widgets.cells_view import CellsView
+from cr_tui.render.cells import Cells, style_of
+from cr_tui.render.palette import FAINT
+from cr_tui.text import clean
+
+
+class LogView(CellsView):
+    """Shows as many of the newest lines as it has room for, literally, each cut at the edge."""
+
+    DEFAULT_CSS = """
+    LogView { height: 1fr; }
+    """
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._lines: Sequence[str] = ()
+
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Show other lines, oldest first."""
+        self._lines = lines
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = self.size
+        if not width or not height:
+            return
+        shown = [clean(line, width) for line in self._lines[-height:]] or ["the log is empty"]
+        lines: list[tuple[Segment, ...]] = [(Segment(line, style_of(FAINT)),) for line in shown]
+        lines += [()] * (height - len(lines))
+        self.show(Cells(tuple(lines)))

@@ -1,0 +1,46 @@
+"""A series in one line of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cr_tui.render.cells import CellMode
+
+_BARS: dict[CellMode, str] = {"blocks": "▁▂▃▄▅▆▇█", "ascii": "_.-~=+*#"}
+_NOT_FINITE: dict[CellMode, str] = {"blocks": "×", "ascii": "x"}
+
+
+def sparkline(values: NDArray[np.floating[Any]], width: int = 12, mode: CellMode = "blocks") -> str:
+    """Draw a series as a row of bars.
+
+    With more values than cells each cell shows the value of its stretch that lies farthest from the series' median, so
+    a spike stays visible; a stretch that holds NaN or infinity shows ``×``.
+
+    Args:
+        values: float ``[n]``, oldest first.
+        width: most cells.
+        mode: block characters or plain ones.
+
+    Returns:
+        At most ``width`` characters; empty for an empty series.
+    """
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.size == 0 or width < 1:
+        return ""
+    finite = numbers[np.isfinite(numbers)]
+    if finite.size == 0:
+        return _NOT_FINITE[mode] * min(width, numbers.size)
+    low, high, median = float(finite.min()), float(finite.max()), float(np.median(finite))
+    bars = _BARS[mode]
+    shown = []
+    for stretch in np.array_split(numbers, min(width, numbers.size)):
+        if not np.isfinite(stretch).all():
+            shown.append(_NOT_FINITE[mode])
+            continue
+        value = stretch[np.argmax(np.abs(stretch - median))]
+        level = 0.5 if high == low else (value - low) / (high - low)
+        shown.append(bars[round(level * (len(bars) - 1))])
+    return "".join(shown)

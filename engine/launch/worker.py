@@ -1,0 +1,191 @@
+"""The process that trains one run: ``python -m engine.launch.worker RUN_DIR``.
+
+It writes the run's events, checkpoints and, as its last act, ``outcome.json``; nothing else. SIGTERM makes it stop
+after the update in progress, with a checkpoint.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import psutil
+import torch
+
+import engine.data
+from engine.data.dataset import Dataset
+from engine.errors import CrtuiError, InputError
+from engine.methods import method_class
+from engine.methods.base import Method
+from engine.metrics import evaluation
+from engine.models.model import Model
+from engine.runs.events import EventLog
+from engine.runs.folder import RunFolder
+from engine.runs.loading import describe
+from engine.runs.spec import RunSpec
+from engine.runs.state import Outcome, Status
+from engine.training import checkpoints
+from engine.training.batches import Batches
+from engine.training.loop import Scalars, train
+
+SYSTEM_SECONDS = 30.0
+"""Seconds between two rows of kind ``system``."""
+
+
+def main(arguments: list[str]) -> int:
+    """Train the run whose folder is the only argument; return the exit code."""
+    folder = RunFolder(Path(arguments[0]))
+    stop = _StopFlag()
+    try:
+        outcome = run(folder, stop)
+    except CrtuiError as error:
+        outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        outcome = Outcome(status=Status.FAILED, reason=reason, traceback=traceback.format_exc())
+    if outcome.traceback:
+        print(outcome.traceback, file=sys.stderr, flush=True)
+    folder.write_outcome(outcome)
+    return 0 if outcome.status is not Status.FAILED else 1
+
+
+def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
+    """Build what the specification says, continue from the newest checkpoint if there is one, and train.
+
+    Raises:
+        CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
+    """
+    spec, state = folder.spec(), folder.state()
+    torch.set_num_threads(spec.threads)
+    device = choose_device(state.device or spec.device)
+    print(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}", flush=True)
+    dataset = engine.data.load(spec.data.name, root=folder.store.data)
+    cls = method_class(spec.method.name)
+    try:
+        method = cls(spec.method, dataset.image_shape, spec.seed, spec.training.steps, device)
+    except ValueError as error:
+        raise InputError(f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}") from error
+    with EventLog(folder.events_path, attempt=state.attempt) as events:
+        recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
+        start = recorder.restore()
+        batches = Batches(dataset, spec.training.batch_size, spec.seed, device)
+        step = train(method, batches, spec.training, start, recorder)
+    status = Status.FINISHED if step >= spec.training.steps else Status.STOPPED
+    reason = None if status is Status.FINISHED else "asked to stop"
+    print(f"{status} at step {step}", flush=True)
+    return Outcome(status=status, reason=reason, step=step, scores=dict(recorder.scores))
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The torch device for what the run was given.
+
+    A launcher that leased a GPU shows this process that one alone, so its number is 0 here.
+
+    Raises:
+        InputError: the machine has no such device.
+    """
+    kind = wanted.partition(":")[0]
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(kind, False):
+        raise InputError(f"device '{wanted}' is not available here; use --device cpu or auto")
+    return torch.device(kind)
+
+
+class _StopFlag:
+    """Whether SIGTERM has come."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        signal.signal(signal.SIGTERM, self._request)
+
+    def _request(self, signal_number: int, frame: object) -> None:
+        self.requested = True
+
+
+class _Recorder:
+    """The loop's observer: turns what happens into events, checkpoints and lines of the log."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        spec: RunSpec,
+        dataset: Dataset,
+        method: Method,
+        device: torch.device,
+        events: EventLog,
+        attempt: int,
+        stop: _StopFlag,
+    ) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._dataset = dataset
+        self._method = method
+        self._device = device
+        self._events = events
+        self._attempt = attempt
+        self._stop = stop
+        self._process = psutil.Process()
+        self._system_due = 0.0
+        self.scores: Scalars = {}
+
+    def restore(self) -> int:
+        """Load the newest whole checkpoint into the method and return its step, 0 without one."""
+        checkpoint = checkpoints.newest(self._folder.checkpoints, warn=lambda text: self.note(0, text))
+        step = 0
+        if checkpoint is not None:
+            self._method.networks.load_state_dict(checkpoint.weights())
+            self._method.load_trainer_state(checkpoint.trainer_state())
+            step = checkpoint.step
+            print(f"continued from the checkpoint at step {step}", flush=True)
+        if self._attempt > 1:
+            self._events.resumed(step)
+        return step
+
+    def record(self, step: int, scalars: Scalars) -> None:
+        self._events.write(step, "train", **scalars)
+        if time.monotonic() >= self._system_due:
+            self._system_due = time.monotonic() + SYSTEM_SECONDS
+            numbers = {"resident_mib": self._process.memory_info().rss / 2**20}
+            if self._device.type == "cuda":
+                numbers["gpu_peak_mib"] = torch.cuda.max_memory_allocated(self._device) / 2**20
+            self._events.write(step, "system", **numbers)
+
+    def note(self, step: int, text: str) -> None:
+        self._events.note(step, text)
+        print(f"step {step}: {text}", flush=True)
+
+    def evaluate(self, step: int) -> None:
+        if not self._dataset.in_grid_order:
+            return
+        decoder, encoder = self._method.latent_networks()
+        codes = self._method.codes_of(self._spec.method)
+        model = Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
+        self.scores = evaluation.score(model.encode, self._dataset, ["factor_vae"], protocol="paper")
+        self._events.write(step, "score", **self.scores)
+        shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
+        print(f"step {step}: {shown}", flush=True)
+
+    def save(self, step: int, milestone: bool) -> None:
+        checkpoints.save(
+            self._folder.checkpoints,
+            step,
+            self._method.networks.state_dict(),
+            self._method.trainer_state(),
+            describe(self._method, self._dataset.image_shape, self._spec.data.name),
+            milestone,
+        )
+        checkpoints.prune(self._folder.checkpoints, self._spec.training.keep_checkpoints)
+        self._events.sync()
+        print(f"step {step}: checkpoint", flush=True)
+
+    def stop_requested(self) -> bool:
+        return self._stop.requested
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,105 @@
+"""The separated attribute predictability score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.metrics.checks import Protocol, Samples, as_flags, as_samples
+from engine.metrics.classifiers import linear_svm
+from engine.metrics.scoring import EncodedSets, Score
+from engine.metrics.spread import is_dead
+
+
+def sap(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    continuous: Sequence[bool],
+    *,
+    protocol: Protocol = "paper",
+    test_codes: ArrayLike | None = None,
+    test_factors: ArrayLike | None = None,
+) -> float:
+    """Separated attribute predictability: how far the code that predicts a factor best is ahead of the next, averaged.
+
+    Kumar et al., "Variational Inference of Disentangled Latent Concepts from Unlabeled Observations", section 3. One
+    code predicts one factor: a continuous one by squared linear correlation, a categorical one by the accuracy of a
+    linear support vector machine with balanced classes.
+
+    ``paper``: InfoGAN-CR's evaluation. Mixed as above, scored on the samples the machine was fitted to.
+    ``lib``: disentanglement_lib's study. Every factor counts as categorical, whatever ``continuous`` says, and the
+    accuracy is that on the held-out samples where these are given. (Its option for continuous factors is ``paper`` with
+    all flags set.)
+
+    A dead code predicts a continuous factor with 0 and a categorical one at chance, the accuracy of always naming the
+    commonest value; so does the missing runner-up of a single code. A duplicated code makes the score 0.
+
+    Args:
+        codes: float ``[n, d]``.
+        factors: float or int ``[n, k]``, values or ids. A linear change of a continuous factor changes nothing.
+        continuous: whether each factor is continuous.
+        protocol: ``"paper"`` or ``"lib"``.
+        test_codes: float ``[t, d]``, held-out codes (``lib`` only).
+        test_factors: float or int ``[t, k]``, their factors.
+
+    Returns:
+        A number in [0, 1]. For categorical factors of more than two values it stays below 1 even for a perfect code,
+        and depends on the code's scale: a regularised linear machine cannot tell inner values apart.
+
+    Raises:
+        InputError: wrong shapes or lengths, NaN or infinity, a constant factor, held-out data under ``"paper"``.
+    """
+    samples = as_samples(protocol, codes, factors, test_codes, test_factors, ids=False)
+    flags = as_flags(continuous, samples.factors.shape[1])
+    gaps = []
+    for j, is_continuous in enumerate(flags):
+        if is_continuous and protocol == "paper":
+            scores = _squared_correlations(samples.codes, samples.factors[:, j])
+        else:
+            scores = _accuracies(samples, j)
+        gaps.append(scores[-1] - scores[-2])
+    return float(np.mean(gaps))
+
+
+def _squared_correlations(codes: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Squared correlation of the factor with each code and with nothing at all, ascending."""
+    live = codes[:, ~is_dead(codes)]
+    centred = live - live.mean(axis=0)
+    target = factor - factor.mean()
+    squared = (target @ centred) ** 2 / ((centred**2).sum(axis=0) * (target @ target))
+    return np.sort(np.concatenate([squared, np.zeros(1 + codes.shape[1] - live.shape[1])]))
+
+
+def _accuracies(samples: Samples, j: int) -> NDArray[np.float64]:
+    """Accuracy of naming factor j's value from each code and, where a runner-up is missing, from nothing; ascending."""
+    classes, ids, counts = np.unique(samples.factors[:, j], return_inverse=True, return_counts=True)
+    scored_factor = samples.scored_factors[:, j]
+    chance = float(np.mean(scored_factor == classes[counts.argmax()]))
+    accuracies = []
+    for dimension, dead in enumerate(is_dead(samples.codes)):
+        if dead:
+            accuracies.append(chance)
+            continue
+        machine = linear_svm().fit(samples.codes[:, [dimension]], ids)
+        named = classes[machine.predict(samples.scored_codes[:, [dimension]])]
+        accuracies.append(float(np.mean(named == scored_factor)))
+    if len(accuracies) == 1:
+        accuracies.append(chance)
+    return np.sort(np.array(accuracies))
+
+
+def _of_sets(sets: EncodedSets) -> dict[str, float]:
+    value = sap(
+        sets.codes["labelled"],
+        sets.values["labelled"],
+        sets.continuous,
+        protocol=sets.protocol,
+        test_codes=sets.codes.get("test_labelled"),
+        test_factors=sets.values.get("test_labelled"),
+    )
+    return {"sap": value}
+
+
+SCORE = Score(keys=("sap",), sets=("labelled",), compute=_of_sets)

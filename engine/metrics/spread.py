@@ -1,0 +1,81 @@
+"""How far codes spread, and which of them do not spread at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from engine.metrics.checks import as_codes
+
+DEAD_SPREAD = 1e-6
+"""A code whose standard deviation is at most this share of its largest magnitude is dead: float32 resolves no more."""
+
+
+def standard_deviation(codes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    """Standard deviation (ddof 0) along ``axis``; exactly 0 for equal values.
+
+    The first value is taken off before averaging. The result is the same number, but equal values would otherwise leave
+    a rounding residue of about 1e-17, and which of two constant codes has the smaller spread would be an accident.
+
+    Args:
+        codes: float64, any shape.
+        axis: the axis of the samples.
+    """
+    first = np.take(codes, [0], axis=axis)
+    return np.asarray(np.std(codes - first, axis=axis), dtype=np.float64)
+
+
+def is_dead(codes: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each code is dead: the same for every image, up to the resolution of float32.
+
+    Args:
+        codes: float ``[n, d]``.
+
+    Returns:
+        bool ``[d]``.
+
+    Raises:
+        InputError: ``codes`` have the wrong shape or are not finite.
+    """
+    return np.asarray(live_scale(codes) == 0)
+
+
+def live_scale(codes: ArrayLike) -> NDArray[np.float64]:
+    """Standard deviation of each code (ddof 0), exactly 0 for dead ones: the scale of FactorVAE's votes.
+
+    Args:
+        codes: float ``[n, d]``.
+
+    Returns:
+        float64 ``[d]``.
+
+    Raises:
+        InputError: ``codes`` have the wrong shape or are not finite.
+    """
+    array = as_codes(codes)
+    return without_dead(standard_deviation(array, axis=0), np.abs(array).max(axis=0))
+
+
+def without_dead(scale: NDArray[np.float64], magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``scale`` with exactly 0 for the codes that are dead beside their largest magnitude.
+
+    Args:
+        scale: float64 ``[d]``, standard deviations.
+        magnitude: float64 ``[d]``, largest absolute values.
+    """
+    return np.where(scale > DEAD_SPREAD * magnitude, scale, 0.0)
+
+
+def standardised(
+    fitted: NDArray[np.float64], scored: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Both arrays with the mean of the first taken off, in units of its standard deviations; its dead columns are 0.
+
+    Args:
+        fitted: float64 ``[n, d]``.
+        scored: float64 ``[t, d]``.
+    """
+    centre, scale = fitted.mean(axis=0), live_scale(fitted)
+    live = scale > 0
+    divisor = np.where(live, scale, 1.0)
+    return np.where(live, (fitted - centre) / divisor, 0.0), np.where(live, (scored - centre) / divisor, 0.0)

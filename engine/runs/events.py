@@ -1,0 +1,380 @@
+"""The event log of a run: JSON lines, one writer, any number of readers while it is written.
+
+A line is ``{"step", "time", "kind", "attempt", <name>: number, ...}``. Numbers that are not finite, which JSON lacks
+and a diverging run needs, are written as the strings ``"NaN"``, ``"Infinity"`` and ``"-Infinity"``.
+
+A resumed run repeats steps. What an earlier attempt wrote about steps after the one that a later attempt continued
+from is superseded: it stays in the file, and no reader of this module shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import stat
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import orjson
+
+from engine.errors import WorkError
+from engine.runs.state import MAX_INTEGER
+from engine.runs.store import FILE_MODE
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Kind = Literal["train", "score", "system", "note"]
+Row = dict[str, Any]
+"""One event: ``step``, ``time``, ``kind``, ``attempt`` and whatever else was written, numbers as floats or ints."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+_RESUMED_STEP = "resumed_step"
+_RESERVED = frozenset({"time", "attempt"})
+_NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+_FLUSH_SECONDS = 1.0
+_FLUSH_ROWS = 100
+_SYNC_SECONDS = 10.0
+_TAIL_BYTES = 32 * 1024
+_WHOLE_BYTES = 4 * 2**20
+_LAST_BYTES = 64 * 1024
+_MAX_LINE_BYTES = 2**20
+
+
+class EventLog:
+    """Appends events: whole lines in one write, training rows buffered for at most a second or 100 rows.
+
+    Args:
+        path: ``events.jsonl`` of the run; created if it is not there. A torn last line is closed first, or it would
+            swallow the next one.
+        attempt: number of the attempt, 1 for the first.
+
+    Raises:
+        WorkError: the file cannot be opened or written.
+    """
+
+    def __init__(self, path: Path, attempt: int = 1) -> None:
+        self._path = path
+        self._attempt = attempt
+        self._buffer: list[bytes] = []
+        self._torn = False
+        self._flushed = self._synced = time.monotonic()
+        try:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, FILE_MODE)
+            size = os.fstat(self._descriptor).st_size
+            self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+        except OSError as error:
+            raise WorkError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, step: int, kind: Kind, **numbers: object) -> None:
+        """Add one row.
+
+        Args:
+            step: finished updates.
+            kind: ``train`` rows are buffered; the others, being rare, are written at once.
+            numbers: anything that is a number, NumPy's and 0-d tensors included; strings (``text`` of a note) as is.
+
+        Raises:
+            WorkError: the disk refused. Rows still in the buffer are lost, what was written before is not.
+        """
+        if kind not in KINDS or not _RESERVED.isdisjoint(numbers):
+            raise ValueError(f"an event is one of {', '.join(KINDS)} and its 'time' and 'attempt' are not the caller's")
+        row: Row = {"step": int(step), "time": time.time(), "kind": kind, "attempt": self._attempt}
+        row.update((name, _encoded(value)) for name, value in numbers.items())
+        self._buffer.append(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+        now = time.monotonic()
+        if kind != "train" or len(self._buffer) >= _FLUSH_ROWS or now - self._flushed >= _FLUSH_SECONDS:
+            self.flush()
+        if now - self._synced >= _SYNC_SECONDS:
+            self.sync()
+
+    def note(self, step: int, text: str) -> None:
+        """Add a remark: a change of schedule, a checkpoint.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        self.write(step, "note", text=text)
+
+    def resumed(self, step: int) -> None:
+        """Say that this attempt continues from ``step`` (0: the beginning), which supersedes all later steps so far.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        self.write(step, "note", text=f"attempt {self._attempt} continues from step {step}", **{_RESUMED_STEP: step})
+
+    def flush(self) -> None:
+        """Let readers see every row so far.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        self._flushed = time.monotonic()
+        if not self._buffer:
+            return
+        lines = b"".join([b"\n" if self._torn else b"", *self._buffer])
+        self._buffer.clear()
+        try:
+            written = 0
+            while written < len(lines):
+                written += os.write(self._descriptor, lines[written:])
+                self._torn = lines[written - 1 : written] != b"\n"
+        except OSError as error:
+            raise WorkError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def sync(self) -> None:
+        """Flush, and wait until the rows would survive a power cut. Called with every checkpoint.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        self.flush()
+        self._synced = time.monotonic()
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise WorkError(f"{self._path} cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Sync and close. Closing twice is harmless.
+
+        Raises:
+            WorkError: the disk refused; the file is closed all the same.
+        """
+        if self._descriptor < 0:
+            return
+        try:
+            self.sync()
+        finally:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> EventLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+@dataclass
+class EventBatch:
+    """What a reader has not seen before.
+
+    Attributes:
+        rows: new events, none of them superseded by another of the batch.
+        bad_lines: how many lines were no events.
+        restarted: the file was replaced or cut: forget every row of earlier batches.
+        resumed_step: the run was resumed from here: forget rows of earlier batches with a later step.
+        more: there was more to read than one call may.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    bad_lines: int = 0
+    restarted: bool = False
+    resumed_step: int | None = None
+    more: bool = False
+
+
+class EventTail:
+    """Follows an event log as it grows.
+
+    Args:
+        path: the log; it need not exist yet.
+        limit: most bytes that one :meth:`read` takes from the file, so that a screen never waits for a long one.
+    """
+
+    def __init__(self, path: Path, limit: int = _TAIL_BYTES) -> None:
+        self._path = path
+        self._limit = limit
+        self._identity: tuple[int, int] | None = None
+        self._restart()
+
+    def read(self) -> EventBatch:
+        """Take what was written since the last call, up to the last whole line.
+
+        Returns:
+            The new events; empty where nothing was written. A log that is missing or unreadable is an empty one.
+        """
+        batch = EventBatch()
+        try:
+            status = self._path.stat(follow_symlinks=False)
+        except OSError:
+            status = None
+        identity = (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else None
+        size = status.st_size if status and identity else 0
+        if size < self._offset or (self._offset and identity != self._identity):
+            self._restart()
+            batch.restarted = True
+        self._identity = identity
+        if size > self._offset:
+            chunk = self._chunk()
+            self._take(chunk, batch)
+            batch.more = bool(chunk) and self._offset < size
+        return batch
+
+    def _restart(self) -> None:
+        self._offset = 0
+        self._partial = b""
+        self._oversized = False
+        self._attempt = 0
+
+    def _chunk(self) -> bytes:
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return b""
+        try:
+            return os.pread(descriptor, self._limit, self._offset)
+        except OSError:
+            return b""
+        finally:
+            os.close(descriptor)
+
+    def _take(self, chunk: bytes, batch: EventBatch) -> None:
+        self._offset += len(chunk)
+        lines = (self._partial + chunk).split(b"\n")
+        self._partial = lines.pop()
+        if lines and self._oversized:
+            del lines[0]
+            self._oversized = False
+        if len(self._partial) > _MAX_LINE_BYTES:
+            batch.bad_lines += not self._oversized
+            self._oversized = True
+        if self._oversized:
+            self._partial = b""
+        for line in lines:
+            row = _parsed(line)
+            if row is not None:
+                self._admit(row, batch)
+            elif line:
+                batch.bad_lines += 1
+
+    def _admit(self, row: Row, batch: EventBatch) -> None:
+        attempt, resumed_step = row["attempt"], row.get(_RESUMED_STEP)
+        if resumed_step is None and attempt < self._attempt:
+            return
+        if resumed_step is None and attempt > self._attempt > 0 and row["kind"] != "note":
+            resumed_step = row["step"] - 1
+        if isinstance(resumed_step, int):
+            batch.rows = [earlier for earlier in batch.rows if earlier["step"] <= resumed_step]
+            batch.resumed_step = min(resumed_step, resumed_step if batch.resumed_step is None else batch.resumed_step)
+        if isinstance(resumed_step, int) or self._attempt == 0:
+            self._attempt = attempt
+        batch.rows.append(row)
+
+
+@dataclass
+class Events:
+    """The events of a run.
+
+    Attributes:
+        rows: in the order of writing, superseded ones left out.
+        bad_lines: how many lines were no events.
+    """
+
+    rows: list[Row]
+    bad_lines: int = 0
+
+    def series(self, name: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """One number over time.
+
+        Args:
+            name: for example ``"loss_generator"``.
+
+        Returns:
+            Steps int64 ``[n]`` and values float64 ``[n]`` of the rows that have it.
+        """
+        import numpy as np
+
+        points = [(row["step"], row[name]) for row in self.rows if isinstance(row.get(name), int | float)]
+        steps = np.array([step for step, _ in points], dtype=np.int64)
+        return steps, np.array([float(value) for _, value in points], dtype=np.float64)
+
+
+def read_events(path: Path, kinds: Collection[str] | None = None, names: Sequence[str] | None = None) -> Events:
+    """Read a whole event log, up to its last whole line.
+
+    Args:
+        path: the log; one that does not exist is empty.
+        kinds: only rows of these kinds; default: all.
+        names: only rows that have one of these, and of each only these and ``step, time, kind, attempt``; default: all.
+    """
+    tail = EventTail(path, limit=_WHOLE_BYTES)
+    events = Events([])
+    more = True
+    while more:
+        batch = tail.read()
+        if batch.restarted:
+            events = Events([])
+        if batch.resumed_step is not None:
+            events.rows = [row for row in events.rows if row["step"] <= batch.resumed_step]
+        events.rows += _chosen(batch.rows, kinds, names)
+        events.bad_lines += batch.bad_lines
+        more = batch.more
+    return events
+
+
+def last_step(path: Path) -> int | None:
+    """The step of the last event, from the end of the file alone; ``None`` where there is none."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            tail = os.pread(descriptor, _LAST_BYTES, max(0, os.fstat(descriptor).st_size - _LAST_BYTES))
+        finally:
+            os.close(descriptor)
+        for line in reversed(tail.split(b"\n")[:-1]):
+            row = _parsed(line)
+            if row is not None:
+                step: int = row["step"]
+                return step
+    return None
+
+
+def _chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:
+    for row in rows:
+        if kinds is not None and row["kind"] not in kinds:
+            continue
+        if names is None:
+            yield row
+        elif any(name in row for name in names):
+            kept = ("step", "time", "kind", "attempt", *names)
+            yield {name: row[name] for name in kept if name in row}
+
+
+def _encoded(value: object) -> object:
+    if isinstance(value, str):
+        # JSON is UTF-8, which has no lone surrogates.
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, int) and abs(value) <= MAX_INTEGER:
+        return int(value)
+    try:
+        number = float(value)  # type: ignore[arg-type]  # whatever cannot be a float is refused by float itself
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]  # an integer of more than 308 digits
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _parsed(line: bytes) -> Row | None:
+    try:
+        row = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(row, dict):
+        return None
+    row.setdefault("attempt", 1)
+    counts_are_good = all(type(row.get(name)) is int and 0 <= row[name] <= MAX_INTEGER for name in ("step", "attempt"))
+    if not (counts_are_good and isinstance(row.get("time"), int | float) and row.get("kind") in KINDS):
+        return None
+    for name, value in row.items():
+        if isinstance(value, str) and value in _NON_FINITE and name != "text":
+            row[name] = _NON_FINITE[value]
+    return row

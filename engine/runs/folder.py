@@ -1,0 +1,379 @@
+"""The folder of one run: its files, read with distrust and written whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from engine.errors import InputError, WorkError
+from engine.runs.state import MAX_INTEGER, Count, Outcome, RunState, Status
+from engine.runs.store import (
+    FOLDER_MODE,
+    Store,
+    exclusive_lock,
+    read_file,
+    replace_file,
+    sync_folder,
+    try_lock_file,
+)
+
+if TYPE_CHECKING:
+    from engine.runs.spec import RunSpec
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+"""What names of run folders look like; whatever else lies in the store is none."""
+_MAX_JSON_BYTES = 4 * 2**20
+_LEASE_PATIENCE_SECONDS = 2.0
+_ABANDONED_SECONDS = 3600.0
+_NEW = ".new-"
+_REMOVED = ".removed-"
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Length(BaseModel):
+    steps: Count
+
+
+class SpecSummary(BaseModel):
+    """What lists and launchers need of a specification, read without knowing its method or dataset."""
+
+    name: str | None = None
+    group: str | None = None
+    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
+    device: str = "auto"
+    threads: int = Field(default=1, ge=1, le=MAX_INTEGER)
+    method: _Named
+    data: _Named
+    training: _Length
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths, reading and atomic writing of a run's files.
+
+    Args:
+        path: ``STORE/runs/<run-id>``.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def store(self) -> Store:
+        return Store(self.path.parent.parent)
+
+    @property
+    def spec_path(self) -> Path:
+        return self.path / "spec.json"
+
+    @property
+    def state_path(self) -> Path:
+        return self.path / "state.json"
+
+    @property
+    def outcome_path(self) -> Path:
+        return self.path / "outcome.json"
+
+    @property
+    def events_path(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def require(self) -> None:
+        """Check that this is a folder of its own.
+
+        Raises:
+            InputError: it is gone, or a symbolic link, which could lead outside the store.
+        """
+        if self.path.is_symlink():
+            raise InputError(f"run folder {self.path} is a symbolic link; move the folder itself there")
+        if not self.path.is_dir():
+            raise InputError(f"run folder {self.path} is gone")
+
+    def spec(self) -> RunSpec:
+        """The specification.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        from engine.runs.spec import RunSpec
+
+        return self._read(self.spec_path, RunSpec)
+
+    def summary(self) -> SpecSummary:
+        """The part of the specification that every run has, whatever its method.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        return self._read(self.spec_path, SpecSummary)
+
+    def state(self) -> RunState:
+        """What the run is doing, by whoever wrote last; :mod:`engine.runs.catalogue` holds it against the facts.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        return self._read(self.state_path, RunState)
+
+    def write_state(self, state: RunState) -> None:
+        """Replace the state whatever it was.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        with exclusive_lock(self._lock_path):
+            _write(self.state_path, state)
+
+    def update_state(self, change: Callable[[RunState], RunState], fallback: RunState | None = None) -> RunState:
+        """Read, change and replace the state as one act, so that no other process's change is lost.
+
+        Args:
+            change: makes the new state of the present one; it must not update the state itself.
+            fallback: stands in for a state that is missing or damaged.
+
+        Returns:
+            The new state.
+
+        Raises:
+            InputError: the state is missing or damaged and there is no fallback.
+            WorkError: the disk refused; the old state is still there.
+        """
+        with exclusive_lock(self._lock_path):
+            try:
+                present = self.state()
+            except InputError:
+                if fallback is None:
+                    raise
+                present = fallback
+            changed = change(present)
+            if changed != present or present is fallback:
+                _write(self.state_path, changed)
+            return changed
+
+    def outcome(self) -> Outcome | None:
+        """How the worker says its work ended; ``None`` while it has not said.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not self.outcome_path.exists():
+            return None
+        return self._read(self.outcome_path, Outcome)
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Say how the work ended: the worker's last act.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        _write(self.outcome_path, outcome)
+
+    def take_lease(self) -> int:
+        """Become the one who runs this run.
+
+        The lease is a ``flock``: it lives as long as any process that inherited the descriptor, so it tells the truth
+        even where process numbers do not (reused, or of another container).
+
+        Returns:
+            The descriptor that holds it.
+
+        Raises:
+            InputError: someone else has it.
+            WorkError: the disk refused.
+        """
+        deadline = time.monotonic() + _LEASE_PATIENCE_SECONDS
+        while (descriptor := try_lock_file(self._lease_path)) is None:
+            # Whoever looks whether the lease is free, or is just about to exit, holds it for a moment.
+            if time.monotonic() > deadline:
+                raise InputError(f"run {self.id} still has a live process; stop it first")
+            time.sleep(0.02)
+        return descriptor
+
+    def lease_is_held(self) -> bool:
+        """Whether a live process has the lease."""
+        try:
+            descriptor = os.open(self._lease_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
+    def delete(self) -> None:
+        """Delete the folder; it is out of every list before the first file goes. Symbolic links are never followed.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        aside = self.path.with_name(f"{_REMOVED}{self.id}-{secrets.token_hex(4)}")
+        try:
+            self.path.rename(aside)
+            if aside.is_symlink():
+                aside.unlink()
+            else:
+                shutil.rmtree(aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise WorkError(f"run folder {self.path} cannot be deleted: {error.strerror}") from error
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / ".state.lock"
+
+    @property
+    def _lease_path(self) -> Path:
+        return self.path / ".lease"
+
+    def _read(self, path: Path, model: type[_Model]) -> _Model:
+        try:
+            return model.model_validate_json(read_file(path, _MAX_JSON_BYTES))
+        except FileNotFoundError as error:
+            raise InputError(f"{path.name} of run {self.id} is missing") from error
+        except InputError as error:
+            raise InputError(f"run {self.id}: {error}") from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            detail = f"{where}: {first['msg']}" if where else first["msg"]
+            raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
+
+
+def run_folders(store: Store) -> list[RunFolder]:
+    """All run folders of a store, oldest first. Symbolic links, and folders in the making, are none."""
+    runs = store.runs
+    try:
+        with os.scandir(runs) as entries:
+            found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    return [RunFolder(runs / name) for name in sorted(found) if re.fullmatch(ID_PATTERN, name)]
+
+
+def sweep(store: Store) -> None:
+    """Delete what programs left that were killed while they created or deleted a run, an hour ago or more."""
+    for path in store.runs.glob(".*"):
+        with contextlib.suppress(OSError):
+            abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
+            if abandoned and path.name.startswith((_NEW, _REMOVED)) and not path.is_symlink():
+                shutil.rmtree(path)
+
+
+def new_run_ids(count: int, created: float) -> list[str]:
+    """Names for run folders: UTC date and time of creation, and six random characters that ascend within the call.
+
+    Args:
+        count: how many.
+        created: seconds since 1970.
+    """
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(created))
+    suffixes: set[str] = set()
+    while len(suffixes) < count:
+        suffixes.add(secrets.token_hex(3))
+    return [f"{stamp}-{suffix}" for suffix in sorted(suffixes)]
+
+
+def create_run_folders(store: Store, specs: Sequence[BaseModel]) -> list[tuple[RunFolder, int]]:
+    """Make the folders of new runs, all or none, each queued and with its lease taken by the caller.
+
+    A folder gets its final name only once it is complete, so nobody sees a run without specification or state.
+
+    Args:
+        store: where.
+        specs: one resolved specification per run; written to ``spec.json`` and never changed after.
+
+    Returns:
+        Each folder with the descriptor of its lease, in the order of ``specs``, which is also the order of their ids.
+
+    Raises:
+        InputError: a specification lacks what every run has.
+        WorkError: the disk refused.
+    """
+    created = time.time()
+    made: list[tuple[RunFolder, int]] = []
+    try:
+        for run_id, spec in zip(new_run_ids(len(specs), created), specs, strict=True):
+            free_id = run_id
+            while (folder := _create(store, free_id, spec, created)) is None:
+                free_id = new_run_ids(1, created)[0]
+            made.append(folder)
+    except BaseException:
+        discard(made)
+        raise
+    return made
+
+
+def discard(made: Sequence[tuple[RunFolder, int]]) -> None:
+    """Take back folders that were just made and whose runs never began."""
+    for folder, lease in made:
+        with contextlib.suppress(WorkError):
+            folder.delete()
+        os.close(lease)
+
+
+def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple[RunFolder, int] | None:
+    """Make one folder and take its lease; ``None`` where the id is taken."""
+    final = RunFolder(store.runs / run_id)
+    making = RunFolder(store.runs / f"{_NEW}{run_id}")
+    lease = -1
+    try:
+        making.path.mkdir(mode=FOLDER_MODE)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise WorkError(f"run folder {making.path} cannot be made: {error.strerror}") from error
+    try:
+        lease = making.take_lease()
+        _write(making.spec_path, spec)
+        total_steps = making.summary().training.steps
+        making.checkpoints.mkdir(mode=FOLDER_MODE)
+        state = RunState(status=Status.QUEUED, total_steps=total_steps, created=created, queued=created)
+        _write(making.state_path, state)
+        making.path.rename(final.path)
+        sync_folder(store.runs)
+    except BaseException as error:
+        shutil.rmtree(making.path, ignore_errors=True)
+        if lease >= 0:
+            os.close(lease)
+        if not isinstance(error, OSError):
+            raise
+        # A folder that is not empty cannot be replaced: the rename is what makes ids unique.
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return None
+        raise WorkError(f"run folder {final.path} cannot be made: {error.strerror}") from error
+    return final, lease
+
+
+def _write(path: Path, model: BaseModel) -> None:
+    replace_file(path, model.model_dump_json(indent=2).encode() + b"\n")

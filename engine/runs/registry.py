@@ -1,0 +1,318 @@
+"""The registry: an index of the run folders, so that a list of runs need not open them all.
+
+It is TinyDB's file, written otherwise than TinyDB's own storage does: that one is read, changed and written in place
+without a lock, which two writers turn into garbage. Here a change is one act under one lock: read the file, let TinyDB
+change it in memory, write it whole (temporary file, fsync, rename), the previous one kept as ``registry.json.bak``.
+
+A row is always made from what its folder says at the moment of writing, under the lock. So a row is never older than
+the last change of its folder, whoever writes it, and the whole file can be rebuilt.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from tinydb import TinyDB, where
+from tinydb.storages import MemoryStorage
+from tinydb.table import Table
+
+from engine.errors import InputError, WorkError
+from engine.runs.folder import ID_PATTERN, RunFolder, run_folders, sweep
+from engine.runs.state import MAX_INTEGER, Count, RunState, Scores, Status
+from engine.runs.store import Store, exclusive_lock, read_file, replace_file
+
+RUNS = "runs"
+SELECTIONS = "selections"
+_MAX_BYTES = 512 * 2**20
+_MAX_REASON = 300
+_MAX_RANKING_BYTES = 64 * 2**20
+_Tables = dict[str, dict[str, dict[str, Any]]]
+_Row = TypeVar("_Row", bound=BaseModel)
+
+
+class RunRow(BaseModel):
+    """What the registry holds of a run; also the JSON object of ``crtui runs list``.
+
+    Attributes:
+        status: as last written; :mod:`engine.runs.catalogue` holds it against the facts.
+        device: the device it runs on; before it has one, the device it was asked to run on.
+        pid: the process of a run that is queued or running.
+        reason: why it ended, in one sentence.
+    """
+
+    id: str = Field(pattern=ID_PATTERN)
+    name: str | None = None
+    group: str | None = None
+    method: str | None = None
+    data: str | None = None
+    seed: int | None = Field(default=None, ge=-MAX_INTEGER, le=MAX_INTEGER)
+    status: Status
+    step: Count = 0
+    total_steps: Count = 0
+    scores: Scores = Field(default_factory=dict)
+    created: datetime | None = None
+    updated: datetime | None = None
+    device: str | None = None
+    pid: int | None = None
+    reason: str | None = None
+
+
+class SelectionRow(BaseModel):
+    """What the registry holds of a selection.
+
+    Attributes:
+        runs: ids of the runs that were ranked.
+        picks: id of the best run by method.
+    """
+
+    id: str = Field(pattern=ID_PATTERN)
+    created: datetime
+    runs: list[str] = Field(default_factory=list)
+    picks: dict[str, str | None] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, selection_id: str, created: float, ranking: Mapping[str, Any]) -> SelectionRow:
+        """The row of a selection.
+
+        Args:
+            selection_id: name of its folder.
+            created: seconds since 1970.
+            ranking: the JSON object of ``crtui select``, of which ``runs`` and the picks of ``methods`` are kept.
+        """
+        picks = {method: result["pick"] for method, result in ranking["methods"].items()}
+        return cls(id=selection_id, created=_date(created), runs=ranking["runs"], picks=picks)
+
+
+_RUN_ROWS = TypeAdapter(list[RunRow])
+_SELECTION_ROWS = TypeAdapter(list[SelectionRow])
+
+
+class Registry:
+    """The ``registry.json`` of a store.
+
+    Args:
+        store: the store that it indexes.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._path = store.registry_path
+
+    def rows(self) -> list[RunRow]:
+        """All runs, in no particular order.
+
+        Raises:
+            InputError: the file is damaged; the message says how to rebuild it.
+        """
+        return self._validated(RUNS, _RUN_ROWS)
+
+    def selections(self) -> list[SelectionRow]:
+        """All selections, in no particular order.
+
+        Raises:
+            InputError: the file is damaged; the message says how to rebuild it.
+        """
+        return self._validated(SELECTIONS, _SELECTION_ROWS)
+
+    def add_runs(self, folders: Iterable[RunFolder]) -> None:
+        """Add the runs that are not there yet, all in one write.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        with self._tables() as database:
+            runs = database.table(RUNS)
+            known = {row.get("id") for row in runs.all()}
+            runs.insert_multiple(_plain(describe(folder)) for folder in folders if folder.id not in known)
+
+    def update_runs(self, folders: Iterable[RunFolder]) -> None:
+        """Bring the rows of these runs up to date with their folders, all in one write.
+
+        A run without a row gets one; one whose folder cannot be described keeps what is known of it.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        with self._tables() as database:
+            present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
+            _put(database.table(RUNS), [describe(folder) for folder in present])
+
+    def remove_run(self, run_id: str) -> None:
+        """Forget a run.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        with self._tables() as database:
+            database.table(RUNS).remove(where("id") == run_id)
+
+    def add_selection(self, row: SelectionRow) -> None:
+        """Add or replace a selection.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        with self._tables() as database:
+            _put(database.table(SELECTIONS), [row])
+
+    def reindex(self) -> Path | None:
+        """Rebuild the file from the folders, and clear away what killed programs left of others.
+
+        Returns:
+            Where the old file was moved if it was damaged, else ``None``.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        with exclusive_lock(self._lock_path):
+            aside = self._set_aside_if_damaged()
+            database = TinyDB(storage=MemoryStorage)
+            runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
+            runs.insert_multiple(_plain(describe(folder)) for folder in run_folders(self._store))
+            selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
+            self._commit(database)
+            sweep(self._store)
+        return aside
+
+    @property
+    def _lock_path(self) -> Path:
+        return self._path.with_name("registry.lock")
+
+    @contextlib.contextmanager
+    def _tables(self) -> Iterator[TinyDB]:
+        """The tables to change: what is in the file now, and from the end of the block on what was made of it.
+
+        A new TinyDB each time, over nothing but memory, so that neither its query cache nor its next document id can be
+        older than the file.
+        """
+        with exclusive_lock(self._lock_path):
+            database = TinyDB(storage=MemoryStorage)
+            database.storage.write(self._load())
+            before = _serialised(database)
+            yield database
+            if _serialised(database) != before:
+                self._commit(database)
+
+    def _load(self) -> _Tables:
+        try:
+            tables: _Tables = orjson.loads(read_file(self._path, _MAX_BYTES))
+        except FileNotFoundError:
+            return {RUNS: {}, SELECTIONS: {}}
+        except InputError as error:
+            raise self._damage(f"cannot be used ({error})") from error
+        except orjson.JSONDecodeError as error:
+            raise self._damage("is not valid JSON") from error
+        documents_are_good = isinstance(tables, dict) and all(
+            isinstance(table, dict) and all(key.isdecimal() and isinstance(row, dict) for key, row in table.items())
+            for table in tables.values()
+        )
+        if not documents_are_good:
+            raise self._damage("does not hold TinyDB tables")
+        return {RUNS: {}, SELECTIONS: {}} | tables
+
+    def _commit(self, database: TinyDB) -> None:
+        if self._path.exists():
+            backup = self._path.with_name("registry.json.bak")
+            linking = self._path.with_name(".registry.json.bak.tmp")
+            try:
+                linking.unlink(missing_ok=True)
+                os.link(self._path, linking)
+                linking.replace(backup)
+            except OSError as error:
+                raise WorkError(f"{backup} cannot be written: {error.strerror}") from error
+        replace_file(self._path, _serialised(database))
+
+    def _set_aside_if_damaged(self) -> Path | None:
+        try:
+            self.rows()
+            self.selections()
+        except InputError:
+            aside = self._path.with_name(f"registry.damaged-{time.time_ns()}.json")
+            try:
+                return self._path.rename(aside)
+            except OSError as error:
+                raise WorkError(f"{self._path} cannot be moved aside: {error.strerror}") from error
+        return None
+
+    def _validated(self, table: str, adapter: TypeAdapter[list[_Row]]) -> list[_Row]:
+        try:
+            return adapter.validate_python(list(self._load()[table].values()))
+        except ValidationError as error:
+            where_ = ".".join(str(part) for part in error.errors(include_url=False, include_input=False)[0]["loc"][1:])
+            raise self._damage(f"has a row of table '{table}' with an unusable '{where_}'") from error
+
+    def _damage(self, what: str) -> InputError:
+        return InputError(f"{self._path} {what}; 'crtui runs reindex' rebuilds it from the run folders")
+
+
+def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
+    """The row of a run. One whose files cannot be read has crashed, and the reason names the file.
+
+    Args:
+        folder: the run.
+        state: what it is doing, if known better than ``state.json`` says.
+    """
+    summary = None
+    try:
+        state = state or folder.state()
+        summary = folder.summary()
+    except InputError as error:
+        state = state or RunState(status=Status.CRASHED, created=_modified(folder.path))
+        state = state.model_copy(update={"status": Status.CRASHED, "reason": str(error)})
+        with contextlib.suppress(InputError):
+            summary = folder.summary()
+    row = {"id": folder.id, "created": _date(state.created), "updated": _date(state.updated), "device": state.device}
+    row |= {name: getattr(state, name) for name in ("status", "step", "total_steps", "scores", "pid")}
+    row["reason"] = state.reason and state.reason[:_MAX_REASON]
+    if summary is not None:
+        row |= {"name": summary.name, "group": summary.group, "seed": summary.seed}
+        row |= {"method": summary.method.name, "data": summary.data.name}
+        row["device"] = state.device or summary.device
+    return RunRow.model_validate(row)
+
+
+def _selections_on_disk(store: Store) -> Iterator[SelectionRow]:
+    for path in sorted(store.selections.glob("*/ranking.json")):
+        with contextlib.suppress(InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            ranking = orjson.loads(read_file(path, _MAX_RANKING_BYTES))
+            created = datetime.fromisoformat(ranking["created"]).timestamp()
+            yield SelectionRow.of(path.parent.name, created, ranking)
+
+
+def _put(table: Table, rows: Sequence[RunRow | SelectionRow]) -> None:
+    """Replace the rows that are there and insert the others."""
+    new = {row.id: _plain(row) for row in rows}
+    known = {row.get("id") for row in table.all()}
+    table.update(lambda row: row.update(new[row["id"]]), lambda row: row.get("id") in new)
+    table.insert_multiple(row for run_id, row in new.items() if run_id not in known)
+
+
+def _plain(row: RunRow | SelectionRow) -> dict[str, Any]:
+    return row.model_dump(mode="json")
+
+
+def _serialised(database: TinyDB) -> bytes:
+    return orjson.dumps(database.storage.read(), option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _date(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,33 @@
+"""Choosing the best model of a pool without labels.
+
+The public names are imported when first asked for, so that ``import engine.selection`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.selection.centrality import model_centrality
+    from engine.selection.ranking import Ranking
+    from engine.selection.stability import udr
+
+__all__ = ["Ranking", "model_centrality", "udr"]
+
+# No module bears the name of what it offers: importing engine.selection.udr would otherwise replace the function udr.
+_MODULES = {
+    "Ranking": "engine.selection.ranking",
+    "model_centrality": "engine.selection.centrality",
+    "udr": "engine.selection.stability",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from cr_tui.cli.run_query import parse_where, sort_runs
+from engine.errors import InputError
+
+
+def record(name: str, **fields: object) -> SimpleNamespace:
+    given = {"id": f"id-{name}", "name": name, "group": None, "method": "infogan", "data": "minisprites", "seed": 0}
+    given |= {"status": "finished", "step": 10, "total_steps": 10, "device": "cpu", "pid": None, "scores": {}}
+    return SimpleNamespace(**(given | {"created": None, "updated": None} | fields))
+
+
+RUNS = [
+    record("low", seed=1, scores={"factor_vae": 0.5}, group="a"),
+    record("high", seed=2, scores={"factor_vae": 0.9}, group="a"),
+    record("unscored", seed=3, status="running", step=4),
+    record("diverged", seed=4, scores={"factor_vae": None}),
+]
+
+
+def names(expression: str) -> list[str]:
+    condition = parse_where(expression)
+    return [run.name for run in RUNS if condition(run)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("score.factor_vae>0.8", ["high"]),
+        ("score.factor_vae >= 0.5", ["low", "high"]),
+        ("score.factor_vae<0.9", ["low"]),
+        ("score.factor_vae!=0.9", ["low", "unscored", "diverged"]),
+        ("score.absent>0", []),
+        ("seed<=2", ["low", "high"]),
+        ("seed=2", ["high"]),
+        ("seed==2", ["high"]),
+        ("status=running", ["unscored"]),
+        ("status!=running", ["low", "high", "diverged"]),
+        ("group=a", ["low", "high"]),
+        ("group!=a", ["unscored", "diverged"]),
+        ("group=a seed>1", ["high"]),
+        ("group=a and seed>1", ["high"]),
+        ("  group=a   and   seed < 2  ", ["low"]),
+        ("step<total_steps", None),
+        ("score.factor_vae>8e-1", ["high"]),
+    ],
+)
+def test_where_keeps_the_runs_that_meet_all_terms(expression: str, expected: list[str] | None) -> None:
+    if expected is None:
+        with pytest.raises(InputError, match="number"):
+            parse_where(expression)
+    else:
+        assert names(expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("", "empty"),
+        ("   ", "empty"),
+        ("seed", "seed"),
+        ("seed>", "seed>"),
+        (">3", ">3"),
+        ("seed>1 or seed<0", "or seed<0"),
+        ("seed>1 and", "and"),
+        ("seed>1and seed<3", "1and"),
+        ("seed>=>1", "seed>=>1"),
+        ("seed>two", "two"),
+        ("seed>inf", "inf"),
+        ("score.>1", "score."),
+        ("colour=red", "colour"),
+        ("name<b", "name"),
+        ("__class__=x", "__class__"),
+    ],
+)
+def test_where_names_what_it_cannot_read(expression: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_where(expression)
+    assert hint in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        ("seed", ["low", "high", "unscored", "diverged"]),
+        ("-seed", ["diverged", "unscored", "high", "low"]),
+        ("score.factor_vae", ["low", "high", "unscored", "diverged"]),
+        ("-score.factor_vae", ["high", "low", "unscored", "diverged"]),
+        ("group", ["low", "high", "unscored", "diverged"]),
+        ("name", ["diverged", "high", "low", "unscored"]),
+    ],
+)
+def test_runs_without_a_value_come_last_either_way(key: str, expected: list[str]) -> None:
+    assert [run.name for run in sort_runs(RUNS, key)] == expected
+
+
+def test_sort_names_the_fields_there_are() -> None:
+    with pytest.raises(InputError, match="total_steps"):
+        sort_runs(RUNS, "loss")

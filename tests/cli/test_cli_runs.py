@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from rich.cells import cell_len
+
+from engine.launch import local
+from engine.runs.events import EventLog
+from engine.runs.state import Status
+
+ROW = {"id", "name", "group", "method", "data", "seed", "status", "step", "total_steps", "scores"}
+ROW |= {"created", "updated", "device", "pid"}
+
+
+def ids(result) -> list[str]:
+    return [run["id"] for run in result.json]
+
+
+def test_list_as_json_holds_what_the_interface_promises(crtui, add_run) -> None:
+    assert crtui("runs", "list", "--json").json == []
+    add_run(name="one", group="g", seed=4, scores={"factor_vae": 0.5, "mig": float("nan")})
+    [run] = crtui("runs", "list", "--json").json
+    assert run.keys() >= ROW
+    assert (run["name"], run["group"], run["seed"], run["status"]) == ("one", "g", 4, "finished")
+    assert run["scores"] == {"factor_vae": 0.5, "mig": None}
+
+
+def test_list_filters_and_sorts(crtui, add_run) -> None:
+    low = add_run(name="low", group="a", scores={"factor_vae": 0.5}).id
+    high = add_run(name="high", group="a", scores={"factor_vae": 0.9}).id
+    failed = add_run(Status.FAILED, name="failed", group="b").id
+    assert ids(crtui("runs", "list", "--json", "--group", "a", "--sort", "-score.factor_vae")) == [high, low]
+    assert ids(crtui("runs", "list", "--json", "--status", "failed")) == [failed]
+    assert set(ids(crtui("runs", "list", "--json", "--status", "failed", "--status", "finished"))) == {
+        low,
+        high,
+        failed,
+    }
+    assert ids(crtui("runs", "list", "--json", "--where", "score.factor_vae>0.8")) == [high]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
+def test_the_table_fits_its_width_and_keeps_ids_whole(crtui, add_run, monkeypatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    scores = {"factor_vae": 0.51, "mig": 0.2, "sap": 0.1, "dci_disentanglement": 0.4, "something_of_mine": 1.0}
+    folders = [add_run(name=f"a-rather-long-name-of-a-run-{number}", scores=scores) for number in range(3)]
+    result = crtui("runs", "list")
+    lines = result.out.splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert len(lines) == 4
+    for folder in folders:
+        assert folder.id in result.out
+    assert result.out.count("finished") == 3
+    assert ("FactorVAE" in result.out) == (width >= 80)
+
+
+def test_an_empty_store_says_how_to_begin(crtui) -> None:
+    result = crtui("runs", "list")
+    assert (result.code, result.out) == (0, "")
+    assert "crtui train" in result.err
+
+
+def test_show_gives_the_specification_and_the_reason(crtui, add_run) -> None:
+    folder = add_run(Status.FAILED, name="broken", seed=5)
+    (folder.checkpoints / "step-00000100").mkdir()
+    (folder.checkpoints / "step-00000200.damaged").mkdir()
+    shown = crtui("runs", "show", "broken", "--json").json
+    assert shown["spec"]["seed"] == 5
+    assert shown["reason"] == "it was made so"
+    assert shown["checkpoints"] == [100]
+    text = crtui("runs", "show", "broken").out
+    assert 'reason = "it was made so"' in text
+    assert "spec.seed = 5" in text
+
+
+def test_show_of_a_damaged_specification_still_shows_the_rest(crtui, add_run) -> None:
+    folder = add_run(name="broken")
+    spec = json.loads(folder.spec_path.read_text())
+    spec["method"]["name"] = "of-another-version"
+    folder.spec_path.write_text(json.dumps(spec))
+    result = crtui("runs", "show", folder.id, "--json")
+    assert result.code == 0
+    assert result.json["spec"] is None
+    assert "of-another-version" in result.err
+
+
+def test_logs_prints_the_last_lines(crtui, add_run) -> None:
+    folder = add_run(name="one")
+    assert crtui("runs", "logs", "one").out == ""
+    folder.log_path.write_text("".join(f"line {number}\n" for number in range(500)))
+    assert crtui("runs", "logs", "one", "-n", "2").out == "line 498\nline 499\n"
+    assert len(crtui("runs", "logs", "one").out.splitlines()) == 200
+    assert crtui("runs", "logs", "one", "--lines", "1", "--json").json == {"run": folder.id, "lines": ["line 499"]}
+
+
+def test_logs_follows_until_the_run_has_ended(crtui, add_run, monkeypatch) -> None:
+    from cr_tui.cli import run_reading
+    from engine.runs import catalogue
+
+    folder = add_run(name="one")
+    folder.log_path.write_text("begun\n")
+    looks = 0
+
+    def look_at(asked):
+        nonlocal looks
+        looks += 1
+        record = catalogue_look_at(asked)
+        if looks == 2:
+            with folder.log_path.open("a") as log:
+                log.write("more\nunfini")
+        if looks == 4:
+            with folder.log_path.open("a") as log:
+                log.write("shed")
+        return record if looks > 6 else record.model_copy(update={"status": Status.RUNNING})
+
+    catalogue_look_at = catalogue.look_at
+    monkeypatch.setattr(catalogue, "look_at", look_at)
+    monkeypatch.setattr(run_reading, "_POLL_SECONDS", 0.001)
+    assert crtui("runs", "logs", "--follow", "one").out == "begun\nmore\nunfinished\n"
+
+
+def test_a_log_of_one_endless_line_is_cut(crtui, add_run) -> None:
+    folder = add_run(name="one")
+    folder.log_path.write_bytes(b"x" * 5_000_000)
+    began = crtui("runs", "logs", "one").out
+    assert len(began) < 5_000
+
+
+def test_metrics_gives_every_number_with_infinities_spelled_out(crtui, add_run) -> None:
+    folder = add_run(name="one")
+    with EventLog(folder.events_path) as events:
+        events.write(1, "train", loss_generator=1.5, gap=0.0)
+        events.write(2, "train", loss_generator=float("nan"), gap=0.0)
+        events.note(2, "a remark is no number")
+        events.write(2, "score", factor_vae=0.75)
+    rows = crtui("runs", "metrics", "one", "--json").json
+    assert [row.get("loss_generator") for row in rows] == [1.5, "NaN", None]
+    assert rows[2]["factor_vae"] == 0.75
+    [only] = crtui("runs", "metrics", "one", "--name", "factor_vae", "--json").json
+    assert only.keys() == {"step", "time", "kind", "attempt", "factor_vae"}
+    table = list(csv.DictReader(io.StringIO(crtui("runs", "metrics", "one", "--csv").out)))
+    assert [row["loss_generator"] for row in table] == ["1.5", "NaN", ""]
+    summary = crtui("runs", "metrics", "one").out
+    assert "loss_generator" in summary
+    assert "NaN" in summary
+    assert "factor_vae" in summary
+
+
+def test_metrics_of_a_run_that_wrote_none(crtui, add_run) -> None:
+    add_run(name="one")
+    assert crtui("runs", "metrics", "one", "--json").json == []
+
+
+def test_rm_deletes_the_folder_and_the_row(crtui, add_run) -> None:
+    gone, kept = add_run(name="gone"), add_run(name="kept")
+    result = crtui("runs", "rm", "gone", "--yes")
+    assert result.code == 0
+    assert gone.id in result.out
+    assert not gone.path.exists()
+    assert ids(crtui("runs", "list", "--json")) == [kept.id]
+
+
+def test_rm_of_several_deletes_none_when_one_is_unknown(crtui, add_run) -> None:
+    folder = add_run(name="one")
+    assert crtui("runs", "rm", "one", "nobody", "--yes").code == 2
+    assert folder.path.exists()
+
+
+def test_rm_leaves_a_live_run_alone_unless_forced(crtui, store, add_run, monkeypatch) -> None:
+    from engine.runs import catalogue
+
+    folder = add_run(name="one")
+    [record] = catalogue.list_runs(store)
+    monkeypatch.setattr(catalogue, "list_runs", lambda store: [record.model_copy(update={"status": Status.RUNNING})])
+    refused = crtui("runs", "rm", "one", "--yes")
+    assert refused.code == 2
+    assert "--force" in refused.err
+    assert folder.path.exists()
+    assert crtui("runs", "rm", "one", "--force", "--json").json == [{"id": folder.id, "name": "one"}]
+    assert not folder.path.exists()
+
+
+def test_stop_stops_all_at_once_and_reports_those_it_could_not(crtui, add_run, monkeypatch) -> None:
+    from engine.errors import WorkError
+
+    add_run(name="willing")
+    add_run(name="stubborn")
+
+    def stop(record, grace_seconds):
+        assert grace_seconds == 3.0
+        if record.name == "stubborn":
+            raise WorkError("run cannot be stopped")
+        return record.model_copy(update={"status": Status.STOPPED, "step": 7})
+
+    monkeypatch.setattr(local, "stop", stop)
+    result = crtui("runs", "stop", "stubborn", "willing", "--grace", "3", "--json")
+    assert result.code == 1
+    assert [(run["name"], run["status"]) for run in result.json] == [("willing", "stopped")]
+    assert "cannot be stopped" in result.err
+
+
+def test_resume_all_takes_what_was_stopped_or_crashed(crtui, add_run, monkeypatch) -> None:
+    for status in (Status.FINISHED, Status.FAILED, Status.STOPPED, Status.CRASHED):
+        add_run(status, name=str(status))
+    resumed: list[str] = []
+
+    def resume(record):
+        resumed.append(record.name)
+        return record.model_copy(update={"status": Status.QUEUED})
+
+    monkeypatch.setattr(local, "resume", resume)
+    assert crtui("runs", "resume", "--all").code == 0
+    assert sorted(resumed) == ["crashed", "stopped"]
+    assert crtui("runs", "resume", "failed").code == 0
+    assert resumed[-1] == "failed"
+
+
+def test_reindex_finds_runs_that_the_registry_lost(crtui, store, add_run) -> None:
+    folder = add_run(name="one")
+    store.registry_path.unlink()
+    assert crtui("runs", "reindex", "--json").json == {"runs": 1, "selections": 0, "damaged": None}
+    assert ids(crtui("runs", "list", "--json")) == [folder.id]
+
+
+HOSTILE = (
+    "[/nope]",
+    "[lr=0.1]",
+    "[@click=app.quit]x[/]",
+    "\x1b]52;c;eA==\x07",
+    "\x1b[2J",
+    "\x9b31m",
+    "a\u202eb",
+    "two\nlines",
+    "nul\0",
+    "x" * 300,
+    ":smile:",
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_file_says_reaches_the_terminal_literally_and_without_controls(crtui, store, add_run, name: str) -> None:
+    folder = add_run(Status.FAILED, name="one", scores={name: 0.5})
+    spec = json.loads(folder.spec_path.read_text())
+    spec["name"] = spec["group"] = spec["method"]["name"] = spec["data"]["name"] = name
+    folder.spec_path.write_text(json.dumps(spec))
+    folder.update_state(lambda state: state.model_copy(update={"reason": name, "traceback": name}))
+    folder.log_path.write_text(name)
+    with EventLog(folder.events_path) as events:
+        events.write(1, "train", **{name: 1.0})
+    crtui("runs", "reindex")
+    for words in (
+        ["runs", "list"],
+        ["runs", "show", folder.id],
+        ["runs", "logs", folder.id],
+        ["runs", "metrics", folder.id],
+    ):
+        result = crtui(*words)
+        assert result.code == 0
+        forbidden = [c for c in result.out + result.err if c != "\n" and not c.isprintable()]
+        assert forbidden == []
+    if name.isprintable() and len(name) < 80:
+        assert name in crtui("runs", "show", folder.id).out
+    assert crtui("runs", "list", "--json").json[0]["name"] == name

@@ -1,0 +1,215 @@
+"""A source of fixed data, so that screens can be tested without stores, processes and models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.data import (
+    Computation,
+    MethodChoice,
+    NewRuns,
+    RankedRuns,
+    Run,
+    Selection,
+    Traversal,
+)
+from cr_tui.dashboard.history import History
+from engine.errors import InputError
+
+NOW = 1_800_000_000.0
+
+
+class FakeFollower:
+    """Has everything at the first look and nothing after."""
+
+    def __init__(self, steps: int, log: Sequence[str]) -> None:
+        self.history = History()
+        self.log = list(log)
+        self._steps = steps
+
+    def poll(self) -> bool:
+        if self.history.names("train"):
+            return False
+        self.history.add(_rows(self._steps))
+        return self._steps > 0
+
+
+class FakeSource:
+    """Answers from what it holds and remembers what it was asked to change."""
+
+    location = "/store"
+
+    def __init__(self) -> None:
+        self.listed: list[Run] = []
+        self.stored: list[Selection] = []
+        self.computing: Computation | None = None
+        self.log: list[str] = [f"step {step} loss 0.{step}" for step in range(100, 130)]
+        self.refusal: str | None = None
+        self.trouble: str | None = None
+        self.asked: list[tuple[str, object]] = []
+        self.closed = False
+
+    def runs(self) -> list[Run]:
+        if self.trouble:
+            raise InputError(self.trouble)
+        return list(self.listed)
+
+    def follow(self, run_id: str) -> FakeFollower:
+        run = next(run for run in self.listed if run.id == run_id)
+        return FakeFollower(run.step, self.log)
+
+    def selections(self) -> list[Selection]:
+        return list(self.stored)
+
+    def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
+        self.asked.append(("traversal", (run_id, steps, seed)))
+        self._refuse()
+        return Traversal(_discs(steps, seed), 4000)
+
+    def methods(self) -> list[MethodChoice]:
+        return [
+            MethodChoice("infogan-cr", "InfoGAN with a contrastive regulariser", ("quick", "paper")),
+            MethodChoice("infogan", "InfoGAN", ("quick", "paper")),
+        ]
+
+    def start(self, request: NewRuns) -> list[str]:
+        self._refuse()
+        self.asked.append(("start", request))
+        return [request.name or "infogan-cr-s0"]
+
+    def stop(self, run_id: str) -> None:
+        self._act("stop", run_id)
+
+    def resume(self, run_id: str) -> None:
+        self._act("resume", run_id)
+
+    def remove(self, run_id: str) -> None:
+        self._act("remove", run_id)
+        self.listed = [run for run in self.listed if run.id != run_id]
+
+    def select(self, run_ids: Sequence[str]) -> None:
+        self._act("select", tuple(run_ids))
+        self.computing = Computation(True, "ranking 3 runs: 2 of 9 pairs")
+
+    def computation(self) -> Computation | None:
+        return self.computing
+
+    def close(self) -> None:
+        self.closed = True
+
+    def change(self, run_id: str, **changes: object) -> None:
+        self.listed = [replace(run, **changes) if run.id == run_id else run for run in self.listed]  # type: ignore[arg-type]
+
+    def _act(self, verb: str, argument: object) -> None:
+        self._refuse()
+        self.asked.append((verb, argument))
+
+    def _refuse(self) -> None:
+        if self.refusal:
+            raise InputError(self.refusal)
+
+
+def make_run(number: int, status: str = "finished", **changes: object) -> Run:
+    run = Run(
+        id=f"20261123-0600{number:02}-abc{number:03}",
+        name=f"pool-s{number}",
+        group="pool",
+        method="infogan-cr",
+        data="minisprites",
+        seed=number,
+        status=status,
+        step=4000 if status == "finished" else 1200,
+        total_steps=4000,
+        created=NOW - 600 * (number + 1),
+        updated=NOW,
+        scores={"factor_vae": 0.7 + 0.03 * number, "mig": 0.2 + 0.02 * number},
+        device="cpu",
+    )
+    return replace(run, **changes)  # type: ignore[arg-type]
+
+
+def make_selection(runs: Sequence[Run]) -> Selection:
+    n = len(runs)
+    generator = np.random.default_rng(1)
+    matrix = np.clip(0.55 + 0.08 * np.arange(n)[:, None] + 0.05 * generator.standard_normal((n, n)), 0, 1)
+    scores = tuple(float(score) for score in (matrix.sum(1) + matrix.sum(0)) / (2 * n))
+    ranking = tuple(runs[i].id for i in np.argsort(scores)[::-1])
+    ids = tuple(run.id for run in runs)
+    return Selection("sel-1", ids, {"model-centrality": RankedRuns(scores, ranking)}, matrix, NOW - 120)
+
+
+@pytest.fixture
+def source() -> FakeSource:
+    """Six runs of one pool in every state, three of them ranked, and one run of its own."""
+    fake = FakeSource()
+    fake.listed = [
+        make_run(0),
+        make_run(1),
+        make_run(2),
+        make_run(3, "running", eta=252.0),
+        make_run(4, "failed", reason="the loss became NaN at step 1200", device="cuda:1"),
+        make_run(5, "crashed", reason="its processes vanished (killed, or out of memory)"),
+        make_run(6, "queued", step=0, scores={}, name="alone", group="", method="infogan"),
+    ]
+    fake.stored = [make_selection(fake.listed[:3])]
+    return fake
+
+
+@pytest.fixture
+def frozen_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ages that do not depend on the day."""
+    monkeypatch.setattr("time.time", lambda: NOW)
+
+
+@pytest.fixture
+def dashboard(source: FakeSource, frozen_time: None) -> Callable[..., Dashboard]:
+    """Builds the application on the fake source; ticks rarely, so that tests decide when something is read."""
+
+    def build(**settings: object) -> Dashboard:
+        return Dashboard(source, **{"refresh_seconds": 60.0, **settings})  # type: ignore[arg-type]
+
+    return build
+
+
+def _rows(steps: int) -> list[dict[str, object]]:
+    generator = np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    for step in range(0, steps, 50):
+        noise = generator.standard_normal(4) * 0.03
+        rows.append(
+            {
+                "step": step,
+                "kind": "train",
+                "loss_discriminator": 1.38 - step / 9000 + noise[0],
+                "loss_generator": 0.7 + step / 7000 + noise[1],
+                "loss_contrastive": 1.6 * np.exp(-step / 1500) + noise[2],
+                "real_probability": 0.6 + noise[3],
+                "fake_probability": 0.4 - noise[3],
+                "cr_accuracy": min(0.25 + step / 5000, 0.95),
+                "lambda_cr": 2.0 if step >= 2000 else 0.0,
+                "gap": 0.0,
+            }
+        )
+        if step % 400 == 0:
+            rows.append({"step": step, "kind": "score", "factor_vae": 0.4 + 0.4 * step / 4000})
+    return rows
+
+
+def _discs(steps: int, seed: int) -> np.ndarray:
+    """Four codes of a disc: x, y, size, brightness."""
+    side = 32
+    axis = np.arange(side) + 0.5
+    frames = np.zeros((1, 4, steps, side, side, 1), dtype=np.uint8)
+    for code in range(4):
+        for step, value in enumerate(np.linspace(-1, 1, steps)):
+            held = [0.1 * seed, -0.2, 0.0, 0.8]
+            held[code] = value
+            distance = np.hypot(axis[None, :] - 16 - 7 * held[0], axis[:, None] - 16 - 7 * held[1])
+            coverage = np.clip(5.5 + 2 * held[2] - distance + 0.5, 0, 1)
+            frames[0, code, step, :, :, 0] = np.rint(255 * coverage * (0.65 + 0.35 * held[3]))
+    return frames

@@ -1,0 +1,210 @@
+"""What needs no screen: key table, filter, columns, rates, history, chart groups."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from textual.binding import Binding
+
+from cr_tui.dashboard import keymap
+from cr_tui.dashboard.columns import PADDING, choose_columns, sort_runs, status_text
+from cr_tui.dashboard.data import Run
+from cr_tui.dashboard.groups import chart_groups
+from cr_tui.dashboard.history import History
+from cr_tui.dashboard.query import matcher
+from cr_tui.dashboard.rates import Rates
+from cr_tui.dashboard.screens.help import help_text
+
+RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
+NOW = 1e9 + 100
+
+
+class TestKeymap:
+    def test_no_key_means_two_things_in_one_place(self) -> None:
+        for place in keymap.PLACE_TITLES:
+            keys = [key for entry in keymap.KEYS if entry.place == place for key in entry.keys.split(",")]
+            assert len(keys) == len(set(keys)), place
+
+    def test_screens_do_not_shadow_what_works_everywhere_or_in_tables(self) -> None:
+        common = {
+            key for entry in keymap.KEYS if entry.place in ("everywhere", "table") for key in entry.keys.split(",")
+        }
+        for entry in keymap.KEYS:
+            if entry.place in ("runs", "selection", "inspect"):
+                assert not common & set(entry.keys.split(",")), entry
+
+    def test_every_binding_has_an_id_of_its_own(self) -> None:
+        bindings = [binding for place in keymap.PLACE_TITLES for binding in keymap.bindings(place)]
+        ids = [binding.id for binding in bindings if isinstance(binding, Binding)]
+        assert len(ids) == len(set(ids)) == len(keymap.KEYS)
+
+    def test_footers_fit_80_columns(self) -> None:
+        for place in ("runs", "selection", "inspect"):
+            shown = [key for key in keymap.keys_of((place, "everywhere"), read_only=False) if key.footer]  # type: ignore[arg-type]
+            always = [key for key in shown if key.action != "clear_filter"]
+            assert sum(len(key.display) + len(key.label) + 2 for key in always) <= 79, place
+
+    def test_help_names_every_key_and_hides_changes_when_read_only(self) -> None:
+        text = help_text("runs", read_only=False).plain
+        assert all(key.help in text for key in keymap.KEYS)
+        assert text.startswith("Runs")
+        hidden = help_text("runs", read_only=True).plain
+        assert not any(key.help in hidden for key in keymap.KEYS if key.changes)
+        assert max(map(len, text.splitlines())) <= 72
+
+
+class TestQuery:
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "",
+            "pool",
+            "POOL-S1",
+            "infogan dsprites",
+            "status:run",
+            "status:running group:pool",
+            "step>=50 seed=1",
+            "20260101",
+        ],
+    )
+    def test_finds(self, query: str) -> None:
+        assert matcher(query)(RUN)
+
+    @pytest.mark.parametrize(
+        "query", ["other", "status:finished", "status:running vae", "step>50", "score.mig>0", "[/x]"]
+    )
+    def test_leaves_out(self, query: str) -> None:
+        assert not matcher(query)(RUN)
+
+    def test_compares_scores(self) -> None:
+        scored = replace(RUN, scores={"factor_vae": 0.81})
+        assert matcher("score.factor_vae>0.8")(scored)
+        assert not matcher("score.factor_vae<=0.8")(scored)
+
+    @pytest.mark.parametrize("query", ["step>", "score.x>1.2.3", ">5", "status:", "a:b", "step>--1", "step>."])
+    def test_nothing_typed_half_way_breaks_it(self, query: str) -> None:
+        matcher(query)(RUN)
+
+
+class TestColumns:
+    @pytest.mark.parametrize("width", [10, 39, 79, 119, 199])
+    def test_fill_the_width_and_no_more(self, width: int) -> None:
+        columns = choose_columns([RUN], width)
+        taken = sum(column.width + PADDING for column in columns)
+        assert taken <= max(width, 45)
+        assert [column.key for column in columns][:2] == ["status", "name"]
+        assert all(column.draw(RUN, NOW).cell_len == column.width for column in columns)
+
+    def test_room_brings_more(self) -> None:
+        run = replace(RUN, scores={"factor_vae": 0.8, "mig": 0.3, "own": 0.1})
+        keys = {column.key for column in choose_columns([run], 199)}
+        assert {"score.factor_vae", "score.mig", "score.own", "method", "data", "group", "device"} <= keys
+
+    def test_runs_without_a_value_stay_last_either_way(self) -> None:
+        runs = [replace(RUN, id=str(i), scores={} if i == 1 else {"mig": i / 10}) for i in range(3)]
+        (column,) = [column for column in choose_columns(runs, 199) if column.key == "score.mig"]
+        assert [run.id for run in sort_runs(runs, column, descending=False)] == ["0", "2", "1"]
+        assert [run.id for run in sort_runs(runs, column, descending=True)] == ["2", "0", "1"]
+
+    def test_hostile_text_stays_in_its_cell(self) -> None:
+        run = replace(RUN, name="[/nope]\x1b[2J" + "x" * 10_000, method="a\nb", device="\u202ecpu")
+        for column in choose_columns([run], 199):
+            text = column.draw(run, NOW)
+            assert text.plain.isprintable()
+            assert text.cell_len == column.width
+        (name,) = [column for column in choose_columns([run], 199) if column.key == "name"]
+        assert name.draw(run, NOW).plain.startswith("[/nope]␛[2Jxx")
+
+    def test_status_has_glyph_and_word_and_names_the_stalled(self) -> None:
+        assert status_text(RUN).plain == "● running"
+        assert status_text(replace(RUN, stalled=True)).plain == "◌ stalled"
+        assert status_text(replace(RUN, status="finished", stalled=True)).plain == "✓ finished"
+
+
+class TestRates:
+    def test_eta_from_what_was_seen(self) -> None:
+        rates = Rates()
+        assert rates.eta("a", 0.0, 100, 1000) is None
+        assert rates.eta("a", 10.0, 200, 1000) == pytest.approx(80.0)
+        assert rates.eta("a", 15.0, 200, 1000) == pytest.approx(75.0)
+
+    def test_old_speeds_are_forgotten(self) -> None:
+        rates = Rates()
+        for second in range(200):
+            rates.eta("a", float(second), second, 10_000)
+        assert rates.eta("a", 300.0, 199 + 10_00, 10_000) is not None
+        for second in range(301, 400):
+            eta = rates.eta("a", float(second), 1199 + 100 * (second - 300), 100_000)
+        assert eta == pytest.approx((100_000 - 1199 - 9900) / 100, rel=0.05)
+
+    def test_a_resumed_run_starts_anew(self) -> None:
+        rates = Rates()
+        rates.eta("a", 0.0, 900, 1000)
+        rates.eta("a", 1.0, 950, 1000)
+        assert rates.eta("a", 2.0, 500, 1000) is None
+
+
+class TestHistory:
+    def test_values_by_kind_and_name(self) -> None:
+        history = History()
+        history.add(
+            [
+                {
+                    "step": 1,
+                    "kind": "train",
+                    "time": 5.0,
+                    "attempt": 1,
+                    "loss_a": 0.5,
+                    "text": "no number",
+                    "flag": True,
+                },
+                {"step": 2, "kind": "train", "loss_a": float("nan")},
+                {"step": 2, "kind": "score", "mig": 0.2},
+                {"step": 3, "kind": "system", "memory": 1},
+                {"step": 3, "kind": "note", "text": "hello"},
+            ]
+        )
+        assert history.names("train") == ["loss_a"]
+        assert history.names("score") == ["mig"]
+        steps, values = history.series("train", "loss_a")
+        assert steps.tolist() == [1.0, 2.0]
+        assert values[0] == 0.5
+        assert np.isnan(values[1])
+
+    def test_a_step_that_comes_again_replaces_what_followed(self) -> None:
+        history = History()
+        history.add({"step": step, "kind": "train", "a": float(step)} for step in (1, 2, 3, 4))
+        history.add([{"step": 3, "kind": "train", "a": 30.0}])
+        assert history.series("train", "a")[0].tolist() == [1.0, 2.0, 3.0]
+        assert history.newest("train", "a") == 30.0
+
+    def test_forgets_after_a_step(self) -> None:
+        history = History()
+        history.add({"step": step, "kind": "train", "a": 1.0} for step in range(10))
+        history.forget_after(4)
+        assert history.series("train", "a")[0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+    def test_a_snapshot_does_not_change_under_its_reader(self) -> None:
+        history = History()
+        history.add([{"step": 1, "kind": "train", "a": 1.0}])
+        _, before = history.series("train", "a")
+        history.add([{"step": 1, "kind": "train", "a": 2.0}, {"step": 2, "kind": "train", "a": 3.0}])
+        assert before.tolist() == [1.0]
+
+    def test_integers_beyond_any_float_are_kept_as_floats(self) -> None:
+        history = History()
+        history.add([{"step": 1, "kind": "train", "a": 2**70}])
+        assert history.newest("train", "a") == float(2**70)
+
+
+def test_scalars_find_their_charts() -> None:
+    history = History()
+    names = ["loss_generator", "real_probability", "cr_accuracy", "lambda_cr", "gap", "learning_rate_factor", "rate"]
+    history.add([{"step": 1, "kind": "train", **dict.fromkeys(names, 1.0)}, {"step": 1, "kind": "score", "mig": 0.1}])
+    groups = chart_groups(history)
+    assert [line.name for line in groups.losses] == ["generator"]
+    assert [line.name for line in groups.scores] == ["mig", "cr_accuracy"]
+    assert [line.name for line in groups.schedules] == ["lambda_cr", "gap", "learning_rate_factor"]
+    assert [line.name for line in groups.probabilities] == ["real"]

@@ -1,0 +1,499 @@
+"""Every screen, driven by keys, on fixed data."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual import events
+from textual.css.query import NoMatches
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
+from textual.widgets import Footer, Input, Select, Static
+
+from cr_tui.dashboard import run as run_dashboard
+from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.data import Computation, NewRuns
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
+from cr_tui.dashboard.screens.help import HelpScreen
+from cr_tui.dashboard.screens.inspect import InspectScreen
+from cr_tui.dashboard.screens.new_run import NewRunScreen
+from cr_tui.dashboard.screens.runs import RunsScreen
+from cr_tui.dashboard.screens.selection import SelectionScreen
+from cr_tui.dashboard.widgets.cells_view import CellsView
+from cr_tui.dashboard.widgets.chart_view import ChartView
+from cr_tui.dashboard.widgets.log_view import LogView
+from cr_tui.dashboard.widgets.ranking_table import RankingTable
+from cr_tui.dashboard.widgets.run_table import RunTable
+from engine.errors import InputError
+
+ANSWERING = ("runs", "read", "act", "traverse", "compute")
+"""Groups of workers that end by themselves."""
+SIZES = [(80, 24), (200, 50)]
+Build = Callable[..., Dashboard]
+
+
+async def settle(pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
+    """Let threads answer and messages pass, until something is so."""
+    for _ in range(400):
+        await asyncio.sleep(0.01)
+        idle = not any(worker.group in ANSWERING and not worker.is_finished for worker in pilot.app.workers)
+        with contextlib.suppress(NoMatches):
+            if idle and (until is None or until()):
+                # What followed from it is on the screen by then.
+                await pilot.pause()
+                return
+    raise AssertionError("it never came to that")
+
+
+def press(app: Dashboard, *keys: str) -> None:
+    """Send keys as fast as a terminal would when they are pasted; `Pilot.press` waits between them."""
+    for key in keys:
+        event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
+        app.post_message(event)
+
+
+def screen_text(app: Dashboard) -> str:
+    """What a person sees."""
+    width, height = app.size
+    strips = app.screen._compositor.render_strips(app.size)
+    return "\n".join("".join(segment.text for segment in strip)[:width] for strip in strips[:height])
+
+
+def footer(app: Dashboard) -> dict[str, bool]:
+    """Labels of the footer with whether they can be used."""
+    return {
+        binding.binding.description: binding.enabled
+        for binding in app.screen.active_bindings.values()
+        if binding.binding.show and app.screen.query(Footer)
+    }
+
+
+@pytest.mark.parametrize("size", SIZES)
+class TestRuns:
+    async def test_lists_runs_and_follows_the_one_under_the_cursor(
+        self, dashboard: Build, source: Any, size: tuple[int, int]
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            chart = lambda: app.screen.query_one("#losses", ChartView).cells.plain  # noqa: E731
+            await settle(pilot)
+            await settle(pilot, lambda: "discriminator" in chart())
+            text = screen_text(app)
+            for run in source.listed:
+                assert run.name in text
+            assert "✓ finished" in text
+            assert "● running" in text
+            assert "† crashed" in text
+            assert "4000/4000" in text
+            assert "4m12" in text
+            assert "7 runs  ● 1 running" in text
+            assert "step 129 loss 0.129" in text
+            press(app, "j", "j", "j", "j")
+            await settle(pilot, lambda: "the loss became" in screen_text(app))
+
+    async def test_changes_are_seen_and_the_cursor_stays(
+        self, dashboard: Build, source: Any, size: tuple[int, int]
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot)
+            table = app.screen.query_one(RunTable)
+            press(app, "j", "j", "j")
+            running = source.listed[3].id
+            await settle(pilot, lambda: table.selected_id == running)
+            source.change(running, step=3999, status="finished")
+            source.listed.insert(0, source.listed.pop())
+            app.read_runs()
+            await settle(pilot, lambda: "3999/4000" in screen_text(app))
+            assert table.selected_id == running
+            source.listed = [run for run in source.listed if run.id != source.listed[1].id]
+            app.read_runs()
+            await settle(pilot, lambda: table.row_count == 6)
+            assert table.selected_id == running
+
+    async def test_views_show_every_part(self, dashboard: Build, size: tuple[int, int]) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot, lambda: "losses" in screen_text(app))
+            press(app, "v")
+            await settle(pilot, lambda: "schedules" in screen_text(app))
+            press(app, "v")
+            await settle(pilot, lambda: "schedules" not in screen_text(app))
+            assert "losses" not in screen_text(app)
+            assert app.screen.query_one(LogView).size.height > 8
+
+
+class TestRunsTable:
+    async def test_only_changed_cells_are_written(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        written: list[tuple[Any, Any]] = []
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            table = app.screen.query_one(RunTable)
+            write = table.update_cell
+            table.update_cell = lambda row, column, value, **options: (  # type: ignore[method-assign]
+                written.append((row, column)),
+                write(row, column, value, **options),
+            )[1]
+            app.read_runs()
+            await settle(pilot)
+            assert written == []
+            source.change(source.listed[3].id, step=1250)
+            app.read_runs()
+            await settle(pilot, lambda: "1250/4000" in screen_text(app))
+            assert written == [(source.listed[3].id, "step")]
+
+    async def test_filter_narrows_and_escape_shows_all_again(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            table = app.screen.query_one(RunTable)
+            await pilot.press("slash")
+            press(app, *"status:f", "enter")
+            await settle(pilot, lambda: table.row_count == 4)
+            assert table.has_focus
+            assert "Clear filter" in footer(app)
+            press(app, "escape")
+            await settle(pilot, lambda: table.row_count == 7)
+            assert not app.screen.query_one("#filter").display
+            assert "Clear filter" not in footer(app)
+
+    async def test_nothing_passes_the_filter(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            await pilot.press("slash")
+            press(app, *"[/nope]", "enter")
+            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 0)
+            assert not footer(app)["Traverse"]
+            press(app, "t", "m", "s", "d")
+            assert isinstance(app.screen, RunsScreen)
+
+    async def test_a_group_given_at_the_start_is_a_filter(self, dashboard: Build) -> None:
+        app = dashboard(group="pool")
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
+            assert app.screen.query_one("#filter", Input).value == "group:pool"
+
+    async def test_sorts_by_the_next_column_and_back(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            table = app.screen.query_one(RunTable)
+            assert "Age▴" in screen_text(app)
+            press(app, "o", "o")
+            await settle(pilot, lambda: "Name▴" in screen_text(app))
+            names = [str(table.get_row_at(row)[1]).strip() for row in range(table.row_count)]
+            assert names == sorted(names)
+            press(app, "O")
+            await settle(pilot, lambda: "Name▾" in screen_text(app))
+            assert [str(table.get_row_at(row)[1]).strip() for row in range(7)] == names[::-1]
+
+    async def test_no_runs_yet_teaches(self, dashboard: Build, source: Any) -> None:
+        source.listed = []
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot, lambda: "No runs yet" in screen_text(app))
+            assert "crtui demo" in screen_text(app)
+            assert footer(app)["New"]
+            assert not footer(app)["Stop"]
+
+    async def test_trouble_is_named_and_passes(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            source.trouble = "the registry is damaged"
+            app.read_runs()
+            await settle(pilot, lambda: "the registry is damaged" in screen_text(app))
+            assert "pool-s0" in screen_text(app)
+            source.trouble = None
+            app.read_runs()
+            await settle(pilot, lambda: "the registry is damaged" not in screen_text(app))
+
+
+class TestActions:
+    async def test_offers_only_what_applies(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot, lambda: not footer(app).get("Stop", True))
+            assert not footer(app)["Resume"]
+            press(app, "j", "j", "j")
+            await settle(pilot, lambda: footer(app)["Stop"])
+            assert not footer(app)["Resume"]
+            press(app, "j")
+            await settle(pilot, lambda: footer(app)["Resume"])
+            assert not footer(app)["Stop"]
+
+    async def test_stopping_asks_first(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "j", "j", "j", "s")
+            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert "Stop pool-s3?" in screen_text(app)
+            press(app, "enter")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == []
+            press(app, "s")
+            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            press(app, "y")
+            await settle(pilot, lambda: source.asked == [("stop", source.listed[3].id)])
+
+    async def test_resuming_does_not_ask(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, *"jjjj", "r")
+            await settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
+
+    async def test_deleting_asks_first(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "d")
+            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            press(app, "y")
+            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
+            assert [verb for verb, _ in source.asked] == ["remove"]
+
+    async def test_a_refusal_is_shown_literally(self, dashboard: Build, source: Any) -> None:
+        source.refusal = "run [/red] \x1b[2J is gone"
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, *"jjjj", "r")
+            await settle(pilot, lambda: "run [/red] ␛[2J is gone" in screen_text(app))
+
+    async def test_read_only_withholds_every_change(self, dashboard: Build, source: Any) -> None:
+        app = dashboard(read_only=True)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            assert "read-only" in screen_text(app)
+            assert not {"New", "Stop", "Resume"} & footer(app).keys()
+            press(app, "n", "j", "j", "j", "s", "j", "r", "d", "m")
+            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            press(app, "c")
+            await settle(pilot)
+            assert source.asked == []
+
+    async def test_leaving_closes_the_source_and_changes_nothing(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "q")
+        assert source.closed
+        assert source.asked == []
+
+
+class TestNewRun:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_starts_what_the_form_says(self, dashboard: Build, source: Any, size: tuple[int, int]) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "n")
+            await settle(
+                pilot,
+                lambda: (
+                    isinstance(app.screen, NewRunScreen) and app.screen.query_one("#preset", Select).value == "quick"
+                ),
+            )
+            await pilot.press("tab", "tab", "tab", *"mine", "tab", "tab", *"0-4")
+            await settle(
+                pilot, lambda: "crtui train infogan-cr --preset quick --name mine --seeds 0-4" in screen_text(app)
+            )
+            press(app, "enter")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == [("start", NewRuns("infogan-cr", "quick", name="mine", seeds="0-4"))]
+            await settle(pilot, lambda: "started mine" in screen_text(app))
+
+    async def test_a_refusal_stands_in_the_form_and_can_be_mended(self, dashboard: Build, source: Any) -> None:
+        source.refusal = "there is no dataset '[x]'"
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "n")
+            await settle(pilot, lambda: "--preset quick" in screen_text(app))
+            press(app, "ctrl+s")
+            await settle(pilot, lambda: "there is no dataset '[x]'" in screen_text(app))
+            source.refusal = None
+            press(app, "ctrl+s")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert [verb for verb, _ in source.asked] == ["start"]
+
+    async def test_escape_leaves_without_a_trace(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "n")
+            await settle(pilot, lambda: isinstance(app.screen, NewRunScreen))
+            press(app, "escape")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == []
+
+
+class TestSelection:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_shows_matrix_and_ranking_best_first(
+        self, dashboard: Build, source: Any, size: tuple[int, int]
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen) and "Centrality" in screen_text(app))
+            ranking = source.stored[0].ranked[0][1].ranking
+            table = app.screen.query_one(RankingTable)
+            await settle(pilot, lambda: table.row_count == 3)
+            assert [table.ordered_rows[row].key.value for row in range(3)] == list(ranking)
+            drawn = app.screen.query_one("#matrix", CellsView).cells.plain.splitlines()
+            names = {run.id: run.name for run in source.listed}
+            assert [line.split()[1] for line in drawn[2:5]] == [names[run_id] for run_id in ranking]
+            best = source.stored[0].runs.index(ranking[0])
+            assert f"{source.stored[0].matrix[best, best]:.2f}" == drawn[2].split()[2]
+            assert "ranked 2m00 ago" in screen_text(app)
+
+    async def test_a_group_without_a_ranking_teaches_and_computes(self, dashboard: Build, source: Any) -> None:
+        source.stored = []
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: "has not been ranked yet" in screen_text(app))
+            press(app, "c")
+            await settle(pilot, lambda: "2 of 9 pairs" in screen_text(app))
+            assert source.asked == [("select", tuple(run.id for run in source.listed[:3]))]
+            assert "has not been ranked yet" not in screen_text(app)
+
+    async def test_walks_through_groups(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: "‹ pool ›" in screen_text(app))
+            press(app, "right_square_bracket")
+            await settle(pilot, lambda: "‹ no group ›" in screen_text(app))
+            assert "has not been ranked yet" in screen_text(app)
+            press(app, "left_square_bracket")
+            await settle(pilot, lambda: "‹ pool ›" in screen_text(app) and "Centrality" in screen_text(app))
+
+    async def test_opens_the_ranked_run_and_comes_back(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: "Centrality" in screen_text(app))
+            press(app, "enter")
+            await settle(pilot, lambda: isinstance(app.screen, InspectScreen) and bool(source.asked))
+            assert source.asked[0][1][0] == source.stored[0].ranked[0][1].ranking[0]
+            press(app, "escape")
+            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            press(app, "escape")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+class TestSelectionRefusals:
+    async def test_too_few_runs(self, dashboard: Build, source: Any) -> None:
+        source.listed = source.listed[-2:]
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            press(app, "c")
+            await settle(pilot, lambda: "a ranking needs" in screen_text(app))
+            assert source.asked == []
+
+    async def test_a_computation_that_failed_says_why(self, dashboard: Build, source: Any) -> None:
+        source.computing = Computation(False, "not ranked: run [x] has no checkpoint")
+        app = dashboard()
+        async with app.run_test(size=(200, 50), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "m")
+            await settle(pilot, lambda: "not ranked: run [x] has no checkpoint" in screen_text(app))
+
+
+class TestInspect:
+    @pytest.mark.parametrize("size", SIZES)
+    async def test_shows_a_labelled_row_a_code(self, dashboard: Build, source: Any, size: tuple[int, int]) -> None:
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "t")
+            await settle(pilot, lambda: "checkpoint 4000" in screen_text(app))
+            cells = app.screen.query_one("#traversal", CellsView).cells
+            assert [line.split()[0] for line in cells.plain.splitlines() if line.startswith("c")] == [
+                "c0",
+                "c1",
+                "c2",
+                "c3",
+            ]
+            assert cells.width <= size[0]
+            assert "▀" in screen_text(app)
+
+    async def test_keys_ask_anew(self, dashboard: Build, source: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "t")
+            await settle(pilot, lambda: len(source.asked) == 1)
+            run_id, steps, _ = source.asked[0][1]
+            for key, expected in (("space", (steps, 1)), ("plus", (steps + 2, 1)), ("minus", (steps, 1))):
+                press(app, key)
+                await settle(pilot, lambda wanted=(run_id, *expected): source.asked[-1][1] == wanted)  # type: ignore[misc]
+            press(app, *["minus"] * 20)
+            await settle(pilot, lambda: source.asked[-1][1] == (run_id, 3, 1))
+
+    async def test_says_why_there_is_nothing_to_see(self, dashboard: Build, source: Any) -> None:
+        source.refusal = "[pool-s0] has no whole checkpoint yet"
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "t")
+            await settle(pilot, lambda: "[pool-s0] has no whole checkpoint yet" in screen_text(app))
+            source.refusal = None
+            press(app, "R")
+            await settle(pilot, lambda: "checkpoint 4000" in screen_text(app))
+
+
+class TestHelpAndPalette:
+    async def test_help_begins_with_the_present_screen(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            press(app, "t")
+            await settle(pilot, lambda: isinstance(app.screen, InspectScreen))
+            press(app, "question_mark")
+            await settle(pilot, lambda: isinstance(app.screen, HelpScreen))
+            shown = str(app.screen.query_one(Static).render())
+            assert shown.startswith("Inspect")
+            press(app, "question_mark")
+            await settle(pilot, lambda: isinstance(app.screen, InspectScreen))
+
+    async def test_the_palette_finds_an_action_by_name(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            await pilot.press("ctrl+p", *"matrix")
+            await pilot.pause(0.3)
+            press(app, "enter")
+            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+
+    async def test_a_terminal_resized_many_times(self, dashboard: Build) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await settle(pilot)
+            for width, height in [(20, 6), (200, 50), (1, 1), (110, 33), (150, 34), (80, 24)]:
+                await pilot.resize_terminal(width, height)
+                await pilot.pause()
+            await settle(pilot, lambda: "pool-s0" in screen_text(app))
+
+
+def test_refuses_to_start_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(InputError, match="needs a terminal"):
+        run_dashboard(None, read_only=True, refresh=1.0)  # type: ignore[arg-type]
+    assert capsys.readouterr() == ("", "")

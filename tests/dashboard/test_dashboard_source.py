@@ -1,0 +1,327 @@
+"""The store as the dashboard reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from pydantic import BaseModel
+
+from cr_tui.dashboard import decoder, ranker
+from cr_tui.dashboard.data import NewRuns
+from cr_tui.dashboard.source import StoreSource
+from engine.errors import InputError, WorkError
+from engine.runs.events import EventLog
+from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.registry import Registry
+from engine.runs.state import Status
+from engine.runs.store import Store
+
+
+class _Spec(BaseModel):
+    name: str
+    group: str | None = "pool"
+    seed: int = 3
+    device: str = "cpu"
+    threads: int = 1
+    method: dict[str, Any] = {"name": "infogan"}
+    data: dict[str, str] = {"name": "tiny"}
+    training: dict[str, int] = {"steps": 100}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+@pytest.fixture
+def make_run(store: Store) -> Callable[..., RunFolder]:
+    """Makes a run that has ended."""
+
+    def make(name: str = "one", **changes: Any) -> RunFolder:
+        ((folder, lease),) = create_run_folders(store, [_Spec(name=name)])
+        os.close(lease)
+        state = {"status": Status.FINISHED, "step": 100, **changes}
+        folder.update_state(lambda present: present.model_copy(update=state))
+        Registry(store).add_runs([folder])
+        return folder
+
+    return make
+
+
+def _read_all(follower: Any) -> None:
+    while follower.poll():
+        pass
+
+
+def test_lists_runs_with_all_that_the_table_shows(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run(status=Status.FAILED, reason="diverged", scores={"mig": 0.25, "sap": None})
+    (run,) = StoreSource(store).runs()
+    assert (run.id, run.name, run.group, run.method, run.data, run.seed) == (
+        folder.id,
+        "one",
+        "pool",
+        "infogan",
+        "tiny",
+        3,
+    )
+    assert (run.status, run.step, run.total_steps, run.reason) == ("failed", 100, 100, "diverged")
+    assert run.scores == {"mig": 0.25}
+    assert run.eta is None
+    assert abs(run.created - time.time()) < 60
+
+
+def test_a_damaged_registry_is_named(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    make_run()
+    store.registry_path.write_bytes(b"\0" * 100)
+    with pytest.raises(InputError, match="reindex"):
+        StoreSource(store).runs()
+
+
+def test_follows_events_and_log_as_they_grow(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run()
+    follower = StoreSource(store).follow(folder.id)
+    assert not follower.poll()
+    with EventLog(folder.events_path) as events:
+        for step in range(3000):
+            events.write(step, "train", loss_a=float(step))
+    folder.log_path.write_text("first\nstep 1\rstep 2\rstep 3\n")
+    _read_all(follower)
+    assert follower.history.series("train", "loss_a")[0].size == 3000
+    assert list(follower.log) == ["first", "step 3"]
+    with EventLog(folder.events_path, attempt=2) as events:
+        events.resumed(1000)
+        events.write(1001, "train", loss_a=float("nan"))
+    _read_all(follower)
+    steps, values = follower.history.series("train", "loss_a")
+    assert steps[-1] == 1001
+    assert steps.size == 1002
+    assert np.isnan(values[-1])
+
+
+def test_one_poll_reads_a_bounded_piece(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run()
+    with EventLog(folder.events_path) as events:
+        for step in range(3000):
+            events.write(step, "train", loss_a=float(step))
+    follower = StoreSource(store).follow(folder.id)
+    assert follower.poll()
+    assert 0 < follower.history.series("train", "loss_a")[0].size < 1000
+
+
+def test_a_log_that_is_replaced_removed_or_a_link_does_no_harm(
+    store: Store, make_run: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = make_run()
+    follower = StoreSource(store).follow(folder.id)
+    folder.log_path.write_text("a\n")
+    _read_all(follower)
+    folder.log_path.unlink()
+    assert follower.poll()
+    assert list(follower.log) == []
+    (tmp_path / "secret").write_text("secret\n")
+    folder.log_path.symlink_to(tmp_path / "secret")
+    _read_all(follower)
+    assert list(follower.log) == []
+    folder.log_path.unlink()
+    folder.log_path.write_bytes(b"x" * 100_000 + b"\nlast \xff\x1b[2J\n")
+    _read_all(follower)
+    assert list(follower.log) == ["last \ufffd\x1b[2J"]
+
+
+def test_reads_stored_selections_newest_first_and_passes_over_damage(store: Store) -> None:
+    def keep(name: str, content: object, age: float) -> None:
+        (store.selections / name).mkdir()
+        path = store.selections / name / "ranking.json"
+        path.write_bytes(content if isinstance(content, bytes) else orjson.dumps(content))
+        os.utime(path, (time.time() - age,) * 2)
+
+    verdict = {"scores": [0.5, None], "ranking": ["a"], "pick": "a"}
+    good = {"runs": ["a", "b"], "methods": {"model-centrality": verdict}, "matrix": [[1.0, 0.5], [None, 1.0]]}
+    keep("old", {**good, "methods": {"udr-lasso": verdict}, "matrix": None} | {}, 100)
+    keep("new", good, 10)
+    keep("torn", orjson.dumps(good)[:-5], 1)
+    keep("wrong", {**good, "matrix": [[1.0]]}, 1)
+    keep("foreign", {**good, "methods": {"x": {"scores": [1, 2], "ranking": ["c"]}}}, 1)
+    keep("list", [1, 2], 1)
+    (store.selections / "cache").mkdir()
+    found = StoreSource(store).selections()
+    assert [selection.id for selection in found] == ["new"]
+    assert found[0].runs == ("a", "b")
+    assert found[0].ranked[0][1].ranking == ("a",)
+    assert np.isnan(found[0].ranked[0][1].scores[1])
+    assert found[0].matrix is not None
+    assert np.isnan(found[0].matrix[1, 0])
+
+
+def test_a_deleted_selection_goes(store: Store) -> None:
+    (store.selections / "s").mkdir()
+    verdict = {"scores": [0.5, 0.6], "ranking": ["b", "a"]}
+    path = store.selections / "s" / "ranking.json"
+    path.write_bytes(orjson.dumps({"runs": ["a", "b"], "methods": {"m": verdict}}))
+    source = StoreSource(store)
+    assert len(source.selections()) == 1
+    path.unlink()
+    (store.selections / "s").rmdir()
+    assert source.selections() == []
+
+
+def test_offers_every_method_with_its_presets(store: Store) -> None:
+    methods = {choice.name: choice for choice in StoreSource(store).methods()}
+    assert {"infogan-cr", "infogan"} <= methods.keys()
+    assert {"quick", "paper"} <= set(methods["infogan-cr"].presets)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"method": "nope"}, "nope"),
+        ({"steps": "many"}, "many"),
+        ({"seeds": "4-2"}, "4-2"),
+        ({"name": "../x"}, "name"),
+        ({"preset": "fast"}, "fast"),
+    ],
+)
+def test_refuses_what_the_command_line_refuses(store: Store, wrong: dict[str, str], message: str) -> None:
+    request = NewRuns(**{"method": "infogan-cr", "preset": "quick", **wrong})
+    with pytest.raises(InputError, match=message):
+        StoreSource(store).start(request)
+    assert list(store.runs.iterdir()) == []
+
+
+def test_removes_a_run(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run()
+    source = StoreSource(store)
+    source.remove(folder.id)
+    assert source.runs() == []
+    assert not folder.path.exists()
+
+
+_STUBBED_RANKER = """
+import sys, types
+sys.path[:] = {path!r}
+stub = types.ModuleType("engine.launch.selecting")
+exec({stub!r}, stub.__dict__)
+sys.modules["engine.launch.selecting"] = stub
+from cr_tui.dashboard.ranker import main
+sys.exit(main(sys.argv[1:]))
+"""
+_STUB = """
+import json, time, warnings
+def select_runs(store, records, progress):
+    progress("comparing models", 1, 4)
+    warnings.warn("nobody needs to know")
+    while not (store.root / "go").exists():
+        time.sleep(0.01)
+    ids = [record.id for record in records]
+    verdict = {"scores": [0.5] * len(ids), "ranking": ids}
+    (store.selections / "s").mkdir()
+    (store.selections / "s" / "ranking.json").write_text(json.dumps({"runs": ids, "methods": {"m": verdict}}))
+"""
+
+
+def test_ranks_in_a_process_of_its_own_one_at_a_time(
+    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = _STUBBED_RANKER.format(path=sys.path, stub=_STUB)
+    monkeypatch.setattr(ranker, "child_command", lambda module, *words: [sys.executable, "-c", code, *words])
+    folders = [make_run("one"), make_run("two")]
+    source = StoreSource(store)
+    assert source.computation() is None
+    source.select([folder.id for folder in folders])
+    with pytest.raises(InputError, match="already"):
+        source.select([folder.id for folder in folders])
+    said = _wait(lambda: (now := source.computation()) and "1 of 4" in now.message and now)
+    assert said.running
+    assert StoreSource(store).computation() == said
+    (store.root / "go").touch()
+    _wait(lambda: source.computation() is None)
+    (selection,) = source.selections()
+    assert set(selection.runs) == {folder.id for folder in folders}
+
+
+def test_a_ranking_that_was_killed_is_told(
+    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dying = "import os; os.write(1, b'comparing models, 3 of 4\\n'); os.kill(os.getpid(), 9)"
+    monkeypatch.setattr(ranker, "child_command", lambda module, *words: [sys.executable, "-c", dying, *words])
+    source = StoreSource(store)
+    source.select([make_run("one").id])
+    ended = _wait(lambda: (now := source.computation()) and not now.running and now)
+    assert ended.message == "the ranking ended early, after: comparing models, 3 of 4"
+
+
+def test_decodes_in_another_process(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folders = [make_run("one"), make_run("two")]
+    source = StoreSource(store)
+    try:
+        with pytest.raises(InputError, match="no whole checkpoint"):
+            source.traversal(folders[0].id, 5, 0)
+        for seed, folder in enumerate(folders):
+            _save_untrained(folder, 7, seed)
+        first = source.traversal(folders[0].id, 5, 0)
+        assert first.frames.shape == (1, 3, 5, 8, 8, 1)
+        assert first.step == 7
+        assert (first.frames == source.traversal(folders[0].id, 5, 0).frames).all()
+        assert (first.frames != source.traversal(folders[1].id, 5, 0).frames).any()
+        with pytest.raises(InputError, match="at least 2 steps"):
+            source.traversal(folders[0].id, 1, 0)
+        _save_untrained(folders[0], 9, seed=5)
+        newer = source.traversal(folders[0].id, 5, 0)
+        assert newer.step == 9
+        assert (newer.frames != first.frames).any()
+    finally:
+        source.close()
+
+
+def test_a_decoder_that_dies_is_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering = 'import sys; sys.stdin.readline(); print(\'{"error": "nothing here"}\', flush=True); sys.stdin.read()'
+    commands = [[sys.executable, "-c", "import sys; sys.stdin.readline()"], [sys.executable, "-c", answering]]
+    monkeypatch.setattr(decoder, "child_command", lambda module: commands.pop(0))
+    process = decoder.DecoderProcess()
+    try:
+        with pytest.raises(WorkError, match="ask again"):
+            process.traverse(store.runs, 5, 0)
+        with pytest.raises(InputError, match="nothing here"):
+            process.traverse(store.runs, 5, 0)
+    finally:
+        process.close()
+
+
+def test_says_why_a_ranking_was_refused(store: Store) -> None:
+    source = StoreSource(store)
+    source.select(["nobody"])
+    ended = _wait(lambda: (now := source.computation()) and not now.running and now)
+    assert "not ranked: there is no run 'nobody'" in ended.message
+
+
+def _wait(until: Callable[[], Any]) -> Any:
+    """What a condition gives as soon as it holds."""
+    deadline = time.monotonic() + 30
+    while not (result := until()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return result
+
+
+def _save_untrained(folder: RunFolder, step: int, seed: int) -> None:
+    import torch
+
+    from engine.methods import method_class
+    from engine.runs.loading import describe
+    from engine.training import checkpoints
+
+    method = method_class("infogan")
+    widths = {"dense": [16], "channels": []}
+    wanted = {"name": "infogan", "codes": 3, "noise": 2, "generator": widths, "discriminator": widths}
+    settings = method.settings_type.model_validate(wanted)
+    model = method(settings, (8, 8, 1), seed, 7, torch.device("cpu"))
+    weights = {key: tensor * 10 for key, tensor in model.networks.state_dict().items()}
+    checkpoints.save(folder.checkpoints, step, weights, {}, describe(model, (8, 8, 1), "tiny"), milestone=True)

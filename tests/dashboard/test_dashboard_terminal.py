@@ -1,0 +1,130 @@
+"""The dashboard in a real terminal: the bytes that reach it, and what a person sees of them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pyte
+import pytest
+
+from engine.runs.events import EventLog
+from engine.runs.store import Store
+
+COLUMNS, ROWS = 200, 50
+HOSTILE = [
+    "[/nope]",
+    "[@click=app.quit]x[/]",
+    "\x1b]52;c;aGlqYWNr\x07clip",
+    "\x1b[2Jclear",
+    "c1\x9b31mred",
+    "turned\u202eround",
+    "two\nlines",
+    "nul\x00byte",
+    "x" * 10_000,
+]
+LITERAL = ["[/nope]", "[@click=app.quit]x[/]", "␛]52;c;aGlqYWNr␇clip", "␛[2Jclear", "two␊lines", "nul␀byte"]
+FORBIDDEN = [b"\x1b]52", b"\x1b[2Jclear", b"\xc2\x9b", b"\x9b31m", "\u202e".encode(), b"\x00"]
+START = "import sys; sys.path[:] = {path!r}; from engine.runs.store import Store; from cr_tui.dashboard import run; "
+START += "run(Store.open(sys.argv[1]), read_only=True, refresh=0.5)"
+
+
+class Terminal:
+    """A child on a pseudo-terminal whose output is kept and drawn."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.raw = b""
+        self.screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self.screen)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": ""}
+        self.process = subprocess.Popen(
+            command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        )
+        os.close(slave)
+
+    def read_until(self, done: Callable[[str], bool], seconds: float = 30.0) -> str:
+        """Draw what comes until the screen is as wanted."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._read(0.1)
+            if done(text := "\n".join(self.screen.display)):
+                return text
+        raise AssertionError("\n".join(self.screen.display))
+
+    def count_for(self, seconds: float) -> int:
+        """How many bytes come in some seconds."""
+        before, deadline = len(self.raw), time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self._read(left)
+        return len(self.raw) - before
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+    def _read(self, seconds: float) -> None:
+        if select.select([self._master], [], [], seconds)[0]:
+            try:
+                chunk = os.read(self._master, 65_536)
+            except OSError:
+                return
+            self.raw += chunk
+            self._stream.feed(chunk)
+
+
+@pytest.fixture
+def hostile_store(tmp_path: Path) -> Store:
+    """Runs that try to hurt the terminal by every text of theirs that is shown."""
+    store = Store.open(tmp_path / "store")
+    for number, text in enumerate(HOSTILE):
+        folder = store.runs / f"20260101-00000{number}-aaaaaa"
+        (folder / "checkpoints").mkdir(parents=True)
+        spec = {"name": text, "group": text, "method": {"name": text}, "data": {"name": text}, "training": {"steps": 9}}
+        (folder / "spec.json").write_bytes(orjson.dumps(spec))
+        state = {"status": "failed", "created": time.time() - 60 * number, "device": text, "reason": text}
+        (folder / "state.json").write_bytes(orjson.dumps(state))
+        (folder / "log.txt").write_text(f"{text}\n")
+        with EventLog(folder / "events.jsonl") as events:
+            for step in range(5):
+                events.write(step, "train", **{f"loss_{text}": 0.1 * step})
+            events.write(5, "score", **{text: float("nan")})
+    return store
+
+
+def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_store: Store) -> None:
+    terminal = Terminal([sys.executable, "-c", START.format(path=sys.path), str(hostile_store.root)])
+    try:
+        text = terminal.read_until(lambda text: "xxxxx…" in text and "losses" in text)
+        for literal in LITERAL:
+            assert literal in text
+        for row in range(len(HOSTILE)):
+            terminal.press("j" if row else "g")
+            terminal.count_for(0.2)
+        terminal.press("m")
+        terminal.read_until(lambda text: "has not been ranked yet" in text)
+        terminal.press("\x1b")
+        terminal.read_until(lambda text: "losses" in text)
+        for forbidden in FORBIDDEN:
+            assert forbidden not in terminal.raw
+        terminal.count_for(0.5)
+        assert terminal.count_for(1.5) < 1500
+        terminal.press("q")
+        assert terminal.process.wait(timeout=10) == 0
+    finally:
+        terminal.close()

@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.launch import slots
+from engine.launch.slots import Lease, Request, Waiter
+
+fork = multiprocessing.get_context("fork")
+TWO_GPUS = """\
+GPU 0: NVIDIA A100 (UUID: GPU-aaaa)
+GPU 1: NVIDIA A100 (UUID: GPU-bbbb)
+"""
+PARTITIONED = """\
+GPU 0: NVIDIA A100 (UUID: GPU-aaaa)
+  MIG 3g.20gb     Device  0: (UUID: MIG-1111)
+  MIG 3g.20gb     Device  1: (UUID: MIG-2222)
+GPU 1: NVIDIA A100 (UUID: GPU-bbbb)
+"""
+
+
+@pytest.fixture(autouse=True)
+def slot_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "slots"))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("CRTUI_PER_GPU", raising=False)
+    return tmp_path / "slots"
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program that answers like nvidia-smi -L; its answer can be overwritten."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\ncat {folder}/answer\n")
+    program.chmod(0o700)
+    (folder / "answer").write_text(TWO_GPUS)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return folder / "answer"
+
+
+def cores(wanted: int, of: int = 2) -> Request:
+    return Request("cpu", {f"core-{i}": "cpu" for i in range(of)}, wanted)
+
+
+def release(lease: Lease | None) -> None:
+    assert lease is not None
+    for descriptor in lease.descriptors:
+        os.close(descriptor)
+
+
+def test_cpu_run_needs_a_core_per_thread_and_at_most_all() -> None:
+    assert slots.plan("cpu", threads=1).count == 1
+    assert slots.plan("cpu", threads=10_000).count == slots.core_count()
+    assert slots.plan("cpu", threads=1).environments["cpu"] == {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def test_auto_is_a_gpu_where_there_is_one(nvidia_smi: Path) -> None:
+    request = slots.plan("auto", threads=4)
+    assert request.devices == {"gpu-GPU-aaaa-0": "cuda:0", "gpu-GPU-bbbb-0": "cuda:1"}
+    assert request.count == 1
+    nvidia_smi.write_text("No devices found.\n")
+    assert set(slots.plan("auto", threads=4).devices.values()) == {"cpu"}
+
+
+def test_second_run_goes_to_the_idle_gpu(nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRTUI_PER_GPU", "2")
+    leases = [Waiter(slots.plan("cuda", threads=1), since=1.0, name=name).poll() for name in "abcd"]
+    assert [lease.device for lease in leases if lease] == ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]
+    assert leases[1] is not None
+    assert leases[1].environment == {"CUDA_VISIBLE_DEVICES": "GPU-bbbb"}
+    assert Waiter(slots.plan("cuda:1", threads=1), since=1.0, name="e").poll() is None
+    for lease in leases:
+        release(lease)
+
+
+def test_partitions_stand_for_their_gpu(nvidia_smi: Path) -> None:
+    nvidia_smi.write_text(PARTITIONED)
+    assert slots.visible_gpus() == ["MIG-1111", "MIG-2222", "GPU-bbbb"]
+
+
+@pytest.mark.parametrize(
+    ("visible", "expected"),
+    [
+        ("1", ["GPU-bbbb"]),
+        ("1,0", ["GPU-bbbb", "GPU-aaaa"]),
+        ("GPU-b", ["GPU-bbbb"]),
+        ("", []),
+        ("0,-1,1", ["GPU-aaaa"]),
+    ],
+)
+def test_visible_devices_are_heeded(
+    nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert slots.visible_gpus() == expected
+
+
+@pytest.mark.parametrize("device", ["cuda:2", "tpu", "cuda:", "cuda:-1", ""])
+def test_device_that_is_not_there_is_refused(nvidia_smi: Path, device: str) -> None:
+    with pytest.raises(InputError, match=f"device '{device}'"):
+        slots.plan(device, threads=1)
+
+
+def test_gpu_without_driver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(InputError, match="nvidia-smi"):
+        slots.plan("cuda", threads=1)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1e3", "65"])
+def test_bad_number_of_runs_per_gpu_is_refused(nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("CRTUI_PER_GPU", text)
+    with pytest.raises(InputError, match="CRTUI_PER_GPU"):
+        slots.plan("cuda", threads=1)
+
+
+def test_folder_must_be_private(slot_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert slots.slot_folder() == slot_folder
+    slot_folder.chmod(0o777)
+    with pytest.raises(InputError, match="CRTUI_SLOTS"):
+        slots.slot_folder()
+    (tmp_path / "link").symlink_to(slot_folder)
+    monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "link"))
+    with pytest.raises(InputError, match="CRTUI_SLOTS"):
+        slots.slot_folder()
+
+
+def test_slot_is_free_again_when_the_last_descriptor_is_closed() -> None:
+    lease = Waiter(cores(2), since=1.0, name="first").poll()
+    assert lease is not None
+    inherited = [os.dup(descriptor) for descriptor in lease.descriptors]
+    release(lease)
+    second = Waiter(cores(1), since=2.0, name="second")
+    assert second.poll() is None
+    os.close(inherited[0])
+    release(second.poll())
+    os.close(inherited[1])
+
+
+def test_wide_run_is_not_overtaken() -> None:
+    holders = [Waiter(cores(1), since=1.0, name=name).poll() for name in "ab"]
+    wide = Waiter(cores(2), since=2.0, name="wide")
+    narrow = Waiter(cores(1), since=3.0, name="narrow")
+    release(holders[0])
+    assert narrow.poll() is None
+    assert wide.poll() is None
+    assert narrow.poll() is None
+    release(holders[1])
+    assert narrow.poll() is None
+    lease = wide.poll()
+    assert lease is not None
+    assert set(lease.slots) == {"core-0", "core-1"}
+    assert narrow.poll() is None
+    release(lease)
+    release(narrow.poll())
+
+
+def test_late_comer_who_waits_for_longer_is_let_past() -> None:
+    holder = Waiter(cores(1), since=0.0, name="holder").poll()
+    second = Waiter(cores(2), since=2.0, name="second")
+    assert second.poll() is None
+    first = Waiter(cores(2), since=1.0, name="first")
+    release(holder)
+    assert second.poll() is None
+    release(first.poll())
+    release(second.poll())
+
+
+def test_waiter_that_was_killed_holds_nobody_up(slot_folder: Path) -> None:
+    program = (
+        "from engine.launch.slots import *; import time;"
+        "waiter = Waiter(Request('cpu', {'core-0': 'cpu', 'core-1': 'cpu'}, 3), 1.0, 'dead'); waiter.poll();"
+        "print('waiting', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, env=_environment()) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"waiting\n"
+        waiter = Waiter(cores(1), since=2.0, name="next")
+        assert waiter.poll() is None
+        process.kill()
+    release(waiter.poll())
+    assert sorted(path.name for path in slot_folder.iterdir()) == ["core-0", "core-1"]
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(Path(slots.__file__).parents[2])}
+
+
+def take_turns(folder: Path, number: int, rounds: int) -> None:
+    for turn in range(rounds):
+        waiter = Waiter(cores(1 + (number + turn) % 2), since=time.time(), name=f"{number}-{turn}")
+        while (lease := waiter.poll()) is None:
+            time.sleep(0.001)
+        for slot in lease.slots:
+            # Fails if someone else is in the slot.
+            (folder / slot).mkdir()
+        time.sleep(0.001)
+        for slot in lease.slots:
+            (folder / slot).rmdir()
+        for descriptor in lease.descriptors:
+            os.close(descriptor)
+
+
+def test_no_slot_is_ever_granted_twice(tmp_path: Path) -> None:
+    occupied = tmp_path / "occupied"
+    occupied.mkdir()
+    processes = [fork.Process(target=take_turns, args=(occupied, number, 20)) for number in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 6

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from engine.errors import InputError
+from engine.runs.catalogue import add_scores, find_run, list_runs
+from engine.runs.events import EventLog
+from engine.runs.folder import RunFolder
+from engine.runs.registry import Registry
+from engine.runs.state import Outcome, ProcessIdentity, Status
+from engine.runs.store import Store
+
+from .conftest import MakeRun
+
+
+@pytest.fixture
+def dead() -> ProcessIdentity:
+    """Who has just ended."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        identity = ProcessIdentity.of(process.pid)
+        process.kill()
+    return identity
+
+
+@pytest.fixture
+def lease_keeper() -> Iterator[list[int]]:
+    descriptors: list[int] = []
+    yield descriptors
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def only(store: Store) -> Any:
+    [record] = list_runs(store)
+    return record
+
+
+def test_record_is_the_documented_json_object(store: Store, make_run: MakeRun) -> None:
+    folder = make_run(scores={"factor_vae": 0.8})
+    [json] = orjson.loads(orjson.dumps([record.to_json() for record in list_runs(store)]))
+    fields = "id name group method data seed status step total_steps scores created updated device pid"
+    assert set(fields.split()) <= json.keys()
+    assert (json["id"], json["status"], json["scores"], json["device"]) == (
+        folder.id,
+        "finished",
+        {"factor_vae": 0.8},
+        "cpu",
+    )
+    assert "folder" not in json
+
+
+def test_run_is_found_by_id_prefix_and_name(store: Store, make_run: MakeRun) -> None:
+    folder = make_run(name="alpha")
+    make_run(name="beta")
+    assert find_run(store, folder.id).folder == folder
+    assert find_run(store, folder.id[:-1]).id == folder.id
+    assert find_run(store, "alpha").id == folder.id
+
+
+@pytest.mark.parametrize("reference", ["", "gamma", "alph", "../x", "\x1b[2J", "x" * 300])
+def test_unknown_run_is_refused_without_raw_control_characters(store: Store, make_run: MakeRun, reference: str) -> None:
+    make_run(name="alpha")
+    with pytest.raises(InputError, match="there is no run") as refusal:
+        find_run(store, reference)
+    assert str(refusal.value).isprintable()
+    assert len(str(refusal.value)) < 200
+
+
+def test_duplicate_name_is_ambiguous_and_every_candidate_named(store: Store, make_run: MakeRun) -> None:
+    ids = [make_run(name="twin").id for _ in range(2)]
+    with pytest.raises(InputError, match="several runs") as refusal:
+        find_run(store, "twin")
+    assert all(run_id in str(refusal.value) for run_id in ids)
+
+
+def test_name_that_is_a_prefix_of_another_id_is_ambiguous(store: Store, make_run: MakeRun) -> None:
+    folder = make_run(name="one")
+    make_run(name=folder.id[:4])
+    with pytest.raises(InputError, match="several runs"):
+        find_run(store, folder.id[:4])
+    assert find_run(store, folder.id).id == folder.id
+
+
+def test_run_without_living_processes_has_crashed(store: Store, make_run: MakeRun, dead: ProcessIdentity) -> None:
+    folder = make_run(Status.RUNNING, supervisor=dead, worker=dead, heartbeat=5.0)
+    with EventLog(folder.events_path) as log:
+        log.write(42, "score", mig=0.1)
+    record = only(store)
+    assert (record.status, record.step, record.pid) == (Status.CRASHED, 42, None)
+    assert "vanished" in record.reason
+    assert folder.state().status is Status.CRASHED
+    assert folder.state().ended == 5.0
+    assert [row.status for row in Registry(store).rows()] == [Status.CRASHED]
+
+
+@pytest.mark.parametrize("living", ["supervisor", "worker"])
+def test_run_with_one_living_process_still_runs(
+    store: Store, make_run: MakeRun, dead: ProcessIdentity, living: str
+) -> None:
+    identities = {"supervisor": dead, "worker": dead, living: ProcessIdentity.own()}
+    make_run(Status.RUNNING, **identities, next_beat=1.0)
+    record = only(store)
+    assert record.status is Status.RUNNING
+    assert record.stalled
+
+
+def test_run_whose_lease_is_held_still_runs(
+    store: Store, make_run: MakeRun, dead: ProcessIdentity, lease_keeper: list[int]
+) -> None:
+    folder = make_run(Status.RUNNING, supervisor=dead, worker=dead)
+    lease_keeper.append(folder.take_lease())
+    assert only(store).status is Status.RUNNING
+    os.close(lease_keeper.pop())
+    assert only(store).status is Status.CRASHED
+
+
+def test_outcome_of_the_worker_counts_when_the_supervisor_is_gone(
+    store: Store, make_run: MakeRun, dead: ProcessIdentity
+) -> None:
+    folder = make_run(Status.RUNNING, supervisor=dead, worker=dead)
+    folder.write_outcome(Outcome(status=Status.FINISHED, step=100, scores={"mig": 0.3}))
+    record = only(store)
+    assert (record.status, record.step, record.scores) == (Status.FINISHED, 100, {"mig": 0.3})
+
+
+def test_run_that_was_asked_to_stop_has_stopped(store: Store, make_run: MakeRun, dead: ProcessIdentity) -> None:
+    make_run(Status.RUNNING, supervisor=dead, worker=dead, stop_grace=5.0)
+    assert only(store).status is Status.STOPPED
+
+
+def test_reboot_is_named(store: Store, make_run: MakeRun) -> None:
+    before = ProcessIdentity.own().model_copy(update={"boot_id": "earlier"})
+    make_run(Status.RUNNING, supervisor=before, worker=before)
+    record = only(store)
+    assert (record.status, record.reason) == (Status.CRASHED, "the machine was rebooted")
+
+
+def test_run_of_another_machine_crashes_only_after_long_silence(store: Store, make_run: MakeRun) -> None:
+    away = ProcessIdentity.own().model_copy(update={"boot_id": "theirs", "host": "elsewhere"})
+    folder = make_run(Status.RUNNING, supervisor=away, worker=away, next_beat=time.time() - 60)
+    record = only(store)
+    assert record.status is Status.RUNNING
+    assert record.stalled
+    folder.update_state(lambda state: state.model_copy(update={"next_beat": time.time() - 3600}))
+    record = only(store)
+    assert record.status is Status.CRASHED
+    assert "elsewhere" in record.reason
+
+
+@pytest.mark.parametrize("file", ["spec.json", "state.json"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        b"",
+        b"{",
+        b"[]",
+        b"\0" * 9,
+        pytest.param(b"[" * 100_000, id="deep"),
+        b'{"status": "resting", "created": 1}',
+        b'{"status": "running", "created": 1e300}',
+        b'{"status": "running", "created": 1, "supervisor": {"host": "", "boot_id": "", "pid": -1, "start_time": 1}}',
+        b'{"seed": 1e30, "method": {"name": "\\ud800"}, "data": 3}',
+        b'{"seed": 1180591620717411303424, "method": {"name": "m"}, "data": {"name": "d"}, "training": {"steps": 1}}',
+    ],
+)
+def test_damaged_files_make_a_crashed_run_and_no_traceback(
+    store: Store, make_run: MakeRun, dead: ProcessIdentity, file: str, content: bytes | None
+) -> None:
+    folder = make_run(Status.RUNNING, supervisor=dead)
+    path = folder.path / file
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    store.registry_path.unlink()
+    for _ in range(2):
+        record = only(store)
+        assert record.status is Status.CRASHED
+        assert file in record.reason
+        orjson.dumps(record.to_json())
+
+
+def test_unregistered_folder_is_listed_and_registered(store: Store, make_run: MakeRun) -> None:
+    folder = make_run()
+    store.registry_path.unlink()
+    assert only(store).id == folder.id
+    assert [row.id for row in Registry(store).rows()] == [folder.id]
+
+
+def test_run_whose_folder_is_gone_has_crashed(store: Store, make_run: MakeRun) -> None:
+    folder = make_run(Status.FINISHED)
+    folder.delete()
+    record = only(store)
+    assert (record.status, record.reason) == (Status.CRASHED, "run folder is gone")
+
+
+def test_linked_run_folder_is_not_read(store: Store, make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run(Status.FINISHED)
+    folder.path.rename(tmp_path / "moved")
+    folder.path.symlink_to(tmp_path / "moved")
+    assert only(store).status is Status.CRASHED
+
+
+def test_ended_runs_are_listed_without_opening_their_folders(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(Status.FINISHED)
+    make_run(Status.CRASHED)
+
+    def forbidden(folder: RunFolder) -> None:
+        raise AssertionError(f"{folder.id} was opened")
+
+    monkeypatch.setattr(RunFolder, "state", forbidden)
+    monkeypatch.setattr(RunFolder, "summary", forbidden)
+    assert {record.status for record in list_runs(store)} == {Status.FINISHED, Status.CRASHED}
+
+
+def test_list_is_right_where_corrections_cannot_be_written(
+    store: Store, make_run: MakeRun, dead: ProcessIdentity
+) -> None:
+    folder = make_run(Status.RUNNING, supervisor=dead, worker=dead)
+    for path in (folder.state_path, store.registry_path):
+        path.with_name(f".{path.name}.tmp").symlink_to("/dev/full")
+    assert only(store).status is Status.CRASHED
+    assert folder.state().status is Status.RUNNING
+
+
+def test_added_scores_stay_with_the_run(store: Store, make_run: MakeRun) -> None:
+    make_run(scores={"mig": 0.1})
+    record = add_scores(only(store), {"sap": 0.2, "dci": math.nan})
+    assert record.scores == {"mig": 0.1, "sap": 0.2, "dci": None}
+    Registry(store).reindex()
+    assert only(store).scores == record.scores

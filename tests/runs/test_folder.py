@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from engine.errors import InputError, WorkError
+from engine.runs import folder as folder_module
+from engine.runs.folder import RunFolder, create_run_folders, new_run_ids, run_folders, sweep
+from engine.runs.state import Outcome, RunState, Status
+from engine.runs.store import Store
+
+from .conftest import MakeRun, ToySpec
+
+
+def close(made: list[tuple[RunFolder, int]]) -> list[RunFolder]:
+    for _, lease in made:
+        os.close(lease)
+    return [folder for folder, _ in made]
+
+
+def test_new_runs_are_private_queued_and_in_the_order_asked_for(store: Store) -> None:
+    folders = close(create_run_folders(store, [ToySpec(seed=seed) for seed in range(5)]))
+    assert [folder.summary().seed for folder in folders] == list(range(5))
+    assert folders == run_folders(store)
+    state = folders[0].state()
+    assert (state.status, state.total_steps, state.attempt) == (Status.QUEUED, 100, 1)
+    assert stat.S_IMODE(folders[0].path.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folders[0].path.iterdir() if path.is_file()} == {0o600}
+
+
+def test_taken_id_is_drawn_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
+    monkeypatch.setattr(folder_module.secrets, "token_hex", lambda size: next(draws))
+    monkeypatch.setattr(folder_module.time, "time", lambda: 1_800_000_000.0)
+    close(create_run_folders(store, [ToySpec()]))
+    [folder] = close(create_run_folders(store, [ToySpec()]))
+    assert folder.id == "20270115-080000-bbbbbb"
+    assert len(run_folders(store)) == 2
+
+
+def test_ids_of_one_call_ascend() -> None:
+    ids = new_run_ids(500, 0.0)
+    assert ids == sorted(set(ids))
+    assert len(ids) == 500
+
+
+def test_failed_creation_leaves_nothing(store: Store) -> None:
+    class Incomplete(BaseModel):
+        name: str = "no method"
+
+    with pytest.raises(InputError, match=r"spec\.json"):
+        create_run_folders(store, [ToySpec(), Incomplete()])
+    assert list(store.runs.iterdir()) == []
+
+
+def test_update_does_not_lose_another_change(make_run: MakeRun) -> None:
+    folder = make_run()
+    stale = folder.state()
+    folder.update_state(lambda state: state.model_copy(update={"step": 5}))
+    folder.update_state(lambda state: state.model_copy(update={"device": "cpu"}))
+    assert (folder.state().step, folder.state().device, stale.step) == (5, "cpu", 0)
+
+
+def test_damaged_state_needs_a_fallback(make_run: MakeRun) -> None:
+    folder = make_run()
+    folder.state_path.write_bytes(folder.state_path.read_bytes()[:20])
+    with pytest.raises(InputError, match=r"state\.json of run .* is damaged"):
+        folder.update_state(lambda state: state)
+    folder.update_state(lambda state: state, fallback=RunState(status=Status.RUNNING, created=1.0))
+    assert folder.state().status is Status.RUNNING
+
+
+def test_outcome_is_none_until_written(make_run: MakeRun) -> None:
+    folder = make_run()
+    assert folder.outcome() is None
+    folder.write_outcome(Outcome(status=Status.STOPPED, step=3))
+    assert folder.outcome() == Outcome(status=Status.STOPPED, step=3)
+    folder.outcome_path.write_text('{"status": "running"}')
+    with pytest.raises(InputError, match=r"outcome\.json"):
+        folder.outcome()
+
+
+def test_lease_has_one_holder(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_module, "_LEASE_PATIENCE_SECONDS", 0.0)
+    folder = make_run()
+    assert not folder.lease_is_held()
+    lease = folder.take_lease()
+    inherited = os.dup(lease)
+    os.close(lease)
+    assert folder.lease_is_held()
+    with pytest.raises(InputError, match="still has a live process"):
+        folder.take_lease()
+    os.close(inherited)
+    os.close(folder.take_lease())
+
+
+def test_links_and_odd_names_are_no_runs(store: Store, make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run()
+    (store.runs / "linked").symlink_to(folder.path)
+    for odd in (".new-x", "a\nb", "-rf", "x" * 81, "[red]"):
+        (store.runs / odd).mkdir()
+    (store.runs / "file").write_text("")
+    assert run_folders(store) == [folder]
+    with pytest.raises(InputError, match="symbolic link"):
+        RunFolder(store.runs / "linked").require()
+    with pytest.raises(InputError, match="gone"):
+        RunFolder(store.runs / "missing").require()
+
+
+def test_deleting_never_follows_links(store: Store, make_run: MakeRun, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("")
+    folder = make_run()
+    (folder.path / "checkpoints" / "step-00000001").symlink_to(outside)
+    folder.delete()
+    link = store.runs / "linked"
+    link.symlink_to(outside)
+    RunFolder(link).delete()
+    RunFolder(store.runs / "missing").delete()
+    assert list(store.runs.iterdir()) == []
+    assert (outside / "precious").exists()
+
+
+def test_sweep_deletes_only_what_was_abandoned(store: Store, make_run: MakeRun) -> None:
+    folder = make_run()
+    for name, age in ((".new-old", 7200), (".removed-old", 7200), (".new-young", 60), (".other", 7200)):
+        (store.runs / name / "checkpoints").mkdir(parents=True)
+        os.utime(store.runs / name, (time.time() - age, time.time() - age))
+    os.utime(folder.path, (0, 0))
+    sweep(store)
+    assert {path.name for path in store.runs.iterdir()} == {".new-young", ".other", folder.id}
+
+
+def test_state_of_a_deleted_run_cannot_be_written(make_run: MakeRun) -> None:
+    folder = make_run()
+    state = folder.state()
+    folder.delete()
+    with pytest.raises(WorkError):
+        folder.write_state(state)
+    assert not folder.path.exists()

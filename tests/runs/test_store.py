@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError, WorkError
+from engine.runs.store import Store, read_file, replace_file, try_lock_file
+
+
+def test_path_wins_over_variable_and_variable_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRTUI_STORE", str(tmp_path / "variable"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    assert Store.open(tmp_path / "given").root == tmp_path / "given"
+    assert Store.open().root == tmp_path / "variable"
+    monkeypatch.delenv("CRTUI_STORE")
+    assert Store.open().root == tmp_path / "home" / "crtui"
+
+
+def test_store_is_private(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store")
+    for folder in (store.root, store.runs, store.selections, store.data):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("path", ["file", "file/below", "/proc/nowhere", "nul\0byte", ""])
+def test_unusable_store_is_refused_by_name(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").write_text("")
+    given = path if not path or path.startswith("/") else f"{tmp_path}/{path}"
+    with pytest.raises(InputError, match="store") as refusal:
+        Store.open(given)
+    assert "\0" not in str(refusal.value)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_replaced_file_is_private_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    replace_file(path, b"old")
+    replace_file(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_failed_write_keeps_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    replace_file(path, b"old")
+    (tmp_path / ".state.json.tmp").symlink_to("/dev/full")
+    with pytest.raises(WorkError, match=r"state\.json cannot be written"):
+        replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+def test_only_regular_files_of_reasonable_size_are_read(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "large")
+    (tmp_path / "folder").mkdir()
+    for name in ("large", "pipe", "link", "folder"):
+        with pytest.raises(InputError, match=name):
+            read_file(tmp_path / name, limit=10)
+    with pytest.raises(FileNotFoundError):
+        read_file(tmp_path / "missing", limit=10)
+
+
+def test_lock_excludes_until_its_descriptor_is_closed(tmp_path: Path) -> None:
+    first = try_lock_file(tmp_path / "lock")
+    assert first is not None
+    assert try_lock_file(tmp_path / "lock") is None
+    os.close(first)
+    second = try_lock_file(tmp_path / "lock")
+    assert second is not None
+    os.close(second)

@@ -1,0 +1,382 @@
+"""The cross-score matrix in linear worlds, where the right answer is known."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import InputError, WorkError
+from engine.metrics import factor_vae
+from engine.selection import generated_set, model_centrality, udr
+from engine.selection.cross_scores import cross_scores
+from engine.selection.generated_set import VotingProtocol
+from engine.selection.pair_cache import PairCache
+
+PROTOCOL = VotingProtocol(votes=80, group_size=25, scale_samples=512)
+IMAGES = 80 * 25 + 512
+
+Maker = Callable[[int], Any]
+
+
+@pytest.fixture
+def pool(clean: Maker, mixed: Maker) -> list[Any]:
+    return [clean(0), mixed(3), clean(1), mixed(7)]
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> PairCache:
+    return PairCache(tmp_path / "cache")
+
+
+def _brute_force(pool: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """B entry by entry from the recorded latents: the published score on whole arrays, one pair after the other."""
+    matrix = np.zeros((len(pool), len(pool)))
+    for j, generator in enumerate(pool):
+        latents = torch.cat(generator.decoded)
+        assert len(latents) == IMAGES
+        images = generator.decode(latents)
+        for i, encoder in enumerate(pool):
+            codes = encoder.encode(images).double().numpy()
+            groups = codes[: 80 * 25].reshape(80, 25, -1)
+            labels = [g % generator.codes.continuous for g in range(80)]
+            matrix[i, j] = factor_vae(groups, labels, codes[80 * 25 :].std(axis=0))
+    return matrix
+
+
+def test_the_matrix_is_that_of_a_brute_force_calculation(pool: list[Any]) -> None:
+    result = cross_scores(pool, PROTOCOL)
+    assert len(np.unique(result.matrix)) > 4
+    np.testing.assert_array_equal(result.matrix, _brute_force(pool))
+
+
+def test_chunks_do_not_change_the_matrix(pool: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = cross_scores(pool, PROTOCOL).matrix
+    monkeypatch.setattr(generated_set, "CHUNK", 60)
+    np.testing.assert_array_equal(cross_scores(pool, PROTOCOL).matrix, whole)
+
+
+def test_models_with_other_numbers_of_codes_can_be_compared(clean: Maker) -> None:
+    small = replace(clean(9), name="small", basis=torch.eye(4)[:, :3])
+    pool = [clean(0), small]
+    np.testing.assert_array_equal(cross_scores(pool, PROTOCOL).matrix, _brute_force(pool))
+
+
+def test_groups_hold_one_code_and_scale_images_hold_none(clean: Maker) -> None:
+    model = clean(0)
+    cross_scores([model], PROTOCOL)
+    latents = torch.cat(model.decoded)
+    groups, rest = latents[: 80 * 25].reshape(80, 25, -1), latents[80 * 25 :]
+    for g, group in enumerate(groups):
+        still = (group == group[0]).all(dim=0)
+        assert still.nonzero().flatten().tolist() == [g % 4]
+    held = [float(group[0, g % 4]) for g, group in enumerate(groups)]
+    assert len(set(held)) == 80
+    assert rest.abs().max() <= 1
+    # Evenly spread: far closer to the prior's standard deviation than 512 random draws would be.
+    np.testing.assert_allclose(rest.std(dim=0).numpy(), 3**-0.5, rtol=0.01)
+
+
+def test_a_normal_prior_is_drawn_as_such(clean: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = clean(0)
+    codes = replace(model.codes, prior="normal")
+    monkeypatch.setattr(type(model), "codes", codes)
+    cross_scores([model], PROTOCOL)
+    rest = torch.cat(model.decoded)[80 * 25 :]
+    assert torch.isfinite(rest).all()
+    np.testing.assert_allclose(rest.std(dim=0).numpy(), 1.0, rtol=0.02)
+    np.testing.assert_allclose(rest.mean(dim=0).numpy(), 0.0, atol=0.02)
+
+
+def test_the_default_is_a_hundred_votes_of_a_hundred_images_a_code(clean: Maker) -> None:
+    protocol = VotingProtocol()
+    assert protocol.groups(clean(0).codes) == 400
+    model = clean(0)
+    cross_scores([model], protocol)
+    assert sum(len(batch) for batch in model.decoded) == 400 * 100 + protocol.scale_samples
+
+
+def test_a_generator_makes_its_set_once_and_each_encoder_sees_it_once(pool: list[Any]) -> None:
+    result = cross_scores(pool, PROTOCOL)
+    assert [sum(len(batch) for batch in model.decoded) for model in pool] == [IMAGES] * 4
+    assert [model.encoded for model in pool] == [4 * IMAGES] * 4
+    assert result.evaluated == 16
+
+
+def test_a_set_does_not_depend_on_the_pool_around_it(pool: list[Any], clean: Maker) -> None:
+    together = cross_scores(pool, PROTOCOL).matrix
+    alone = cross_scores([clean(1)], PROTOCOL).matrix
+    assert alone[0, 0] == together[2, 2]
+    backwards = cross_scores(pool[::-1], PROTOCOL).matrix
+    np.testing.assert_array_equal(backwards, together[::-1, ::-1])
+
+
+def test_the_seed_changes_the_draws(pool: list[Any]) -> None:
+    first = cross_scores(pool, PROTOCOL).matrix
+    assert not np.array_equal(cross_scores(pool, replace(PROTOCOL, seed=1)).matrix, first)
+
+
+def test_clean_models_agree_perfectly_and_mixed_ones_less(clean: Maker, mixed: Maker) -> None:
+    matrix = cross_scores([clean(0), clean(1), mixed(116), mixed(117)], PROTOCOL).matrix
+    assert matrix[0, 1] == matrix[1, 0] == 1.0
+    assert max(matrix[0, 2], matrix[2, 0], matrix[2, 3], matrix[3, 2]) < 0.95
+
+
+@pytest.mark.parametrize("first", [100, 106, 109, 115, 142])
+def test_a_clean_model_is_picked_from_five_clean_and_three_mixed(clean: Maker, mixed: Maker, first: int) -> None:
+    pool = [mixed(first + i) for i in range(3)] + [clean(i) for i in range(5)]
+    assert model_centrality(cross_scores(pool, PROTOCOL).matrix).pick >= 3
+
+
+def test_a_majority_on_one_wrong_basis_wins(clean: Maker, mixed: Maker) -> None:
+    """Where the method itself errs: it asks for agreement, and a shared mistake is agreement."""
+    wrong = [replace(mixed(0), name=f"wrong-{i}") for i in range(5)]
+    pool = [clean(0), clean(1), clean(2), *wrong]
+    assert model_centrality(cross_scores(pool, PROTOCOL).matrix).pick >= 3
+
+
+def test_udr_picks_a_clean_model_where_the_vote_is_blind(clean: Maker, mixed: Maker) -> None:
+    pool = [mixed(112 + i) for i in range(3)] + [clean(i) for i in range(5)]
+    assert model_centrality(cross_scores(pool, PROTOCOL).matrix).pick < 3
+    images = clean(0).decode(clean(0).codes.sample(2000, torch.Generator().manual_seed(0)))
+    for kind in ("lasso", "spearman"):
+        assert udr([model.encode(images).numpy() for model in pool], None, kind).pick >= 3
+
+
+def test_identical_models_tie(mixed: Maker) -> None:
+    matrix = cross_scores([mixed(0), mixed(0), mixed(0)], PROTOCOL).matrix
+    assert (matrix == matrix[0, 0]).all()
+    assert list(model_centrality(matrix).order) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_small_pools(clean: Maker, n: int) -> None:
+    result = cross_scores([clean(i) for i in range(n)], PROTOCOL)
+    assert result.matrix.shape == (n, n)
+    assert (result.matrix == 1).all()
+    assert model_centrality(result.matrix).pick == 0
+
+
+def test_an_empty_pool_has_an_empty_matrix() -> None:
+    assert cross_scores([], PROTOCOL).matrix.shape == (0, 0)
+
+
+def test_a_dead_code_of_an_encoder_gets_no_vote(clean: Maker) -> None:
+    dead = replace(clean(1), name="dead", dead=(2,))
+    result = cross_scores([clean(0), dead], PROTOCOL)
+    # Three codes can name three of four factors; the fourth factor's votes go to whoever moves least.
+    assert 0.75 <= result.matrix[1, 0] < 0.95
+    assert result.matrix[0, 1] == 1.0
+    assert not result.excluded
+
+
+def test_a_code_that_a_generator_ignores_cannot_be_told(clean: Maker) -> None:
+    unused = replace(clean(1), name="unused", unused=(0,))
+    result = cross_scores([clean(0), unused], PROTOCOL)
+    assert 0.75 <= result.matrix[0, 1] < 0.95
+    # It never moves the factor that this code would have been, so an encoder's code for it is dead on these images.
+    assert np.isfinite(result.matrix).all()
+    assert not result.excluded
+
+
+def test_every_pair_is_computed_once(cache: PairCache, pool: list[Any], clean: Maker) -> None:
+    first = cross_scores(pool, PROTOCOL, cache=cache)
+    assert cross_scores(pool, PROTOCOL, cache=cache).evaluated == 0
+    grown = cross_scores([clean(4), *pool], PROTOCOL, cache=cache)
+    assert grown.evaluated == 2 * 4 + 1
+    np.testing.assert_array_equal(grown.matrix[1:, 1:], first.matrix)
+    np.testing.assert_array_equal(cross_scores([clean(4), *pool], PROTOCOL).matrix, grown.matrix)
+
+
+def test_another_protocol_shares_nothing(cache: PairCache, pool: list[Any]) -> None:
+    cross_scores(pool, PROTOCOL, cache=cache)
+    for other in (
+        replace(PROTOCOL, seed=1),
+        replace(PROTOCOL, votes=81),
+        replace(PROTOCOL, group_size=26),
+        replace(PROTOCOL, scale_samples=513),
+    ):
+        assert cross_scores(pool, other, cache=cache).evaluated == 16
+
+
+def test_interrupted_anywhere_it_ends_with_the_same_matrix(
+    cache: PairCache, pool: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generated_set, "CHUNK", 500)
+    expected = cross_scores(pool, PROTOCOL).matrix
+    chances = random.Random(0)
+    interruptions = 0
+    result = None
+    while result is None:
+        patience = itertools.repeat(None, chances.randrange(1, 12))
+
+        def interrupt(done: int, total: int, patience: Iterator[None] = patience) -> None:
+            if next(patience, "gone") == "gone":
+                raise KeyboardInterrupt
+
+        try:
+            result = cross_scores(pool, PROTOCOL, cache=cache, progress=interrupt)
+        except KeyboardInterrupt:
+            interruptions += 1
+    np.testing.assert_array_equal(result.matrix, expected)
+    assert interruptions >= 3
+
+
+def test_an_interruption_costs_at_most_the_column_at_work(cache: PairCache, pool: list[Any]) -> None:
+    def stop_in_the_third_column(done: int, total: int) -> None:
+        if done > 8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_scores(pool, PROTOCOL, cache=cache, progress=stop_in_the_third_column)
+    assert cross_scores(pool, PROTOCOL, cache=cache).evaluated == 8
+
+
+def test_a_damaged_cache_file_is_computed_again(cache: PairCache, pool: list[Any], tmp_path: Path) -> None:
+    expected = cross_scores(pool, PROTOCOL, cache=cache).matrix
+    files = sorted((tmp_path / "cache").rglob("*.npz"))
+    assert len(files) == 16
+    files[0].write_bytes(files[0].read_bytes()[:100])
+    files[1].write_bytes(b"")
+    files[2].write_bytes(b"\0" * 1000)
+    np.savez(files[3], deviations=np.zeros((3, 4), np.float32), scale=np.zeros(4))
+    np.savez(files[4], other=np.zeros(3))
+    np.savez(files[6], deviations=np.full((80, 4), np.nan, np.float32), scale=np.zeros(4))
+    np.save(files[5], np.zeros(3))
+    Path(f"{files[5]}.npy").replace(files[5])
+    again = cross_scores(pool, PROTOCOL, cache=cache)
+    assert again.evaluated == 7
+    np.testing.assert_array_equal(again.matrix, expected)
+    assert sorted((tmp_path / "cache").rglob("*")) == sorted({*files, *(f.parent for f in files), files[0].parents[1]})
+
+
+def test_a_full_disk_is_reported_and_leaves_nothing(
+    cache: PairCache, pool: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", refuse)
+    with pytest.raises(WorkError, match="No space left"):
+        cross_scores(pool, PROTOCOL, cache=cache)
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
+def test_columns_are_handed_over_as_they_finish(cache: PairCache, pool: list[Any]) -> None:
+    columns: dict[int, np.ndarray[Any, Any]] = {}
+    result = cross_scores(pool, PROTOCOL, cache=cache, on_column=columns.__setitem__)
+    np.testing.assert_array_equal(np.stack([columns[j] for j in range(4)], axis=1), result.matrix)
+    columns.clear()
+    cross_scores(pool, PROTOCOL, cache=cache, on_column=columns.__setitem__)
+    assert list(columns) == [0, 1, 2, 3]
+
+
+def test_progress_climbs_to_the_number_of_pairs(cache: PairCache, pool: list[Any], clean: Maker) -> None:
+    seen: list[tuple[int, int]] = []
+    cross_scores(pool, PROTOCOL, progress=lambda done, total: seen.append((done, total)), cache=cache)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert {total for _, total in seen} == {16}
+    assert seen[-1] == (16, 16)
+    seen.clear()
+    cross_scores([*pool, clean(4)], PROTOCOL, progress=lambda done, total: seen.append((done, total)), cache=cache)
+    assert seen[-1] == (9, 9)
+
+
+def _nan_images(model: Any, broken_from: float) -> Any:
+    class NanImages(type(model)):  # type: ignore[misc]
+        def decode(self, z: torch.Tensor) -> torch.Tensor:
+            images: torch.Tensor = super().decode(z)
+            return images.masked_fill((z[:, :1] > broken_from)[..., None, None], float("nan"))
+
+    return NanImages("nan-images", model.basis)
+
+
+def _nan_codes(model: Any) -> Any:
+    class NanCodes(type(model)):  # type: ignore[misc]
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            codes: torch.Tensor = super().encode(x)
+            codes[-1, 0] = float("inf")
+            return codes
+
+    return NanCodes("nan-codes", model.basis)
+
+
+def _misshapen(model: Any, what: str) -> Any:
+    class Misshapen(type(model)):  # type: ignore[misc]
+        def decode(self, z: torch.Tensor) -> torch.Tensor:
+            images: torch.Tensor = super().decode(z)
+            return images[:, 0] if what == "images" else images
+
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            codes: torch.Tensor = super().encode(x)
+            return codes[:, :1] if what == "codes" else codes
+
+    return Misshapen("misshapen", model.basis)
+
+
+def _broken_models(clean: Maker) -> dict[str, Any]:
+    return {
+        "images hold values that are not finite": _nan_images(clean(0), 0.99),
+        "codes hold values that are not finite": _nan_codes(clean(0)),
+        "decoder returns shape": _misshapen(clean(0), "images"),
+        "encoder returns shape": _misshapen(clean(0), "codes"),
+        "all its codes are constant": replace(clean(0), name="silent", dead=(0, 1, 2, 3)),
+        "images are 8x8x3, those of most others 4x4x1": replace(clean(0), name="other", image_shape=(8, 8, 3)),
+    }
+
+
+@pytest.mark.parametrize("place", [0, 4])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "images hold values that are not finite",
+        "codes hold values that are not finite",
+        "decoder returns shape",
+        "encoder returns shape",
+        "all its codes are constant",
+        "images are 8x8x3, those of most others 4x4x1",
+    ],
+)
+def test_a_broken_model_is_left_out_with_a_reason_and_the_rest_is_as_without_it(
+    pool: list[Any], clean: Maker, cache: PairCache, reason: str, place: int
+) -> None:
+    expected = cross_scores(pool, PROTOCOL).matrix
+    spoilt = [*pool[:place], _broken_models(clean)[reason], *pool[place:]]
+    for _ in range(2):
+        result = cross_scores(spoilt, PROTOCOL, cache=cache)
+        assert list(result.excluded) == [place]
+        assert reason in result.excluded[place]
+        assert result.included == [i for i in range(5) if i != place]
+        assert np.isnan(result.matrix[place]).all()
+        assert np.isnan(result.matrix[:, place]).all()
+        np.testing.assert_array_equal(result.matrix[np.ix_(result.included, result.included)], expected)
+
+
+def test_progress_reaches_its_end_past_a_broken_model(pool: list[Any], clean: Maker) -> None:
+    seen: list[tuple[int, int]] = []
+    spoilt = [pool[0], _nan_images(clean(0), 0.0), *pool[1:]]
+    cross_scores(spoilt, PROTOCOL, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (25, 25)
+
+
+def test_a_model_without_fingerprint_is_refused(clean: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = clean(0)
+    monkeypatch.setattr(type(model), "fingerprint", "")
+    with pytest.raises(InputError, match="clean-0 has no fingerprint"):
+        cross_scores([model], PROTOCOL)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "named"),
+    [({"votes": 0}, "0 votes"), ({"group_size": 1}, "group_size"), ({"scale_samples": 1}, "scale_samples")],
+)
+def test_sizes_that_cannot_work_are_refused(sizes: dict[str, int], named: str) -> None:
+    with pytest.raises(InputError, match=named):
+        VotingProtocol(**sizes)
