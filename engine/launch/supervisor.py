@@ -168,7 +168,7 @@ class Supervisor:
             believed_ended = state.status.terminal
             # Whoever wrote that the run has ended was wrong: it lives.
             present = self._state if believed_ended else state
-            return present.model_copy(update={"step": _first(step, present.step)})
+            return present.model_copy(update={"step": max(step or 0, present.step)})
 
         self._update(beat)
         if believed_ended:
@@ -232,7 +232,7 @@ def _ending(state: RunState, folder: RunFolder, code: int, overdue: float | None
         overdue: after how many seconds of grace it was killed, if so.
         memory: whether the machine killed some process for memory meanwhile.
     """
-    state = state.model_copy(update={"step": _first(last_step(folder.events_path), state.step)})
+    state = state.model_copy(update={"step": max(last_step(folder.events_path) or 0, state.step)})
     try:
         outcome = folder.outcome()
     except InputError as error:

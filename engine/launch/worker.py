@@ -73,10 +73,12 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size, spec.seed, device)
         step = train(method, batches, spec.training, start, recorder)
-    status = Status.FINISHED if step >= spec.training.steps else Status.STOPPED
-    reason = None if status is Status.FINISHED else "asked to stop"
-    print(f"{status} at step {step}", flush=True)
-    return Outcome(status=status, reason=reason, step=step, scores=dict(recorder.scores))
+    scores: dict[str, float | None] = dict(recorder.scores)
+    if step < spec.training.steps:
+        print(f"stopped at step {step}", flush=True)
+        return Outcome(status=Status.STOPPED, reason="asked to stop", step=step, scores=scores)
+    print(f"finished at step {step}", flush=True)
+    return Outcome(status=Status.FINISHED, step=step, scores=scores)
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
 
+from engine.data import DATASETS
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings, Preset, Settings
@@ -43,6 +44,13 @@ class DataSettings(Settings):
     """Which dataset."""
 
     name: str = Field(min_length=1, description="a registered name or a path")
+
+    @field_validator("name")
+    @classmethod
+    def _found_from_anywhere(cls, value: str) -> str:
+        # A run is resumed from other folders than the one it was started in.
+        path = Path(value).expanduser()
+        return str(path.absolute()) if value not in DATASETS and path.is_file() else value
 
 
 class RunSpec(Settings):

@@ -1,0 +1,45 @@
+"""The project keeps its own rules: types, lint, formatting, the direction of imports, and an instant ``--help``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["-m", "ruff", "check", "."], id="lint"),
+        pytest.param(["-m", "ruff", "format", "--check", "."], id="format"),
+        pytest.param(["-m", "mypy"], id="types"),
+        pytest.param(["-c", LINT_IMPORTS], id="imports"),
+    ],
+)
+def test_the_tree_keeps_its_rules(arguments: list[str]) -> None:
+    result = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "engine",
+        "engine.runs.spec",
+        "engine.runs.catalogue",
+        "engine.launch.local",
+        "engine.launch.supervisor",
+        "cr_tui.cli",
+    ],
+)
+def test_what_does_not_compute_does_not_import_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'textual' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_resolving_a_specification_does_not_import_torch() -> None:
+    code = "import sys; from engine.runs.spec import resolve; resolve(); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
