@@ -1,0 +1,133 @@
+"""The worker process: exact continuation, stopping, and truthful endings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from engine.runs.events import read_events
+from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.spec import resolve
+from engine.runs.state import RunState, Status
+from engine.runs.store import Store
+from engine.training import checkpoints
+
+STEPS = 90
+
+
+def new_run(store: Store, *overrides: str, steps: int = STEPS) -> RunFolder:
+    settings = ["checkpoint_every=20", "log_every=5", "score_every=0", "batch_size=16", *overrides]
+    (spec,) = resolve(overrides=settings, flags={"training.steps": steps, "threads": 1, "device": "cpu"})
+    ((folder, lease),) = create_run_folders(store, [spec])
+    os.close(lease)
+    return folder
+
+
+def start_worker(folder: RunFolder) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "engine.launch.worker", str(folder.path)]
+    with folder.log_path.open("ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=Path(__file__).parents[2])
+
+
+def wait_for(condition, process: subprocess.Popen[bytes]) -> None:  # type: ignore[no-untyped-def]
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, "the worker ended before the test could act"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def next_attempt(folder: RunFolder) -> None:
+    folder.update_state(lambda state: state.model_copy(update={"attempt": state.attempt + 1}))
+
+
+def final_weights(folder: RunFolder, step: int = STEPS) -> dict[str, torch.Tensor]:
+    return load_file(folder.checkpoints / f"step-{step:08d}" / checkpoints.WEIGHTS)
+
+
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store")
+    schedule = "lambda_cr=[[0,0],[30,0.5]]"
+    whole, broken = new_run(store, schedule), new_run(store, schedule)
+    assert start_worker(whole).wait(timeout=120) == 0
+    process = start_worker(broken)
+    wait_for(lambda: checkpoints.steps(broken.checkpoints), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert broken.outcome() is None
+    reached = checkpoints.steps(broken.checkpoints)[-1]
+    assert reached < STEPS
+    next_attempt(broken)
+    assert start_worker(broken).wait(timeout=120) == 0
+
+    ours, expected = final_weights(broken), final_weights(whole)
+    assert ours.keys() == expected.keys()
+    assert all(torch.equal(ours[name], expected[name]) for name in ours)
+    states = [checkpoints.load(f.checkpoints / f"step-{STEPS:08d}").trainer_state() for f in (whole, broken)]
+    assert torch.equal(states[0]["draws"]["pairs"], states[1]["draws"]["pairs"])
+    steps = [row["step"] for row in read_events(broken.events_path, kinds=["train"]).rows]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == STEPS
+
+
+def test_sigterm_stops_after_a_checkpoint(tmp_path: Path) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), steps=1_000_000)
+    process = start_worker(folder)
+    wait_for(lambda: checkpoints.steps(folder.checkpoints), process)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 0
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert outcome.status is Status.STOPPED
+    assert outcome.step == checkpoints.steps(folder.checkpoints)[-1]
+
+
+def test_the_model_before_a_schedule_change_is_kept(tmp_path: Path) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), "lambda_cr=[[0,0],[7,0.5]]", "keep_checkpoints=1", steps=50)
+    assert start_worker(folder).wait(timeout=120) == 0
+    assert checkpoints.steps(folder.checkpoints) == [7, 50]
+    notes = [row["text"] for row in read_events(folder.events_path, kinds=["note"]).rows]
+    assert "lambda_cr becomes 0.5" in notes
+    assert "H is re-initialised" in notes
+
+
+def test_a_diverging_run_fails_with_its_reason_and_shows_the_nan(tmp_path: Path) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), "generator_learning_rate=1e30", "log_eps=0")
+    assert start_worker(folder).wait(timeout=120) == 1
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert outcome.status is Status.FAILED
+    assert "diverged" in (outcome.reason or "")
+    assert "Traceback" in (outcome.traceback or "")
+    assert '"NaN"' in folder.events_path.read_text()
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "store")
+    whole, folder = new_run(store, steps=60), new_run(store, steps=60)
+    for run in (whole, folder):
+        assert start_worker(run).wait(timeout=120) == 0
+    (folder.checkpoints / "step-00000060" / checkpoints.WEIGHTS).write_bytes(b"x")
+    next_attempt(folder)
+    assert start_worker(folder).wait(timeout=120) == 0
+    assert (folder.checkpoints / "step-00000060.damaged").is_dir()
+    ours, expected = final_weights(folder, 60), final_weights(whole, 60)
+    assert all(torch.equal(ours[name], expected[name]) for name in ours)
+
+
+def test_a_specification_that_cannot_be_built_is_one_sentence(tmp_path: Path) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), "method.generator.channels=[8,8,8,8,8]")
+    assert start_worker(folder).wait(timeout=120) == 1
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert "32 cannot be halved 6 times" in (outcome.reason or "")
+    assert isinstance(folder.state(), RunState)
+    assert json.loads(folder.spec_path.read_text())["method"]["generator"]["channels"] == [8, 8, 8, 8, 8]
