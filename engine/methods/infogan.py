@@ -97,6 +97,7 @@ class InfoGAN(Method):
             data="minisprites",
             method=QUICK_METHOD,
             training=QUICK_TRAINING,
+            threads=1,
         ),
     }
 

@@ -68,6 +68,7 @@ class InfoGANCR(InfoGAN):
                 "contrastive_warm_up": False,
             },
             training=QUICK_TRAINING,
+            threads=1,
         ),
     }
 

@@ -31,12 +31,14 @@ class Preset:
         data: the dataset it is meant for.
         method: settings of the method that differ from its defaults.
         training: settings of the loop that differ from the defaults.
+        threads: CPU threads of a run, where the networks are too small to use more.
     """
 
     description: str
     data: str
     method: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    threads: int | None = None
 
 
 class Change(BaseModel):

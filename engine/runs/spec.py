@@ -132,6 +132,7 @@ def resolve(
         "method": {"name": method} | dict(chosen.method) | file_method,
         "data": file_data | {"name": data or chosen.data},
         "training": dict(chosen.training) | _table(from_file, "training"),
+        **({"threads": chosen.threads} if chosen.threads else {}),
         **from_file,
     }
     given_name = tree.pop("name", None)

@@ -13,6 +13,7 @@ def test_defaults_are_the_quick_infogan_cr() -> None:
     (spec,) = resolve()
     assert (spec.method.name, spec.preset, spec.data.name, spec.seed) == ("infogan-cr", "quick", "minisprites", 0)
     assert spec.name == "infogan-cr-s0"
+    assert spec.threads == 1
 
 
 def test_dsprites_take_the_papers_settings() -> None:
