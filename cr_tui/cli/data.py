@@ -33,13 +33,17 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the datasets that have a name."""
     import engine.data
 
-    root = invocation_of(context).open_store().data
-    prepared = {name: engine.data.is_prepared(name, root) for name in engine.data.DATASETS}
+    entries = engine.data.catalogue(invocation_of(context).open_store().data)
     if as_json:
         put_json(
             [
-                {"name": name, "prepared": prepared[name], "description": entry.description}
-                for name, entry in engine.data.DATASETS.items()
+                {
+                    "name": entry.name,
+                    "prepared": entry.prepared,
+                    "description": entry.description,
+                    "folder": str(entry.folder),
+                }
+                for entry in entries
             ]
         )
         return
@@ -48,8 +52,8 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for title in ("Name", "Prepared", "Description"):
         table.add_column(title)
-    for name, entry in engine.data.DATASETS.items():
-        table.add_row(name, "yes" if prepared[name] else "no", entry.description)
+    for entry in entries:
+        table.add_row(entry.name, "yes" if entry.prepared else "no", entry.description)
     stdout_console().print(table)
     put("A file of images, npz or HDF5, is given by its path.")
 

@@ -38,8 +38,8 @@ Build = Callable[..., Dashboard]
 
 async def settle(pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
     """Let threads answer and messages pass, until something is so."""
-    for _ in range(400):
-        await asyncio.sleep(0.01)
+    for _ in range(200):
+        await asyncio.sleep(0.03)
         idle = not any(worker.group in ANSWERING and not worker.is_finished for worker in pilot.app.workers)
         with contextlib.suppress(NoMatches):
             if idle and (until is None or until()):
@@ -74,7 +74,7 @@ def footer(app: Dashboard) -> dict[str, bool]:
 
 @pytest.mark.parametrize("size", SIZES)
 class TestRuns:
-    async def test_lists_runs_and_follows_the_one_under_the_cursor(
+    async def test_lists_runs_and_shows_all_of_the_one_under_the_cursor(
         self, dashboard: Build, source: Any, size: tuple[int, int]
     ) -> None:
         app = dashboard()
@@ -94,6 +94,12 @@ class TestRuns:
             assert "step 129 loss 0.129" in text
             press(app, "j", "j", "j", "j")
             await settle(pilot, lambda: "the loss became" in screen_text(app))
+            press(app, "v")
+            await settle(pilot, lambda: "schedules" in screen_text(app))
+            press(app, "v")
+            await settle(pilot, lambda: "schedules" not in screen_text(app))
+            assert "losses" not in screen_text(app)
+            assert app.screen.query_one(LogView).size.height > 8
 
     async def test_changes_are_seen_and_the_cursor_stays(
         self, dashboard: Build, source: Any, size: tuple[int, int]
@@ -114,17 +120,6 @@ class TestRuns:
             app.read_runs()
             await settle(pilot, lambda: table.row_count == 6)
             assert table.selected_id == running
-
-    async def test_views_show_every_part(self, dashboard: Build, size: tuple[int, int]) -> None:
-        app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await settle(pilot, lambda: "losses" in screen_text(app))
-            press(app, "v")
-            await settle(pilot, lambda: "schedules" in screen_text(app))
-            press(app, "v")
-            await settle(pilot, lambda: "schedules" not in screen_text(app))
-            assert "losses" not in screen_text(app)
-            assert app.screen.query_one(LogView).size.height > 8
 
 
 class TestRunsTable:
@@ -216,7 +211,7 @@ class TestRunsTable:
 
 
 class TestActions:
-    async def test_offers_only_what_applies(self, dashboard: Build) -> None:
+    async def test_offers_only_what_applies_and_resumes_without_asking(self, dashboard: Build, source: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot, lambda: not footer(app).get("Stop", True))
@@ -227,8 +222,10 @@ class TestActions:
             press(app, "j")
             await settle(pilot, lambda: footer(app)["Resume"])
             assert not footer(app)["Stop"]
+            press(app, "s", "r")
+            await settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
 
-    async def test_stopping_asks_first(self, dashboard: Build, source: Any) -> None:
+    async def test_stopping_and_deleting_ask_first(self, dashboard: Build, source: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
@@ -242,23 +239,13 @@ class TestActions:
             await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             press(app, "y")
             await settle(pilot, lambda: source.asked == [("stop", source.listed[3].id)])
-
-    async def test_resuming_does_not_ask(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, *"jjjj", "r")
-            await settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
-
-    async def test_deleting_asks_first(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "d")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            press(app, "g", "d")
             await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert "Delete pool-s0?" in screen_text(app)
             press(app, "y")
             await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
-            assert [verb for verb, _ in source.asked] == ["remove"]
+            assert [verb for verb, _ in source.asked] == ["stop", "remove"]
 
     async def test_a_refusal_is_shown_literally(self, dashboard: Build, source: Any) -> None:
         source.refusal = "run [/red] \x1b[2J is gone"
@@ -290,10 +277,9 @@ class TestActions:
 
 
 class TestNewRun:
-    @pytest.mark.parametrize("size", SIZES)
-    async def test_starts_what_the_form_says(self, dashboard: Build, source: Any, size: tuple[int, int]) -> None:
+    async def test_starts_what_the_form_says(self, dashboard: Build, source: Any) -> None:
         app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
             press(app, "n")
             await settle(
@@ -320,20 +306,17 @@ class TestNewRun:
             await settle(pilot, lambda: "--preset quick" in screen_text(app))
             press(app, "ctrl+s")
             await settle(pilot, lambda: "there is no dataset '[x]'" in screen_text(app))
+            press(app, "escape")
+            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == []
+            press(app, "n")
+            await settle(pilot, lambda: "--preset quick" in screen_text(app))
+            press(app, "ctrl+s")
+            await settle(pilot, lambda: "there is no dataset '[x]'" in screen_text(app))
             source.refusal = None
             press(app, "ctrl+s")
             await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
             assert [verb for verb, _ in source.asked] == ["start"]
-
-    async def test_escape_leaves_without_a_trace(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "n")
-            await settle(pilot, lambda: isinstance(app.screen, NewRunScreen))
-            press(app, "escape")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            assert source.asked == []
 
 
 class TestSelection:
@@ -369,7 +352,7 @@ class TestSelection:
             assert source.asked == [("select", tuple(run.id for run in source.listed[:3]))]
             assert "has not been ranked yet" not in screen_text(app)
 
-    async def test_walks_through_groups(self, dashboard: Build) -> None:
+    async def test_walks_through_groups_into_a_run_and_back(self, dashboard: Build, source: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
@@ -380,13 +363,6 @@ class TestSelection:
             assert "has not been ranked yet" in screen_text(app)
             press(app, "left_square_bracket")
             await settle(pilot, lambda: "‹ pool ›" in screen_text(app) and "Centrality" in screen_text(app))
-
-    async def test_opens_the_ranked_run_and_comes_back(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: "Centrality" in screen_text(app))
             press(app, "enter")
             await settle(pilot, lambda: isinstance(app.screen, InspectScreen) and bool(source.asked))
             assert source.asked[0][1][0] == source.stored[0].ranked[0][1].ranking[0]
@@ -397,24 +373,17 @@ class TestSelection:
 
 
 class TestSelectionRefusals:
-    async def test_too_few_runs(self, dashboard: Build, source: Any) -> None:
+    async def test_a_refused_ranking_says_why(self, dashboard: Build, source: Any) -> None:
         source.listed = source.listed[-2:]
+        source.computing = Computation(False, "not ranked: run [x] is gone")
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
             press(app, "m")
-            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            await settle(pilot, lambda: "not ranked: run [x] is gone" in screen_text(app))
             press(app, "c")
             await settle(pilot, lambda: "a ranking needs" in screen_text(app))
             assert source.asked == []
-
-    async def test_a_computation_that_failed_says_why(self, dashboard: Build, source: Any) -> None:
-        source.computing = Computation(False, "not ranked: run [x] has no checkpoint")
-        app = dashboard()
-        async with app.run_test(size=(200, 50), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: "not ranked: run [x] has no checkpoint" in screen_text(app))
 
 
 class TestInspect:

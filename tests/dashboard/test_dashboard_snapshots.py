@@ -20,7 +20,7 @@ def after(*keys: str, until: str) -> Callable[[Pilot[None]], Any]:
         await pilot.pause()
         await pilot.press(*keys)
         for _ in range(200):
-            await pilot.pause(0.01)
+            await pilot.pause(0.05)
             if until in _text(pilot):
                 await pilot.pause()
                 return

@@ -78,7 +78,7 @@ class RunsScreen(DashboardScreen):
         super().__init__()
         self._followed: str | None = None
         self._settling: Timer | None = None
-        self._offered: tuple[str | None, str, bool] | None = None
+        self._offered: tuple[str, bool] | None = None
 
     def compose(self) -> ComposeResult:
         yield TitleBar(self.dashboard.source.location)
@@ -149,7 +149,7 @@ class RunsScreen(DashboardScreen):
         run = self._run_of(run_id)
         detail.show_run(run)
         unchanged, self._followed = run_id == self._followed, run_id
-        offered = (run_id, run.status if run else "", self._is_filtered)
+        offered = (run.status if run else "", self._is_filtered)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()

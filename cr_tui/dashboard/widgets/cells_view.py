@@ -30,7 +30,8 @@ class CellsView(Widget):
         """Show other cells."""
         before, self._cells = self._cells, cells
         if before.height != cells.height:
-            self.refresh(layout=True)
+            # Only a view as high as what it shows pushes others about.
+            self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
             return
         for y, (old, new) in enumerate(zip(before.lines, cells.lines, strict=True)):
             if old != new:

@@ -1,0 +1,7 @@
+"""``python -m cr_tui``: the same as ``crtui``."""
+
+import sys
+
+from cr_tui.cli import main
+
+sys.exit(main())
