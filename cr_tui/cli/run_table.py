@@ -11,20 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from cr_tui.text import clean, short_duration
+from cr_tui.titles import SCORE_TITLES
 from engine.runs.catalogue import RunRecord
-
-SCORE_TITLES = {
-    "factor_vae": "FactorVAE",
-    "mig": "MIG",
-    "dci_disentanglement": "DCI-D",
-    "sap": "SAP",
-    "beta_vae": "BetaVAE",
-    "modularity": "Modular.",
-    "explicitness": "Explicit.",
-    "dci_completeness": "DCI-C",
-    "dci_informativeness": "DCI-I",
-}
-"""Headers of the scores, the most telling first. A score that is not named here is headed by its name."""
 
 STATUS_STYLES = {
     "queued": "dim",

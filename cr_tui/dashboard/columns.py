@@ -11,25 +11,13 @@ from rich.text import Text
 from cr_tui.dashboard.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.theme import FAINT, STATUS_LOOKS
 from cr_tui.text import clean, short_duration
+from cr_tui.titles import SCORE_TITLES
 
 SortKey = tuple[int, float | str]
 PADDING = 2
 """Cells that the table puts around each column."""
 _NAME_WIDEST = 40
 _FEWEST = 3
-
-SCORE_TITLES = {
-    "factor_vae": "FactorVAE",
-    "mig": "MIG",
-    "dci_disentanglement": "DCI-D",
-    "sap": "SAP",
-    "beta_vae": "BetaVAE",
-    "modularity": "Modular.",
-    "explicitness": "Explicit.",
-    "dci_completeness": "DCI-C",
-    "dci_informativeness": "DCI-I",
-}
-"""Column titles of the scores, the most telling first. A score that is not named here is titled by its name."""
 
 
 @dataclass(frozen=True)

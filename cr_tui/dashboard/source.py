@@ -18,6 +18,7 @@ import orjson
 from cr_tui.dashboard.data import Computation, MethodChoice, NewRuns, RankedRuns, Run, Selection, Traversal
 from cr_tui.dashboard.decoder import DecoderProcess
 from cr_tui.dashboard.history import History
+from cr_tui.dashboard.live_scores import LiveScores
 from cr_tui.dashboard.ranker import ranking_progress, start_ranking
 from cr_tui.dashboard.rates import Rates
 from engine.errors import InputError
@@ -41,6 +42,7 @@ class StoreSource:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rates = Rates()
+        self._live_scores = LiveScores()
         self._decoder = DecoderProcess()
         self._selections: dict[str, Selection | None] = {}
 
@@ -133,10 +135,13 @@ class StoreSource:
 
     def _run(self, record: RunRecord) -> Run:
         eta = None
+        scores = {name: score for name, score in record.scores.items() if score is not None}
         if record.status == "running":
             eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps)
+            scores |= self._live_scores.of(record.folder)
         else:
             self._rates.forget(record.id)
+            self._live_scores.forget(record.id)
         created = record.created.timestamp() if record.created else 0.0
         return Run(
             id=record.id,
@@ -151,7 +156,7 @@ class StoreSource:
             created=created,
             updated=record.updated.timestamp() if record.updated else created,
             stalled=record.stalled,
-            scores={name: score for name, score in record.scores.items() if score is not None},
+            scores=scores,
             device=record.device or "",
             eta=eta,
             reason=record.reason or "",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -197,6 +199,12 @@ class TestHistory:
         history = History()
         history.add([{"step": 1, "kind": "train", "a": 2**70}])
         assert history.newest("train", "a") == float(2**70)
+
+
+def test_the_dashboard_starts_without_what_computes() -> None:
+    code = "import sys; sys.path[:] = {!r}; import cr_tui.dashboard.app, cr_tui.dashboard.source; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code.format(sys.path)], capture_output=True, text=True, check=True)
+    assert not {"torch", "scipy", "sklearn", "engine.launch.local"} & set(result.stdout.split())
 
 
 def test_scalars_find_their_charts() -> None:

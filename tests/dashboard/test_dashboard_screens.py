@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
@@ -54,6 +55,11 @@ def press(app: Dashboard, *keys: str) -> None:
     for key in keys:
         event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
         app.post_message(event)
+
+
+def focused(app: Dashboard) -> str | None:
+    """The id of the widget that keys go to."""
+    return app.focused.id if app.focused is not None else None
 
 
 def screen_text(app: Dashboard) -> str:
@@ -147,7 +153,8 @@ class TestRunsTable:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
             table = app.screen.query_one(RunTable)
-            await pilot.press("slash")
+            press(app, "/")
+            await settle(pilot, lambda: focused(app) == "filter")
             press(app, *"status:f", "enter")
             await settle(pilot, lambda: table.row_count == 4)
             assert table.has_focus
@@ -161,7 +168,8 @@ class TestRunsTable:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
-            await pilot.press("slash")
+            press(app, "/")
+            await settle(pilot, lambda: focused(app) == "filter")
             press(app, *"[/nope]", "enter")
             await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 0)
             assert not footer(app)["Traverse"]
@@ -288,7 +296,12 @@ class TestNewRun:
                     isinstance(app.screen, NewRunScreen) and app.screen.query_one("#preset", Select).value == "quick"
                 ),
             )
-            await pilot.press("tab", "tab", "tab", *"mine", "tab", "tab", *"0-4")
+            for field, text in (("name", "mine"), ("seeds", "0-4")):
+                while focused(app) != field:
+                    before = focused(app)
+                    press(app, "tab")
+                    await settle(pilot, lambda before=before: focused(app) != before)  # type: ignore[misc]
+                press(app, *text)
             await settle(
                 pilot, lambda: "crtui train infogan-cr --preset quick --name mine --seeds 0-4" in screen_text(app)
             )
@@ -447,8 +460,10 @@ class TestHelpAndPalette:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await settle(pilot)
-            await pilot.press("ctrl+p", *"matrix")
-            await pilot.pause(0.3)
+            press(app, "ctrl+p")
+            await settle(pilot, lambda: isinstance(app.screen, CommandPalette) and app.focused is not None)
+            press(app, *"matrix")
+            await settle(pilot, lambda: "rank the run's group" in screen_text(app) and "Delete" not in screen_text(app))
             press(app, "enter")
             await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
 

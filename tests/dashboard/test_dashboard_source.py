@@ -21,7 +21,7 @@ from engine.errors import InputError, WorkError
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import Status
+from engine.runs.state import ProcessIdentity, Status
 from engine.runs.store import Store
 
 
@@ -76,6 +76,20 @@ def test_lists_runs_with_all_that_the_table_shows(store: Store, make_run: Callab
     assert run.scores == {"mig": 0.25}
     assert run.eta is None
     assert abs(run.created - time.time()) < 60
+
+
+def test_running_runs_show_their_newest_scores(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run(status=Status.RUNNING, scores={"mig": 0.1, "sap": 0.2}, supervisor=ProcessIdentity.own())
+    source = StoreSource(store)
+    with EventLog(folder.events_path) as events:
+        events.write(10, "score", mig=0.3, factor_vae=0.5)
+        events.write(20, "score", mig=0.4)
+    (run,) = source.runs()
+    assert run.status == "running"
+    assert run.scores == {"mig": 0.4, "sap": 0.2, "factor_vae": 0.5}
+    with EventLog(folder.events_path) as events:
+        events.write(30, "score", mig=0.6)
+    assert source.runs()[0].scores["mig"] == 0.6
 
 
 def test_a_damaged_registry_is_named(store: Store, make_run: Callable[..., RunFolder]) -> None:

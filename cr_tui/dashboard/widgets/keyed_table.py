@@ -48,7 +48,7 @@ class KeyedTable(DataTable[Text]):
         if tuple(headings) == self._headings and list(rows) == list(self._rows):
             for key, cells in rows.items():
                 for heading, cell, before in zip(headings, cells, self._rows[key], strict=True):
-                    if cell != before or cell.spans != before.spans or cell.style != before.style:
+                    if cell is not before and cell.markup != before.markup:
                         self.update_cell(key, heading.key, cell)
         else:
             self._rebuild(headings, rows)

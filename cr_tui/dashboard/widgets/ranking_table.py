@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
-from cr_tui.dashboard.columns import SCORE_TITLES, score_text
+from cr_tui.dashboard.columns import score_text
 from cr_tui.dashboard.data import Selection
 from cr_tui.dashboard.theme import FAINT
 from cr_tui.dashboard.widgets.keyed_table import Heading, KeyedTable
 from cr_tui.text import clean
+from cr_tui.titles import SCORE_TITLES
 
 _METHOD_TITLES = {"model-centrality": "Centrality", "udr-lasso": "UDR lasso", "udr-spearman": "UDR Spear."}
 _RANK_WIDTH, _NAME_WIDTH, _SCORE_WIDTH = 3, 20, 10

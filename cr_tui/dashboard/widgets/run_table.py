@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.columns import Column, choose_columns, sort_runs
@@ -11,6 +12,7 @@ from cr_tui.dashboard.data import Run
 from cr_tui.dashboard.widgets.keyed_table import Heading, KeyedTable
 
 _SCROLLBAR = 1
+_AGE_SECONDS = 10.0
 
 
 class RunTable(KeyedTable):
@@ -22,6 +24,8 @@ class RunTable(KeyedTable):
         self._sort_key, self._descending = "age", False
         self._listed: Sequence[Run] = ()
         self._now = 0.0
+        self._drawn: dict[str, tuple[Run, list[Text]]] = {}
+        self._drawn_for: object = None
 
     def on_resize(self, event: events.Resize) -> None:
         """Choose the columns that fit now."""
@@ -53,7 +57,16 @@ class RunTable(KeyedTable):
         by = next((column for column in self._chosen if column.key == self._sort_key), None)
         ordered = sort_runs(runs, by, self._descending) if by else list(runs)
         headings = [Heading(column.key, self._title(column), column.width) for column in self._chosen]
-        self.fill(headings, {run.id: [column.draw(run, now) for column in self._chosen] for run in ordered})
+        drawn_for = ([(heading.key, heading.width) for heading in headings], now // _AGE_SECONDS)
+        if drawn_for != self._drawn_for:
+            self._drawn_for, self._drawn = drawn_for, {}
+        self._drawn = {run.id: self._draw(run, now) for run in ordered}
+        self.fill(headings, {run_id: cells for run_id, (_, cells) in self._drawn.items()})
+
+    def _draw(self, run: Run, now: float) -> tuple[Run, list[Text]]:
+        """The cells of a run; those of before where it has not changed."""
+        before = self._drawn.get(run.id)
+        return before if before and before[0] == run else (run, [column.draw(run, now) for column in self._chosen])
 
     def _title(self, column: Column) -> str:
         arrow = ("▾" if self._descending else "▴") if column.key == self._sort_key else ""
