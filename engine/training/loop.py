@@ -55,14 +55,20 @@ def train(method: Method, batches: Batches, settings: TrainingSettings, start: i
             scalars = window.close(step)
             observer.record(step, scalars)
             _require_finite(step, scalars)
-        if settings.score_every and (step % settings.score_every == 0 or step == settings.steps):
-            observer.evaluate(step)
-        stop = observer.stop_requested()
+        pause = time.monotonic()
+        stop = observer.stop_requested() and step < settings.steps
         milestone = step == settings.steps or step in turning_points
         if milestone or stop or step % settings.checkpoint_every == 0:
             observer.save(step, milestone)
         if stop:
             return step
+        # After the checkpoint: scoring a large dataset takes minutes, in which a crash should cost nothing.
+        if settings.score_every and (step % settings.score_every == 0 or step == settings.steps):
+            observer.evaluate(step)
+        window.exclude(time.monotonic() - pause)
+    if start >= settings.steps and settings.score_every:
+        # Continued after a crash that came between the last checkpoint and its scores.
+        observer.evaluate(start)
     return settings.steps
 
 
@@ -84,6 +90,10 @@ class _Window:
             else:
                 # A scheduled value has no meaningful mean: the one in force is the one to show.
                 self._latest[name] = value
+
+    def exclude(self, seconds: float) -> None:
+        """Leave time spent on other things than updates out of the rate."""
+        self._since += seconds
 
     def close(self, step: int) -> Scalars:
         means = {name: float(total) / self._count for name, total in self._sums.items()}

@@ -98,6 +98,7 @@ class TestRuns:
             assert "4m12" in text
             assert "7 runs  ● 1 running" in text
             assert "step 129 loss 0.129" in text
+            assert not app.screen.query_one("#filter").display
             press(app, "j", "j", "j", "j")
             await settle(pilot, lambda: "the loss became" in screen_text(app))
             press(app, "v")

@@ -36,6 +36,7 @@ class InspectScreen(DashboardScreen):
 
     place = "inspect"
     CSS_PATH = "inspect.tcss"
+    AUTO_FOCUS = "#images"
     BINDINGS = keymap.bindings("inspect")
 
     @dataclass
@@ -65,9 +66,6 @@ class InspectScreen(DashboardScreen):
             yield CellsView(widget_id="traversal")
             yield Static(id="waiting")
         yield Footer(show_command_palette=False, compact=True)
-
-    def on_mount(self) -> None:
-        self.query_one("#images").focus()
 
     def on_resize(self, event: events.Resize) -> None:
         if self._steps:

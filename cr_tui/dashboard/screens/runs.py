@@ -64,6 +64,7 @@ class RunsScreen(DashboardScreen):
 
     place = "runs"
     CSS_PATH = "runs.tcss"
+    AUTO_FOCUS = "#runs"
     BINDINGS = keymap.bindings("runs")
 
     @dataclass
@@ -91,7 +92,6 @@ class RunsScreen(DashboardScreen):
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).value = self.dashboard.first_filter
-        self.query_one(RunTable).focus()
         self.set_interval(_AGES_SECONDS, self._tick)
 
     def on_screen_resume(self) -> None:
@@ -210,6 +210,7 @@ class RunsScreen(DashboardScreen):
         self._tick()
 
     @on(Input.Changed, "#filter")
+    @on(Input.Blurred, "#filter")
     def _filter_typed(self) -> None:
         self._tick()
 

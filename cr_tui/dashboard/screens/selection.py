@@ -46,6 +46,7 @@ class SelectionScreen(DashboardScreen):
 
     place = "selection"
     CSS_PATH = "selection.tcss"
+    AUTO_FOCUS = "#ranking"
     BINDINGS = keymap.bindings("selection")
 
     @dataclass
@@ -67,14 +68,13 @@ class SelectionScreen(DashboardScreen):
         yield TitleBar("selection")
         yield TextLine(widget_id="group")
         with Container(id="body"):
-            with VerticalScroll(id="matrix-area", can_focus=False):
+            with VerticalScroll(id="matrix-area"):
                 yield CellsView(widget_id="matrix")
                 yield Static(Text(NOTHING_YET), id="nothing")
             yield RankingTable(widget_id="ranking")
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        self.query_one(RankingTable).focus()
         self._read(self.dashboard.source)
         self.set_interval(max(self.dashboard.refresh_seconds, 1.0), lambda: self._read(self.dashboard.source))
 
