@@ -12,7 +12,7 @@ import typer
 from cr_tui.cli.invocation import Invocation, JsonOption, invocation_of, parse_seeds
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
-from engine.data import DATASETS, check
+from engine.data import check
 from engine.errors import InputError
 from engine.methods import METHODS
 
@@ -79,7 +79,7 @@ def train(
     }
     specs = resolve(
         method,
-        data=_absolute(data),
+        data=data,
         preset=preset,
         config=config,
         overrides=overrides or (),
@@ -92,11 +92,6 @@ def train(
         _put_specs(specs, as_json)
         return
     _start(invocation, specs, detach, as_json)
-
-
-def _absolute(data: str | None) -> str | None:
-    """A dataset's file by a path that still leads to it when the run is resumed from another folder."""
-    return str(Path(data).expanduser().resolve()) if data and data not in DATASETS and Path(data).is_file() else data
 
 
 def _require_startable(specs: Sequence[RunSpec]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from engine import durable
 from engine.data import Progress
 from engine.errors import CrtuiError, InputError, WorkError
 
@@ -144,7 +145,7 @@ class PreparedFile:
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-        _sync_folder(self.path.parent)
+        durable.sync(self.path.parent)
 
     def _reserve(self, file: BinaryIO) -> None:
         """Take the room at once: a full disk shows now rather than after a minute of work."""
@@ -184,15 +185,6 @@ def _told(path: Path) -> Iterator[None]:
                 f"prepared data cannot be written to {path.parent}: {cause}; give a store that can be written"
             ) from error
         raise WorkError(f"{path.name} cannot be written to {path.parent}: {cause}") from error
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _ignore(done: int, total: int) -> None:

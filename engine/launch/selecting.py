@@ -17,12 +17,13 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from engine import durable
 from engine.errors import InputError, WorkError
 from engine.launch.evaluating import Progress, choose_device, load_dataset, score_run
 from engine.runs.catalogue import RunRecord
 from engine.runs.folder import new_run_ids
 from engine.runs.registry import Registry, SelectionRow
-from engine.runs.store import FOLDER_MODE, Store, replace_file, sync_folder
+from engine.runs.store import FOLDER_MODE, Store, replace_file
 from engine.selection import Ranking, model_centrality, udr
 
 if TYPE_CHECKING:
@@ -347,7 +348,7 @@ def _keep(store: Store, created: float, result: _Json) -> None:
         replace_file(making / "scores.npz", content.getvalue())
         replace_file(making / "ranking.json", orjson.dumps(result, option=orjson.OPT_INDENT_2))
         making.rename(folder)
-        sync_folder(store.selections)
+        durable.sync(store.selections)
     except BaseException as error:
         shutil.rmtree(making, ignore_errors=True)
         if isinstance(error, OSError):

@@ -147,7 +147,7 @@ class InfoGAN(Method):
             scalars |= parts
         self.generator.update_moving(forwards)
         self.discriminator.persist_spectral()
-        self.networks.apply(release)
+        self.release()
         return scalars | {"learning_rate_factor": learning_rate_factor}
 
     def train_discriminator(
@@ -207,6 +207,11 @@ class InfoGAN(Method):
             for network in networks:
                 network.normalise()
 
+    def release(self) -> None:
+        """Forget effective weights at the end of an iteration, so that evaluation computes its own."""
+        for network in (self.generator, self.discriminator):
+            network.release()
+
     def decay_learning_rates(self, iteration: int) -> float:
         """Set every step size for this iteration and return the share of the initial value."""
         start: float = self.settings.learning_rate_decay_from * self._total_steps
@@ -244,11 +249,3 @@ class InfoGAN(Method):
         if self.settings.log_eps == 0:
             return -torch.nn.functional.logsigmoid(logits).mean()
         return -torch.log(torch.sigmoid(logits) + self.settings.log_eps).mean()
-
-
-def release(module: torch.nn.Module) -> None:
-    """Forget effective weights at the end of an iteration, so that evaluation computes its own."""
-    from engine.models.layers import Weighted
-
-    if isinstance(module, Weighted):
-        module.release()

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings, NetworkWidths, release
+from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings, NetworkWidths
 from engine.methods.settings import Change, MethodSettings, Preset, Schedule, ScheduleField, constant
 
 
@@ -126,7 +126,8 @@ class InfoGANCR(InfoGAN):
         self.generator.update_moving(forwards)
         self.discriminator.persist_spectral()
         self.contrastive.persist_spectral()
-        self.networks.apply(release)
+        self.release()
+        self.contrastive.release()
         return scalars | {"learning_rate_factor": learning_rate_factor}
 
     def turning_points(self) -> tuple[int, ...]:

@@ -123,11 +123,6 @@ class Discriminator(Network):
         """Q's code means float ``[n, codes]``."""
         return self._codes(self.trunk(images))
 
-    def real_logits(self, images: Tensor) -> Tensor:
-        """D's logits float ``[n]``: positive means real."""
-        logits: Tensor = self.real(self.trunk(images)).squeeze(1)
-        return logits
-
     def _codes(self, features: Tensor) -> Tensor:
         means: Tensor = self.code_mean(leaky_relu(self.code_hidden(features)))
         return means

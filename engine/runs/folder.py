@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
+from engine import durable
 from engine.errors import InputError, WorkError
 from engine.runs.state import MAX_INTEGER, Count, Outcome, RunState, Status
 from engine.runs.store import (
@@ -25,7 +26,6 @@ from engine.runs.store import (
     exclusive_lock,
     read_file,
     replace_file,
-    sync_folder,
     try_lock_file,
 )
 
@@ -361,7 +361,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         state = RunState(status=Status.QUEUED, total_steps=total_steps, created=created, queued=created)
         _write(making.state_path, state)
         making.path.rename(final.path)
-        sync_folder(store.runs)
+        durable.sync(store.runs)
     except BaseException as error:
         shutil.rmtree(making.path, ignore_errors=True)
         if lease >= 0:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from engine import durable
 from engine.errors import InputError, WorkError
 
 FORMAT = 1
@@ -91,9 +91,9 @@ def save(
         }
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
         for name in (WEIGHTS, TRAINER, MANIFEST, "."):
-            _fsync(temporary / name)
+            durable.sync(temporary / name)
         _replace(temporary, path)
-        _fsync(folder)
+        durable.sync(folder)
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch and safetensors report a full disk through exceptions of their own.
         with contextlib.suppress(OSError):
@@ -184,11 +184,3 @@ def _is_milestone(path: Path) -> bool:
 def _describe(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
