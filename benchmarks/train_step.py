@@ -17,6 +17,7 @@ from collections.abc import Callable
 import torch
 from plain_infogan_cr import PlainInfoGANCR, plain_copy
 
+from engine.methods.base import Setup
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 
 SIDE = 64
@@ -43,9 +44,8 @@ def main() -> None:
 
 def compare(lambda_cr: float, iterations: int, device: torch.device) -> tuple[float, float]:
     """Median seconds of a plain and of an engine iteration."""
-    method = InfoGANCR(
-        InfoGANCRSettings(lambda_cr=lambda_cr), (SIDE, SIDE, 1), seed=0, total_steps=10**6, device=device
-    )
+    setup = Setup((SIDE, SIDE, 1), images=737_280, seed=0, total_steps=10**6, device=device)
+    method = InfoGANCR(InfoGANCRSettings(lambda_cr=lambda_cr), setup)
     plain = plain_copy(method, SIDE, method.settings.lambda_info)
     images = (torch.rand(BATCH, 1, SIDE, SIDE) > 0.95).float().to(device)
     draws = torch.Generator().manual_seed(0)

@@ -186,7 +186,7 @@ def _show_codes(invocation: Invocation, pick: RunRecord) -> None:
     invocation.note("what each code of the pick does to an image:")
     model = load_model(pick.folder.path, name=pick.name)
     console = stdout_console()
-    labels = code_labels(model.codes.continuous)
+    labels = code_labels(model.codes.count)
     console.print(draw_traversal(traverse(model), labels, console.width, mode=cell_mode(console)))
 
 

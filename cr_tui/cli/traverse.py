@@ -51,7 +51,7 @@ def traverse(
 
     model = load_model(record.folder.path, checkpoint, record.name or record.id)
     frames = traversal.traverse(model, steps, samples, seed, code or None)
-    labels = traversal.code_labels(code or model.codes.continuous)
+    labels = traversal.code_labels(code or model.codes.count)
     if save is None:
         console = stdout_console()
         console.print(traversal.draw_traversal(frames, labels, console.width, mode=cell_mode(console)))

@@ -28,13 +28,15 @@ class LatentCodes(Protocol):
     """What a traversal needs to know of a model's codes."""
 
     @property
-    def continuous(self) -> int: ...
+    def count(self) -> int: ...
     @property
-    def noise(self) -> int: ...
+    def dimensions(self) -> int: ...
+    @property
+    def categorical(self) -> tuple[int, ...]: ...
     @property
     def prior(self) -> Literal["uniform", "normal"]: ...
-    @property
-    def traversal_range(self) -> tuple[float, float]: ...
+    def columns(self, code: int, /) -> slice: ...
+    def walk(self, code: int, steps: int, /) -> NDArray[np.float32]: ...
 
 
 class Decoder(Protocol):
@@ -51,8 +53,8 @@ def traverse(
     """Walk each code of a model over its range, everything else held at a random draw.
 
     Args:
-        model: decodes latents float32 ``[n, continuous + noise]`` to images float ``[n, C, H, W]`` in [0, 1].
-        steps: positions a code takes, evenly spaced over the codes' traversal range, ends included.
+        model: decodes latents float32 ``[n, dimensions]`` to images float ``[n, C, H, W]`` in [0, 1].
+        steps: positions a code takes: evenly spaced over its range, ends included, or the categories in turn.
         samples: independent draws of what is held.
         seed: seed of the draws.
         codes: which codes to walk, numbered from 0; all of them when None.
@@ -63,22 +65,27 @@ def traverse(
     Raises:
         InputError: a number is out of its range or a code does not exist.
     """
-    chosen = list(range(model.codes.continuous)) if codes is None else list(codes)
-    _check(model.codes.continuous, chosen, steps, samples)
-    width = model.codes.continuous + model.codes.noise
-    generator = np.random.default_rng(seed)
-    held = (
-        generator.uniform(-1.0, 1.0, (samples, width))
-        if model.codes.prior == "uniform"
-        else generator.standard_normal((samples, width))
-    )
+    chosen = list(range(model.codes.count)) if codes is None else list(codes)
+    _check(model.codes.count, chosen, steps, samples)
+    width = model.codes.dimensions
+    held = _held(model.codes, samples, seed)
     latents = np.broadcast_to(held[:, None, None, :], (samples, len(chosen), steps, width)).astype(np.float32)
-    positions = np.linspace(*model.codes.traversal_range, steps, dtype=np.float32)
     for row, code in enumerate(chosen):
-        latents[:, row, :, code] = positions
+        latents[:, row, :, model.codes.columns(code)] = model.codes.walk(code, steps)
     images = np.asarray(model.decode(latents.reshape(-1, width)))
     pixels: NDArray[np.uint8] = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(0, 2, 3, 1)
     return pixels.reshape(samples, len(chosen), steps, *pixels.shape[1:])
+
+
+def _held(codes: LatentCodes, samples: int, seed: int) -> NDArray[np.float64]:
+    """Random latents float64 ``[samples, dimensions]``, of categorical codes one-hot."""
+    generator = np.random.default_rng(seed)
+    shape = (samples, codes.dimensions)
+    held = generator.uniform(-1.0, 1.0, shape) if codes.prior == "uniform" else generator.standard_normal(shape)
+    for code in range(codes.count - len(codes.categorical), codes.count):
+        block = held[:, codes.columns(code)]
+        block[:] = np.eye(block.shape[1])[block.argmax(axis=1)]
+    return held
 
 
 def traversal_grid(frames: Frames) -> NDArray[np.uint8]:
@@ -174,11 +181,11 @@ def _plain(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return image[..., 0] if image.shape[-1] == 1 else image
 
 
-def _check(continuous: int, codes: Sequence[int], steps: int, samples: int) -> None:
+def _check(count: int, codes: Sequence[int], steps: int, samples: int) -> None:
     if steps < 2:
         raise InputError(f"a traversal takes at least 2 steps, not {steps}")
     if samples < 1:
         raise InputError(f"a traversal needs at least 1 sample, not {samples}")
     for code in codes:
-        if not 0 <= code < continuous:
-            raise InputError(f"the model has no code {code}: its codes are numbered 0 to {continuous - 1}")
+        if not 0 <= code < count:
+            raise InputError(f"the model has no code {code}: its codes are numbered 0 to {count - 1}")

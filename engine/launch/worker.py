@@ -19,7 +19,7 @@ import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
 from engine.methods import method_class
-from engine.methods.base import Method
+from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.runs.events import EventLog
@@ -65,13 +65,14 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     dataset = engine.data.load(spec.data.name, root=folder.store.data)
     cls = method_class(spec.method.name)
     try:
-        method = cls(spec.method, dataset.image_shape, spec.seed, spec.training.steps, device)
+        setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
+        method = cls(spec.method, setup)
     except ValueError as error:
         raise InputError(f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}") from error
     with EventLog(folder.events_path, attempt=state.attempt) as events:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
-        batches = Batches(dataset, spec.training.batch_size, spec.seed, device)
+        batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
         step = train(method, batches, spec.training, start, recorder)
     scores: dict[str, float | None] = dict(recorder.scores)
     if step < spec.training.steps:
@@ -167,7 +168,8 @@ class _Recorder:
         decoder, encoder = self._method.latent_networks()
         codes = self._method.codes_of(self._spec.method)
         model = Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
-        self.scores = evaluation.score(model.encode, self._dataset, ["factor_vae"], protocol="paper")
+        encode = model.encoder_of("sample")
+        self.scores = evaluation.score(encode, self._dataset, ["factor_vae"], protocol="paper")
         self._events.write(step, "score", **self.scores)
         shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
         print(f"step {step}: {shown}", flush=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 METHODS = {
     "infogan-cr": "engine.methods.infogan_cr:InfoGANCR",
     "infogan": "engine.methods.infogan:InfoGAN",
+    "vae": "engine.methods.vae:VAE",
 }
 
 

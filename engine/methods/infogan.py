@@ -7,41 +7,29 @@ inside logarithms; *b* is the mean over the batch; D(x) is a sigmoid.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.base import Method
-from engine.methods.settings import MethodSettings, Preset, Settings
+from engine.methods.base import Method, Setup
+from engine.methods.settings import MethodSettings, NetworkWidths, Preset
 from engine.models.codes import Codes
-
-
-class NetworkWidths(Settings):
-    """Hidden widths of one network."""
-
-    dense: tuple[int, ...] = Field(min_length=1, description="widths of the hidden fully connected layers")
-    channels: tuple[int, ...] = Field(
-        description="channels of the stride-2 convolutions; [] for a fully connected network"
-    )
 
 
 class InfoGANCommonSettings(MethodSettings):
     """What InfoGAN and InfoGAN-CR share; the defaults are the authors' for dSprites."""
 
-    codes: int = Field(default=5, ge=1, le=256, description="number of regularised codes c, each U[-1, 1]")
+    codes: int = Field(default=5, ge=0, le=256, description="number of continuous regularised codes c, each U[-1, 1]")
+    categorical_codes: tuple[Annotated[int, Field(ge=2, le=1000)], ...] = Field(
+        default=(), max_length=64, description="categories of each categorical code, [10] for one code of ten"
+    )
     noise: int = Field(default=5, ge=0, le=4096, description="dimensions of the noise z, each U[-1, 1]")
     lambda_info: float = Field(default=0.05, ge=0, description="weight of the mutual-information term L_Q")
     generator: NetworkWidths = NetworkWidths(dense=(128,), channels=(64, 32, 32))
     discriminator: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
     generator_learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size of G")
     discriminator_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of D and Q")
-    learning_rate_decay_from: float = Field(
-        default=1.0,
-        ge=0,
-        le=1,
-        description="share of the run after which all step sizes fall linearly to zero; 1 = never",
-    )
     adam_beta1: float = Field(default=0.5, ge=0, lt=1)
     adam_beta2: float = Field(default=0.999, ge=0, lt=1)
     adam_eps: float = Field(default=1e-8, gt=0)
@@ -57,6 +45,12 @@ class InfoGANCommonSettings(MethodSettings):
     spectral_gradient: Literal["full", "detached"] = Field(
         default="full", description="differentiate through the power iteration (full) or hold its vectors constant"
     )
+
+    @model_validator(mode="after")
+    def _some_code(self) -> Self:
+        if self.codes + len(self.categorical_codes) < 1:
+            raise ValueError("there must be a code: codes and categorical_codes are both empty")
+        return self
 
 
 class InfoGANSettings(InfoGANCommonSettings):
@@ -101,37 +95,35 @@ class InfoGAN(Method):
         ),
     }
 
-    def __init__(
-        self, settings: Any, image_shape: tuple[int, int, int], seed: int, total_steps: int, device: torch.device
-    ) -> None:
+    def __init__(self, settings: Any, setup: Setup) -> None:
         # The networks are torch modules, which only a process that trains may import.
-        from engine.models.infogan import Discriminator, Generator, Widths
+        from engine.models.infogan import Discriminator, Generator
+        from engine.models.layers import Widths
 
         self.settings = settings
         self.codes = self.codes_of(settings)
-        self._device = device
-        self._total_steps = total_steps
+        self.setup = setup
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            generator = Generator(self.codes.dimensions, image_shape, Widths(**dict(settings.generator)))
-            discriminator = Discriminator(image_shape, settings.codes, Widths(**dict(settings.discriminator)))
-        self.generator = generator.to(device)
-        self.discriminator = discriminator.to(device)
+            torch.manual_seed(setup.seed)
+            generator = Generator(self.codes.dimensions, setup.image_shape, Widths(**dict(settings.generator)))
+            discriminator = Discriminator(setup.image_shape, self.codes, Widths(**dict(settings.discriminator)))
+        self.generator = generator.to(setup.device)
+        self.discriminator = discriminator.to(setup.device)
         self.networks = torch.nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
         self.optimizers = {
             "generator": self._adam(self.generator, settings.generator_learning_rate),
             "discriminator": self._adam(self.discriminator, settings.discriminator_learning_rate),
         }
-        self._draws = {"latent": torch.Generator().manual_seed(seed)}
+        self.draws = {"latent": torch.Generator().manual_seed(setup.seed)}
 
     @staticmethod
     def codes_of(settings: Any) -> Codes:
-        return Codes(continuous=settings.codes, noise=settings.noise)
+        return Codes(settings.codes, settings.noise, categorical=settings.categorical_codes)
 
     def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
         """One iteration: D and Q once, then G ``generator_steps`` times on the same latent batch (section 4)."""
         learning_rate_factor = self.decay_learning_rates(iteration)
-        latent = self.codes.sample(len(images), self._draws["latent"]).to(self._device)
+        latent = self.codes.sample(len(images), self.draws["latent"]).to(self.setup.device)
         fake = self.generator(latent, moving=False)
         # D has not touched G, so D's fake batch and G's first forward are one; it counts twice in the moving
         # statistics.
@@ -155,11 +147,11 @@ class InfoGAN(Method):
     ) -> dict[str, torch.Tensor | float]:
         """Step D and Q: -b log(D(x)+eps) - b log(1-D(G)+eps) + lambda_info L_Q, over trunk and heads (section 3)."""
         self.discriminator.normalise(self.settings.spectral_gradient)
-        logits, means = self.discriminator(torch.cat([images, fake]))
+        logits, answer = self.discriminator(torch.cat([images, fake]))
         logits = self.settings.logit_scale * logits
         real_logits, fake_logits = torch.split(logits, len(images))
         adversarial = self._surprise(real_logits) + self._surprise(-fake_logits)
-        information = self.information_loss(means[len(images) :], latent)
+        information = self.information_loss(answer[len(images) :], latent)
         loss = adversarial + self.settings.lambda_info * information
         optimizer = self.optimizers["discriminator"]
         optimizer.zero_grad()
@@ -177,22 +169,34 @@ class InfoGAN(Method):
         self, fake: torch.Tensor, latent: torch.Tensor
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor | float]]:
         """-b log(D(G)+eps) + lambda_info L_Q, the non-saturating form (section 3)."""
-        logits, means = self.discriminator(fake)
+        logits, answer = self.discriminator(fake)
         adversarial = self._surprise(self.settings.logit_scale * logits)
-        information = self.information_loss(means, latent)
+        information = self.information_loss(answer, latent)
         parts: dict[str, torch.Tensor | float] = {
             "loss_generator": adversarial.detach(),
             "loss_information": information.detach(),
         }
         return adversarial + self.settings.lambda_info * information, parts
 
-    def information_loss(self, means: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
-        """L_Q in nats: -log likelihood of the codes under Q's unit-variance Gaussian, summed over codes (section 3)."""
+    def information_loss(self, answer: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
+        """L_Q in nats: -log likelihood of the codes under Q, summed over codes, mean over the batch.
+
+        Continuous codes under a Gaussian of variance one (section 3), categorical ones under the softmax of their
+        logits (Chen et al. 2016, section 6).
+
+        Args:
+            answer: Q's means and logits, ``[n, codes.regularised]``.
+            latent: what the images were made from, ``[n, codes.dimensions]``.
+        """
         from engine.models.layers import log_normal_constant
 
-        codes = latent[:, : self.codes.continuous]
-        squared_error = (means - codes).square().sum(1).mean()
-        return 0.5 * squared_error + log_normal_constant(self.codes.continuous)
+        continuous = self.codes.continuous
+        squared_error = (answer[:, :continuous] - latent[:, :continuous]).square().sum(1).mean()
+        loss = 0.5 * squared_error + log_normal_constant(continuous)
+        for code in range(continuous, self.codes.count):
+            block = self.codes.columns(code)
+            loss = loss + torch.nn.functional.cross_entropy(answer[:, block], latent[:, block])
+        return loss
 
     def step_generator(self, loss: torch.Tensor) -> None:
         """Backpropagate into G alone: nobody needs the weight gradients of the networks behind it."""
@@ -211,28 +215,6 @@ class InfoGAN(Method):
         """Forget effective weights at the end of an iteration, so that evaluation computes its own."""
         for network in (self.generator, self.discriminator):
             network.release()
-
-    def decay_learning_rates(self, iteration: int) -> float:
-        """Set every step size for this iteration and return the share of the initial value."""
-        start: float = self.settings.learning_rate_decay_from * self._total_steps
-        span = max(self._total_steps - start, 1.0)
-        factor = min(1.0, max(self._total_steps - iteration, 1) / span)
-        for optimizer in self.optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
-        return factor
-
-    def trainer_state(self) -> dict[str, Any]:
-        return {
-            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-            "draws": {name: generator.get_state() for name, generator in self._draws.items()},
-        }
-
-    def load_trainer_state(self, state: Mapping[str, Any]) -> None:
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
-        for name, generator in self._draws.items():
-            generator.set_state(state["draws"][name])
 
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:
         return self.generator, self.discriminator

@@ -13,15 +13,15 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings, NetworkWidths
-from engine.methods.settings import Change, MethodSettings, Preset, Schedule, ScheduleField, constant
+from engine.methods.base import Setup
+from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings
+from engine.methods.settings import Change, MethodSettings, NetworkWidths, Preset, Schedule, ScheduleField, constant
 
 
 class InfoGANCRSettings(InfoGANCommonSettings):
     """Settings of InfoGAN-CR; the defaults are the authors' for dSprites."""
 
     name: Literal["infogan-cr"] = "infogan-cr"
-    codes: int = Field(default=5, ge=2, le=256, description="number of regularised codes c, each U[-1, 1]; two or more")
     lambda_cr: ScheduleField = Field(
         default=Schedule(changes=(Change(at=0, value=0.0), Change(at=288_000, value=2.0))),
         description="weight of the contrastive regulariser: a number or [[iteration, value], ...]",
@@ -48,6 +48,12 @@ class InfoGANCRSettings(InfoGANCommonSettings):
             raise ValueError("gap must be below 2, the width of the codes' range [-1, 1]")
         return self
 
+    @model_validator(mode="after")
+    def _two_codes(self) -> InfoGANCRSettings:
+        if self.codes + len(self.categorical_codes) < 2:
+            raise ValueError("H tells apart which of several codes is shared: codes must be two or more")
+        return self
+
 
 class InfoGANCR(InfoGAN):
     """G against D with Q and H on G's side."""
@@ -72,15 +78,12 @@ class InfoGANCR(InfoGAN):
         ),
     }
 
-    def __init__(
-        self, settings: Any, image_shape: tuple[int, int, int], seed: int, total_steps: int, device: torch.device
-    ) -> None:
-        super().__init__(settings, image_shape, seed, total_steps, device)
-        self._image_shape = image_shape
+    def __init__(self, settings: Any, setup: Setup) -> None:
+        super().__init__(settings, setup)
         # One stream for H's initial weights, first and after every reset; G and D draw the same weights as plain
         # InfoGAN does.
-        self._draws["contrastive"] = torch.Generator().manual_seed(seed + 1)
-        self._draws["pairs"] = torch.Generator().manual_seed(seed + 2)
+        self.draws["contrastive"] = torch.Generator().manual_seed(setup.seed + 1)
+        self.draws["pairs"] = torch.Generator().manual_seed(setup.seed + 2)
         self.contrastive = self._new_contrastive()
         self.networks["contrastive"] = self.contrastive
         self.optimizers["contrastive"] = self._adam(self.contrastive, settings.contrastive_learning_rate)
@@ -97,8 +100,8 @@ class InfoGANCR(InfoGAN):
             self._reset_contrastive()
         regularised = lambda_cr > 0
         n = len(images)
-        latent = self.codes.sample(n, self._draws["latent"]).to(self._device)
-        first, second, shared = (t.to(self._device) for t in self.codes.sample_pairs(n, gap, self._draws["pairs"]))
+        latent = self.codes.sample(n, self.draws["latent"]).to(self.setup.device)
+        first, second, shared = (t.to(self.setup.device) for t in self.codes.sample_pairs(n, gap, self.draws["pairs"]))
 
         scalars: dict[str, torch.Tensor | float] = {"lambda_cr": lambda_cr, "gap": gap}
         pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
@@ -174,15 +177,16 @@ class InfoGANCR(InfoGAN):
         return {"loss_contrastive": loss.detach(), "cr_accuracy": accuracy}
 
     def _new_contrastive(self) -> Any:
-        from engine.models.infogan import ContrastiveDiscriminator, Widths
+        from engine.models.infogan import ContrastiveDiscriminator
+        from engine.models.layers import Widths
 
         with torch.random.fork_rng(devices=[]):
-            torch.random.set_rng_state(self._draws["contrastive"].get_state())
+            torch.random.set_rng_state(self.draws["contrastive"].get_state())
             network = ContrastiveDiscriminator(
-                self._image_shape, self.codes.continuous, Widths(**dict(self.settings.contrastive))
+                self.setup.image_shape, self.codes.count, Widths(**dict(self.settings.contrastive))
             )
-            self._draws["contrastive"].set_state(torch.random.get_rng_state())
-        return network.to(self._device)
+            self.draws["contrastive"].set_state(torch.random.get_rng_state())
+        return network.to(self.setup.device)
 
     def _reset_contrastive(self) -> None:
         """Draw H's weights and Adam state anew; the spectral vectors u are not trainable and stay (trap 4)."""

@@ -20,6 +20,21 @@ class MethodSettings(Settings):
     """Base of the settings of every method; each narrows ``name`` to its own."""
 
     name: str
+    learning_rate_decay_from: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="share of the run after which all step sizes fall linearly to zero; 1 = never",
+    )
+
+
+class NetworkWidths(Settings):
+    """Hidden widths of one network."""
+
+    dense: tuple[int, ...] = Field(min_length=1, description="widths of the hidden fully connected layers")
+    channels: tuple[int, ...] = Field(
+        description="channels of the stride-2 convolutions; [] for a fully connected network"
+    )
 
 
 @dataclass(frozen=True)

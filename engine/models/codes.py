@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine.lazy import torch
 
 Prior = Literal["uniform", "normal"]
@@ -14,41 +17,92 @@ Prior = Literal["uniform", "normal"]
 class Codes:
     """Regularised codes followed by noise, as they enter a generator.
 
+    A latent vector holds the continuous codes, then a one-hot block for each categorical code, then the noise. Codes
+    are numbered from 0, the continuous ones first.
+
     Args:
         continuous: number of one-dimensional continuous codes (*c* of the papers).
         noise: number of incompressible noise dimensions (*z*), 0 for a VAE.
-        prior: ``"uniform"`` on [-1, 1] (InfoGAN) or ``"normal"``, N(0, 1) (VAE).
+        prior: of continuous codes and noise, ``"uniform"`` on [-1, 1] (InfoGAN) or ``"normal"``, N(0, 1) (VAE).
+        categorical: categories of each categorical code, all equally likely (Chen et al. 2016).
     """
 
     continuous: int
     noise: int = 0
     prior: Prior = "uniform"
+    categorical: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of regularised codes: the width of an encoder's answer."""
+        return self.continuous + len(self.categorical)
+
+    @property
+    def regularised(self) -> int:
+        """Columns of a latent vector that belong to codes, not to noise."""
+        return self.continuous + sum(self.categorical)
 
     @property
     def dimensions(self) -> int:
         """Width of the generator's input."""
-        return self.continuous + self.noise
+        return self.regularised + self.noise
 
     @property
     def traversal_range(self) -> tuple[float, float]:
         """The interval a traversal walks: the support of a uniform prior, two standard deviations of a normal one."""
         return (-1.0, 1.0) if self.prior == "uniform" else (-2.0, 2.0)
 
+    def columns(self, code: int) -> slice:
+        """Where a latent vector holds ``code``: one column of a continuous code, the block of a categorical one."""
+        if code < self.continuous:
+            return slice(code, code + 1)
+        start = self.continuous + sum(self.categorical[: code - self.continuous])
+        return slice(start, start + self.categorical[code - self.continuous])
+
+    def walk(self, code: int, steps: int) -> NDArray[np.float32]:
+        """What ``columns(code)`` hold along a traversal, float32 ``[steps, columns]``.
+
+        A continuous code takes evenly spaced values over :attr:`traversal_range`, ends included; a categorical one
+        goes through its categories, each for an equal share of the steps.
+        """
+        if code < self.continuous:
+            return np.linspace(*self.traversal_range, steps, dtype=np.float32)[:, None]
+        categories = self.categorical[code - self.continuous]
+        return np.eye(categories, dtype=np.float32)[np.arange(steps) * categories // steps]
+
+    def values(self, latent: torch.Tensor) -> torch.Tensor:
+        """The codes' values in latent vectors ``[n, dimensions]``, float ``[n, count]``; a category is its index."""
+        blocks = [latent[:, self.columns(code)] for code in range(self.continuous, self.count)]
+        categories = [block.argmax(1, keepdim=True).to(latent.dtype) for block in blocks]
+        return torch.cat([latent[:, : self.continuous], *categories], dim=1)
+
     def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
         """Draw ``n`` latent vectors, float32 ``[n, dimensions]`` on the CPU, codes first."""
         shape = (n, self.dimensions)
         if self.prior == "uniform":
-            return torch.rand(shape, generator=generator).mul_(2.0).sub_(1.0)
-        return torch.randn(shape, generator=generator)
+            return self.settled(torch.rand(shape, generator=generator).mul_(2.0).sub_(1.0))
+        return self.settled(torch.randn(shape, generator=generator))
+
+    def settled(self, latent: torch.Tensor) -> torch.Tensor:
+        """Latent vectors ``[n, dimensions]`` with each categorical block made one-hot at its largest entry, in place.
+
+        The largest of equally distributed draws is any of them with equal probability, so a draw from the prior of
+        continuous codes settles to a draw from the categorical prior.
+        """
+        for code in range(self.continuous, self.count):
+            block = latent[:, self.columns(code)]
+            block.copy_(torch.nn.functional.one_hot(block.argmax(1), block.shape[1]))
+        return latent
 
     def sample_pairs(
         self, n: int, gap: float, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Draw contrastive pairs that share exactly one code (Lin et al. 2020; method facts section 5).
 
-        The noise and the shared code are drawn once for both. Every other code is drawn twice from
+        The noise and the shared code are drawn once for both. Every other continuous code is drawn twice from
         U[-1 + gap/2, 1 - gap/2]; the larger draw is raised and the smaller lowered by gap/2, so the two differ by at
-        least ``gap`` and stay inside [-1, 1]. A tie lowers the first.
+        least ``gap`` and stay inside [-1, 1]. A tie lowers the first. Every other categorical code is drawn twice,
+        without replacement where there is a gap (ours: the authors have continuous codes only).
 
         Args:
             n: number of pairs.
@@ -58,13 +112,21 @@ class Codes:
         Returns:
             The two latent batches, float32 ``[n, dimensions]``, and the index of the shared code, int64 ``[n]``.
         """
-        shared = torch.randint(self.continuous, (n,), generator=generator)
+        shared = torch.randint(self.count, (n,), generator=generator)
         first = self.sample(n, generator)
         draws = torch.rand((2, n, self.continuous), generator=generator).mul_(2.0).sub_(1.0).mul_(1.0 - gap / 2)
         direction = torch.where(draws[0] > draws[1], gap / 2, -gap / 2)
-        is_shared = torch.nn.functional.one_hot(shared, self.continuous).bool()
+        is_shared = torch.nn.functional.one_hot(shared, self.count).bool()
         second = first.clone()
         codes = first[:, : self.continuous].clone()
-        first[:, : self.continuous] = torch.where(is_shared, codes, draws[0] + direction)
-        second[:, : self.continuous] = torch.where(is_shared, codes, draws[1] - direction)
+        continuous_shared = is_shared[:, : self.continuous]
+        first[:, : self.continuous] = torch.where(continuous_shared, codes, draws[0] + direction)
+        second[:, : self.continuous] = torch.where(continuous_shared, codes, draws[1] - direction)
+        for code in range(self.continuous, self.count):
+            block = second[:, self.columns(code)]
+            categories = block.shape[1]
+            # A step of 0 stays, which independent draws may.
+            step = torch.randint(1 if gap > 0 and categories > 1 else 0, categories, (n,), generator=generator)
+            other = (block.argmax(1) + step * ~is_shared[:, code]) % categories
+            block.copy_(torch.nn.functional.one_hot(other, categories))
         return first, second, shared

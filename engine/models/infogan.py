@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
 import torch
 from torch import Tensor, nn
 
-from engine.models.layers import BatchNorm, Conv, Linear, Network, TransposedConv, halvings, leaky_relu
-
-
-@dataclass(frozen=True)
-class Widths:
-    """Layer widths of one network, input to output for D, Q and H and likewise latent to image for G.
-
-    Args:
-        dense: widths of the hidden fully connected layers.
-        channels: channels of the stride-2 (transposed) convolutions; empty for a network of fully connected layers
-            only.
-    """
-
-    dense: tuple[int, ...]
-    channels: tuple[int, ...]
+from engine.models.codes import Codes
+from engine.models.layers import BatchNorm, Conv, Linear, Network, TransposedConv, Widths, halvings, leaky_relu
 
 
 class Generator(Network):
@@ -102,30 +88,32 @@ class Discriminator(Network):
 
     Args:
         image_shape: ``(height, width, channels)``.
-        codes: number of regularised codes; Q returns their means, the variance is fixed at one.
+        codes: what Q answers for: the means of continuous codes, whose variance is fixed at one, and the logits of
+            categorical ones.
         widths: hidden widths of the shared trunk; Q's own hidden layer is as wide as the trunk's last.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], codes: int, widths: Widths) -> None:
+    def __init__(self, image_shape: tuple[int, int, int], codes: Codes, widths: Widths) -> None:
         super().__init__()
+        self._codes = codes
         self.trunk = _Trunk(image_shape, widths)
         hidden = widths.dense[-1]
         self.real = Linear(hidden, 1, spectral=True)
         self.code_hidden = Linear(hidden, hidden, spectral=True)
-        self.code_mean = Linear(hidden, codes, spectral=True)
+        self.code_mean = Linear(hidden, codes.regularised, spectral=True)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Map images float ``[n, C, H, W]`` to D's logits ``[n]`` and Q's code means ``[n, codes]``."""
+        """Map images float ``[n, C, H, W]`` to D's logits ``[n]`` and Q's answer ``[n, codes.regularised]``."""
         features = self.trunk(images)
-        return self.real(features).squeeze(1), self._codes(features)
+        return self.real(features).squeeze(1), self._answer(features)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Q's code means float ``[n, codes]``."""
-        return self._codes(self.trunk(images))
+        """Q's codes float ``[n, codes.count]``: means, and the index of the most probable category."""
+        return self._codes.values(self._answer(self.trunk(images)))
 
-    def _codes(self, features: Tensor) -> Tensor:
-        means: Tensor = self.code_mean(leaky_relu(self.code_hidden(features)))
-        return means
+    def _answer(self, features: Tensor) -> Tensor:
+        answer: Tensor = self.code_mean(leaky_relu(self.code_hidden(features)))
+        return answer
 
 
 class ContrastiveDiscriminator(Network):

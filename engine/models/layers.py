@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -21,6 +22,20 @@ SPECTRAL_EPS = 1e-12
 SpectralGradient = Literal["full", "detached"]
 Statistics = list[tuple[Tensor, Tensor]]
 """Mean and variance of each batch-normalisation layer of a network in one training-mode forward."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Layer widths of one network, input to output for D, Q and H and likewise latent to image for G.
+
+    Args:
+        dense: widths of the hidden fully connected layers.
+        channels: channels of the stride-2 (transposed) convolutions; empty for a network of fully connected layers
+            only.
+    """
+
+    dense: tuple[int, ...]
+    channels: tuple[int, ...]
 
 
 def leaky_relu(x: Tensor) -> Tensor:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 
 from engine.errors import InputError
 from engine.models.codes import Codes
+from engine.models.posterior import Gaussian, PosteriorEncoder
 
 BATCH = 512
 """Rows computed at a time, so that memory does not grow with the request."""
+
+CodesKind = Literal["mean", "sample"]
+"""What stands for an image's codes where the encoder answers with a distribution: its mean or a draw from it."""
 
 
 @dataclass
@@ -56,16 +61,64 @@ class Model:
     @overload
     def encode(self, x: Tensor) -> Tensor: ...
     def encode(self, x: NDArray[Any] | Tensor) -> NDArray[np.float32] | Tensor:
-        """Codes float ``[n, codes.continuous]`` of images float ``[n, C, H, W]`` in [0, 1]: the means of Q or q(z|x).
+        """Codes float ``[n, codes.count]`` of images float ``[n, C, H, W]`` in [0, 1]: the means of Q or q(z|x).
+
+        A categorical code is the index of its most probable category.
 
         Raises:
             InputError: the images have another shape.
         """
-        height, width, channels = self.image_shape
-        self._check(x, (channels, height, width), "images")
+        self._check_images(x)
         encode = getattr(self.encoder, "encode", self.encoder)
         codes: NDArray[np.float32] | Tensor = self._apply(encode, x)
         return codes
+
+    def posterior(self, x: Tensor) -> Gaussian | None:
+        """Means and log-variances float ``[n, codes.count]`` of q(z|x), ``None`` for a model without one (a GAN).
+
+        Raises:
+            InputError: the images float ``[n, C, H, W]`` have another shape.
+        """
+        self._check_images(x)
+        if not isinstance(self.encoder, PosteriorEncoder):
+            return None
+        encoder = self.encoder
+        both: Tensor = self._apply(lambda batch: torch.stack(encoder.posterior(batch), dim=1), x)
+        return Gaussian(*both.unbind(1))
+
+    def sample_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Codes float ``[n, codes.count]`` drawn from q(z|x); those of :meth:`encode` where there is no posterior.
+
+        Args:
+            x: images float ``[n, C, H, W]`` in [0, 1].
+            generator: source of randomness (CPU).
+
+        Raises:
+            InputError: the images have another shape.
+        """
+        if not isinstance(self.encoder, PosteriorEncoder):
+            return self.encode(x)
+        self._check_images(x)
+        encoder = self.encoder
+
+        def draw(batch: Tensor) -> Tensor:
+            noise = torch.randn((len(batch), self.codes.count), generator=generator)
+            return encoder.sample_codes(batch, noise.to(batch.device))
+
+        codes: Tensor = self._apply(draw, x)
+        return codes
+
+    def encoder_of(self, kind: CodesKind, seed: int = 0) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """A function from images to codes, arrays both, whose draws are seeded.
+
+        Args:
+            kind: means, or draws from the posterior where the model has one.
+            seed: of the draws; the same calls in the same order give the same codes.
+        """
+        if kind == "mean" or not isinstance(self.encoder, PosteriorEncoder):
+            return self.encode
+        generator = torch.Generator().manual_seed(seed)
+        return lambda x: self.sample_codes(torch.from_numpy(x), generator).numpy()
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
         """``n`` images float ``[n, C, H, W]`` in [0, 1] of latent vectors drawn from the prior with ``seed``."""
@@ -84,6 +137,10 @@ class Model:
             batches = [network(batch.to(device, torch.float32)) for batch in torch.split(source, BATCH)]
             result = torch.cat(batches)
         return result.to(source.device) if isinstance(values, Tensor) else result.cpu().numpy()
+
+    def _check_images(self, x: NDArray[Any] | Tensor) -> None:
+        height, width, channels = self.image_shape
+        self._check(x, (channels, height, width), "images")
 
     def _check(self, values: NDArray[Any] | Tensor, shape: tuple[int, ...], what: str) -> None:
         if tuple(values.shape[1:]) != shape:

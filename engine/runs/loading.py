@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from engine.errors import InputError
 from engine.methods import method_class
-from engine.methods.base import Method
+from engine.methods.base import Method, Setup
 from engine.models.model import Model
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
@@ -39,7 +39,7 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
     cls = method_class(method_settings["name"])
     try:
         settings = cls.settings_type.model_validate(method_settings)
-        method = cls(settings, image_shape, seed=0, total_steps=1, device=torch.device("cpu"))
+        method = cls(settings, Setup(image_shape, images=1, seed=0, total_steps=1, device=torch.device("cpu")))
         method.networks.load_state_dict(checkpoint.weights())
     except (ValidationError, ValueError, RuntimeError) as error:
         # load_state_dict reports missing, unexpected and misshapen tensors as RuntimeError.

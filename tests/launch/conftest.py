@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import engine.data
 from engine.data.dataset import Dataset, Factor
 from engine.methods import method_class
+from engine.methods.base import Setup
 from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.folder import create_run_folders
 from engine.runs.loading import describe
@@ -78,7 +79,7 @@ def make_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run
         os.close(lease)
         for step in steps:
             # Larger weights than the method's own, so that codes move visibly with the images; another seed each step.
-            model = method_class("infogan")(spec.method, (8, 8, 1), seed + 100 * step, 7, torch.device("cpu"))
+            model = method_class("infogan")(spec.method, Setup((8, 8, 1), 100, seed + 100 * step, 7, torch.device("cpu")))
             weights = {key: tensor * 10 for key, tensor in model.networks.state_dict().items()}
             description = describe(model, (8, 8, 1), data)
             checkpoints.save(folder.checkpoints, step, weights, {}, description, milestone=True)

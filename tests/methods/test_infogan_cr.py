@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN, InfoGANSettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 
@@ -21,12 +22,15 @@ SMALL = {
     "generator": {"dense": [16], "channels": [8, 4]},
     "discriminator": {"dense": [16], "channels": [4, 8]},
 }
-CPU = torch.device("cpu")
+
+
+def setup_of(side: int) -> Setup:
+    return Setup((side, side, 1), images=1_000, seed=3, total_steps=100, device=torch.device("cpu"))
 
 
 def make(**overrides: object) -> InfoGANCR:
     settings = InfoGANCRSettings(**(SMALL | {"contrastive": {"dense": [16], "channels": [4, 8]}} | overrides))
-    return InfoGANCR(settings, (SIDE, SIDE, 1), seed=3, total_steps=100, device=CPU)
+    return InfoGANCR(settings, setup_of(SIDE))
 
 
 def images(seed: int = 0) -> torch.Tensor:
@@ -54,7 +58,7 @@ def test_three_updates_equal_the_plain_iteration(lambda_cr: float) -> None:
     for iteration in range(3):
         draws = {name: torch.Generator() for name in ("latent", "pairs")}
         for name, generator in draws.items():
-            generator.set_state(method._draws[name].get_state())
+            generator.set_state(method.draws[name].get_state())
         latent = method.codes.sample(8, draws["latent"])
         pair = method.codes.sample_pairs(8, 0.5, draws["pairs"])
         method.update(images(iteration), iteration)
@@ -78,7 +82,7 @@ def test_three_updates_equal_the_plain_iteration(lambda_cr: float) -> None:
 
 
 def test_the_authors_networks_have_their_parameter_counts() -> None:
-    method = InfoGANCR(InfoGANCRSettings(), (64, 64, 1), seed=0, total_steps=10, device=CPU)
+    method = InfoGANCR(InfoGANCRSettings(), setup_of(64))
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in method.networks.items()}
     assert counts == {"generator": 251_393, "discriminator": 263_878, "contrastive": 247_749}
 
@@ -111,7 +115,7 @@ def test_the_reset_happens_in_the_update_of_the_change() -> None:
 
 def test_without_regulariser_g_and_d_train_exactly_as_plain_infogan() -> None:
     with_h = make(lambda_cr=[[0, 0.0], [50, 1.0]])
-    plain = InfoGAN(InfoGANSettings(**SMALL), (SIDE, SIDE, 1), seed=3, total_steps=100, device=CPU)
+    plain = InfoGAN(InfoGANSettings(**SMALL), setup_of(SIDE))
     for iteration in range(3):
         with_h.update(images(iteration), iteration)
         plain.update(images(iteration), iteration)

@@ -1,28 +1,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pytest
 
 from cr_tui.render.traversal import code_labels, draw_traversal, traversal_animation, traversal_grid, traverse
 from engine.errors import InputError
-
-
-@dataclass
-class _Codes:
-    continuous: int = 3
-    noise: int = 2
-    prior: Literal["uniform", "normal"] = "uniform"
-    traversal_range: tuple[float, float] = (-1.0, 1.0)
+from engine.models.codes import Codes
 
 
 @dataclass
 class _Model:
     """Its images are its latents: pixel i of a 1 × 5 image is latent i, moved from [-1, 1] to [0, 1]."""
 
-    codes: _Codes = field(default_factory=_Codes)
+    codes: Codes = field(default_factory=lambda: Codes(3, 2))
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         return (z[:, None, None, :] + 1) / 2
