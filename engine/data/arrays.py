@@ -74,6 +74,15 @@ def check_images(stored: StoredArray) -> None:
     kind, size = stored.dtype.kind, stored.dtype.itemsize
     if not (kind == "b" or (kind == "u" and size == 1) or (kind == "f" and size <= 8)):
         raise InputError(f"{stored} is of type {stored.dtype}; images are uint8, or floats in [0, 1]")
+    check_expansion(stored)
+
+
+def check_expansion(stored: StoredArray) -> None:
+    """Check that an array does not unpack to far more than any images do: a file made to fill memory or disk.
+
+    Raises:
+        InputError: it does.
+    """
     if stored.nbytes > max(_GENEROUS_BYTES, _MOST_EXPANSION * stored.stored_bytes):
         raise InputError(
             f"{stored} declares {stored.nbytes / 2**20:,.0f} MiB but takes {stored.stored_bytes / 2**20:,.1f} MiB, "

@@ -5,11 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
+
+BINS = 20
+"""Equal bins of a continuous factor that is known value by value (method facts section 8)."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Factor:
 
     Args:
         name: short lower-case name, for example ``"orientation"``.
-        values: the value behind each integer id, in ascending id order.
+        values: the value behind each integer id, in ascending id order; for a factor that takes any value of a range,
+            the centres of the equal bins that the ids count.
         continuous: whether the values are ordered and metric. SAP treats continuous and categorical factors
             differently.
     """
@@ -33,13 +38,28 @@ class Factor:
         return len(self.values)
 
 
+class EvaluationGroups(NamedTuple):
+    """Groups of images that share a factor, made with a dataset because no two of its own images share one.
+
+    Args:
+        indices: int64 ``[m, l]``, what :meth:`Dataset.images` takes. They may lie beyond the dataset's length: such
+            images are kept for evaluation and never trained on.
+        labels: int64 ``[m]``, the shared factor, counted among the dataset's factors.
+    """
+
+    indices: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
 class Dataset(ABC):
     """Images by index, with their factors of variation when these are known.
+
+    Factors are known by a grid (``in_grid_order``) or image by image (:class:`LabelledDataset`).
 
     Attributes:
         name: the name or path it was loaded by.
         image_shape: ``(height, width, channels)``.
-        factors: the known factors, slowest-varying first; empty for unlabelled images.
+        factors: the known factors, in a grid the slowest-varying first; empty for unlabelled images.
         in_grid_order: whether image ``i`` is cell ``i`` of the full row-major factor grid, each combination exactly
             once.
     """
@@ -68,6 +88,11 @@ class Dataset(ABC):
     def factor_continuous(self) -> tuple[bool, ...]:
         return tuple(factor.continuous for factor in self.factors)
 
+    @property
+    def evaluation_groups(self) -> EvaluationGroups | None:
+        """Groups of images that came with the dataset for evaluation."""
+        return None
+
     def factors_of(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
         """Factor ids int ``[n, k]`` of the images at ``indices``.
 
@@ -78,11 +103,21 @@ class Dataset(ABC):
         ids = np.unravel_index(np.asarray(indices, dtype=np.int64), self.factor_sizes)
         return np.stack(ids, axis=1).astype(np.int64)
 
-    def index_of(self, factors: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Image indices int ``[n]`` of the factor ids int ``[n, k]``: the inverse of :meth:`factors_of`.
+    def factor_values(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
+        """Exact factor values float64 ``[n, k]`` of the images at ``indices``.
 
         Raises:
             InputError: the dataset has no known factors.
+        """
+        ids = self.factors_of(indices)
+        columns = [np.array(factor.values)[column] for factor, column in zip(self.factors, ids.T, strict=True)]
+        return np.stack(columns, axis=1).astype(np.float64)
+
+    def index_of(self, factors: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Image indices int ``[n]`` of the factor ids int ``[n, k]``: the inverse of :meth:`factors_of` in a grid.
+
+        Raises:
+            InputError: the dataset has no known factor grid.
         """
         self._require_grid()
         columns = tuple(np.asarray(factors, dtype=np.int64).T)
@@ -91,3 +126,47 @@ class Dataset(ABC):
     def _require_grid(self) -> None:
         if not self.in_grid_order:
             raise InputError(f"dataset '{self.name}' has no known factor grid, so it cannot be scored against factors")
+
+
+class LabelledDataset(Dataset):
+    """Images whose continuous factors are known one by one: any value of a range, and no grid.
+
+    Args:
+        names: of the k factors.
+        ranges: of the k factors, least and greatest value. The factors' ids count :data:`BINS` equal bins of these;
+            a factor whose range is a point has one.
+        labels: float64 ``[n, k]``, the values of the first n images, those kept for evaluation included where known.
+    """
+
+    def __init__(
+        self, names: Sequence[str], ranges: Sequence[tuple[float, float]], labels: NDArray[np.float64]
+    ) -> None:
+        self.factors = tuple(
+            Factor(name, _bin_centres(low, high), continuous=True)
+            for name, (low, high) in zip(names, ranges, strict=True)
+        )
+        self._ranges = np.array(ranges, dtype=np.float64)
+        self._labels = labels
+
+    def factors_of(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:
+        low, high = self._ranges.T
+        width = np.where(high > low, high - low, 1.0)
+        sizes = np.array(self.factor_sizes)
+        ids: NDArray[np.int64] = np.floor((self.factor_values(indices) - low) / width * sizes).astype(np.int64)
+        return np.clip(ids, 0, sizes - 1)
+
+    def factor_values(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float64]:
+        wanted = np.asarray(indices, dtype=np.int64)
+        if wanted.size and not 0 <= wanted.min() <= wanted.max() < len(self._labels):
+            raise InputError(
+                f"the factors of dataset '{self.name}' are known for its first {len(self._labels)} images, "
+                f"but image {wanted.max() if wanted.min() >= 0 else wanted.min()} was asked for"
+            )
+        return self._labels[wanted]
+
+
+def _bin_centres(low: float, high: float) -> tuple[float, ...]:
+    if high <= low:
+        return (float(low),)
+    edges = np.linspace(low, high, BINS + 1)
+    return tuple(((edges[:-1] + edges[1:]) / 2).tolist())

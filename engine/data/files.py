@@ -1,4 +1,4 @@
-"""Datasets given as files: which kind of file, and which dataset is in it."""
+"""Datasets given by path: a folder of photos, or which kind of file, and which dataset is in it."""
 
 from __future__ import annotations
 
@@ -11,37 +11,64 @@ from engine.data.dataset import Dataset
 from engine.data.dsprites_original import is_original, open_original
 from engine.data.hdf5 import SIGNATURE as HDF5_SIGNATURE
 from engine.data.hdf5 import open_hdf5
+from engine.data.photo_listing import check_folder
+from engine.data.photos import open_photos
+from engine.data.resized import open_resized
+from engine.data.square import DEFAULT_SIZE
 from engine.data.stored import StoredArray, reading
+from engine.data.teapots_original import check_teapots, is_teapots, open_teapots
 from engine.errors import InputError
 
 
-def open_file(path: Path, name: str, root: Path, progress: Progress | None = None) -> Dataset:
-    """Open the dataset in a file: the original dSprites where its hash says so, else unlabelled images.
+def open_path(path: Path, name: str, root: Path, progress: Progress | None = None, size: int | None = None) -> Dataset:
+    """Open the dataset at a path.
+
+    A folder holds photos. A file is the original dSprites where its hash says so, else it holds unlabelled images.
 
     Args:
-        path: an npz or HDF5 file.
+        path: a folder, or an npz or HDF5 file.
         name: what the dataset shall be called.
         root: folder of prepared datasets.
         progress: told how far a preparation is.
+        size: side that images are made square with; default: 64 for photos, and as they are for files.
 
     Raises:
-        InputError: the file cannot be used.
+        InputError: what is there cannot be used.
         WorkError: the disk refused while the dataset was prepared.
     """
+    if path.is_dir():
+        return open_photos(path, name, root, DEFAULT_SIZE if size is None else size, progress)
     with _open_stored(path) as stored:
         if is_original(stored):
+            _require_own_size(name, size)
             return open_original(stored, name, root, progress)
+        if is_teapots(stored):
+            _require_own_size(name, size)
+            return open_teapots(stored, name, root, progress)
+        if size is not None:
+            return open_resized(stored, name, root, size, progress)
         return open_images(stored, name, progress)
 
 
-def check_file(path: Path) -> None:
-    """Check that a file declares images, without reading them.
+def check_path(path: Path) -> None:
+    """Check that a folder names photos or that a file declares images, without reading them.
 
     Raises:
         InputError: it does not.
     """
+    if path.is_dir():
+        check_folder(path)
+        return
     with _open_stored(path) as stored:
-        check_images(stored)
+        if is_teapots(stored):
+            check_teapots(stored)
+        else:
+            check_images(stored)
+
+
+def _require_own_size(name: str, size: int | None) -> None:
+    if size not in (None, DEFAULT_SIZE):
+        raise InputError(f"'{name}' is a published dataset of {DEFAULT_SIZE}x{DEFAULT_SIZE} images; leave out the size")
 
 
 def _open_stored(path: Path) -> AbstractContextManager[StoredArray]:

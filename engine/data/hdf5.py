@@ -38,11 +38,11 @@ class Hdf5Array(StoredArray):
         with reading(self.path):
             return np.asarray(np.memmap(self.path, self.dtype, "r", offset, self.shape))
 
-    def blocks(self) -> Iterator[NDArray[Any]]:
+    def blocks(self, start: int = 0) -> Iterator[NDArray[Any]]:
         rows = self._rows_at_once()
         with reading(self.path):
-            for start in range(0, self.shape[0], rows):
-                yield self._dataset[start : start + rows]
+            for first in range(start, self.shape[0], rows):
+                yield self._dataset[first : first + rows]
 
     def _rows_at_once(self) -> int:
         """Whole chunks, about a block's worth: a chunk that straddled blocks would be unpacked for each of them."""
@@ -55,8 +55,12 @@ class Hdf5Array(StoredArray):
 
 
 @contextlib.contextmanager
-def open_hdf5(path: Path) -> Iterator[Hdf5Array]:
-    """Open the images of an HDF5 file.
+def open_hdf5(path: Path, key: str | None = None) -> Iterator[Hdf5Array]:
+    """Open an array of an HDF5 file.
+
+    Args:
+        path: the file.
+        key: which array; default: that of the images, see :func:`engine.data.stored.choose_key`.
 
     Raises:
         InputError: h5py is missing, the file cannot be read, or what it declares cannot be used.
@@ -70,6 +74,9 @@ def open_hdf5(path: Path) -> Iterator[Hdf5Array]:
             file = stack.enter_context(h5py.File(path, "r"))
             # Hard links alone: the others may lead out of the file.
             linked = [key for key in file if isinstance(file.get(key, getlink=True), h5py.HardLink)]
-            key = choose_key(path, [key for key in linked if file.get(key, getclass=True) is h5py.Dataset])
-            array = Hdf5Array(path, key, file[key])
+            arrays = [name for name in linked if file.get(name, getclass=True) is h5py.Dataset]
+            if key is not None and key not in arrays:
+                raise InputError(f"'{path}' holds no array '{key}'")
+            chosen = key if key is not None else choose_key(path, arrays)
+            array = Hdf5Array(path, chosen, file[chosen])
         yield array

@@ -55,13 +55,13 @@ class NpzArray(StoredArray):
             offset = file.tell() + name_bytes + extra_bytes + self._header_bytes
             return np.asarray(np.memmap(file, self.dtype, "r", offset, self.shape))
 
-    def blocks(self) -> Iterator[NDArray[Any]]:
+    def blocks(self, start: int = 0) -> Iterator[NDArray[Any]]:
         rows, length = self._rows_at_once(), self.shape[0]
         row_bytes = self.nbytes // max(1, length)
         with reading(self.path), self._archive.open(self._member) as stream:
-            _read_exactly(stream, self._header_bytes)
-            for start in range(0, length, rows):
-                count = min(rows, length - start)
+            stream.seek(self._header_bytes + start * row_bytes)
+            for first in range(start, length, rows):
+                count = min(rows, length - first)
                 content = _read_exactly(stream, count * row_bytes)
                 yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 

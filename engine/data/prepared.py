@@ -2,7 +2,8 @@
 
 A prepared file is an ordinary ``.npy`` file (``numpy.load`` reads it) followed by the SHA-256 of all before it. Its
 name carries the version of what made it. It is written under a temporary name and renamed when complete, by one process
-at a time; whoever comes second waits and then finds it.
+at a time; whoever comes second waits and then finds it. What takes minutes is made by :meth:`PreparedFile.resume`,
+which goes on where a killed process was (:mod:`engine.data.partial`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 import mmap
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,11 +27,17 @@ from numpy.typing import NDArray
 
 from engine import durable
 from engine.data import Progress
+from engine.data.partial import PartialFile
 from engine.errors import CrtuiError, InputError, WorkError
 
+BlocksFrom = Callable[[int], Generator[NDArray[Any], None, None]]
+"""Makes the pieces of an array from the given image on."""
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 _DIGEST_BYTES = hashlib.sha256().digest_size
+VERIFIED_BYTES = 1 << 30
+"""A file up to this size is held against its SHA-256 whenever it is opened; a larger one when it has been made, for
+reading it all would delay every start by its time on the disk."""
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -76,6 +83,32 @@ class PreparedFile:
             InputError: the folder cannot be written.
             WorkError: the disk refused. Nothing is left behind.
         """
+        return self._obtain(lambda: self._write(blocks(), progress or _ignore))
+
+    def resume(
+        self,
+        blocks: BlocksFrom,
+        source: str,
+        progress: Progress | None = None,
+    ) -> NDArray[Any]:
+        """Map the array like :meth:`open`, but go on where a process that was killed or interrupted had come to.
+
+        Args:
+            blocks: yields what is missing of the array from the given image on; called only if it must be.
+            source: names the source in its present state; a half-made file of another source is started anew.
+            progress: told after each piece, and at once where a half-made file is continued.
+
+        Returns:
+            The array, as :meth:`open` does.
+
+        Raises:
+            InputError: the folder cannot be written.
+            WorkError: the disk refused. Only being killed or interrupted leaves something behind: what a later call
+                continues.
+        """
+        return self._obtain(lambda: self._continue(blocks, source, progress or _ignore))
+
+    def _obtain(self, make: Callable[[], None]) -> NDArray[Any]:
         # Most often the file is whole, perhaps in a folder that cannot be written: no lock is needed then.
         found = self._read(warn=False)
         if found is not None:
@@ -85,8 +118,8 @@ class PreparedFile:
             with FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE, fallback_to_soft=False):
                 found = self._read(warn=True)
                 if found is None:
-                    self._write(blocks(), progress or _ignore)
-                    found = self._read(warn=True)
+                    make()
+                    found = self._read(warn=True, verify=True)
         if found is None:
             raise WorkError(f"{self.path} was written but cannot be read back; check the disk")
         return found
@@ -100,17 +133,17 @@ class PreparedFile:
 
     @property
     def _size(self) -> int:
-        return len(self._header()) + math.prod(self.shape) * self.dtype.itemsize + _DIGEST_BYTES
+        return len(self._header()) + self._size_of_rows(self.shape[0]) + _DIGEST_BYTES
 
-    def _read(self, warn: bool) -> NDArray[Any] | None:
+    def _read(self, warn: bool, verify: bool = False) -> NDArray[Any] | None:
         try:
             with self.path.open("rb") as file:
-                return self._map(file)
+                return self._map(file, verify or self._size <= VERIFIED_BYTES)
         except FileNotFoundError:
             return None
         except _DamagedError as damage:
             if warn:
-                warnings.warn(f"{self.path} {damage}; making it again", stacklevel=4)
+                warnings.warn(f"{self.path} {damage}; making it again", stacklevel=5)
             return None
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from error
@@ -123,22 +156,24 @@ class PreparedFile:
         if file.read(len(header)) != header:
             raise _DamagedError("has a damaged header")
 
-    def _map(self, file: BinaryIO) -> NDArray[Any]:
+    def _map(self, file: BinaryIO, verify: bool) -> NDArray[Any]:
         self._check_layout(file)
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         with memoryview(content) as view, view[:-_DIGEST_BYTES] as hashed, view[-_DIGEST_BYTES:] as digest:
-            if hashlib.sha256(hashed).digest() != digest:
+            if verify and hashlib.sha256(hashed).digest() != digest:
                 raise _DamagedError("is damaged (its SHA-256 differs)")
         flat: NDArray[Any] = np.frombuffer(content, self.dtype, math.prod(self.shape), offset=len(self._header()))
         return flat.reshape(self.shape)
 
     def _write(self, blocks: Iterable[NDArray[Any]], progress: Progress) -> None:
+        header = self._header()
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
                 self._reserve(file)
-                self._write_blocks(file, blocks, progress)
+                file.write(header)
+                self._write_blocks(file, blocks, progress, 0, hashlib.sha256(header), _note_nothing)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(self.path)
@@ -146,6 +181,28 @@ class PreparedFile:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
         durable.sync(self.path.parent)
+
+    def _continue(self, blocks: BlocksFrom, source: str, progress: Progress) -> None:
+        partial = PartialFile(self.path, self._header(), self._size_of_rows(1), source)
+        try:
+            with partial.open() as file:
+                done, digest = partial.restore(file)
+                self._reserve(file)
+                if done:
+                    progress(done, self.shape[0])
+                # Closed here and now, so that the processes behind it end when this one is interrupted.
+                with contextlib.closing(blocks(done)) as missing:
+                    self._write_blocks(file, missing, progress, done, digest, partial.note)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.finish()
+        except Exception:
+            partial.discard()
+            raise
+        durable.sync(self.path.parent)
+
+    def _size_of_rows(self, rows: int) -> int:
+        return rows * math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def _reserve(self, file: BinaryIO) -> None:
         """Take the room at once: a full disk shows now rather than after a minute of work."""
@@ -155,16 +212,22 @@ class PreparedFile:
             if error.errno in _FULL:
                 raise
 
-    def _write_blocks(self, file: BinaryIO, blocks: Iterable[NDArray[Any]], progress: Progress) -> None:
-        header = self._header()
-        digest = hashlib.sha256(header)
-        file.write(header)
-        done = 0
+    def _write_blocks(
+        self,
+        file: BinaryIO,
+        blocks: Iterable[NDArray[Any]],
+        progress: Progress,
+        done: int,
+        digest: hashlib._Hash,
+        note: Callable[[BinaryIO, int, hashlib._Hash], None],
+    ) -> None:
+        """Write what follows the first ``done`` images, and the digest of all, which is ``digest`` up to there."""
         for block in blocks:
             content = np.ascontiguousarray(block, dtype=self.dtype)
             file.write(content.data)
             digest.update(content.data)
             done += len(content)
+            note(file, done, digest)
             progress(done, self.shape[0])
         if done != self.shape[0]:
             raise WorkError(f"{self.path.name} came out with {done} images instead of {self.shape[0]}")
@@ -189,3 +252,7 @@ def _told(path: Path) -> Iterator[None]:
 
 def _ignore(done: int, total: int) -> None:
     """Progress that nobody asked for."""
+
+
+def _note_nothing(file: BinaryIO, done: int, digest: hashlib._Hash) -> None:
+    """What is made in seconds is not continued but made again."""

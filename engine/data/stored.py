@@ -58,8 +58,11 @@ class StoredArray(ABC):
         """The whole array, read-only, mapped from the file; ``None`` if it is not stored plainly."""
 
     @abstractmethod
-    def blocks(self) -> Iterator[NDArray[Any]]:
+    def blocks(self, start: int = 0) -> Iterator[NDArray[Any]]:
         """The array in consecutive pieces along the first axis.
+
+        Args:
+            start: first row that is wanted.
 
         Raises:
             InputError: the file is damaged or cut short.

@@ -46,9 +46,10 @@ def test_unknown_name_is_refused_with_a_way_out(name: str, said: str, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder"):
-        engine.data.load(tmp_path, root=tmp_path)
+def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
+    for attempt in (lambda: engine.data.load(tmp_path, root=tmp_path), lambda: engine.data.check(tmp_path)):
+        with pytest.raises(InputError, match="holds no photo"):
+            attempt()
 
 
 def test_file_is_named_by_its_path(tmp_path: Path) -> None:

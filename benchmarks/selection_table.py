@@ -1,0 +1,84 @@
+"""The selection table of docs/results.md: what each selector picks from a trained pool, held against the labels.
+
+    python benchmarks/selection_table.py --store S --group pool
+
+Every selector of ``crtui select`` ranks the runs of the group (the similarities of ModelCentrality included). For each
+the table shows the pick's supervised scores (the paper's protocol), its rank by the FactorVAE score (1 = best), and
+Spearman's correlation of the selector's score with the FactorVAE score over the pool. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from engine.launch.evaluating import score_run
+from engine.launch.selecting import select_runs
+from engine.runs.catalogue import list_runs
+from engine.runs.state import Status
+from engine.runs.store import Store
+
+COLUMNS = {
+    "factor_vae": "FactorVAE",
+    "beta_vae": "BetaVAE",
+    "dci_disentanglement": "DCI-D",
+    "sap": "SAP",
+    "mig": "MIG",
+    "modularity": "Modularity",
+    "explicitness": "Explicitness",
+}
+SIMILARITIES = ("factor-vae", "margin", "mig", "dci", "sap")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="What each selector picks from a trained pool")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--group", required=True)
+    arguments = parser.parse_args()
+    store = Store.open(arguments.store)
+    records = [r for r in list_runs(store) if r.group == arguments.group and r.status is Status.FINISHED]
+    scores = {}
+    for record in records:
+        print(f"scoring {record.name}", file=sys.stderr)
+        scores[record.id] = score_run(store, record, list(COLUMNS), "paper")["scores"]
+    names = {record.id: record.name for record in records}
+    print(f"| selector | pick | {' | '.join(COLUMNS.values())} | rank of {len(records)} | Spearman |")
+    print("| --- | --- |" + " --- |" * (len(COLUMNS) + 2))
+    for label, result in _selections(store, records):
+        pick = result["pick"]
+        ranked = sorted(scores, key=lambda run: -scores[run]["factor_vae"])
+        rank = 1 + sum(scores[run]["factor_vae"] > scores[pick]["factor_vae"] for run in ranked)
+        pairs = [
+            (s, scores[run]["factor_vae"]) for s, run in zip(result["scores"], names, strict=True) if s is not None
+        ]
+        correlation = spearmanr(*zip(*pairs, strict=True)).statistic
+        print(f"| {label} | {names[pick]} | {_cells(scores[pick])} | {rank} | {correlation:.2f} |")
+    for label, reduce in (("best of the pool", np.max), ("mean of the pool", np.mean), ("worst of the pool", np.min)):
+        reduced = {key: float(reduce([run[key] for run in scores.values()])) for key in COLUMNS}
+        print(f"| *{label}* | | {_cells(reduced)} | | |")
+
+
+def _selections(store: Store, records: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+    rows = []
+    for similarity in SIMILARITIES:
+        print(f"ModelCentrality by {similarity}", file=sys.stderr)
+        result = select_runs(store, records, ["model-centrality"], similarity=similarity)
+        rows.append((f"ModelCentrality ({similarity})", result["methods"]["model-centrality"]))
+    for method in ("udr-lasso", "udr-spearman", "supervised"):
+        print(method, file=sys.stderr)
+        rows.append((method, select_runs(store, records, [method])["methods"][method]))
+    return rows
+
+
+def _cells(scores: dict[str, float]) -> str:
+    return " | ".join(f"{scores[key]:.3f}" for key in COLUMNS)
+
+
+if __name__ == "__main__":
+    main()

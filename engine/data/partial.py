@@ -1,0 +1,118 @@
+"""Half-made files that a later process continues: what is kept beside them, and when it is believed.
+
+Beside the half-made file lies a note of how many images of it are safely on the disk, from what source, and the SHA-256
+of the file so far. It is written after the images themselves have reached the disk, so that it never claims too much.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from engine import durable
+
+_FILE_MODE = 0o600
+_NOTE_BYTES = 4096
+_READ_BYTES = 1 << 20
+NOTE_SECONDS = 2.0
+"""How often progress is made safe: what a kill can cost."""
+
+
+class PartialFile:
+    """The half-made form of a file.
+
+    Args:
+        path: the file when it is whole.
+        header: what it begins with.
+        row_bytes: bytes of one image.
+        source: names what the content is made from, in its present state.
+    """
+
+    def __init__(self, path: Path, header: bytes, row_bytes: int, source: str) -> None:
+        self._whole = path
+        self._path = path.with_name(f".{path.name}.part")
+        self._note_path = path.with_name(f".{path.name}.part.json")
+        self._header = header
+        self._row_bytes = row_bytes
+        self._source = source
+        self._due = time.monotonic() + NOTE_SECONDS
+
+    def open(self) -> BinaryIO:
+        """The file, for reading and writing.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        return os.fdopen(os.open(self._path, flags, _FILE_MODE), "r+b")
+
+    def restore(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
+        """Find what can be continued and put the file's position behind it.
+
+        Returns:
+            How many images are there, and the SHA-256 of the file up to them.
+        """
+        done, digest = self._kept(file)
+        if done == 0:
+            digest = hashlib.sha256(self._header)
+            file.seek(0)
+            file.write(self._header)
+        file.seek(len(self._header) + done * self._row_bytes)
+        file.truncate()
+        return done, digest
+
+    def note(self, file: BinaryIO, done: int, digest: hashlib._Hash) -> None:
+        """Make what has been written safe, if the last time is a while ago.
+
+        Raises:
+            OSError: the disk refused.
+        """
+        if time.monotonic() < self._due:
+            return
+        file.flush()
+        os.fsync(file.fileno())
+        content = json.dumps({"source": self._source, "done": done, "sha256": digest.hexdigest()})
+        temporary = self._note_path.with_name(f"{self._note_path.name}.tmp")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, _FILE_MODE), "w") as note:
+            note.write(content)
+            note.flush()
+            os.fsync(note.fileno())
+        temporary.replace(self._note_path)
+        durable.sync(self._note_path.parent)
+        self._due = time.monotonic() + NOTE_SECONDS
+
+    def finish(self) -> None:
+        """The file is whole: give it its name."""
+        self._path.replace(self._whole)
+        self._note_path.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        for path in (self._path, self._note_path, self._note_path.with_name(f"{self._note_path.name}.tmp")):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _kept(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
+        """What the note says is there, if the file's content bears it out."""
+        digest = hashlib.sha256()
+        try:
+            with self._note_path.open("rb") as stream:
+                note = json.loads(stream.read(_NOTE_BYTES))
+            done = int(note["done"])
+            left = len(self._header) + done * self._row_bytes
+            if note["source"] == self._source and done > 0 and left <= os.fstat(file.fileno()).st_size:
+                file.seek(0)
+                while left > 0 and (content := file.read(min(left, _READ_BYTES))):
+                    digest.update(content)
+                    left -= len(content)
+                if left == 0 and digest.hexdigest() == note["sha256"]:
+                    return done, digest
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            pass
+        return 0, digest

@@ -1,0 +1,177 @@
+"""Datasets made from files that nobody may download for the user: which these are, where they go, what they must be."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data import Progress
+from engine.data.dataset import Dataset
+from engine.data.stored import StoredArray, reading
+from engine.errors import InputError
+
+_HASHED_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as its authors publish it.
+
+    Args:
+        name: its name.
+        origin: where it can be had.
+        md5: the published file's, where it is known.
+        also: other names that it is found by, for example when it has been unpacked.
+    """
+
+    name: str
+    origin: str
+    md5: str | None = None
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcedDataset(ABC):
+    """A dataset that is prepared once from files of its authors.
+
+    Args:
+        name: the registered name.
+        files: what it is made from. They lie in ``root/name``, or where the user says.
+    """
+
+    name: str
+    files: tuple[SourceFile, ...]
+
+    @abstractmethod
+    def is_prepared(self, root: Path) -> bool:
+        """Whether the files are needed no more."""
+
+    @abstractmethod
+    def _open(self, root: Path, place: Path, progress: Progress | None) -> Dataset:
+        """Open what is prepared, made first from the files at ``place`` where it is missing or damaged."""
+
+    def open_dataset(self, root: Path, progress: Progress | None = None, source: Path | None = None) -> Dataset:
+        """Open the dataset, preparing it first (once per store).
+
+        Args:
+            root: folder of prepared datasets.
+            progress: told how far the preparation is: how many MiB are hashed, then how many images are made.
+            source: the file, or the folder of the files; default: ``root/name``.
+
+        Raises:
+            InputError: a file is missing, damaged or not what it should be; or ``root`` cannot be written.
+            WorkError: the disk refused.
+        """
+        self.check(root, source)
+        return self._open(root, source or root / self.name, progress)
+
+    def check(self, root: Path, source: Path | None = None) -> None:
+        """Check that the dataset is prepared or its files are there.
+
+        Raises:
+            InputError: neither; it says which file to put where.
+        """
+        if source is not None and not source.exists():
+            raise InputError(f"there is no file or folder '{source}' to prepare '{self.name}' from")
+        if not self.is_prepared(root):
+            self._require(source or root / self.name)
+
+    def missing(self, place: Path) -> tuple[SourceFile, ...]:
+        """Which of the files are not at ``place``."""
+        return tuple(file for file in self.files if self._find(place, file) is None)
+
+    def _require(self, place: Path) -> None:
+        missing = self.missing(place)
+        if missing:
+            raise InputError(
+                f"dataset '{self.name}' needs {described(missing)}, which cannot be downloaded for you: "
+                f"put {'it' if len(missing) == 1 else 'them'} into {place if not place.is_file() else place.parent} "
+                f"or give the place with 'crtui data prepare {self.name} --from PATH'"
+            )
+
+    def _find(self, place: Path, file: SourceFile) -> Path | None:
+        """Where a file lies: ``place`` itself, if one file is all that is needed, or in it."""
+        if place.is_file():
+            return place if len(self.files) == 1 else None
+        return next((place / name for name in (file.name, *file.also) if (place / name).is_file()), None)
+
+    def _state(self, place: Path) -> str:
+        """The files in their present state, as far as they are there: once they have been used, they may go."""
+        paths = (self._find(place, file) for file in self.files)
+        return "\n".join(state_of(path) for path in paths if path is not None)
+
+    def _found(self, place: Path) -> list[Path]:
+        """Where all the files lie, in their order.
+
+        Raises:
+            InputError: one is missing.
+        """
+        self._require(place)
+        return [path for path in (self._find(place, file) for file in self.files) if path is not None]
+
+
+def described(files: Sequence[SourceFile]) -> str:
+    """Files in words: names, where from, and the hash where there is one file."""
+    names = ", ".join(f"'{file.name}'" for file in files)
+    origins = ", ".join(dict.fromkeys(file.origin for file in files))
+    md5 = f", MD5 {files[0].md5}" if len(files) == 1 and files[0].md5 else ""
+    return f"{names} (from {origins}{md5})"
+
+
+def warn_if_changed(path: Path, file: SourceFile, progress: Progress | None = None) -> None:
+    """Warn if a file bears a published name but not the published content.
+
+    It is a warning, not an error, because what is used of the file is checked anyway and a copy that was packed anew
+    serves as well.
+
+    Args:
+        path: where it lies.
+        file: what it should be.
+        progress: told how many MiB are hashed.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if file.md5 is None or path.name != file.name:
+        return
+    digest = hashlib.md5(usedforsecurity=False)
+    with reading(path), path.open("rb") as stream:
+        total = path.stat().st_size
+        while content := stream.read(_HASHED_AT_ONCE):
+            digest.update(content)
+            if progress and stream.tell() % (64 * _HASHED_AT_ONCE) == 0:
+                progress(stream.tell() >> 20, max(1, total >> 20))
+    if digest.hexdigest() != file.md5:
+        warnings.warn(
+            f"'{path}' is not the file that its authors published (MD5 {digest.hexdigest()} instead of {file.md5}): "
+            "its layout is checked all the same, but get it again unless it was changed on purpose",
+            stacklevel=2,
+        )
+
+
+def state_of(path: Path) -> str:
+    """A file in its present state, in a word that differs when the file does.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with reading(path):
+        status = path.stat()
+    return f"{path.absolute()} {status.st_size} {status.st_mtime_ns}"
+
+
+def check_layout(stored: StoredArray, name: str, shape: tuple[int, ...], dtype: str = "uint8") -> None:
+    """Check that an array has the dimensions and the type of a published one.
+
+    Raises:
+        InputError: it has not.
+    """
+    if stored.shape != shape or stored.dtype.name != dtype:
+        raise InputError(
+            f"{stored} has shape {stored.shape} and type {stored.dtype}; that of {name} has shape {shape} "
+            f"and type {dtype}"
+        )
