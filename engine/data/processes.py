@@ -54,7 +54,7 @@ def in_order(
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
         raise WorkError(
-            "a process that decoded images died (out of memory, or a script without `if __name__ == '__main__'`)"
+            "a process that made images died (out of memory, or a script without `if __name__ == '__main__'`)"
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,8 +1,7 @@
-"""The scores of an encoder on a dataset of known factors."""
+"""The scores of an encoder on a dataset."""
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.errors import InputError
-from engine.metrics import SCORES
 from engine.metrics.checks import Protocol
-from engine.metrics.evaluation_sets import EvaluationSets, SetSizes
-from engine.metrics.scoring import EncodedSets, Score, SetName
+from engine.metrics.evaluation_sets import EvaluationSets, SetSizes, undrawable
+from engine.metrics.scoring import EncodedSets, Score, SetName, choose
 from engine.metrics.spread import is_dead
 
 Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
@@ -56,7 +54,7 @@ def score(
     """The scores alone; see :func:`evaluate`.
 
     Returns:
-        The chosen numbers of ``factor_vae``, ``beta_vae``, ``dci_disentanglement``, ``dci_completeness``,
+        The chosen numbers, by default ``factor_vae``, ``beta_vae``, ``dci_disentanglement``, ``dci_completeness``,
         ``dci_informativeness``, ``sap``, ``mig``, ``modularity``, ``explicitness``.
     """
     return evaluate(encode, dataset, metrics, protocol, seed, progress).scores
@@ -73,20 +71,23 @@ def evaluate(
     sizes: SetSizes | None = None,
     batch_size: int = 512,
 ) -> Evaluation:
-    """Score an encoder against the factors of a dataset.
+    """Score an encoder on a dataset, against its factors where the score asks for them.
 
     The images are those of :meth:`engine.metrics.evaluation_sets.EvaluationSets.draw`, so they depend on dataset,
     protocol, seed and sizes but not on the encoder. Only sets that the chosen scores need are encoded, and every
-    distinct image once, in the dataset's order: never more images than were drawn, never more than the dataset has. (An
-    encoder that samples its codes thus gives an image the same sample wherever it was drawn.)
+    distinct image once, in the dataset's order: never more images than were drawn. (An encoder that samples its codes
+    thus gives an image the same sample wherever it was drawn.)
 
-    DCI is that of the protocol's own regressor: ``lasso`` or ``gradient-boosting``. DCI and SAP are given factor values
-    under ``paper``; all else is given factor ids.
+    A dataset without a factor grid does not allow every score; see :func:`obstacle_to`. Of the default scores, or of
+    all, those that it allows are computed; a score asked for by name must be possible.
+
+    DCI is by default that of the protocol's own regressor: ``lasso`` or ``gradient-boosting``. SAP under ``paper`` and
+    DCI but for ``gradient-boosting`` are given factor values; all else is given factor ids.
 
     Args:
         encode: images float32 ``[n, C, H, W]`` in [0, 1] to codes float ``[n, d]``.
-        dataset: a dataset in grid order.
-        metrics: keys as in the result, or ``"dci"`` for its three; ``None`` for all.
+        dataset: what the images are drawn from.
+        metrics: see :func:`engine.metrics.scoring.choose`; ``None`` for the default scores, ``"all"`` for all.
         protocol: ``"paper"`` or ``"lib"``.
         seed: what the sets derive from.
         progress: see :data:`Progress`; called after every batch and before every score.
@@ -94,9 +95,10 @@ def evaluate(
         batch_size: images for one call of ``encode``.
 
     Raises:
-        InputError: an unknown metric or protocol, a dataset without factors, codes of the wrong shape or not finite.
+        InputError: an unknown metric or protocol, a score that the dataset does not allow, codes of the wrong shape or
+            not finite.
     """
-    chosen = _chosen(metrics)
+    chosen = _computable(dataset, metrics, protocol)
     sets = EvaluationSets.draw(dataset, protocol, seed, sizes)
     codes, encoded = _encode_sets(encode, dataset, sets, _needed(chosen, sets), progress, batch_size)
     data = _encoded_sets(dataset, sets, codes)
@@ -110,19 +112,33 @@ def evaluate(
     return Evaluation(scores, dead, protocol, seed, sets.sizes, len(encoded))
 
 
-def _chosen(metrics: Sequence[str] | None) -> dict[str, tuple[Score, list[str]]]:
-    """The scores to compute and, of each, the keys to give."""
-    entries: dict[str, Score] = {name: importlib.import_module(module).SCORE for name, module in SCORES.items()}
-    if metrics is None:
-        return {name: (entry, list(entry.keys)) for name, entry in entries.items()}
-    known = [key for entry in entries.values() for key in entry.keys]
-    unknown = [name for name in metrics if name not in known and name not in entries]
-    if unknown:
-        raise InputError(f"unknown metric '{unknown[0]}': it is one of {', '.join(known)}")
-    if not metrics:
-        raise InputError(f"no metric was asked for: name at least one of {', '.join(known)}")
-    asked = {name: [key for key in entry.keys if {name, key} & set(metrics)] for name, entry in entries.items()}
-    return {name: (entries[name], keys) for name, keys in asked.items() if keys}
+def obstacle_to(dataset: Dataset, metric: str, protocol: Protocol = "paper") -> str | None:
+    """Why a score cannot be computed on a dataset: what the dataset lacks, as the beginning of a sentence.
+
+    Returns:
+        For example ``"dataset 'photos' has no known factors"``; ``None`` where the score can be computed.
+
+    Raises:
+        InputError: an unknown metric or protocol.
+    """
+    lacking = undrawable(dataset, protocol)
+    return next(
+        (lacking[name] for entry, _ in choose([metric]).values() for name in entry.sets if name in lacking), None
+    )
+
+
+def _computable(
+    dataset: Dataset, metrics: Sequence[str] | None, protocol: Protocol
+) -> dict[str, tuple[Score, list[str]]]:
+    """The scores to compute: those asked for by name; of the default ones or all, those that the dataset allows."""
+    chosen, lacking = choose(metrics), undrawable(dataset, protocol)
+    reasons = {
+        name: lacking[needed] for name, (entry, _) in chosen.items() for needed in entry.sets if needed in lacking
+    }
+    if reasons and (len(reasons) == len(chosen) or not (metrics is None or "all" in metrics)):
+        name, reason = next(iter(reasons.items()))
+        raise InputError(f"{reason}, so {'no default score' if metrics is None else name} can be computed on it")
+    return {name: choice for name, choice in chosen.items() if name not in reasons}
 
 
 def _needed(chosen: dict[str, tuple[Score, list[str]]], sets: EvaluationSets) -> list[SetName]:
@@ -167,10 +183,6 @@ def _encoded_sets(dataset: Dataset, sets: EvaluationSets, codes: dict[SetName, N
     columns = list(sets.columns)
     labelled: list[SetName] = [name for name in codes if name.endswith("labelled")]
     ids = {name: dataset.factors_of(sets.indices[name])[:, columns] for name in labelled}
-    tables = [np.array(dataset.factors[column].values) for column in columns]
-    values = {
-        name: np.stack([table[column] for table, column in zip(tables, table_ids.T, strict=True)], axis=1)
-        for name, table_ids in ids.items()
-    }
+    values = {name: dataset.factor_values(sets.indices[name])[:, columns] for name in labelled}
     continuous = tuple(dataset.factor_continuous[column] for column in columns)
     return EncodedSets(sets.protocol, continuous, codes, sets.labels, ids, values)

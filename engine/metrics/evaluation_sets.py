@@ -1,15 +1,20 @@
-"""Which images an evaluation looks at: drawn from the factor grid by a seed, the same for every model."""
+"""Which images an evaluation looks at: drawn by a seed, the same for every model.
+
+Where every combination of factors has its image (a factor grid), all sets can be drawn. Where the factors are known
+image by image, groups that share one are those that came with the dataset. Where no factors are known, only images of
+all kinds can be drawn.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.dataset import Dataset
+from engine.data.dataset import Dataset, EvaluationGroups
 from engine.errors import InputError
 from engine.metrics.checks import Protocol, check_protocol
 from engine.metrics.scoring import SetName
@@ -23,10 +28,10 @@ class SetSizes:
     """How much is drawn.
 
     Args:
-        groups: groups that share a factor (M).
+        groups: groups that share a factor (M); 0, and so ``group_size``, for none.
         group_size: images in a group, or pairs in a group of pairs under ``lib`` (L); even, since BetaVAE pairs them.
         scale: images that give each code its scale.
-        labelled: images with their factors.
+        labelled: images with their factors; 0 for none.
         test_groups: held-out groups; ``lib`` only.
         test_labelled: held-out images with their factors; ``lib`` only.
     """
@@ -39,8 +44,10 @@ class SetSizes:
     test_labelled: int = 0
 
     def __post_init__(self) -> None:
+        absent = {"labelled"} if self.labelled == 0 else set()
+        absent |= {"groups", "group_size"} if self.groups == self.group_size == 0 else set()
         for field in fields(self):
-            least = 0 if field.name.startswith("test_") else 2
+            least = 0 if field.name.startswith("test_") or field.name in absent else 2
             if getattr(self, field.name) < least:
                 raise InputError(f"{field.name} is {getattr(self, field.name)}, but at least {least} must be drawn")
         if self.group_size % 2:
@@ -61,6 +68,34 @@ class SetSizes:
             return cls(10_000, 64, 10_000, 10_000, test_groups=5_000, test_labelled=5_000)
         tenth = max(images // 10, FEWEST_IMAGES)
         return cls(500, 100, min(images, tenth), tenth)
+
+    @classmethod
+    def of_dataset(cls, protocol: Protocol, dataset: Dataset) -> SetSizes:
+        """The sizes of a protocol for a dataset.
+
+        Without a factor grid no image is drawn twice into a set, labelled and held-out labelled images differ, and the
+        groups are those that came with the dataset: where it has fewer images than :meth:`of_protocol` says, all sets
+        are as large as they can be, held-out images a third of the labelled ones.
+        """
+        sizes, images = cls.of_protocol(protocol, len(dataset)), len(dataset)
+        if dataset.in_grid_order:
+            return sizes
+        groups = _varying_groups(dataset)
+        if groups is not None:
+            count, size = groups.indices.shape
+            sizes = replace(sizes, groups=count, group_size=size - size % 2)
+        held_out = min(sizes.test_labelled, images // 3)
+        labelled = min(sizes.labelled, images - held_out)
+        return replace(sizes, scale=min(sizes.scale, images), labelled=labelled, test_labelled=held_out)
+
+    def without(self, lacking: Collection[SetName]) -> SetSizes:
+        """The same sizes, but 0 for what cannot be drawn."""
+        sizes = self
+        if "groups" in lacking:
+            sizes = replace(sizes, groups=0, group_size=0, test_groups=0)
+        if "labelled" in lacking:
+            sizes = replace(sizes, labelled=0, test_labelled=0)
+        return sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,50 +123,127 @@ class EvaluationSets:
     def draw(
         cls, dataset: Dataset, protocol: Protocol = "paper", seed: int = 0, sizes: SetSizes | None = None
     ) -> EvaluationSets:
-        """Draw the sets.
+        """Draw the sets that the dataset allows; see :func:`undrawable`.
 
-        ``paper``: the i-th group holds factor i mod k fixed at a uniformly drawn value,
+        From a factor grid, ``paper``: the i-th group holds factor i mod k fixed at a uniformly drawn value,
         everything else is uniform, with replacement; the scale set is drawn from the images without replacement; the
         labelled set is of uniform factors. ``lib``: the fixed factor is random, the scale set is of
         uniform factors too, and there are separate groups of pairs for BetaVAE, whose fixed value varies from pair to
         pair.
 
+        Without one, both: scale and labelled sets are random images without replacement, held-out labelled images are
+        others than the labelled ones. ``paper``: the groups are the first of those that came with the dataset, which is
+        what the authors did for 3DTeapots (method facts section 12). ``lib`` has no groups: its own vary in factor and
+        value at random and pairs of them share a value, which images that exist already cannot be made to do.
+
         Raises:
-            InputError: no known factor grid, no factor that varies, an unknown protocol, a negative seed, held-out sets
-                under ``paper``, or more scale images than there are images.
+            InputError: an unknown protocol, a negative seed, held-out sets under ``paper``, or sizes beyond what there
+                is.
         """
         check_protocol(protocol)
-        if not dataset.in_grid_order or not dataset.factors:
-            raise InputError(
-                f"dataset '{dataset.name}' has no known factor grid, so it cannot be scored against factors"
-            )
         if seed < 0:
             raise InputError(f"seed is {seed}, but must be 0 or more")
-        columns = tuple(column for column, size in enumerate(dataset.factor_sizes) if size > 1)
-        if not columns:
-            raise InputError(
-                f"dataset '{dataset.name}' has no factor that takes two values, so there is nothing to score"
-            )
-        sizes = sizes or SetSizes.of_protocol(protocol, len(dataset))
+        columns = _varying(dataset)
+        sizes = (sizes or SetSizes.of_dataset(protocol, dataset)).without(undrawable(dataset, protocol))
+        if protocol == "paper" and (sizes.test_groups or sizes.test_labelled):
+            raise InputError("the paper's protocol holds nothing out: test_groups and test_labelled must be 0")
         streams = np.random.SeedSequence(seed).spawn(len(get_args(SetName)))
         generators = {name: np.random.default_rng(s) for name, s in zip(get_args(SetName), streams, strict=True)}
-        draws = _Draws(dataset, columns, sizes, generators)
+        drawn = _GridDraws if dataset.in_grid_order and columns else _ImageDraws
+        draws = drawn(dataset, columns, sizes, generators)
         indices, labels = draws.paper() if protocol == "paper" else draws.lib()
         return cls(protocol, seed, sizes, columns, indices, labels)
 
 
+def undrawable(dataset: Dataset, protocol: Protocol) -> dict[SetName, str]:
+    """The sets that cannot be drawn from a dataset, and what it lacks for each, as the beginning of a sentence."""
+    check_protocol(protocol)
+    if not _varying(dataset):
+        lack = "no factor that takes two values" if dataset.factors else "no known factors"
+        return {name: f"dataset '{dataset.name}' has {lack}" for name in get_args(SetName) if name != "scale"}
+    if dataset.in_grid_order or (protocol == "paper" and _varying_groups(dataset)):
+        return {}
+    lack = "no factor grid, which protocol 'lib' draws groups from"
+    if protocol == "paper":
+        lack = "neither a factor grid nor groups of images that share a factor"
+    return {
+        name: f"dataset '{dataset.name}' has {lack}" for name in get_args(SetName) if name.endswith(("groups", "pairs"))
+    }
+
+
+def _varying(dataset: Dataset) -> tuple[int, ...]:
+    """The factors that take at least two values."""
+    return tuple(column for column, size in enumerate(dataset.factor_sizes) if size > 1)
+
+
+def _varying_groups(dataset: Dataset) -> EvaluationGroups | None:
+    """The groups that came with a dataset, their labels counted among the factors that vary; of these factors only."""
+    groups, columns = dataset.evaluation_groups, np.array(_varying(dataset))
+    if groups is None:
+        return None
+    kept = np.isin(groups.labels, columns)
+    if not kept.any():
+        return None
+    return EvaluationGroups(groups.indices[kept], np.searchsorted(columns, groups.labels[kept]))
+
+
+_Drawn = tuple[dict[SetName, NDArray[np.int64]], dict[SetName, NDArray[np.int64]]]
+"""Indices and, of groups and pairs, the fixed factors."""
+
+
 @dataclass(frozen=True, eq=False)
-class _Draws:
-    """The draws of one evaluation."""
+class _ImageDraws:
+    """The draws of one evaluation from images that are what they are."""
 
     dataset: Dataset
     columns: tuple[int, ...]
     sizes: SetSizes
     generators: Mapping[SetName, np.random.Generator]
 
-    def paper(self) -> tuple[dict[SetName, NDArray[np.int64]], dict[SetName, NDArray[np.int64]]]:
-        if self.sizes.test_groups or self.sizes.test_labelled:
-            raise InputError("the paper's protocol holds nothing out: test_groups and test_labelled must be 0")
+    def paper(self) -> _Drawn:
+        indices = self._images()
+        if not self.sizes.groups:
+            return indices, {}
+        found = _varying_groups(self.dataset)
+        count, size = found.indices.shape if found else (0, 0)
+        if found is None or self.sizes.groups > count or self.sizes.group_size > size:
+            raise InputError(
+                f"groups x group_size is {self.sizes.groups} x {self.sizes.group_size}, but dataset "
+                f"'{self.dataset.name}' came with {count} groups of {size} images"
+            )
+        groups, labels = found.indices[: self.sizes.groups, : self.sizes.group_size], found.labels[: self.sizes.groups]
+        return indices | {"groups": groups, "pairs": groups}, {"groups": labels, "pairs": labels}
+
+    def lib(self) -> _Drawn:
+        return self._images(), {}
+
+    def _images(self) -> dict[SetName, NDArray[np.int64]]:
+        images, sizes = len(self.dataset), self.sizes
+        for name, amount in {"scale": sizes.scale, "labelled": sizes.labelled + sizes.test_labelled}.items():
+            if amount > images:
+                raise InputError(f"{name} is {amount}, but dataset '{self.dataset.name}' has {images} images")
+        indices: dict[SetName, NDArray[np.int64]] = {
+            "scale": self.generators["scale"].permutation(images)[: sizes.scale]
+        }
+        # Held-out images come from the far end of the same shuffle: none is in both, and no size shifts the other set.
+        order = self.generators["labelled"].permutation(images)
+        if sizes.labelled:
+            indices["labelled"] = order[: sizes.labelled]
+        if sizes.test_labelled:
+            indices["test_labelled"] = order[images - sizes.test_labelled :]
+        return indices
+
+
+@dataclass(frozen=True, eq=False)
+class _GridDraws:
+    """The draws of one evaluation from a factor grid."""
+
+    dataset: Dataset
+    columns: tuple[int, ...]
+    sizes: SetSizes
+    generators: Mapping[SetName, np.random.Generator]
+
+    def paper(self) -> _Drawn:
         images = len(self.dataset)
         if self.sizes.scale > images:
             raise InputError(f"scale is {self.sizes.scale}, but dataset '{self.dataset.name}' has {images} images")
@@ -144,7 +256,7 @@ class _Draws:
             {"groups": labels, "pairs": labels},
         )
 
-    def lib(self) -> tuple[dict[SetName, NDArray[np.int64]], dict[SetName, NDArray[np.int64]]]:
+    def lib(self) -> _Drawn:
         amounts: dict[SetName, int] = {"groups": self.sizes.groups, "test_groups": self.sizes.test_groups}
         amounts |= {"pairs": self.sizes.groups, "test_pairs": self.sizes.test_groups}
         labels = {

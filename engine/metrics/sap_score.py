@@ -91,13 +91,15 @@ def _accuracies(samples: Samples, j: int) -> NDArray[np.float64]:
 
 
 def _of_sets(sets: EncodedSets) -> dict[str, float]:
+    # disentanglement_lib classifies every factor, so exact values of a factor without a grid must be binned.
+    factors = sets.ids if sets.protocol == "lib" else sets.values
     value = sap(
         sets.codes["labelled"],
-        sets.values["labelled"],
+        factors["labelled"],
         sets.continuous,
         protocol=sets.protocol,
         test_codes=sets.codes.get("test_labelled"),
-        test_factors=sets.values.get("test_labelled"),
+        test_factors=factors.get("test_labelled"),
     )
     return {"sap": value}
 

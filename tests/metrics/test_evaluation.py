@@ -199,6 +199,6 @@ def test_refuses_unknown_metrics_and_broken_encoders(cells):
 
 
 def test_refuses_a_dataset_without_factors(cells):
-    cells.in_grid_order = False
-    with pytest.raises(InputError, match="dataset 'cells' has no known factor grid"):
+    cells.in_grid_order, cells.factors = False, ()
+    with pytest.raises(InputError, match="dataset 'cells' has no known factors, so no default score"):
         score(read_ids, cells)

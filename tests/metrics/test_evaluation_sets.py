@@ -4,6 +4,7 @@ import pytest
 from engine.data.dataset import Dataset, Factor
 from engine.errors import InputError
 from engine.metrics import EvaluationSets, SetSizes
+from engine.metrics.evaluation_sets import undrawable
 
 SMALL = SetSizes(groups=30, group_size=40, scale=50, labelled=300)
 SMALL_LIB = SetSizes(groups=30, group_size=20, scale=5000, labelled=300, test_groups=20, test_labelled=100)
@@ -113,6 +114,12 @@ def test_sizes_refuse_nonsense(changes, message):
         SetSizes(**{"groups": 30, "group_size": 40, "scale": 50, "labelled": 300} | changes)
 
 
+def test_factors_that_never_vary_allow_no_labels():
+    dataset = Grid(1, 1)
+    assert undrawable(dataset, "paper")["labelled"] == "dataset 'grid' has no factor that takes two values"
+    assert "scale" not in undrawable(dataset, "paper")
+
+
 def test_draw_refuses_what_cannot_be_drawn(grid):
     with pytest.raises(InputError, match="seed is -1"):
         EvaluationSets.draw(grid, seed=-1)
@@ -120,7 +127,7 @@ def test_draw_refuses_what_cannot_be_drawn(grid):
         EvaluationSets.draw(grid, sizes=SMALL_LIB)
     with pytest.raises(InputError, match="scale is 61, but dataset 'grid' has 60 images"):
         EvaluationSets.draw(grid, sizes=SetSizes(30, 40, 61, 300))
-    with pytest.raises(InputError, match="no factor that takes two values"):
-        EvaluationSets.draw(Grid(1, 1))
+    with pytest.raises(InputError, match="group_size is 0"):
+        SetSizes(30, 0, 50, 300)
     with pytest.raises(InputError, match="unknown protocol"):
         EvaluationSets.draw(grid, "libs")
