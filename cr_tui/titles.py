@@ -10,5 +10,29 @@ SCORE_TITLES = {
     "explicitness": "Explicit.",
     "dci_completeness": "DCI-C",
     "dci_informativeness": "DCI-I",
+    "factor_vae_revised": "FactorVAE r",
+    "irs": "IRS",
+    "dhsic": "dHSIC",
+    "gaussian_total_correlation": "Gauss TC",
+    "gaussian_wasserstein_correlation": "Gauss W",
+    "gaussian_wasserstein_correlation_norm": "Gauss W/var",
+    "mutual_info_score": "Code MI",
+    "inception_score": "Inception",
+    "mean_confidence": "Confid.",
+    "mode_kl": "Mode KL",
 }
 """Headers of the scores, the most telling first. A score that is not named here is headed by its name."""
+
+_REGRESSORS = {
+    "lasso": "lasso",
+    "lasso_cv": "lasso-CV",
+    "random_forest": "RF",
+    "random_forest_ibgan": "RF-IB",
+    "random_forest_cv": "RF-CV",
+    "gradient_boosting": "GBT",
+}
+SCORE_TITLES |= {
+    f"dci_{regressor}_{part}": f"DCI-{part[0].upper()} {short}"
+    for regressor, short in _REGRESSORS.items()
+    for part in ("disentanglement", "completeness", "informativeness")
+}

@@ -120,10 +120,10 @@ def metrics(
 def _facts(record: RunRecord) -> dict[str, Any]:
     facts = record.to_json()
     facts |= {"folder": str(record.folder.path), "checkpoints": _checkpoint_steps(record.folder.checkpoints)}
-    facts |= {"attempt": None, "traceback": None, "spec": None}
+    facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
     try:
         state = record.folder.state()
-        facts |= {"attempt": state.attempt, "traceback": state.traceback}
+        facts |= state.model_dump(mode="json", include={"attempt", "usage", "history", "traceback"})
         facts["spec"] = record.folder.spec().model_dump(mode="json")
     except InputError as error:
         warn(str(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -41,14 +41,15 @@ class _Column:
         return max([cell_len(self.title), *(self.cell(record).cell_len for record in records)])
 
 
-def run_table(records: Sequence[RunRecord], width: int) -> Table:
+def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, int] | None = None) -> Table:
     """A row a run.
 
     Args:
         records: in the order of the rows.
         width: cells the table may take across; what matters least is left out, and names are cut.
+        positions: place in line of runs that wait, by id.
     """
-    chosen = _choose(_columns(records), records, width)
+    chosen = _choose(_columns(records, positions or {}), records, width)
     table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
     for column, cells in chosen:
         justify = "right" if column.right else "left"
@@ -80,7 +81,7 @@ def score_names(present: Iterable[str]) -> list[str]:
     return [*(name for name in SCORE_TITLES if name in names), *sorted(names - SCORE_TITLES.keys())]
 
 
-def _columns(records: Sequence[RunRecord]) -> dict[str, _Column]:
+def _columns(records: Sequence[RunRecord], positions: Mapping[str, int]) -> dict[str, _Column]:
     """All columns from left to right."""
     now = time.time()
 
@@ -90,6 +91,11 @@ def _columns(records: Sequence[RunRecord]) -> dict[str, _Column]:
     def age(record: RunRecord) -> Text:
         return Text(short_duration(now - record.created.timestamp()) if record.created else _MISSING)
 
+    def place(record: RunRecord) -> Text:
+        if record.status != "queued":
+            return Text(_MISSING)
+        return Text("paused" if record.paused else str(positions.get(record.id, _MISSING)))
+
     def score(name: str) -> _Column:
         return _Column(score_title(name), lambda record: score_text(record.scores.get(name)), right=True)
 
@@ -98,6 +104,7 @@ def _columns(records: Sequence[RunRecord]) -> dict[str, _Column]:
         "id": _Column("ID", lambda record: Text(clean(record.id))),
         "name": word("Name", lambda record: record.name, _NARROWEST_NAME),
         "status": _Column("Status", status_text),
+        "queue": _Column("Queue", place, right=True),
         "step": _Column("Step", lambda record: Text(f"{record.step}/{record.total_steps}"), right=True),
         **{f"score.{name}": score(name) for name in scores},
         "method": word("Method", lambda record: record.method),
@@ -114,9 +121,10 @@ def _choose(columns: dict[str, _Column], records: Sequence[RunRecord], width: in
     natural = {key: column.width(records) for key, column in columns.items()}
     widths: dict[str, int] = {}
     left = width + _GAP
-    for key in ("id", "status", "name", "step", *scores[:1]):
+    for key in ("id", "status", "name", "queue", "step", *scores[:1]):
         least = columns[key].narrowest or natural[key]
-        if least + _GAP <= left or not widths:
+        is_empty = key == "queue" and all(columns[key].cell(record).plain == _MISSING for record in records)
+        if (least + _GAP <= left or not widths) and not is_empty:
             widths[key] = least
             left -= least + _GAP
     if "name" in widths:

@@ -42,8 +42,12 @@ def list_(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List runs, oldest first unless sorted otherwise."""
+    """List runs, oldest first unless sorted otherwise.
+
+    Those that are queued are shown with their place in the line for their device.
+    """
     from cr_tui.cli.run_query import parse_where, sort_runs
+    from engine.launch import queueing
     from engine.runs.catalogue import list_runs
     from engine.runs.state import Status
 
@@ -52,24 +56,29 @@ def list_(
         raise InputError(f"there is no status '{unknown[0][:80]}'; use one of {', '.join(Status)}")
     condition = parse_where(where) if where is not None else None
     invocation = invocation_of(context)
+    store = invocation.open_store()
     records = [
         record
-        for record in list_runs(invocation.open_store())
+        for record in list_runs(store)
         if (group is None or record.group == group)
         and (not status or record.status in status)
         and (condition is None or condition(record))
     ]
     if sort is not None:
         records = sort_runs(records, sort)
+    waiting = any(record.status is Status.QUEUED for record in records)
+    positions = queueing.queue_positions() if waiting else {}
     if as_json:
-        put_json([record.to_json() for record in records])
+        put_json([record.to_json() | {"queue_position": positions.get(record.id)} for record in records])
     elif records:
         from cr_tui.cli.run_table import run_table
 
         console = stdout_console()
-        console.print(run_table(records, console.width))
+        console.print(run_table(records, console.width, positions))
     else:
         invocation.note("no runs; 'crtui train' starts one")
+    if waiting and queueing.queue_is_paused(store):
+        invocation.note("the queue is paused; 'crtui runs unpause --all' lets queued runs start")
 
 
 app.command()(run_reading.show)
@@ -119,6 +128,34 @@ def resume(
         if not records:
             invocation.note("no run was stopped or crashed")
     _report([_attempt(local.resume)(record) for record in records], as_json, "{status}, from step {step}")
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    run: OptionalRunsArgument = None,
+    everything: Annotated[bool, typer.Option("--all", help="The whole queue, runs to come included.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold queued runs back until 'unpause'. Runs that have begun go on."""
+    from engine.launch import queueing
+
+    _hold(context, run, everything, as_json, queueing.pause, queueing.pause_queue)
+
+
+@app.command()
+def unpause(
+    context: typer.Context,
+    run: OptionalRunsArgument = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The whole queue; runs that were paused by name stay so.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let queued runs start that were held back."""
+    from engine.launch import queueing
+
+    _hold(context, run, everything, as_json, queueing.unpause, queueing.unpause_queue)
 
 
 @app.command("rm")
@@ -171,6 +208,31 @@ def reindex(context: typer.Context, as_json: JsonOption = False) -> None:
         put(f"the damaged one is now {damaged}")
 
 
+def _hold(
+    context: typer.Context,
+    run: Sequence[str] | None,
+    everything: bool,
+    as_json: bool,
+    act: Callable[[RunRecord], RunRecord],
+    act_on_queue: Callable[[Store], None],
+) -> None:
+    from engine.launch.queueing import queue_is_paused
+
+    if bool(run) == everything:
+        raise InputError("name queued runs, or give --all for the whole queue")
+    store = invocation_of(context).open_store()
+    if run:
+        outcomes = [_attempt(act)(record) for record in _find(store, run)]
+        _report(outcomes, as_json, "{status}, {held}")
+        return
+    act_on_queue(store)
+    paused = queue_is_paused(store)
+    if as_json:
+        put_json({"queue_paused": paused})
+    else:
+        put(f"the queue of {store.root} is {'paused' if paused else 'open'}")
+
+
 def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:
     """The runs meant, each once."""
     from engine.runs.catalogue import find_among, list_runs
@@ -199,7 +261,9 @@ def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, sentence:
         put_json([record.to_json() for record in records])
     elif not as_json:
         for record in records:
-            put(f"{record.id}  {record.name or ''}  {sentence.format(status=record.status, step=record.step)}")
+            held = "paused" if record.paused else "not paused"
+            words = sentence.format(status=record.status, step=record.step, held=held)
+            put(f"{record.id}  {record.name or ''}  {words}")
     for error in errors[:-1]:
         say(f"error: {error}")
     if errors:

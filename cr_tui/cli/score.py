@@ -24,13 +24,17 @@ def score(
     run: RunsArgument,
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A score such as factor_vae, mig or dci; repeatable; default: all."),
+        typer.Option(
+            metavar="NAME",
+            help="A score such as factor_vae, dci, dci_random_forest, irs, dhsic, unsupervised or inception_score; "
+            "repeatable; 'all' for every one; default: those of the paper's table. See docs/scores.md.",
+        ),
     ] = None,
     protocol: Annotated[
         str, typer.Option(metavar="paper|lib", help="InfoGAN-CR's protocol or disentanglement_lib's.")
     ] = "paper",
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Seed of the evaluation sets.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = 0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -84,6 +88,6 @@ def put_scores(results: Sequence[dict[str, Any]]) -> None:
             table.add_row(title, *(score_text(result["scores"].get(name)) for result in shown))
         console.print(table)
     for result in results:
-        if result["dead_codes"]:
+        if result.get("dead_codes"):
             dead = ", ".join(f"c{code}" for code in result["dead_codes"])
             put(f"{result['name'] or result['run']}: {dead} the same for every image, so without a vote")

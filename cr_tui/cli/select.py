@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
-from cr_tui.cli.output import put_json
+from cr_tui.cli.output import put, put_json
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
 from engine.errors import InputError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
     from engine.runs.store import Store
 
-SIMILARITIES = ("factor-vae",)
 SAVED_AS = (".json", ".csv", ".npz", ".png")
 
 
@@ -35,11 +34,30 @@ def select(
         ),
     ] = None,
     similarity: Annotated[
-        str, typer.Option(metavar="factor-vae", help="What ModelCentrality compares models by.")
+        str, typer.Option(metavar="factor-vae|mig|dci|sap|margin", help="What ModelCentrality compares models by.")
     ] = "factor-vae",
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
     votes: Annotated[
         int | None, typer.Option(metavar="N", help="ModelCentrality's votes for a pair; default: 100 a code.")
+    ] = None,
+    group_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Images behind each vote; default: 100.", show_default=False)
+    ] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PAIRS",
+            help="Let ModelCentrality compare at most so many pairs of a large pool; 0: as many as usually do.",
+        ),
+    ] = None,
+    matching: Annotated[
+        bool, typer.Option("--matching", help="Tell which code of each run is which of the pick.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Only compute the I-th of N shares of ModelCentrality's pairs, for job arrays."
+        ),
     ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE.{json,csv,npz,png}", help="Also write the result to a file.")
@@ -50,27 +68,60 @@ def select(
 
     Without RUN and --group, all finished runs of the store are the pool.
     """
-    if similarity not in SIMILARITIES:
-        raise InputError(f"there is no similarity '{similarity}'; use {', '.join(SIMILARITIES)}")
     if save is not None:
         require_writable(save, SAVED_AS)
+    share = None if shard is None else _share(shard)
+    if share and (method or save or budget is not None or matching or similarity != "factor-vae"):
+        raise InputError(
+            "--shard only computes for later; --votes, --group-size and --device are all that goes with it"
+        )
     invocation = invocation_of(context)
     store = invocation.open_store()
     records = _pool(invocation, store, run or [], group)
-    from engine.launch.selecting import select_runs
+    from engine.launch import selecting
 
     with TaskDisplay(invocation.quiet, as_json) as display:
-        result = select_runs(
-            store, records, method or ("model-centrality",), votes=votes, device=device, progress=display
-        )
+        if share:
+            result = selecting.compare_share(
+                store, records, *share, votes=votes, group_size=group_size, device=device, progress=display
+            )
+        else:
+            result = selecting.select_runs(
+                store,
+                records,
+                method or ("model-centrality",),
+                similarity=similarity,
+                votes=votes,
+                group_size=group_size,
+                budget=budget,
+                matching=matching,
+                device=device,
+                progress=display,
+            )
     if save is not None:
         _save(save, result)
     if as_json:
         put_json(result)
+    elif share:
+        _put_share(result)
     else:
         from cr_tui.cli.ranking import put_ranking
 
         put_ranking(result)
+
+
+def _share(text: str) -> tuple[int, int]:
+    share, slash, shares = text.partition("/")
+    if not (slash and share.isdecimal() and shares.isdecimal()):
+        raise InputError(f"--shard '{text[:40]}' is no share; give I/N, such as 2/8")
+    return int(share), int(shares)
+
+
+def _put_share(result: dict[str, Any]) -> None:
+    known = result["compared_pairs"] - result["evaluated_pairs"]
+    put(f"shard {result['shard']}: {result['evaluated_pairs']} pairs computed, {known} were known")
+    for run_id, reason in result["excluded"].items():
+        put(f"left out: {run_id}, because {reason}")
 
 
 def _pool(invocation: Invocation, store: Store, references: Sequence[str], group: str | None) -> list[RunRecord]:
@@ -104,22 +155,34 @@ def _save(path: Path, result: dict[str, Any]) -> None:
     elif "matrix" not in result:
         raise InputError(f"--save {path.name} keeps the matrix, which only --method model-centrality makes")
     elif suffix == ".npz":
-        scores = {f"scores_{method}": found["scores"] for method, found in result["methods"].items()}
-        saving.save_npz(path, {"matrix": result["matrix"], **scores}, result["runs"])
+        saving.save_npz(path, {"matrix": result["matrix"], **_numbers(result)}, result["runs"])
     else:
         saving.save_heatmap(path, result["matrix"])
 
 
+def _numbers(result: dict[str, Any]) -> dict[str, list[Any]]:
+    """Arrays of a value a run, by name: scores of every method, and how sure they are where that is known."""
+    numbers: dict[str, list[Any]] = {}
+    for method, found in result["methods"].items():
+        numbers[f"scores_{method}"] = found["scores"]
+        if any(found.get("intervals") or []):
+            numbers[f"intervals_{method}"] = [interval or [None, None] for interval in found["intervals"]]
+        if any(share is not None for share in found.get("medoid_probability") or []):
+            numbers[f"medoid_probability_{method}"] = found["medoid_probability"]
+    return numbers
+
+
 def _rows(result: dict[str, Any]) -> tuple[list[str], list[list[object]]]:
-    """Header and a row a run: for each method its score and rank."""
-    header = ["run", "name"]
-    for method in result["methods"]:
-        header += [method, f"{method} rank"]
-    rows: list[list[object]] = []
-    for index, (run_id, name) in enumerate(zip(result["runs"], result["names"], strict=True)):
-        row: list[object] = [run_id, name]
-        for found in result["methods"].values():
-            ranking = found["ranking"]
-            row += [found["scores"][index], ranking.index(run_id) + 1 if run_id in ranking else None]
-        rows.append(row)
-    return header, rows
+    """Header and a row a run: for each method its score and rank, and how sure they are where that is known."""
+    ids = result["runs"]
+    columns: dict[str, list[object]] = {"run": ids, "name": result["names"]}
+    for method, found in result["methods"].items():
+        rank = {run_id: place for place, run_id in enumerate(found["ranking"], start=1)}
+        columns[method] = found["scores"]
+        columns[f"{method} rank"] = [rank.get(run_id) for run_id in ids]
+        if "intervals" in found:
+            intervals = [interval or [None, None] for interval in found["intervals"]]
+            columns[f"{method} low"] = [low for low, _ in intervals]
+            columns[f"{method} high"] = [high for _, high in intervals]
+            columns[f"{method} medoid probability"] = found["medoid_probability"]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]

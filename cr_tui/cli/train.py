@@ -48,8 +48,19 @@ def train(
     ] = None,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Runs that belong together.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Updates to train for.")] = None,
-    device: Annotated[str | None, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps|UUID", help="Where to compute.")
+    ] = None,
     threads: Annotated[int | None, typer.Option(metavar="N", help="CPU threads of each run.")] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", help="Runs of higher priority get a device first; default: 0.")
+    ] = None,
+    retries: Annotated[
+        int | None, typer.Option(metavar="N", help="After a crash, go on from the newest checkpoint, at most N times.")
+    ] = None,
+    per_gpu: Annotated[
+        int | None, typer.Option(metavar="N", help="How many runs may share a GPU; default: $CRTUI_PER_GPU, else 1.")
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return at once; the runs go on in the background.")
     ] = False,
@@ -76,6 +87,9 @@ def train(
         "device": device,
         "threads": threads,
         "launcher": launcher,
+        "priority": priority,
+        "retries": retries,
+        "per_gpu": per_gpu,
     }
     specs = resolve(
         method,
@@ -98,8 +112,8 @@ def _require_startable(specs: Sequence[RunSpec]) -> None:
     for spec in specs:
         if spec.launcher != "local":
             raise InputError(f"launcher '{spec.launcher}' is not part of this version; use --launcher local")
-    for name in {spec.data.name for spec in specs}:
-        check(name)
+    for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
+        check(name, size=size)
 
 
 def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_json: bool) -> None:
@@ -109,6 +123,9 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_js
     from engine.runs.catalogue import list_runs
 
     store = invocation.open_store()
+    for name in {spec.data.name for spec in specs}:
+        # Files that cannot be downloaded must lie in the store before runs are made.
+        check(name, store.data)
     records = local.start(store, specs)
     if detach:
         _put_detached(records, as_json)

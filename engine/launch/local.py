@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import resource
 import signal
-import site
-import subprocess
-import sys
-import sysconfig
-import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic import BaseModel
 
-import engine
 from engine.errors import InputError, WorkError
 from engine.launch import slots
-from engine.launch.supervisor import GRACE_SECONDS, WORKER
+from engine.launch.spawning import WORKER, begin_attempt, spawn
+from engine.launch.supervisor import GRACE_SECONDS
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, SpecSummary, create_run_folders, discard
+from engine.runs.folder import SpecSummary, create_run_folders, discard
 from engine.runs.registry import Registry
 from engine.runs.state import ProcessIdentity, RunState, Status
-from engine.runs.store import FILE_MODE, Store
+from engine.runs.store import Store
 
-_SUPERVISOR = (sys.executable, "-P", "-m", "engine.launch.supervisor")
 _SPARE_DESCRIPTORS = 64
 _MARGIN_SECONDS = 10.0
 _POLL_SECONDS = 0.05
@@ -63,7 +55,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     waiting = list(made)
     try:
         while waiting:
-            _spawn(*waiting.pop(0), worker)
+            spawn(*waiting.pop(0), worker)
     finally:
         for _, lease in waiting:
             os.close(lease)
@@ -100,8 +92,13 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         waited = time.monotonic() - began
         if waited > grace_seconds + 2 * _MARGIN_SECONDS:
             raise WorkError(f"run {folder.id} cannot be stopped: something that it started still runs")
-        with contextlib.suppress(InputError):
+        try:
             _press(folder.state(), waited, grace_seconds, signalled)
+        except InputError:
+            # Its state is damaged; whoever writes it next repairs it.
+            pass
+        except PermissionError as error:
+            raise WorkError(f"run {folder.id} belongs to another user; only that one can stop it") from error
         time.sleep(_POLL_SECONDS)
     Registry(folder.store).update_runs([folder])
     return present
@@ -125,19 +122,8 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         raise InputError(f"run {folder.id} is {status} already; there is nothing to resume")
     if status is Status.FINISHED:
         raise InputError(f"run {folder.id} has finished; there is nothing to resume")
-    summary = folder.summary()
-    slots.plan(summary.device, threads=1)
-    lease = folder.take_lease()
-    try:
-        folder.outcome_path.unlink(missing_ok=True)
-        now = time.time()
-        blank = RunState(status=Status.CRASHED, total_steps=summary.training.steps, created=now)
-        folder.update_state(lambda state: _next_attempt(state, now), fallback=blank)
-        Registry(folder.store).update_runs([folder])
-    except BaseException:
-        os.close(lease)
-        raise
-    _spawn(folder, lease, worker)
+    slots.plan(folder.summary().device, threads=1)
+    begin_attempt(folder, worker, automatic=False)
     return look_at(folder)
 
 
@@ -183,6 +169,8 @@ def _press(state: RunState, waited: float, grace_seconds: float, signalled: set[
     in_charge = supervisor if supervised else worker
     if in_charge is not None and in_charge not in signalled:
         in_charge.signal(signal.SIGTERM)
+        # One that stands still hears nothing else.
+        in_charge.signal(signal.SIGCONT)
         signalled.add(in_charge)
     # A supervisor sees to the time itself, unless it hangs.
     if waited > grace_seconds + (_MARGIN_SECONDS if supervised else 0.0):
@@ -190,56 +178,6 @@ def _press(state: RunState, waited: float, grace_seconds: float, signalled: set[
             supervisor.signal(signal.SIGKILL)
         if worker is not None:
             worker.kill_group()
-
-
-def _next_attempt(state: RunState, now: float) -> RunState:
-    return RunState(
-        status=Status.QUEUED,
-        step=state.step,
-        total_steps=state.total_steps,
-        attempt=state.attempt + 1,
-        created=state.created,
-        queued=now,
-        scores=state.scores,
-    )
-
-
-def _spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
-    """Start the supervisor, cut off from this terminal and session. Takes over the descriptor ``lease``."""
-    command = [*_SUPERVISOR, "--lease", str(lease), str(folder.path), "--", *worker]
-    try:
-        log = os.open(folder.log_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(lease,),
-                env=_environment(),
-            )
-        finally:
-            os.close(log)
-    except OSError as error:
-        reason = f"its supervisor cannot be started: {error.strerror}"
-        folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
-        Registry(folder.store).update_runs([folder])
-    else:
-        # A program that lives longer than the run must not collect zombies.
-        threading.Thread(target=process.wait, name=f"reap {folder.id}", daemon=True).start()
-    finally:
-        os.close(lease)
-
-
-def _environment() -> dict[str, str]:
-    """This environment, in which a package that is used from its source tree is found as well."""
-    root = str(Path(str(engine.__file__)).resolve().parents[1])
-    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()}
-    if root in installed:
-        return dict(os.environ)
-    path = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}
 
 
 def _allow_descriptors(runs: int) -> None:

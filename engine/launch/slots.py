@@ -1,9 +1,12 @@
 """Device slots of this machine: who may compute where, whatever store or program the runs belong to.
 
 A slot is a lock file, leased by ``flock``. The descriptor is handed to the worker, so the lease lasts as long as the
-worker does, also when its supervisor is killed. Waiting is first come, first served: every waiter has a ticket, a
-locked file whose name says since when it waits, and only the oldest living ticket of a queue may take slots. It keeps
-what it gets while it waits for the rest, so a run that needs many slots is not overtaken by many that need one.
+worker does, also when its supervisor is killed. Waiting is by priority, then first come, first served: every waiter has
+a ticket, a locked file whose name says its priority and since when it waits, and only the first living ticket of a
+queue may take slots. It keeps what it gets while it waits for the rest, so a run that needs many slots is not overtaken
+by many that need one.
+
+A GPU on which a process computes that has none of its slots (another user's, a notebook) has that many places fewer.
 """
 
 from __future__ import annotations
@@ -12,24 +15,27 @@ import contextlib
 import fcntl
 import os
 import re
-import shutil
 import stat
-import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.launch import gpus as nvidia
+from engine.runs.state import MAX_PRIORITY
 from engine.runs.store import FOLDER_MODE, is_linked, lock_file, try_lock_file
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
-_NVIDIA_SMI_SECONDS = 20.0
-_MAX_PER_GPU = 64
-_GPU_LINE = re.compile(r"GPU \d+: .*\(UUID: (GPU-[^)\s]+)\)")
-_MIG_LINE = re.compile(r"\s+MIG .*\(UUID: (MIG-[^)\s]+)\)")
+MAX_PER_GPU = 64
+_VISIBLE = nvidia.VISIBLE_VARIABLE
+_OTHERS_SECONDS = 5.0
 _CUDA = re.compile(r"cuda(?::(\d+))?")
+_UUID = re.compile(r"(GPU|MIG)-\S+")
+_TICKET = re.compile(r"wait-(?P<queue>.+)-(?P<rank>\d{4}-\d{20})-(?P<name>\d{8}-.+|[^-]+)")
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,14 @@ class Request:
         devices: the device behind each slot that would do (``cpu``, ``cuda:1``), by slot name, in order of preference.
         count: how many of these slots it needs.
         environments: variables that show the worker its device and no other, by device.
+        taken: asks which of the slots are used up by processes that lease none.
     """
 
     queue: str
     devices: Mapping[str, str]
     count: int
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    taken: Callable[[], frozenset[str]] = field(default=frozenset, compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,66 +77,93 @@ class Lease:
         """Tell cleaners of temporary folders that the lock files are in use."""
         _touch(self.descriptors)
 
+    def close(self) -> None:
+        """Give the slots back, as far as this process holds them."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
 
 def core_count() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def plan(device: str, threads: int) -> Request:
+def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
     """What a run on ``device`` needs here.
 
     Args:
-        device: ``auto`` (a GPU where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+        device: ``auto`` (a GPU where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:N``, the UUID of a GPU or
+            of a partition of one (its beginning is enough), or ``mps``.
         threads: CPU threads of the run; one on the CPU needs as many cores, at most all.
+        per_gpu: with how many runs, itself among them, it may share its GPU; default: ``$CRTUI_PER_GPU``, else 1.
 
     Raises:
         InputError: there is no such device here.
     """
     if device == "mps":
         return Request("mps", {"mps-0": "mps"}, 1)
-    cuda = _CUDA.fullmatch(device)
-    if not cuda and device not in ("auto", "cpu"):
-        raise InputError(f"device '{device}' is unknown; use auto, cpu, cuda, cuda:N or mps")
     gpus = [] if device == "cpu" else visible_gpus()
-    if cuda and not gpus:
-        raise InputError(f"device '{device}' is not there: nvidia-smi lists no GPU; use --device cpu or auto")
-    if not gpus:
+    chosen = _chosen_gpus(device, gpus)
+    if not chosen:
         cores = core_count()
         return Request("cpu", {f"core-{i}": "cpu" for i in range(cores)}, min(threads, cores), {"cpu": {_VISIBLE: ""}})
-    chosen = dict(enumerate(gpus))
-    queue = "gpu"
-    if cuda and cuda[1] is not None:
-        index = int(cuda[1])
-        if index not in chosen:
-            raise InputError(f"device '{device}' is not there: the GPUs are cuda:0 to cuda:{len(gpus) - 1}")
-        chosen = {index: gpus[index]}
-        queue = f"gpu-{gpus[index]}"
+    places = per_gpu or _slots_per_gpu()
     # Slot by slot, not GPU by GPU: the second run goes to an idle GPU, not beside the first.
-    devices = {f"gpu-{gpu}-{i}": f"cuda:{index}" for i in range(_slots_per_gpu()) for index, gpu in chosen.items()}
-    return Request(queue, devices, 1, {f"cuda:{index}": {_VISIBLE: gpu} for index, gpu in chosen.items()})
+    devices = {_slot(gpu, i): f"cuda:{index}" for i in range(places) for index, gpu in chosen.items()}
+    environments = {f"cuda:{index}": {_VISIBLE: gpu} for index, gpu in chosen.items()}
+    whole_machine = len(chosen) == len(gpus) and device in ("auto", "cuda")
+    queue = "gpu" if whole_machine else f"gpu-{next(iter(chosen.values()))}"
+    return Request(queue, devices, 1, environments, partial(_taken_by_others, tuple(chosen.values()), places))
 
 
-def visible_gpus() -> list[str]:
-    """UUIDs of the GPUs that this process may use; of a partitioned GPU, those of its partitions. No torch is needed.
+def _chosen_gpus(device: str, gpus: Sequence[str]) -> dict[int, str]:
+    """UUIDs of the GPUs that would do, by number; none for the CPU."""
+    numbered = dict(enumerate(gpus))
+    if device in ("auto", "cpu"):
+        return numbered
+    cuda = _CUDA.fullmatch(device)
+    if not (cuda or _UUID.fullmatch(device)):
+        raise InputError(f"device '{device}' is unknown; use auto, cpu, cuda, cuda:N, the UUID of a GPU, or mps")
+    if not gpus:
+        raise InputError(f"device '{device}' is not there: nvidia-smi lists no GPU; use --device cpu or auto")
+    if device == "cuda":
+        return numbered
+    if cuda:
+        chosen = {index: gpu for index, gpu in numbered.items() if index == int(cuda[1])}
+    else:
+        chosen = {index: gpu for index, gpu in numbered.items() if gpu.startswith(device)}
+    if len(chosen) != 1:
+        named = ", ".join(f"cuda:{index} {gpu}" for index, gpu in numbered.items())
+        raise InputError(f"device '{device}' is not there: the GPUs are {named}")
+    return chosen
 
-    ``$CUDA_VISIBLE_DEVICES`` narrows them down as it does for CUDA: by number or by the beginning of a UUID, up to the
-    first entry that names none.
-    """
-    gpus = _installed_gpus()
-    wanted = os.environ.get(_VISIBLE)
-    if wanted is None:
-        return gpus
-    visible: list[str] = []
-    for entry in (part.strip() for part in wanted.split(",")):
-        if entry.isdecimal():
-            matches = gpus[int(entry) : int(entry) + 1]
-        else:
-            matches = [gpu for gpu in gpus if entry and gpu.startswith(entry)]
-        if len(matches) != 1:
-            break
-        visible += [gpu for gpu in matches if gpu not in visible]
-    return visible
+
+def _slot(gpu: str, place: int) -> str:
+    return f"gpu-{gpu.replace('/', '_')}-{place}"
+
+
+def _taken_by_others(gpus: Sequence[str], places: int) -> frozenset[str]:
+    """The last places of each GPU, one for every process that computes there without a slot."""
+    folder = slot_folder()
+    others: Counter[str] = Counter()
+    for gpu, pid in nvidia.computing_processes():
+        if gpu in gpus and not _leases_a_slot(pid, folder, gpu):
+            others[gpu] += 1
+    return frozenset(_slot(gpu, i) for gpu, count in others.items() for i in range(max(0, places - count), places))
+
+
+def _leases_a_slot(pid: int, folder: Path, gpu: str) -> bool:
+    """Whether a process that computes on a GPU is a run's."""
+    files = Path(f"/proc/{pid}/fd")
+    if not files.parent.exists():
+        # In a container, numbers are the host's: it is ours if somebody has a slot there.
+        return any(_is_held(path, discard=False) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
+    with contextlib.suppress(OSError):
+        return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
+    return False
+
+
+visible_gpus = nvidia.visible_gpus
 
 
 def slot_folder() -> Path:
@@ -162,18 +197,22 @@ class Waiter:
         request: what is needed.
         since: since when it waits, in seconds since 1970; of several, the one with the smallest is served first.
         name: breaks ties of ``since``; unique among those that wait, such as a run id.
+        priority: those of higher priority are served before all others.
 
     Raises:
         InputError: the slot folder cannot be used.
         WorkError: the disk refused.
     """
 
-    def __init__(self, request: Request, since: float, name: str) -> None:
+    def __init__(self, request: Request, since: float, name: str, priority: int = 0) -> None:
         self._request = request
         self._folder = slot_folder()
-        self._prefix = f"wait-{request.queue}-"
-        self._ticket = self._folder / f"{self._prefix}{int(since * 1e6):020d}-{name}"
+        self._prefix = f"wait-{request.queue.replace('/', '_')}-"
+        rank = f"{MAX_PRIORITY - priority:04d}-{int(since * 1e6):020d}"
+        self._ticket = self._folder / f"{self._prefix}{rank}-{name}"
         self._held: dict[str, int] = {}
+        self._taken: frozenset[str] = frozenset()
+        self._taken_asked = -_OTHERS_SECONDS
         self._descriptor = lock_file(self._ticket)
 
     def poll(self) -> Lease | None:
@@ -186,13 +225,15 @@ class Waiter:
             WorkError: the disk refused.
         """
         if not self._is_first():
-            # Someone who waits for longer came late. To keep what it needs would block both for ever.
+            # Someone who goes before came late. To keep what it needs would block both for ever.
             self._give_back()
             return None
+        taken = self._taken_by_others()
         for slot in self._request.devices:
             if len(self._held) == self._request.count:
                 break
-            descriptor = None if slot in self._held else try_lock_file(self._folder / slot)
+            usable = slot not in self._held and slot not in taken
+            descriptor = try_lock_file(self._folder / slot) if usable else None
             if descriptor is not None:
                 self._held[slot] = descriptor
         if len(self._held) < self._request.count:
@@ -221,21 +262,40 @@ class Waiter:
             os.close(descriptor)
         self._held.clear()
 
+    def _taken_by_others(self) -> frozenset[str]:
+        # To ask is to start a program, so not at every poll.
+        if time.monotonic() - self._taken_asked >= _OTHERS_SECONDS:
+            self._taken, self._taken_asked = self._request.taken(), time.monotonic()
+        return self._taken
+
     def _is_first(self) -> bool:
         tickets = sorted(path.name for path in self._folder.glob(f"{self._prefix}[0-9]*"))
         return not any(_is_held(self._folder / name) for name in tickets if name < self._ticket.name)
 
 
-def _is_held(ticket: Path) -> bool:
-    """Whether someone waits with this ticket; if its owner died, it is thrown away."""
+def positions() -> dict[str, int]:
+    """The place in line, from 1, of all that wait on this machine, by name. Each queue has a line of its own."""
+    places: dict[str, int] = {}
+    lengths: Counter[str] = Counter()
+    folder = slot_folder()
+    for path in sorted(folder.glob("wait-*")):
+        match = _TICKET.fullmatch(path.name)
+        if match and _is_held(path):
+            lengths[match["queue"]] += 1
+            places[match["name"]] = lengths[match["queue"]]
+    return places
+
+
+def _is_held(path: Path, *, discard: bool = True) -> bool:
+    """Whether someone has a ticket or slot; with ``discard``, one whose owner died is thrown away."""
     try:
-        descriptor = os.open(ticket, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if is_linked(descriptor, ticket):
-            ticket.unlink()
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if discard else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        if discard and is_linked(descriptor, path):
+            path.unlink()
     except BlockingIOError:
         return True
     except OSError:
@@ -253,24 +313,6 @@ def _touch(descriptors: Sequence[int]) -> None:
 
 def _slots_per_gpu() -> int:
     text = os.environ.get(PER_GPU_VARIABLE) or "1"
-    if not text.isdecimal() or not 1 <= int(text) <= _MAX_PER_GPU:
-        raise InputError(f"{PER_GPU_VARIABLE} is {text[:80]!r}; it must be a whole number from 1 to {_MAX_PER_GPU}")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PER_GPU:
+        raise InputError(f"{PER_GPU_VARIABLE} is {text[:80]!r}; it must be a whole number from 1 to {MAX_PER_GPU}")
     return int(text)
-
-
-def _installed_gpus() -> list[str]:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return []
-    try:
-        answer = subprocess.run([program, "-L"], capture_output=True, timeout=_NVIDIA_SMI_SECONDS, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    gpus: list[list[str]] = []
-    for line in answer.stdout.decode(errors="replace").splitlines():
-        if match := _GPU_LINE.match(line):
-            gpus.append([match[1]])
-        elif (match := _MIG_LINE.match(line)) and gpus:
-            gpus[-1].append(match[1])
-    # A partitioned GPU cannot be used as a whole.
-    return [device for first, *partitions in gpus for device in partitions or [first]]

@@ -1,11 +1,13 @@
 """The process that trains one run: ``python -m engine.launch.worker RUN_DIR``.
 
 It writes the run's events, checkpoints and, as its last act, ``outcome.json``; nothing else. SIGTERM makes it stop
-after the update in progress, with a checkpoint.
+after the update in progress, with a checkpoint; a terminal that is closed (SIGHUP) is nothing to it.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import sys
 import time
@@ -22,33 +24,36 @@ from engine.methods import method_class
 from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
-from engine.runs.events import EventLog
+from engine.runs.events import EventLog, read_events
 from engine.runs.folder import RunFolder
 from engine.runs.loading import describe
 from engine.runs.spec import RunSpec
-from engine.runs.state import Outcome, Status
+from engine.runs.state import Outcome, Status, Usage, resident_mib
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.loop import Scalars, train
 
 SYSTEM_SECONDS = 30.0
 """Seconds between two rows of kind ``system``."""
+RANKING_SCORE = "factor_vae"
+"""The score by which ``training.keep_best`` ranks checkpoints."""
 
 
 def main(arguments: list[str]) -> int:
     """Train the run whose folder is the only argument; return the exit code."""
+    began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
+    os.umask(folder.store.umask)
     stop = _StopFlag()
     try:
         outcome = run(folder, stop)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        outcome = Outcome(status=Status.FAILED, reason=reason, traceback=traceback.format_exc())
+        outcome = Outcome(status=Status.FAILED, reason=_reason(error), traceback=traceback.format_exc())
     if outcome.traceback:
         print(outcome.traceback, file=sys.stderr, flush=True)
-    folder.write_outcome(outcome)
+    folder.write_outcome(outcome.model_copy(update={"usage": _usage(began)}))
     return 0 if outcome.status is not Status.FAILED else 1
 
 
@@ -62,13 +67,15 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     torch.set_num_threads(spec.threads)
     device = choose_device(state.device or spec.device)
     print(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}", flush=True)
-    dataset = engine.data.load(spec.data.name, root=folder.store.data)
+    dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
     cls = method_class(spec.method.name)
     try:
         setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
         method = cls(spec.method, setup)
     except ValueError as error:
-        raise InputError(f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}") from error
+        hint = "" if spec.data.name in engine.data.DATASETS else "; or set data.size=64, which resizes the images"
+        message = f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}{hint}"
+        raise InputError(message) from error
     with EventLog(folder.events_path, attempt=state.attempt) as events:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
@@ -90,7 +97,7 @@ def choose_device(wanted: str) -> torch.device:
     Raises:
         InputError: the machine has no such device.
     """
-    kind = wanted.partition(":")[0]
+    kind = "cuda" if wanted.startswith(("GPU-", "MIG-")) else wanted.partition(":")[0]
     if kind == "auto":
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -99,12 +106,37 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(kind)
 
 
+def _reason(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # On the CPU, PyTorch has no exception of its own for this.
+    is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text
+    return f"out of memory ({text.splitlines()[0]}); lower training.batch_size or free memory" if is_memory else text
+
+
+def _usage(began: float) -> Usage:
+    """What this process has taken of the machine since a time of the monotonic clock."""
+    own, waited_for = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Usage(
+        wall_seconds=time.monotonic() - began,
+        cpu_seconds=own.ru_utime + own.ru_stime + waited_for.ru_utime + waited_for.ru_stime,
+        peak_resident_mib=resident_mib(max(own.ru_maxrss, waited_for.ru_maxrss)),
+        gpu_peak_mib=torch.cuda.max_memory_allocated() / 2**20 if _used_gpu() else None,
+    )
+
+
+def _used_gpu() -> bool:
+    used: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return used
+
+
 class _StopFlag:
-    """Whether SIGTERM has come."""
+    """Whether SIGTERM, or the SIGINT of a terminal, has come."""
 
     def __init__(self) -> None:
         self.requested = False
         signal.signal(signal.SIGTERM, self._request)
+        signal.signal(signal.SIGINT, self._request)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def _request(self, signal_number: int, frame: object) -> None:
         self.requested = True
@@ -135,6 +167,7 @@ class _Recorder:
         self._process = psutil.Process()
         self._system_due = 0.0
         self.scores: Scalars = {}
+        self._ranked: dict[int, float] = {}
 
     def restore(self) -> int:
         """Load the newest whole checkpoint into the method and return its step, 0 without one."""
@@ -147,6 +180,9 @@ class _Recorder:
             print(f"continued from the checkpoint at step {step}", flush=True)
         if self._attempt > 1:
             self._events.resumed(step)
+            earlier = read_events(self._folder.events_path, kinds=["score"], names=[RANKING_SCORE]).rows
+            scores = ((row["step"], row[RANKING_SCORE]) for row in earlier)
+            self._ranked = {step: score for step, score in scores if isinstance(score, int | float)}
         return step
 
     def record(self, step: int, scalars: Scalars) -> None:
@@ -163,7 +199,7 @@ class _Recorder:
         print(f"step {step}: {text}", flush=True)
 
     def evaluate(self, step: int) -> None:
-        if not self._dataset.in_grid_order:
+        if evaluation.obstacle_to(self._dataset, "factor_vae"):
             return
         decoder, encoder = self._method.latent_networks()
         codes = self._method.codes_of(self._spec.method)
@@ -171,6 +207,8 @@ class _Recorder:
         encode = model.encoder_of("sample")
         self.scores = evaluation.score(encode, self._dataset, ["factor_vae"], protocol="paper")
         self._events.write(step, "score", **self.scores)
+        if RANKING_SCORE in self.scores:
+            self._ranked[step] = self.scores[RANKING_SCORE]
         shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
         print(f"step {step}: {shown}", flush=True)
 
@@ -183,7 +221,9 @@ class _Recorder:
             describe(self._method, self._dataset.image_shape, self._spec.data.name),
             milestone,
         )
-        checkpoints.prune(self._folder.checkpoints, self._spec.training.keep_checkpoints)
+        training = self._spec.training
+        best = checkpoints.best_steps(self._folder.checkpoints, self._ranked, training.keep_best)
+        checkpoints.prune(self._folder.checkpoints, training.keep_checkpoints, best)
         self._events.sync()
         print(f"step {step}: checkpoint", flush=True)
 

@@ -18,6 +18,15 @@ METHODS = {
     "infogan-cr": "engine.methods.infogan_cr:InfoGANCR",
     "infogan": "engine.methods.infogan:InfoGAN",
     "vae": "engine.methods.vae:VAE",
+    "beta-vae": "engine.methods.beta_vae:BetaVAE",
+    "annealed-vae": "engine.methods.annealed_vae:AnnealedVAE",
+    "factor-vae": "engine.methods.factor_vae:FactorVAE",
+    "beta-tcvae": "engine.methods.beta_tcvae:BetaTCVAE",
+    "dip-vae-i": "engine.methods.dip_vae_i:DIPVAEI",
+    "dip-vae-ii": "engine.methods.dip_vae_ii:DIPVAEII",
+    "hf-vae": "engine.methods.hf_vae:HFVAE",
+    "ib-gan": "engine.methods.ib_gan:IBGAN",
+    "chy-vae": "engine.methods.chy_vae:CHyVAE",
 }
 
 

@@ -1,6 +1,6 @@
 """InfoGAN (Chen et al. 2016) in the modified form that InfoGAN-CR builds on (Lin et al. 2020, "InfoGAN (modified)").
 
-Losses and settings follow the authors' public code for dSprites: method facts sections 1-4 and 6. ``eps`` is added
+Losses and settings follow the authors' public code: method facts sections 1-4 and 6. ``eps`` is added
 inside logarithms; *b* is the mean over the batch; D(x) is a sigmoid.
 """
 
@@ -17,6 +17,42 @@ from engine.methods.settings import MethodSettings, NetworkWidths, Preset
 from engine.models.codes import Codes
 
 
+class GANWidths(NetworkWidths):
+    """Hidden layers of one network of a GAN; the defaults are those of D and H for dSprites."""
+
+    dense: tuple[int, ...] = Field(default=(128,), description="widths of the hidden fully connected layers")
+    channels: tuple[int, ...] = Field(
+        default=(32, 32, 64, 64), description="channels of the stride-2 convolutions; [] for a fully connected network"
+    )
+    kernel: Literal[4, 5] = Field(default=4, description="side of the convolutions' kernels")
+
+    @model_validator(mode="after")
+    def _some_layer(self) -> Self:
+        if not self.dense and not self.channels:
+            raise ValueError("there must be a hidden layer: dense and channels are both empty")
+        return self
+
+
+class GeneratorWidths(GANWidths):
+    """Hidden layers of G; the defaults are those for dSprites."""
+
+    channels: tuple[int, ...] = Field(
+        default=(64, 32, 32), description="channels of the transposed convolutions; [] for a fully connected network"
+    )
+    start_channels: int | None = Field(
+        default=None,
+        ge=1,
+        description="channels of the tensor that the transposed convolutions begin with; "
+        "default: as many as the first of them makes",
+    )
+    activation: Literal["leaky-relu", "relu"] = Field(
+        default="leaky-relu", description="of the transposed convolutions; the fully connected layers have ReLU"
+    )
+    normalisation: Literal["batch-after", "batch-before"] = Field(
+        default="batch-after", description="batch normalisation after or before the activation"
+    )
+
+
 class InfoGANCommonSettings(MethodSettings):
     """What InfoGAN and InfoGAN-CR share; the defaults are the authors' for dSprites."""
 
@@ -26,8 +62,12 @@ class InfoGANCommonSettings(MethodSettings):
     )
     noise: int = Field(default=5, ge=0, le=4096, description="dimensions of the noise z, each U[-1, 1]")
     lambda_info: float = Field(default=0.05, ge=0, description="weight of the mutual-information term L_Q")
-    generator: NetworkWidths = NetworkWidths(dense=(128,), channels=(64, 32, 32))
-    discriminator: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    generator: GeneratorWidths = GeneratorWidths()
+    discriminator: GANWidths = GANWidths()
+    pixel_range: Literal["unit", "symmetric"] = Field(
+        default="unit",
+        description="what the networks see: [0, 1], G ending in sigmoid, or [-1, 1], G ending in tanh",
+    )
     generator_learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size of G")
     discriminator_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of D and Q")
     adam_beta1: float = Field(default=0.5, ge=0, lt=1)
@@ -59,6 +99,37 @@ class InfoGANSettings(InfoGANCommonSettings):
     name: Literal["infogan"] = "infogan"
 
 
+TEAPOTS_METHOD: Mapping[str, Any] = {"lambda_info": 0.2}
+"""Settings for 3DTeapots, shared with InfoGAN-CR like all of these (method facts section 1)."""
+
+CDSPRITES_METHOD: Mapping[str, Any] = {"codes": 2, "lambda_info": 0.2}
+"""Settings for the circular CdSprites."""
+
+CELEBA_METHOD: Mapping[str, Any] = {
+    "codes": 5,
+    "noise": 100,
+    "lambda_info": 2.0,
+    "pixel_range": "symmetric",
+    "generator": {
+        "dense": [1024],
+        "start_channels": 256,
+        "channels": [128, 64],
+        "kernel": 5,
+        "activation": "relu",
+        "normalisation": "batch-before",
+    },
+    "discriminator": {"dense": [], "channels": [64, 128, 256, 512], "kernel": 5},
+    "generator_learning_rate": 2e-3,
+    "discriminator_learning_rate": 2e-4,
+}
+"""Settings for CelebA at 32x32 (method facts section 2.4)."""
+
+TEAPOTS_TRAINING: Mapping[str, Any] = {"checkpoint_every": 3_125}
+"""A checkpoint an epoch, as the reference does."""
+
+CDSPRITES_TRAINING: Mapping[str, Any] = {"batch_size": 30}
+CELEBA_TRAINING: Mapping[str, Any] = {"batch_size": 128, "checkpoint_every": 1_582}
+
 QUICK_METHOD: Mapping[str, Any] = {
     "codes": 4,
     "noise": 1,
@@ -86,6 +157,24 @@ class InfoGAN(Method):
             data="dsprites",
             training={"steps": 288_000},
         ),
+        "paper-3dteapots": Preset(
+            "the authors' settings for 3DTeapots: 16 epochs, where their InfoGAN-CR runs switch the regulariser on",
+            data="3dteapots",
+            method=TEAPOTS_METHOD,
+            training={**TEAPOTS_TRAINING, "steps": 50_000},
+        ),
+        "paper-celeba": Preset(
+            "the authors' settings for CelebA: up to where their InfoGAN-CR run switches the regulariser on",
+            data="celeba",
+            method=CELEBA_METHOD,
+            training={**CELEBA_TRAINING, "steps": 80_000},
+        ),
+        "paper-cdsprites": Preset(
+            "the authors' settings for CdSprites: 6,000 epochs, where their InfoGAN-CR runs switch the regulariser on",
+            data="cdsprites",
+            method=CDSPRITES_METHOD,
+            training={**CDSPRITES_TRAINING, "steps": 216_000},
+        ),
         "quick": Preset(
             "minisprites on a CPU in minutes: small fully connected networks",
             data="minisprites",
@@ -97,16 +186,25 @@ class InfoGAN(Method):
 
     def __init__(self, settings: Any, setup: Setup) -> None:
         # The networks are torch modules, which only a process that trains may import.
-        from engine.models.infogan import Discriminator, Generator
-        from engine.models.layers import Widths
+        from engine.models.infogan import Discriminator, DiscriminatorLayers, Generator, GeneratorLayers
 
         self.settings = settings
         self.codes = self.codes_of(settings)
         self.setup = setup
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(setup.seed)
-            generator = Generator(self.codes.dimensions, setup.image_shape, Widths(**dict(settings.generator)))
-            discriminator = Discriminator(setup.image_shape, self.codes, Widths(**dict(settings.discriminator)))
+            generator = Generator(
+                self.codes.dimensions,
+                setup.image_shape,
+                GeneratorLayers(**dict(settings.generator)),
+                settings.pixel_range,
+            )
+            discriminator = Discriminator(
+                setup.image_shape,
+                self.codes,
+                DiscriminatorLayers(**dict(settings.discriminator)),
+                settings.pixel_range,
+            )
         self.generator = generator.to(setup.device)
         self.discriminator = discriminator.to(setup.device)
         self.networks = torch.nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})

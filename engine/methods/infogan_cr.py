@@ -2,7 +2,7 @@
 
 A second discriminator H looks at two generated images whose latent vectors share exactly one code and must say which.
 G is rewarded when H succeeds, so the codes are pushed to have distinguishable effects. Settings and the order of an
-iteration follow the authors' public code for dSprites: method facts sections 1-5.
+iteration follow the authors' public code: method facts sections 1-5.
 """
 
 from __future__ import annotations
@@ -14,8 +14,30 @@ from pydantic import Field, model_validator
 
 from engine.lazy import torch
 from engine.methods.base import Setup
-from engine.methods.infogan import QUICK_METHOD, QUICK_TRAINING, InfoGAN, InfoGANCommonSettings
-from engine.methods.settings import Change, MethodSettings, NetworkWidths, Preset, Schedule, ScheduleField, constant
+from engine.methods.infogan import (
+    CDSPRITES_METHOD,
+    CDSPRITES_TRAINING,
+    CELEBA_METHOD,
+    CELEBA_TRAINING,
+    QUICK_METHOD,
+    QUICK_TRAINING,
+    TEAPOTS_METHOD,
+    TEAPOTS_TRAINING,
+    GANWidths,
+    InfoGAN,
+    InfoGANCommonSettings,
+)
+from engine.methods.settings import Change, MethodSettings, Preset, Schedule, ScheduleField, constant
+
+
+class ContrastiveWidths(GANWidths):
+    """Hidden layers of H."""
+
+    normalisation: Literal["spectral", "batch-after", "batch-before"] = Field(
+        default="spectral",
+        description="spectral normalisation of the weights; or batch normalisation, after or before the activation of "
+        "every hidden layer but the first",
+    )
 
 
 class InfoGANCRSettings(InfoGANCommonSettings):
@@ -30,7 +52,7 @@ class InfoGANCRSettings(InfoGANCommonSettings):
         default=constant(0.0),
         description="least distance between codes that a pair does not share (below 2); a number or a schedule",
     )
-    contrastive: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    contrastive: ContrastiveWidths = ContrastiveWidths()
     contrastive_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of H")
     contrastive_warm_up: bool = Field(
         default=True,
@@ -63,6 +85,39 @@ class InfoGANCR(InfoGAN):
     presets: ClassVar[Mapping[str, Preset]] = {
         "paper": Preset(
             "the authors' settings for dSprites: 28 epochs, the regulariser on for the last three", data="dsprites"
+        ),
+        "paper-3dteapots": Preset(
+            "the authors' settings for 3DTeapots: 40 epochs, the regulariser on from 50,000 updates, gap 1.9 to 85,000",
+            data="3dteapots",
+            method={
+                **TEAPOTS_METHOD,
+                "lambda_cr": [[0, 0.0], [50_000, 3.0]],
+                "gap": [[0, 1.9], [85_000, 0.0]],
+                "contrastive": {"normalisation": "batch-after"},
+            },
+            training={**TEAPOTS_TRAINING, "steps": 125_000},
+        ),
+        "paper-celeba": Preset(
+            "the authors' settings for CelebA: 57 epochs, the regulariser on from 80,000 updates",
+            data="celeba",
+            method={
+                **CELEBA_METHOD,
+                "lambda_cr": [[0, 0.0], [80_000, 1.0]],
+                "contrastive": {
+                    "dense": [],
+                    "channels": [64, 128, 256, 512],
+                    "kernel": 5,
+                    "normalisation": "batch-before",
+                },
+                "contrastive_learning_rate": 2e-4,
+            },
+            training={**CELEBA_TRAINING, "steps": 90_174},
+        ),
+        "paper-cdsprites": Preset(
+            "the authors' settings for CdSprites: 8,000 epochs, the regulariser on from 216,000 updates",
+            data="cdsprites",
+            method={**CDSPRITES_METHOD, "lambda_cr": [[0, 0.0], [216_000, 2.0]]},
+            training={**CDSPRITES_TRAINING, "steps": 288_000},
         ),
         "quick": Preset(
             "minisprites on a CPU in minutes: small fully connected networks, the regulariser on from 1,500 updates",
@@ -177,13 +232,15 @@ class InfoGANCR(InfoGAN):
         return {"loss_contrastive": loss.detach(), "cr_accuracy": accuracy}
 
     def _new_contrastive(self) -> Any:
-        from engine.models.infogan import ContrastiveDiscriminator
-        from engine.models.layers import Widths
+        from engine.models.infogan import ContrastiveDiscriminator, DiscriminatorLayers
 
         with torch.random.fork_rng(devices=[]):
             torch.random.set_rng_state(self.draws["contrastive"].get_state())
             network = ContrastiveDiscriminator(
-                self.setup.image_shape, self.codes.count, Widths(**dict(self.settings.contrastive))
+                self.setup.image_shape,
+                self.codes.count,
+                DiscriminatorLayers(**dict(self.settings.contrastive)),
+                self.settings.pixel_range,
             )
             self.draws["contrastive"].set_state(torch.random.get_rng_state())
         return network.to(self.setup.device)

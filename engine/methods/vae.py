@@ -67,21 +67,28 @@ QUICK_METHOD: Mapping[str, Any] = {
 QUICK_TRAINING: Mapping[str, Any] = {"steps": 4_000, "checkpoint_every": 1_000, "score_every": 500}
 
 
+def study_preset(**method: Any) -> Preset:
+    """disentanglement_lib's study on dSprites, with these of its values of a method's own settings."""
+    return Preset("settings of disentanglement_lib's study", data="dsprites", method=method, training=PAPER_TRAINING)
+
+
+def quick_preset(**method: Any) -> Preset:
+    """A run of minutes on minisprites that differs from other VAEs' in a method's own settings only."""
+    return Preset(
+        "minisprites on a CPU in minutes: small fully connected networks",
+        data="minisprites",
+        method={**QUICK_METHOD, **method},
+        training=QUICK_TRAINING,
+        threads=1,
+    )
+
+
 class VAE(Method):
     """Reconstruction and KL divergence, equally weighted: the evidence lower bound."""
 
     settings_type: ClassVar[type[MethodSettings]] = VAESettings
     summary: ClassVar[str] = "variational autoencoder"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": Preset("settings of disentanglement_lib's study", data="dsprites", training=PAPER_TRAINING),
-        "quick": Preset(
-            "minisprites on a CPU in minutes: small fully connected networks",
-            data="minisprites",
-            method=QUICK_METHOD,
-            training=QUICK_TRAINING,
-            threads=1,
-        ),
-    }
+    presets: ClassVar[Mapping[str, Preset]] = {"paper": study_preset(), "quick": quick_preset()}
 
     def __init__(self, settings: Any, setup: Setup) -> None:
         self.settings = settings
@@ -118,6 +125,14 @@ class VAE(Method):
 
     def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
         """One step on reconstruction and regulariser."""
+        return self.step_autoencoder(images, iteration)[0]
+
+    def step_autoencoder(self, images: torch.Tensor, iteration: int) -> tuple[Scalars, torch.Tensor]:
+        """One step of encoder and decoder.
+
+        Returns:
+            The scalars of the iteration, and the codes that were decoded, float ``[n, d]``, without gradient.
+        """
         learning_rate_factor = self.decay_learning_rates(iteration)
         posterior = self.encoder.posterior(images)
         z = posterior.sample(self.noise(len(images)))
@@ -131,7 +146,7 @@ class VAE(Method):
             "kl": posterior.kl().detach().sum(1).mean(),
             **scalars,
             "learning_rate_factor": learning_rate_factor,
-        }
+        }, z.detach()
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
         """What is added to the reconstruction loss, in nats, and its parts worth a curve.

@@ -28,9 +28,9 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> 
     """
     from sklearn.metrics import mutual_info_score
 
-    binned = _binned(as_codes(codes), as_bins(bins))
-    ids = as_factor_ids(factors, len(binned))
-    return np.array([[mutual_info_score(factor, code) for factor in ids.T] for code in binned.T], dtype=np.float64)
+    cells = binned(as_codes(codes), as_bins(bins))
+    ids = as_factor_ids(factors, len(cells))
+    return np.array([[mutual_info_score(factor, code) for factor in ids.T] for code in cells.T], dtype=np.float64)
 
 
 def factor_entropy(factors: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -47,11 +47,19 @@ def factor_entropy(factors: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.array([mutual_info_score(factor, factor) for factor in factors.T], dtype=np.float64)
 
 
-def _binned(codes: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """The bin of each code, the upper end of its range counted to the last one."""
+def binned(codes: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    """The bin of each code among ``bins`` of equal width, the upper end of its range counted to the last one.
+
+    Args:
+        codes: float64 ``[n, d]``.
+        bins: at least 2.
+
+    Returns:
+        int64 ``[n, d]``, 1..bins, or 0 throughout for a dead code.
+    """
     dead = is_dead(codes)
-    binned = np.zeros(codes.shape, dtype=np.int64)
+    cells = np.zeros(codes.shape, dtype=np.int64)
     for dimension in np.flatnonzero(~dead):
         edges = np.histogram_bin_edges(codes[:, dimension], bins)
-        binned[:, dimension] = np.digitize(codes[:, dimension], edges[:-1])
-    return binned
+        cells[:, dimension] = np.digitize(codes[:, dimension], edges[:-1])
+    return cells

@@ -1,19 +1,69 @@
-"""Networks of InfoGAN-CR for binary and grey images (method facts sections 2.1-2.3, the dSprites column)."""
+"""Networks of InfoGAN-CR (method facts sections 2.1-2.4): one class each, whose layers tell the datasets apart.
+
+Images outside of the networks are in [0, 1]. With the pixel range ``"symmetric"`` D, Q and H see them in [-1, 1] and G
+makes them with tanh.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from engine.models.codes import Codes
-from engine.models.layers import BatchNorm, Conv, Linear, Network, TransposedConv, Widths, halvings, leaky_relu
+from engine.models.layers import (
+    BatchNorm,
+    Conv,
+    Linear,
+    Network,
+    TransposedConv,
+    Widths,
+    halvings,
+    leaky_relu,
+    symmetric,
+)
+
+PixelRange = Literal["unit", "symmetric"]
+
+
+@dataclass(frozen=True)
+class GeneratorLayers(Widths):
+    """Layers of G.
+
+    Args:
+        kernel: side of the kernels, 4 or 5.
+        start_channels: channels of the tensor that the transposed convolutions begin with; None: as many as the first
+            of them makes.
+        activation: of the transposed convolutions; the fully connected layers have ReLU.
+        normalisation: batch normalisation after or before the activation of every hidden layer.
+    """
+
+    kernel: int = 4
+    start_channels: int | None = None
+    activation: Literal["leaky-relu", "relu"] = "leaky-relu"
+    normalisation: Literal["batch-after", "batch-before"] = "batch-after"
+
+
+@dataclass(frozen=True)
+class DiscriminatorLayers(Widths):
+    """Layers of D with Q, or of H.
+
+    Args:
+        kernel: side of the kernels, 4 or 5.
+        normalisation: spectral normalisation of the weights; or batch normalisation, after or before the activation of
+            every hidden layer but the first.
+    """
+
+    kernel: int = 4
+    normalisation: Literal["spectral", "batch-after", "batch-before"] = "spectral"
 
 
 class Generator(Network):
-    """G: latent vector -> image in [0, 1], activation before batch normalisation.
+    """G: latent vector -> image in [0, 1].
 
     With channels ``(64, 32, 32)`` the last dense layer feeds a tensor of 64 channels, which three transposed
     convolutions to 64, 32 and 32 channels and a last one to the image's channels double four times. Without channels
@@ -22,28 +72,36 @@ class Generator(Network):
     Args:
         inputs: width of the latent vector, codes first, then noise.
         image_shape: ``(height, width, channels)``.
-        widths: hidden widths.
+        layers: hidden layers.
+        pixels: the range that the last activation has: sigmoid for ``"unit"``, tanh for ``"symmetric"``.
     """
 
-    def __init__(self, inputs: int, image_shape: tuple[int, int, int], widths: Widths) -> None:
+    def __init__(
+        self, inputs: int, image_shape: tuple[int, int, int], layers: GeneratorLayers, pixels: PixelRange = "unit"
+    ) -> None:
         super().__init__()
         height, width, image_channels = image_shape
-        dense = list(widths.dense)
-        if widths.channels:
-            doublings = len(widths.channels) + 1
-            self._start = (widths.channels[0], halvings(height, doublings), halvings(width, doublings))
+        dense = list(layers.dense)
+        before: tuple[int, ...] = ()
+        if layers.channels:
+            doublings = len(layers.channels) + 1
+            before = (layers.start_channels or layers.channels[0],)
+            self._start = (*before, halvings(height, doublings), halvings(width, doublings))
             dense.append(prod(self._start))
-            self.image: Linear | TransposedConv = TransposedConv(widths.channels[-1], image_channels)
+            self.image: Linear | TransposedConv = TransposedConv(layers.channels[-1], image_channels, layers.kernel)
         else:
             self._start = (dense[-1], 1, 1)
             self.image = Linear(dense[-1], prod(image_shape))
         self._image_size = (image_channels, height, width)
+        self._pixels = pixels
+        self._normalise_first = layers.normalisation == "batch-before"
+        self._activation = leaky_relu if layers.activation == "leaky-relu" else torch.relu
         self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([inputs, *dense])])
         self.dense_norms = nn.ModuleList([BatchNorm(b) for b in dense])
         self.deconvs = nn.ModuleList(
-            [TransposedConv(a, b) for a, b in pairwise([*widths.channels[:1], *widths.channels])]
+            [TransposedConv(a, b, layers.kernel) for a, b in pairwise([*before, *layers.channels])]
         )
-        self.deconv_norms = nn.ModuleList([BatchNorm(b) for b in widths.channels])
+        self.deconv_norms = nn.ModuleList([BatchNorm(b) for b in layers.channels])
 
     def forward(self, latent: Tensor, moving: bool = True) -> Tensor:
         """Map float ``[n, inputs]`` to images float ``[n, C, H, W]`` in [0, 1].
@@ -54,53 +112,88 @@ class Generator(Network):
         """
         x = latent
         for layer, norm in zip(self.dense, self.dense_norms, strict=True):
-            x = norm(torch.relu(layer(x)), moving)
+            x = layer(x)
+            x = torch.relu(norm(x, moving)) if self._normalise_first else norm(torch.relu(x), moving)
         if self.deconvs:
             x = x.view(-1, *self._start)
         for layer, norm in zip(self.deconvs, self.deconv_norms, strict=True):
-            x = norm(leaky_relu(layer(x)), moving)
-        return torch.sigmoid(self.image(x)).view(-1, *self._image_size)
+            x = layer(x)
+            x = self._activation(norm(x, moving)) if self._normalise_first else norm(self._activation(x), moving)
+        image = self.image(x)
+        image = torch.sigmoid(image) if self._pixels == "unit" else (torch.tanh(image) + 1) / 2
+        return image.view(-1, *self._image_size)
 
 
 class _Trunk(nn.Module):
-    """Strided convolutions, if any, then fully connected layers, leaky ReLU after each, all spectrally normalised."""
+    """Strided convolutions, if any, then fully connected layers, if any, leaky ReLU after each.
 
-    def __init__(self, image_shape: tuple[int, int, int], widths: Widths) -> None:
+    Batch normalisation always uses the batch's own statistics: the reference trains with them and H, which alone has
+    such layers, serves in training only. So the moving statistics stay as they begin.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], layers: DiscriminatorLayers, pixels: PixelRange) -> None:
         super().__init__()
         height, width, image_channels = image_shape
-        channels = [image_channels, *widths.channels]
-        self.convs = nn.ModuleList([Conv(a, b, spectral=True) for a, b in pairwise(channels)])
-        area = halvings(height, len(widths.channels)) * halvings(width, len(widths.channels))
-        dense = [area * channels[-1], *widths.dense]
-        self.dense = nn.ModuleList([Linear(a, b, spectral=True) for a, b in pairwise(dense)])
+        spectral = layers.normalisation == "spectral"
+        channels = [image_channels, *layers.channels]
+        self.convs = nn.ModuleList([Conv(a, b, layers.kernel, spectral) for a, b in pairwise(channels)])
+        area = halvings(height, len(layers.channels)) * halvings(width, len(layers.channels))
+        dense = [area * channels[-1], *layers.dense]
+        self.dense = nn.ModuleList([Linear(a, b, spectral) for a, b in pairwise(dense)])
+        normalised = [] if spectral else [*layers.channels, *layers.dense][1:]
+        self.norms = nn.ModuleList([BatchNorm(width) for width in normalised])
+        self._normalise_first = layers.normalisation == "batch-before"
+        self._pixels = pixels
+        self.features = dense[-1]
 
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in self.convs:
-            x = leaky_relu(layer(x))
+    def forward(self, images: Tensor) -> Tensor:
+        x = images if self._pixels == "unit" else symmetric(images)
+        for number, layer in enumerate(self.convs):
+            x = self._activated(layer(x), number)
         x = x.flatten(1)
-        for layer in self.dense:
-            x = leaky_relu(layer(x))
+        for number, layer in enumerate(self.dense, len(self.convs)):
+            x = self._activated(layer(x), number)
         return x
+
+    def _activated(self, x: Tensor, number: int) -> Tensor:
+        if number == 0 or not self.norms:
+            return leaky_relu(x)
+        norm = self.norms[number - 1]
+        if self._normalise_first:
+            return leaky_relu(norm(x, moving=False))
+        normalised: Tensor = norm(leaky_relu(x), moving=False)
+        return normalised
 
 
 class Discriminator(Network):
-    """D and the encoder Q on one shared, spectrally normalised trunk.
+    """D and the encoder Q on one shared trunk.
+
+    Q has a hidden layer of its own, as wide as the trunk's last dense layer. Where the trunk has no dense layer, both
+    heads look at its flattened features.
 
     Args:
         image_shape: ``(height, width, channels)``.
         codes: what Q answers for: the means of continuous codes, whose variance is fixed at one, and the logits of
             categorical ones.
-        widths: hidden widths of the shared trunk; Q's own hidden layer is as wide as the trunk's last.
+        layers: hidden layers of the shared trunk.
+        pixels: the range of pixels that the trunk sees.
     """
 
-    def __init__(self, image_shape: tuple[int, int, int], codes: Codes, widths: Widths) -> None:
+    def __init__(
+        self,
+        image_shape: tuple[int, int, int],
+        codes: Codes,
+        layers: DiscriminatorLayers,
+        pixels: PixelRange = "unit",
+    ) -> None:
         super().__init__()
         self._codes = codes
-        self.trunk = _Trunk(image_shape, widths)
-        hidden = widths.dense[-1]
-        self.real = Linear(hidden, 1, spectral=True)
-        self.code_hidden = Linear(hidden, hidden, spectral=True)
-        self.code_mean = Linear(hidden, codes.regularised, spectral=True)
+        self.trunk = _Trunk(image_shape, layers, pixels)
+        features = self.trunk.features
+        spectral = layers.normalisation == "spectral"
+        self.real = Linear(features, 1, spectral)
+        self.code_hidden = Linear(features, features, spectral) if layers.dense else None
+        self.code_mean = Linear(features, codes.regularised, spectral)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images float ``[n, C, H, W]`` to D's logits ``[n]`` and Q's answer ``[n, codes.regularised]``."""
@@ -112,18 +205,29 @@ class Discriminator(Network):
         return self._codes.values(self._answer(self.trunk(images)))
 
     def _answer(self, features: Tensor) -> Tensor:
-        answer: Tensor = self.code_mean(leaky_relu(self.code_hidden(features)))
+        if self.code_hidden is not None:
+            features = leaky_relu(self.code_hidden(features))
+        answer: Tensor = self.code_mean(features)
         return answer
 
 
 class ContrastiveDiscriminator(Network):
-    """H: which code do two images share? The pair is concatenated on channels; all layers but the last are spectral."""
+    """H: which code do two images share? The pair is concatenated on channels; the last layer is not normalised.
 
-    def __init__(self, image_shape: tuple[int, int, int], codes: int, widths: Widths) -> None:
+    Args:
+        image_shape: ``(height, width, channels)`` of one image.
+        codes: how many codes there are to choose from.
+        layers: hidden layers.
+        pixels: the range of pixels that it sees.
+    """
+
+    def __init__(
+        self, image_shape: tuple[int, int, int], codes: int, layers: DiscriminatorLayers, pixels: PixelRange = "unit"
+    ) -> None:
         super().__init__()
         height, width, image_channels = image_shape
-        self.trunk = _Trunk((height, width, 2 * image_channels), widths)
-        self.shared = Linear(widths.dense[-1], codes)
+        self.trunk = _Trunk((height, width, 2 * image_channels), layers, pixels)
+        self.shared = Linear(self.trunk.features, codes)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Logits over the codes, float ``[n, codes]``, for two image batches float ``[n, C, H, W]``."""

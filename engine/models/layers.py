@@ -224,8 +224,16 @@ class Network(nn.Module):
 def halvings(side: int, layers: int) -> int:
     """Side length after ``layers`` stride-2 layers; ValueError when it does not come out whole."""
     if side % 2**layers:
-        raise ValueError(f"image side {side} cannot be halved {layers} times; use a multiple of {2**layers}")
+        raise ValueError(
+            f"image side {side} cannot be halved {layers} times; give the setting 'channels' of every network fewer "
+            f"entries ([] for fully connected networks) or use images whose sides are multiples of {2**layers}"
+        )
     return side >> layers
+
+
+def symmetric(images: Tensor) -> Tensor:
+    """Pixels in [0, 1] to [-1, 1], the range of networks whose images end in tanh."""
+    return 2 * images - 1
 
 
 def log_normal_constant(dimensions: int) -> float:

@@ -35,6 +35,16 @@ class Gaussian(NamedTuple):
         squared = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * (squared + self.log_variance + math.log(2 * math.pi))
 
+    def log_densities_at(self, z: Tensor) -> Tensor:
+        """Log-density of every draw under every distribution, in nats, float ``[n, m, d]``.
+
+        Entry ``(i, j, k)`` is log q(z_ik | x_j).
+
+        Args:
+            z: draws float ``[n, d]``, for m distributions.
+        """
+        return self.log_density(z[:, None])
+
 
 class PosteriorEncoder(Network):
     """An encoder whose answer is a distribution over codes."""

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from engine.models.layers import Conv, Linear, Network, TransposedConv, Weighted, Widths, halvings
+from engine.models.layers import Conv, Linear, Network, TransposedConv, Weighted, Widths, halvings, leaky_relu
 from engine.models.posterior import Gaussian, PosteriorEncoder
 
 Initialisation = Literal["normal", "glorot"]
@@ -101,6 +101,28 @@ class Decoder(Network):
     def forward(self, z: Tensor) -> Tensor:
         """Images float ``[n, C, H, W]`` in [0, 1]: the pixels' means."""
         return torch.sigmoid(self.logits(z))
+
+
+class TotalCorrelationDiscriminator(Network):
+    """FactorVAE's D: tells codes from codes whose dimensions were permuted (Kim & Mnih 2018, section 3).
+
+    Args:
+        codes: dimensions of z.
+        hidden: widths of the fully connected layers, a leaky ReLU (0.2) after each.
+    """
+
+    def __init__(self, codes: int, hidden: tuple[int, ...]) -> None:
+        super().__init__()
+        self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([codes, *hidden])])
+        self.verdict = Linear(hidden[-1], 2)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Logits float ``[n, 2]`` of z being from q(z), and from the product of q's marginals."""
+        x = z
+        for layer in self.dense:
+            x = leaky_relu(layer(x))
+        logits: Tensor = self.verdict(x)
+        return logits
 
 
 def initialised(build: Callable[[], N], initialisation: Initialisation, seed: int) -> N:

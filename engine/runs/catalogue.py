@@ -25,7 +25,7 @@ class RunRecord(RunRow):
     """One run as it truly is, with its folder.
 
     Attributes:
-        stalled: whether it should have been heard of by now; shown, but no proof of anything.
+        stalled: whether it should have been heard of by now, or stands still; shown, but no proof of anything.
         folder: where its files are.
     """
 
@@ -118,7 +118,9 @@ def look_at(folder: RunFolder) -> RunRecord:
     if state.status is Status.RUNNING:
         step = last_step(folder.events_path)
         state = state if step is None else state.model_copy(update={"step": step})
-    return _record(describe(folder, state), folder, state.stalled)
+    # A worker that was halted leaves a supervisor that goes on beating.
+    halted = state.status is Status.RUNNING and state.worker is not None and state.worker.suspended()
+    return _record(describe(folder, state), folder, state.stalled or halted)
 
 
 def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:
@@ -172,7 +174,7 @@ def _settled(folder: RunFolder, state: RunState) -> RunState:
     if step is not None:
         state = state.model_copy(update={"step": step})
     if state.stop_grace is not None:
-        return state.ended_as(Status.STOPPED, "asked to stop")
+        return state.ended_as(Status.STOPPED, state.stop_reason)
     return state.ended_as(Status.CRASHED, _cause(state))
 
 

@@ -23,7 +23,7 @@ import orjson
 
 from engine.errors import WorkError
 from engine.runs.state import MAX_INTEGER
-from engine.runs.store import FILE_MODE
+from engine.runs.store import open_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,8 +65,7 @@ class EventLog:
         self._torn = False
         self._flushed = self._synced = time.monotonic()
         try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._descriptor = os.open(path, flags, FILE_MODE)
+            self._descriptor = open_file(path, os.O_RDWR | os.O_APPEND)
             size = os.fstat(self._descriptor).st_size
             self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         except OSError as error:

@@ -19,11 +19,12 @@ from pydantic import BaseModel, Field, ValidationError
 
 from engine import durable
 from engine.errors import InputError, WorkError
-from engine.runs.state import MAX_INTEGER, Count, Outcome, RunState, Status
+from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, Status
 from engine.runs.store import (
-    FOLDER_MODE,
     Store,
     exclusive_lock,
+    make_folder,
+    open_file,
     read_file,
     replace_file,
     try_lock_file,
@@ -39,11 +40,18 @@ _LEASE_PATIENCE_SECONDS = 2.0
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
 _REMOVED = ".removed-"
+_RESERVE = ".reserve"
+_RESERVE_BYTES = 64 * 1024
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
 class _Named(BaseModel):
     name: str
+
+
+class _Data(_Named):
+    size: int | None = None
 
 
 class _Length(BaseModel):
@@ -58,8 +66,11 @@ class SpecSummary(BaseModel):
     seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
     device: str = "auto"
     threads: int = Field(default=1, ge=1, le=MAX_INTEGER)
+    priority: Priority = 0
+    retries: Count = 0
+    per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
     method: _Named
-    data: _Named
+    data: _Data
     training: _Length
 
 
@@ -174,7 +185,7 @@ class RunFolder:
                 present = fallback
             changed = change(present)
             if changed != present or present is fallback:
-                _write(self.state_path, changed)
+                _write(self.state_path, changed, final=changed.status.terminal)
             return changed
 
     def outcome(self) -> Outcome | None:
@@ -193,7 +204,23 @@ class RunFolder:
         Raises:
             WorkError: the disk refused.
         """
-        _write(self.outcome_path, outcome)
+        _write(self.outcome_path, outcome, final=True)
+
+    def fill_reserve(self) -> None:
+        """Keep some space on the disk, which is given up when the run's end must be written and the disk is full.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        path = self.path / _RESERVE
+        try:
+            with os.fdopen(open_file(path, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+                # Random, because some file systems compress.
+                file.write(os.urandom(_RESERVE_BYTES))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise WorkError(f"run {self.id} cannot be written: {error.strerror}") from error
 
     def take_lease(self) -> int:
         """Become the one who runs this run.
@@ -348,7 +375,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     making = RunFolder(store.runs / f"{_NEW}{run_id}")
     lease = -1
     try:
-        making.path.mkdir(mode=FOLDER_MODE)
+        make_folder(making.path)
     except FileExistsError:
         return None
     except OSError as error:
@@ -356,10 +383,11 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     try:
         lease = making.take_lease()
         _write(making.spec_path, spec)
-        total_steps = making.summary().training.steps
-        making.checkpoints.mkdir(mode=FOLDER_MODE)
-        state = RunState(status=Status.QUEUED, total_steps=total_steps, created=created, queued=created)
-        _write(making.state_path, state)
+        summary = making.summary()
+        make_folder(making.checkpoints)
+        state = RunState(status=Status.QUEUED, priority=summary.priority, created=created, queued=created)
+        _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
+        making.fill_reserve()
         making.path.rename(final.path)
         durable.sync(store.runs)
     except BaseException as error:
@@ -375,5 +403,14 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     return final, lease
 
 
-def _write(path: Path, model: BaseModel) -> None:
-    replace_file(path, model.model_dump_json(indent=2).encode() + b"\n")
+def _write(path: Path, model: BaseModel, *, final: bool = False) -> None:
+    """Replace a file of a run; if it says how the run ended, at the cost of the reserve if the disk is full."""
+    content = model.model_dump_json(indent=2).encode() + b"\n"
+    try:
+        replace_file(path, content)
+    except WorkError as error:
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
+        if not (final and full):
+            raise
+        path.with_name(_RESERVE).unlink(missing_ok=True)
+        replace_file(path, content)

@@ -4,6 +4,9 @@ It is TinyDB's file, written otherwise than TinyDB's own storage does: that one 
 without a lock, which two writers turn into garbage. Here a change is one act under one lock: read the file, let TinyDB
 change it in memory, write it whole (temporary file, fsync, rename), the previous one kept as ``registry.json.bak``.
 
+The table ``schema`` says which version of this program's rows the file holds. Since it is but an index, one migration
+serves all versions: the first write by a newer program makes every row anew from its folder.
+
 A row is always made from what its folder says at the moment of writing, under the lock. So a row is never older than
 the last change of its folder, whoever writes it, and the whole file can be rebuilt.
 """
@@ -26,14 +29,18 @@ from tinydb.table import Table
 
 from engine.errors import InputError, WorkError
 from engine.runs.folder import ID_PATTERN, RunFolder, run_folders, sweep
-from engine.runs.state import MAX_INTEGER, Count, RunState, Scores, Status
+from engine.runs.state import MAX_INTEGER, Count, Priority, RunState, Scores, Status
 from engine.runs.store import Store, exclusive_lock, read_file, replace_file
 
 RUNS = "runs"
 SELECTIONS = "selections"
+SCHEMA = "schema"
+SCHEMA_VERSION = 1
+"""Version of the rows: 0 had neither this number nor ``priority`` and ``paused``."""
 _MAX_BYTES = 512 * 2**20
 _MAX_REASON = 300
 _MAX_RANKING_BYTES = 64 * 2**20
+_STATE_FIELDS = ("status", "step", "total_steps", "scores", "pid", "attempt", "priority", "paused")
 _Tables = dict[str, dict[str, dict[str, Any]]]
 _Row = TypeVar("_Row", bound=BaseModel)
 
@@ -46,6 +53,9 @@ class RunRow(BaseModel):
         device: the device it runs on; before it has one, the device it was asked to run on.
         pid: the process of a run that is queued or running.
         reason: why it ended, in one sentence.
+        attempt: 1, and one more each time it was resumed or tried again.
+        priority: its rank among the runs that wait.
+        paused: whether it may not start for now.
     """
 
     id: str = Field(pattern=ID_PATTERN)
@@ -63,6 +73,9 @@ class RunRow(BaseModel):
     device: str | None = None
     pid: int | None = None
     reason: str | None = None
+    attempt: int = Field(default=1, ge=1, le=MAX_INTEGER)
+    priority: Priority = 0
+    paused: bool = False
 
 
 class SelectionRow(BaseModel):
@@ -182,6 +195,7 @@ class Registry:
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
             runs.insert_multiple(_plain(describe(folder)) for folder in run_folders(self._store))
             selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
+            _set_version(database)
             self._commit(database)
             sweep(self._store)
         return aside
@@ -199,8 +213,12 @@ class Registry:
         """
         with exclusive_lock(self._lock_path):
             database = TinyDB(storage=MemoryStorage)
-            database.storage.write(self._load())
+            tables = self._load()
+            database.storage.write(tables)
             before = _serialised(database)
+            if _version(tables) < SCHEMA_VERSION:
+                _put(database.table(RUNS), [describe(folder) for folder in run_folders(self._store)])
+                _set_version(database)
             yield database
             if _serialised(database) != before:
                 self._commit(database)
@@ -209,7 +227,7 @@ class Registry:
         try:
             tables: _Tables = orjson.loads(read_file(self._path, _MAX_BYTES))
         except FileNotFoundError:
-            return {RUNS: {}, SELECTIONS: {}}
+            return {RUNS: {}, SELECTIONS: {}, SCHEMA: {"1": {"version": SCHEMA_VERSION}}}
         except InputError as error:
             raise self._damage(f"cannot be used ({error})") from error
         except orjson.JSONDecodeError as error:
@@ -220,6 +238,14 @@ class Registry:
         )
         if not documents_are_good:
             raise self._damage("does not hold TinyDB tables")
+        version = _version(tables)
+        if not isinstance(version, int) or version < 0:
+            raise self._damage("has an unusable schema version")
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"{self._path} has schema version {version}, and this crtui knows up to {SCHEMA_VERSION}; use the "
+                "crtui that wrote it, or rebuild it with 'crtui runs reindex'"
+            )
         return {RUNS: {}, SELECTIONS: {}} | tables
 
     def _commit(self, database: TinyDB) -> None:
@@ -274,7 +300,7 @@ def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
         with contextlib.suppress(InputError):
             summary = folder.summary()
     row = {"id": folder.id, "created": _date(state.created), "updated": _date(state.updated), "device": state.device}
-    row |= {name: getattr(state, name) for name in ("status", "step", "total_steps", "scores", "pid")}
+    row |= {name: getattr(state, name) for name in _STATE_FIELDS}
     row["reason"] = state.reason and state.reason[:_MAX_REASON]
     if summary is not None:
         row |= {"name": summary.name, "group": summary.group, "seed": summary.seed}
@@ -297,6 +323,16 @@ def _put(table: Table, rows: Sequence[RunRow | SelectionRow]) -> None:
     known = {row.get("id") for row in table.all()}
     table.update(lambda row: row.update(new[row["id"]]), lambda row: row.get("id") in new)
     table.insert_multiple(row for run_id, row in new.items() if run_id not in known)
+
+
+def _version(tables: _Tables) -> Any:
+    return tables.get(SCHEMA, {}).get("1", {}).get("version", 0)
+
+
+def _set_version(database: TinyDB) -> None:
+    schema = database.table(SCHEMA)
+    schema.truncate()
+    schema.insert({"version": SCHEMA_VERSION})
 
 
 def _plain(row: RunRow | SelectionRow) -> dict[str, Any]:

@@ -18,13 +18,15 @@ from engine.data import DATASETS
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings, Preset, Settings
+from engine.runs.state import MAX_PRIORITY
 from engine.training.settings import TrainingSettings
 
 DEFAULT_METHOD = "infogan-cr"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
-DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,6})?|(GPU|MIG)-[0-9A-Za-z/-]{1,80}")
 MAX_DEFAULT_THREADS = 8
 MAX_RUNS = 10_000
+MAX_PER_GPU = 64
 
 
 def _settings_of_named_method(value: object) -> object:
@@ -44,13 +46,20 @@ class DataSettings(Settings):
     """Which dataset."""
 
     name: str = Field(min_length=1, description="a registered name or a path")
+    size: int | None = Field(
+        default=None,
+        ge=8,
+        le=1024,
+        description="images of your own are made square with this side in pixels; default: 64 for a folder of photos, "
+        "as they are in a file",
+    )
 
     @field_validator("name")
     @classmethod
     def _found_from_anywhere(cls, value: str) -> str:
         # A run is resumed from other folders than the one it was started in.
         path = Path(value).expanduser()
-        return str(path.absolute()) if value not in DATASETS and path.is_file() else value
+        return str(path.absolute()) if value not in DATASETS and path.exists() else value
 
 
 class RunSpec(Settings):
@@ -60,11 +69,23 @@ class RunSpec(Settings):
     group: str | None = Field(default=None, description="runs that belong together")
     preset: str | None = Field(default=None, description="the preset that it was resolved from")
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of initial weights, codes, noise and data order")
-    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N or mps")
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:N, the UUID of a GPU, or mps")
     threads: int = Field(
         default_factory=default_threads, ge=1, le=1024, description="CPU threads; part of bit-exactness"
     )
     launcher: Literal["local", "slurm"] = Field(default="local", description="where it runs")
+    priority: int = Field(
+        default=0,
+        ge=-MAX_PRIORITY,
+        le=MAX_PRIORITY,
+        description="among runs that wait, higher ones get a device first",
+    )
+    retries: int = Field(
+        default=0, ge=0, le=1000, description="times it goes on by itself from its newest checkpoint after a crash"
+    )
+    per_gpu: int | None = Field(
+        default=None, ge=1, le=MAX_PER_GPU, description="runs that may share its GPU; default: $CRTUI_PER_GPU, else 1"
+    )
     method: Annotated[SerializeAsAny[MethodSettings], BeforeValidator(_settings_of_named_method)]
     data: DataSettings
     training: TrainingSettings
@@ -82,7 +103,7 @@ class RunSpec(Settings):
     @classmethod
     def _known_device(cls, value: str) -> str:
         if not DEVICE.fullmatch(value):
-            raise ValueError("must be auto, cpu, cuda, cuda:N or mps")
+            raise ValueError("must be auto, cpu, cuda, cuda:N, a UUID such as GPU-1b2c..., or mps")
         return value
 
 

@@ -19,6 +19,11 @@ MAX_INTEGER = 2**63 - 1
 """Largest integer of the store's files: what orjson, and every other reader of JSON, can be trusted with."""
 _YEAR_9999 = 253_402_300_799.0
 _DEAD_STATES = frozenset("ZXx")
+_SUSPENDED_STATES = frozenset("Tt")
+MAX_PRIORITY = 1000
+_MAX_HISTORY = 100
+ASKED_TO_STOP = "asked to stop"
+PREEMPTED = "preempted: SIGTERM came from outside crtui (a shutdown, a logout or a scheduler)"
 
 
 class Status(StrEnum):
@@ -46,6 +51,8 @@ Timestamp = Annotated[float, Field(ge=0, le=_YEAR_9999, allow_inf_nan=False)]
 """Seconds since 1970, UTC."""
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Scores = Annotated[dict[str, float | None], AfterValidator(_finite_scores)]
+Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
+_Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class ProcessIdentity(BaseModel):
@@ -125,6 +132,10 @@ class ProcessIdentity(BaseModel):
         finally:
             os.close(descriptor)
 
+    def suspended(self) -> bool:
+        """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
+        return self.alive() and _stat(self.pid)[0] in _SUSPENDED_STATES
+
     def kill_group(self) -> None:
         """Send SIGKILL to every process of the group that this process leads, if it still runs."""
         if self.alive():
@@ -132,6 +143,35 @@ class ProcessIdentity(BaseModel):
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 self.signal(signal.SIGKILL)
+
+
+class Usage(BaseModel):
+    """What an attempt took of the machine.
+
+    Attributes:
+        wall_seconds: from the worker's start to its end, by a clock that nobody can set.
+        cpu_seconds: processor time of the worker and of the processes that it waited for, user and system.
+        peak_resident_mib: most memory that one of its processes had resident, in MiB.
+        gpu_peak_mib: most GPU memory that its tensors took, in MiB; ``None`` without a GPU or if never said.
+    """
+
+    wall_seconds: _Amount
+    cpu_seconds: _Amount
+    peak_resident_mib: _Amount
+    gpu_peak_mib: _Amount | None = None
+
+
+class Attempt(BaseModel):
+    """An attempt that ended, after which the run was tried again; the attributes are those of :class:`RunState`."""
+
+    attempt: int = Field(ge=1, le=MAX_INTEGER)
+    status: Status
+    reason: str | None = None
+    step: Count = 0
+    device: str | None = None
+    started: Timestamp | None = None
+    ended: Timestamp | None = None
+    usage: Usage | None = None
 
 
 class Outcome(BaseModel):
@@ -142,6 +182,7 @@ class Outcome(BaseModel):
     traceback: str | None = None
     step: Count | None = None
     scores: Scores = Field(default_factory=dict)
+    usage: Usage | None = None
 
 
 class RunState(BaseModel):
@@ -152,6 +193,10 @@ class RunState(BaseModel):
         step: finished updates of the networks.
         total_steps: updates it was asked for.
         attempt: 1, and one more each time it is resumed.
+        retried: how many of the attempts began by themselves since a person last started it.
+        history: the earlier attempts, oldest first; of very many, the latest.
+        priority: among the runs that wait for the same device, those of higher priority get it first.
+        paused: whether it may not start for now, though its turn has come.
         device: the device it got (``cpu``, ``cuda:1``); ``None`` before it got one.
         supervisor: the process that writes this file.
         worker: the process that trains.
@@ -161,7 +206,10 @@ class RunState(BaseModel):
         ended: when this attempt ended, or when last heard of.
         heartbeat: when the supervisor last wrote.
         next_beat: by when it promised to write again.
+        next_beat_uptime: the same in seconds since the boot of its machine, which no change of the clock moves.
         stop_grace: seconds the worker may take to stop, once someone has asked it to; ``None`` while nobody has.
+        preempted: whether the one who asked it to stop was not crtui.
+        usage: what the attempt took of the machine, once it has ended.
         reason: why it ended, in one sentence.
         traceback: the last traceback of a run that failed.
         scores: final scores by name.
@@ -171,6 +219,10 @@ class RunState(BaseModel):
     step: Count = 0
     total_steps: Count = 0
     attempt: int = Field(default=1, ge=1, le=MAX_INTEGER)
+    retried: Count = 0
+    history: list[Attempt] = Field(default_factory=list)
+    priority: Priority = 0
+    paused: bool = False
     device: str | None = None
     supervisor: ProcessIdentity | None = None
     worker: ProcessIdentity | None = None
@@ -180,7 +232,10 @@ class RunState(BaseModel):
     ended: Timestamp | None = None
     heartbeat: Timestamp | None = None
     next_beat: Timestamp | None = None
-    stop_grace: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    next_beat_uptime: _Amount | None = None
+    stop_grace: _Amount | None = None
+    preempted: bool = False
+    usage: Usage | None = None
     reason: str | None = None
     traceback: str | None = None
     scores: Scores = Field(default_factory=dict)
@@ -188,7 +243,11 @@ class RunState(BaseModel):
     @property
     def stalled(self) -> bool:
         """Whether a promised heartbeat is overdue: worth showing, but no proof of anything."""
-        return not self.status.terminal and self.next_beat is not None and time.time() > self.next_beat
+        if self.status.terminal or self.next_beat is None:
+            return False
+        if self.next_beat_uptime is not None and self.supervisor is not None and self.supervisor.boot_id == boot_id():
+            return uptime() > self.next_beat_uptime
+        return time.time() > self.next_beat
 
     @property
     def updated(self) -> float:
@@ -203,6 +262,35 @@ class RunState(BaseModel):
         identity = self.worker or self.supervisor
         return identity.pid if identity else None
 
+    @property
+    def stop_reason(self) -> str:
+        """Why a run stopped that was asked to."""
+        # Whoever asks by crtui's means says first how patient it is.
+        return PREEMPTED if self.preempted or self.stop_grace is None else ASKED_TO_STOP
+
+    def next_attempt(self, now: float, *, automatic: bool) -> RunState:
+        """The state of a run that has ended and is to be tried again.
+
+        Args:
+            now: seconds since 1970.
+            automatic: whether nobody asked for it.
+        """
+        ended = Attempt.model_validate(self.model_dump(include=set(Attempt.model_fields)))
+        return RunState(
+            status=Status.QUEUED,
+            step=self.step,
+            total_steps=self.total_steps,
+            attempt=self.attempt + 1,
+            retried=self.retried + 1 if automatic else 0,
+            history=[*self.history, ended][-_MAX_HISTORY:],
+            priority=self.priority,
+            created=self.created,
+            # What goes on by itself keeps its place; what a person starts anew waits in line like everything else.
+            queued=self.queued if automatic else now,
+            supervisor=self.supervisor if automatic else None,
+            scores=self.scores,
+        )
+
     def ended_as(self, status: Status, reason: str | None = None, traceback: str | None = None) -> RunState:
         """This state after the attempt's end, dated by the last sign of life."""
         changes = {"status": status, "reason": reason, "traceback": traceback, "ended": self.heartbeat or time.time()}
@@ -210,9 +298,11 @@ class RunState(BaseModel):
 
     def completed_from(self, outcome: Outcome) -> RunState:
         """This state after the end that the worker reported."""
-        ended = self.ended_as(Status(outcome.status), outcome.reason, outcome.traceback)
+        reason = self.stop_reason if outcome.status is Status.STOPPED else outcome.reason
+        ended = self.ended_as(Status(outcome.status), reason, outcome.traceback)
         step = self.step if outcome.step is None else outcome.step
-        return ended.model_copy(update={"step": step, "scores": self.scores | outcome.scores})
+        usage = outcome.usage or self.usage
+        return ended.model_copy(update={"step": step, "scores": self.scores | outcome.scores, "usage": usage})
 
 
 @functools.cache
@@ -225,17 +315,32 @@ def boot_id() -> str:
     return f"booted-{int(psutil.boot_time())}"
 
 
+def resident_mib(maxrss: int) -> float:
+    """Resident memory in MiB, of what getrusage(2) gives in kibibytes on Linux and in bytes on macOS."""
+    return maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def uptime() -> float:
+    """Seconds since this boot of the machine, which setting its clock does not change."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+
 def _start_time(pid: int) -> float | None:
     """When the process started, ``None`` where it does not exist or is a zombie."""
     if sys.platform != "linux":
         return _start_time_by_psutil(pid)
+    state, start_time = _stat(pid)
+    return None if state in _DEAD_STATES else start_time
+
+
+def _stat(pid: int) -> tuple[str, float]:
+    """State letter and start time of a process, as Linux gives them; one that does not exist is dead."""
     try:
         # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
-        state, start_time = fields[0], float(fields[19])
+        return fields[0], float(fields[19])
     except (OSError, IndexError):
-        return None
-    return None if state in _DEAD_STATES else start_time
+        return "X", 0.0
 
 
 def _start_time_by_psutil(pid: int) -> float | None:

@@ -1,4 +1,8 @@
-"""The store: one folder that holds everything, and how its files are written so that nobody ever reads half of one."""
+"""The store: one folder that holds everything, and how its files are written so that nobody ever reads half of one.
+
+Files and folders are their user's alone, whatever the umask, unless the store's own folder lets its group write: then
+the whole store is the group's. What is made below a folder is open to those that the folder is open to.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import contextlib
 import fcntl
 import os
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +24,9 @@ from engine.errors import InputError, WorkError
 STORE_VARIABLE = "CRTUI_STORE"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+LOCK_PATIENCE_SECONDS = 60.0
+"""How long a lock is waited for that its holder should have for milliseconds."""
+_GROUP = stat.S_IRWXG | stat.S_ISGID
 
 
 @dataclass(frozen=True)
@@ -45,8 +54,10 @@ class Store:
             raise InputError("the store's path is empty; give the folder that holds the runs")
         try:
             store = cls(Path(chosen).expanduser().resolve())
-            for folder in (store.root, store.runs, store.selections, store.data):
-                folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            store.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            for folder in (store.runs, store.selections, store.data):
+                if not folder.is_dir():
+                    make_folder(folder, exist_ok=True)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"store {str(chosen)!r} cannot be used: {_cause(error)}; give a folder that can be written"
@@ -55,6 +66,16 @@ class Store:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise InputError(f"store {str(chosen)!r} cannot be used: {folder} cannot be written")
         return store
+
+    @property
+    def shared(self) -> bool:
+        """Whether it is the whole group's of its folder, because that lets the group write."""
+        return bool(_mode(self.root) & stat.S_IWGRP)
+
+    @property
+    def umask(self) -> int:
+        """The umask of processes that write into it by other means than this module's."""
+        return 0o007 if self.shared else 0o077
 
     @property
     def runs(self) -> Path:
@@ -71,6 +92,42 @@ class Store:
     @property
     def registry_path(self) -> Path:
         return self.root / "registry.json"
+
+    @property
+    def pause_path(self) -> Path:
+        """The file whose presence keeps queued runs from starting."""
+        return self.root / "queue-paused"
+
+
+def make_folder(path: Path, *, exist_ok: bool = False) -> None:
+    """Make a folder that is open to its user and to those that the folder above it is open to.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    path.mkdir(mode=FOLDER_MODE, exist_ok=exist_ok)
+    shared = _mode(path.parent) & _GROUP
+    if shared & stat.S_IWGRP:
+        path.chmod(FOLDER_MODE | shared)
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a file for writing, made if need be, open to its user and to those that its folder is open to.
+
+    Args:
+        path: the file; a symbolic link is refused.
+        flags: of ``os.open``, beside those that every such file needs.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+    shared = _mode(path.parent) & (stat.S_IRGRP | stat.S_IWGRP)
+    if shared & stat.S_IWGRP:
+        # Of a file that belongs to somebody else, that one has seen to it.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(descriptor, FILE_MODE | shared)
+    return descriptor
 
 
 def read_file(path: Path, limit: int) -> bytes:
@@ -109,9 +166,8 @@ def replace_file(path: Path, content: bytes) -> None:
         WorkError: the disk refused (full, gone, read-only); the old content is untouched.
     """
     temporary = path.with_name(f".{path.name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
+        with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -124,35 +180,43 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 @contextlib.contextmanager
-def exclusive_lock(path: Path) -> Iterator[None]:
-    """Hold a lock file; wait for it as long as it takes. The kernel frees it when the holder dies.
+def exclusive_lock(path: Path, patience: float | None = None) -> Iterator[None]:
+    """Hold a lock file. The kernel frees it when the holder dies, so no lock is ever left behind.
 
     Blocking ``flock`` queues its waiters, where polling can starve one for seconds. Not reentrant, even in one thread.
 
+    Args:
+        path: the lock file.
+        patience: seconds to wait; default: :data:`LOCK_PATIENCE_SECONDS`. A holder that stands still (SIGSTOP, a file
+            system that hangs) would keep everybody waiting for ever.
+
     Raises:
-        WorkError: the lock file cannot be made.
+        WorkError: the lock file cannot be made, or is held for too long; the message names the holder.
     """
-    descriptor = lock_file(path)
+    descriptor = lock_file(path, patience)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def lock_file(path: Path) -> int:
-    """Lock a file, which is made if need be; wait for it as long as it takes.
+def lock_file(path: Path, patience: float | None = None) -> int:
+    """Lock a file, which is made if need be; wait for it as :func:`exclusive_lock` does.
 
     Returns:
         The descriptor: the lock is held until every copy of it is closed.
 
     Raises:
-        WorkError: the lock file cannot be made.
+        WorkError: the lock file cannot be made, or is held for too long.
     """
+    patience = LOCK_PATIENCE_SECONDS if patience is None else patience
+    deadline = time.monotonic() + patience
     try:
         while True:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+            descriptor = open_file(path, os.O_RDWR)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if not _lock_before(deadline, descriptor):
+                    raise WorkError(f"{path} is locked for {patience:g} seconds already, by {_holder(descriptor)}")
                 if is_linked(descriptor, path):
                     return descriptor
             except BaseException:
@@ -170,7 +234,7 @@ def try_lock_file(path: Path) -> int | None:
         WorkError: the lock file cannot be made.
     """
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
+        descriptor = open_file(path, os.O_RDWR)
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_linked(descriptor, path):
@@ -181,12 +245,52 @@ def try_lock_file(path: Path) -> int | None:
     return None
 
 
+def _lock_before(deadline: float, descriptor: int) -> bool:
+    """Lock an open file, unless that takes too long."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        pass
+    failures: list[OSError] = []
+
+    def wait() -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            failures.append(error)
+
+    # A blocking call has no time limit. If the caller gives up and closes the file, the lock that the thread may still
+    # get is gone with it: the kernel holds the file for the call alone.
+    waiter = threading.Thread(target=wait, name="lock", daemon=True)
+    waiter.start()
+    waiter.join(max(0.0, deadline - time.monotonic()))
+    if failures:
+        raise failures[0]
+    return not waiter.is_alive()
+
+
+def _holder(descriptor: int) -> str:
+    """Who has locked a file, as far as the kernel tells (proc(5), ``/proc/locks``)."""
+    inode = os.fstat(descriptor).st_ino
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
+                return f"process {int(fields[4])}, which seems to stand still; let it go on or end it"
+    return "a process of another machine, or one that cannot be seen from here"
+
+
 def is_linked(descriptor: int, path: Path) -> bool:
     """Whether ``path`` still names the open file: a lock on a deleted file excludes nobody."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
     except FileNotFoundError:
         return False
+
+
+def _mode(path: Path) -> int:
+    return path.stat().st_mode
 
 
 def _cause(error: Exception) -> str:

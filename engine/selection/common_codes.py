@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
+from engine.models.posterior import Gaussian
 from engine.selection.generated_set import BrokenModelError, LatentModel
 
 COMMON_IMAGES = 10_000
 """Images that UDR compares models on. Neither the paper nor disentanglement_lib's study fixes a number; ours."""
 BATCH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class CommonCodes:
+    """What one model makes of the common images.
+
+    Args:
+        codes: float64 ``[n, d]``; the means where the model answers with distributions.
+        kl: float64 ``[d]``, KL divergence of each code's posterior from N(0, 1) in nats, mean over the images; infinite
+            for a model without posterior, so that every live code counts as informative (ours: UDR knows VAEs only).
+    """
+
+    codes: NDArray[np.float64]
+    kl: NDArray[np.float64]
 
 
 def common_codes(
@@ -23,7 +39,7 @@ def common_codes(
     seed: int,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
-) -> list[NDArray[np.float64] | BrokenModelError]:
+) -> list[CommonCodes | BrokenModelError]:
     """Encode the same random images, drawn without replacement, with every model.
 
     Args:
@@ -34,25 +50,42 @@ def common_codes(
         progress: called with images done and images to do.
 
     Returns:
-        For each model its codes float64 ``[n, d]``, or why it has none: images of another shape, codes that are not
-        finite.
+        For each model its codes, or why it has none: images of another shape, codes that are not finite.
     """
     n = min(COMMON_IMAGES, len(dataset))
     indices = np.sort(np.random.default_rng(seed).choice(len(dataset), size=n, replace=False))
     broken = {index: _misfit(model, dataset) for index, model in enumerate(models)}
-    codes: list[list[NDArray[np.float64]]] = [[] for _ in models]
+    parts: list[list[CommonCodes]] = [[] for _ in models]
     for start in range(0, n, BATCH):
         pixels = dataset.images(indices[start : start + BATCH]).transpose(0, 3, 1, 2)
         images = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)).to(device)
         for index, model in enumerate(models):
             if broken[index] is None:
-                batch = model.encode(images).cpu().numpy().astype(np.float64)
-                codes[index].append(batch)
-                if not np.isfinite(batch).all():
+                part = _encoded(model, images)
+                parts[index].append(part)
+                if not np.isfinite(part.codes).all() or np.isnan(part.kl).any():
                     broken[index] = BrokenModelError("its codes hold values that are not finite")
         if progress:
             progress(min(start + BATCH, n), n)
-    return [broken[index] or np.concatenate(batches) for index, batches in enumerate(codes)]
+    return [broken[index] or _joined(own) for index, own in enumerate(parts)]
+
+
+def _encoded(model: LatentModel, images: torch.Tensor) -> CommonCodes:
+    posterior = model.posterior(images)
+    if posterior is None:
+        codes = model.encode(images).cpu().numpy().astype(np.float64)
+        return CommonCodes(codes, np.full(codes.shape[1], np.inf))
+    return CommonCodes(*(values.cpu().numpy().astype(np.float64) for values in (posterior.mean, _mean_kl(posterior))))
+
+
+def _mean_kl(posterior: Gaussian) -> torch.Tensor:
+    return Gaussian(posterior.mean.double(), posterior.log_variance.double()).kl().mean(dim=0)
+
+
+def _joined(parts: Sequence[CommonCodes]) -> CommonCodes:
+    sizes = [len(part.codes) for part in parts]
+    kl = np.average([part.kl for part in parts], axis=0, weights=sizes)
+    return CommonCodes(np.concatenate([part.codes for part in parts]), kl)
 
 
 def _misfit(model: LatentModel, dataset: Dataset) -> BrokenModelError | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +11,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics.votes import vote_table, votes_from_std
 from engine.selection.generated_set import BrokenModelError, LatentModel, VotingProtocol, identity_of, stream
-from engine.selection.pair_cache import PairCache, PairStatistics
+from engine.selection.pair_cache import PairCache
+from engine.selection.pair_statistics import PairStatistics
+from engine.selection.similarity import READ_OFF, Ballot, check_similarity, equal_votes, weighted_votes
 
 PairProgress = Callable[[int, int], None]
-ColumnCallback = Callable[[int, NDArray[np.float64]], None]
+Mask = NDArray[np.bool_]
+
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is held in memory of one encoder on one generated set.
+
+    Args:
+        ballot: the votes, weighted where the similarity weighs them.
+        table: float64 ``[d, k]``, unweighted votes for each of the encoder's codes by the generator's fixed code.
+        correlations: float64 ``[d, k]``, linear correlation of these codes; 0 for categorical ones.
+    """
+
+    ballot: Ballot
+    table: NDArray[np.float64]
+    correlations: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,108 +42,161 @@ class CrossScores:
     """The matrix B and what was left out of it.
 
     Args:
-        matrix: float64 ``[n, n]``, row = encoder, column = generator; NaN in the rows and columns of excluded models.
+        matrix: float64 ``[n, n]``, row = encoder, column = generator; NaN where a pair was not compared, such as in
+            the rows and columns of excluded models.
+        margins: the matrix by the similarity ``margin``, whatever B is made by.
         excluded: why a model takes no part, by its index.
         evaluated: pairs computed in this call; the others came from the cache.
+        comparisons: votes and code correlations of each compared pair (encoder, generator).
+        labels: the fixed code of each group of each generator's set, int64 ``[m]``.
+        similarity: what the scores are.
     """
 
     matrix: NDArray[np.float64]
+    margins: NDArray[np.float64]
     excluded: dict[int, str]
     evaluated: int
+    comparisons: dict[tuple[int, int], Comparison]
+    labels: list[NDArray[np.int64]]
+    similarity: str
 
     @property
     def included(self) -> list[int]:
         """Indices of the models that take part."""
         return [index for index in range(len(self.matrix)) if index not in self.excluded]
 
+    @property
+    def voted(self) -> bool:
+        """Whether the scores are counts of votes, which carry their uncertainty."""
+        return self.similarity not in READ_OFF
+
 
 def cross_scores(
     models: Sequence[LatentModel],
     protocol: VotingProtocol,
     *,
+    similarity: str = "factor-vae",
     cache: PairCache | None = None,
     device: str = "cpu",
     progress: PairProgress | None = None,
-    on_column: ColumnCallback | None = None,
 ) -> CrossScores:
-    """Score every encoder by the FactorVAE score on the labelled set of every generator (B of method facts section 8).
+    """Score every encoder on the labelled set of every generator (B of method facts section 8).
+
+    The paper's score is FactorVAE's; ``similarity`` names others that are read off the same sets.
 
     Each generator's set is made once and streamed through the encoders that lack it, so the cost is at most n sets
     generated, and one set encoded for each pair that the cache does not hold; memory grows with neither votes nor
-    pool. Every finished column is in the cache before the next begins: an interrupted call continues there and ends
-    with the same matrix.
+    pool, but for some kilobytes a pair. Every finished column is in the cache before the next begins: an interrupted
+    call continues there and ends with the same matrix. Processes that share a cache share the work: a column that
+    another is busy with is left to it, and taken over should it die.
 
     A model is excluded when its images have another shape than most of the pool's, when its output is not finite or
     not of the stated shape, or when all its codes are constant on its own images.
 
     Args:
-        models: the pool, on ``device``.
+        models: the pool, on ``device``. Numbers and kinds of codes may differ.
         protocol: sizes and seed of the generated sets.
+        similarity: one of :data:`engine.selection.similarity.SIMILARITIES`.
         cache: where the statistics of pairs are kept between calls.
         device: where latent vectors are put.
         progress: called with pairs done and pairs to do, of those that the cache does not hold.
-        on_column: called with a generator's index and its column, float64 ``[n]``, as soon as it is complete; NaN
-            stands for encoders excluded so far.
 
     Raises:
-        InputError: a model has no fingerprint.
+        InputError: a model has no fingerprint, or there is no such similarity.
+        WorkError: the cache's disk refused.
     """
-    calculation = _Calculation(models, protocol, cache, device)
-    return calculation.run(progress or _ignore, on_column or _ignore)
+    pairs = Pairs(models, protocol, similarity=similarity, cache=cache, device=device)
+    pairs.evaluate(np.ones((len(models), len(models)), dtype=np.bool_), progress)
+    return pairs.result()
 
 
-def _ignore(*_: object) -> None:
-    """Stands in for a callback that was not given."""
-
-
-class _Calculation:
-    """The matrix while it fills up."""
+class Pairs:
+    """The matrix while it fills up, pair by pair as they are asked for. Arguments as of :func:`cross_scores`."""
 
     def __init__(
-        self, models: Sequence[LatentModel], protocol: VotingProtocol, cache: PairCache | None, device: str
+        self,
+        models: Sequence[LatentModel],
+        protocol: VotingProtocol,
+        *,
+        similarity: str = "factor-vae",
+        cache: PairCache | None = None,
+        device: str = "cpu",
     ) -> None:
+        check_similarity(similarity)
+        self.similarity = similarity
+        self.excluded = _of_other_shape(models)
         self._models = models
         self._protocol = protocol
         self._cache = cache
         self._device = device
         self._identities = [identity_of(model) for model in models]
-        self._excluded = _of_other_shape(models)
         self._matrix = np.full((len(models), len(models)), np.nan)
-        self._done = self._total = 0
+        self._margins = self._matrix.copy()
+        self._comparisons: dict[tuple[int, int], Comparison] = {}
+        self._evaluated = self._done = self._total = 0
 
-    def run(self, progress: PairProgress, on_column: ColumnCallback) -> CrossScores:
-        self._recall()
-        missing = np.isnan(self._matrix)
-        missing[list(self._excluded), :] = missing[:, list(self._excluded)] = False
-        self._total = int(missing.sum())
-        evaluated = 0
-        for j in range(len(self._models)):
-            waiting = [int(i) for i in np.flatnonzero(missing[:, j])]
-            encoders = [i for i in waiting if not {i, j} & self._excluded.keys()]
+    def result(self) -> CrossScores:
+        """What has been compared so far."""
+        excluded = sorted(self.excluded)
+        matrix, margins = self._matrix.copy(), self._margins.copy()
+        for scores in (matrix, margins):
+            scores[excluded, :] = scores[:, excluded] = np.nan
+        return CrossScores(
+            matrix,
+            margins,
+            {index: self.excluded[index] for index in excluded},
+            self._evaluated,
+            self._comparisons,
+            [self._protocol.labels(model.codes) for model in self._models],
+            self.similarity,
+        )
+
+    def evaluate(self, wanted: Mask, progress: PairProgress | None = None) -> None:
+        """Compare the pairs that are wanted, a bool ``[n, n]``, and not known yet."""
+        report = progress or _ignore
+        wanted = wanted & np.isnan(self._matrix)
+        for i, j in np.argwhere(wanted):
+            self._recall(int(i), int(j))
+        missing = wanted & np.isnan(self._matrix)
+        missing[list(self.excluded), :] = missing[:, list(self.excluded)] = False
+        self._done, self._total = 0, int(missing.sum())
+        waiting = [int(j) for j in np.flatnonzero(missing.any(axis=0))]
+        while waiting:
+            taken_elsewhere = [j for j in waiting if not self._filled(j, missing[:, j], report)]
+            if taken_elsewhere == waiting:
+                time.sleep(_POLL_SECONDS)
+            waiting = taken_elsewhere
+
+    def _filled(self, j: int, missing: Mask, progress: PairProgress) -> bool:
+        """Complete column ``j``, unless another process is busy with it."""
+        with self._claim(j) as ours:
+            if not ours:
+                return False
+            encoders = [int(i) for i in np.flatnonzero(missing) if not {int(i), j} & self.excluded.keys()]
+            # Another process may have been here since this one looked.
+            encoders = [i for i in encoders if not self._recall(i, j)]
             if encoders:
-                self._evaluate(j, encoders, progress)
-                evaluated += len(encoders)
-            if waiting:
-                self._done += len(waiting)
-                progress(self._done, self._total)
-            if j not in self._excluded:
-                on_column(j, self._matrix[:, j].copy())
-        excluded = sorted(self._excluded)
-        self._matrix[excluded, :] = self._matrix[:, excluded] = np.nan
-        return CrossScores(self._matrix, {index: self._excluded[index] for index in excluded}, evaluated)
+                self._compute(j, encoders, progress)
+                self._evaluated += len(encoders)
+        self._done += int(missing.sum())
+        progress(self._done, self._total)
+        return True
 
-    def _recall(self) -> None:
-        """Fill in the pairs that the cache holds."""
+    def _claim(self, j: int) -> contextlib.AbstractContextManager[bool]:
         if self._cache is None:
-            return
-        for j, generator in enumerate(self._models):
-            for i, encoder in enumerate(self._models):
-                shape = (self._protocol.groups(generator.codes), encoder.codes.continuous)
-                statistics = self._cache.load(*self._key(i, j), shape)
-                if statistics is not None:
-                    self._score(i, j, statistics)
+            return contextlib.nullcontext(True)
+        return self._cache.claim(self._protocol.identity, self._identities[j])
 
-    def _evaluate(self, j: int, encoders: Sequence[int], progress: PairProgress) -> None:
+    def _recall(self, i: int, j: int) -> bool:
+        """Take a pair from the cache, if it is there."""
+        statistics = self._cache.load(*self._key(i, j)) if self._cache is not None else None
+        encoder, generator = self._models[i].codes, self._models[j].codes
+        if statistics is None or not statistics.fits(self._protocol.groups(generator), encoder, generator):
+            return False
+        self._enter(i, j, statistics)
+        return True
+
+    def _compute(self, j: int, encoders: Sequence[int], progress: PairProgress) -> None:
         """Compute, keep and score the pairs of generator ``j`` with ``encoders``."""
 
         def share_done(share: float) -> None:
@@ -134,27 +207,52 @@ class _Calculation:
                 self._models[j], [self._models[i] for i in encoders], self._protocol, self._device, share_done
             )
         except BrokenModelError as reason:
-            self._excluded[j] = str(reason)
+            self.excluded[j] = str(reason)
             return
         for i, result in zip(encoders, results, strict=True):
             if isinstance(result, BrokenModelError):
-                self._excluded[i] = str(result)
+                self.excluded[i] = str(result)
                 continue
             if self._cache is not None:
                 self._cache.save(*self._key(i, j), result)
-            self._score(i, j, result)
+            self._enter(i, j, result)
 
-    def _score(self, i: int, j: int, statistics: PairStatistics) -> None:
-        """Enter encoder ``i``'s FactorVAE score on generator ``j``'s set, fitted and scored on the same votes."""
+    def _enter(self, i: int, j: int, statistics: PairStatistics) -> None:
+        """Score encoder ``i`` on generator ``j``'s set."""
         encoder, generator = self._models[i].codes, self._models[j].codes
-        votes = votes_from_std(statistics.deviations.astype(np.float64), statistics.scale)
-        if i == j and (votes < 0).all():
-            self._excluded.setdefault(i, "all its codes are constant on its own images")
-        table = vote_table(votes, self._protocol.labels(generator), encoder.continuous, generator.continuous)
-        self._matrix[i, j] = table.max(axis=1).sum() / len(votes)
+        labels, sides = self._protocol.labels(generator), (encoder.count, generator.count)
+        equal, weighted = equal_votes(statistics), weighted_votes(statistics)
+        if i == j and (equal.votes < 0).all():
+            self.excluded.setdefault(i, "all its codes are constant on its own images")
+        correlations = np.zeros(sides)
+        known = statistics.correlations[: encoder.continuous, encoder.count : encoder.count + generator.continuous]
+        correlations[: encoder.continuous, : generator.continuous] = known
+        ballot = weighted if self.similarity == "margin" else equal
+        self._comparisons[i, j] = Comparison(ballot, equal.table(labels, *sides), correlations)
+        self._margins[i, j] = weighted.score(labels, *sides)
+        if self.similarity in READ_OFF:
+            self._matrix[i, j] = READ_OFF[self.similarity](statistics)
+        else:
+            self._matrix[i, j] = ballot.score(labels, *sides)
 
     def _key(self, i: int, j: int) -> tuple[str, str, str]:
         return self._protocol.identity, self._identities[j], self._identities[i]
+
+
+def share_of(n: int, share: int, shares: int) -> Mask:
+    """The pairs that one of several machines takes: every ``shares``-th generator with all encoders, bool ``[n, n]``.
+
+    Args:
+        n: models.
+        share: which of the shares, from 1.
+        shares: how many there are.
+    """
+    columns = np.arange(n) % shares == share - 1
+    return np.broadcast_to(columns, (n, n)).copy()
+
+
+def _ignore(*_: object) -> None:
+    """Stands in for a callback that was not given."""
 
 
 def _of_other_shape(models: Sequence[LatentModel]) -> dict[int, str]:

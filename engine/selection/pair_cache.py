@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import tempfile
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from filelock import FileLock, Timeout
 
 from engine.errors import WorkError
+from engine.selection.pair_statistics import PairStatistics
 
-
-@dataclass(frozen=True, eq=False)
-class PairStatistics:
-    """All that votes, and scores derived from votes, need of one encoder on one generated set.
-
-    Args:
-        deviations: float32 ``[m, d]``, standard deviation of each code inside each group of images.
-        scale: float64 ``[d]``, standard deviation of each code over images of unrestricted latents; 0 for a dead one.
-    """
-
-    deviations: NDArray[np.float32]
-    scale: NDArray[np.float64]
-
-    def fits(self, shape: tuple[int, int]) -> bool:
-        """Whether these are numbers for that many groups and codes."""
-        whole = self.deviations.shape == shape and self.scale.shape == shape[1:]
-        return whole and bool(np.isfinite(self.deviations).all() and np.isfinite(self.scale).all())
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+_ARRAYS = ("deviations", "scale", "correlations", "information")
 
 
 class PairCache:
     """Pair statistics by the identities of protocol, generator and encoder: one small file a pair.
 
     Files appear whole or not at all, and one that cannot be read counts as absent, so any number of processes may
-    share a folder and be killed at any time.
+    share a folder and be killed at any time. By :meth:`claim` they share out the generators.
 
     Args:
         folder: where the files live; made when the first one is saved.
@@ -46,43 +33,73 @@ class PairCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def load(self, protocol: str, generator: str, encoder: str, shape: tuple[int, int]) -> PairStatistics | None:
-        """The statistics of a pair, or ``None`` where they are absent, damaged or not of ``shape`` (groups, codes)."""
-        path = self._path(protocol, generator, encoder)
+    def load(self, protocol: str, generator: str, encoder: str) -> PairStatistics | None:
+        """The statistics of a pair, or ``None`` where they are absent or damaged."""
+        path = self._of_generator(protocol, generator) / f"{_digest(encoder)}.npz"
         try:
             with path.open("rb") as file:
                 archive = np.load(file, allow_pickle=False)
-                statistics = PairStatistics(archive["deviations"], archive["scale"])
+                return PairStatistics(*(archive[name] for name in _ARRAYS))
         except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
             return None
-        return statistics if statistics.fits(shape) else None
 
     def save(self, protocol: str, generator: str, encoder: str, statistics: PairStatistics) -> None:
-        """Keep the statistics of a pair.
+        """Keep the statistics of a pair whose generator has been claimed.
 
         Raises:
             WorkError: the disk refused; what was kept before is untouched.
         """
-        path = self._path(protocol, generator, encoder)
+        path = self._of_generator(protocol, generator) / f"{_digest(encoder)}.npz"
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             _write(path, statistics)
         except OSError as error:
             raise WorkError(f"{path} cannot be written: {error.strerror or error}") from error
 
-    def _path(self, protocol: str, generator: str, encoder: str) -> Path:
-        # Identities come from outside; their digests are safe as file names whatever they hold.
-        names = [hashlib.sha256(identity.encode()).hexdigest()[:32] for identity in (protocol, generator, encoder)]
-        return self._folder / names[0] / names[1] / f"{names[2]}.npz"
+    @contextlib.contextmanager
+    def claim(self, protocol: str, generator: str) -> Iterator[bool]:
+        """Be the only one who computes pairs of a generator, as long as the context lasts.
+
+        The claim is an ``flock``, which the kernel drops with its process: one that is killed claims nothing.
+
+        Yields:
+            False, at once, where another process is at it.
+
+        Raises:
+            WorkError: the lock cannot be made.
+        """
+        folder = self._of_generator(protocol, generator)
+        path = folder.with_name(f"{folder.name}.lock")
+        try:
+            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            lock = FileLock(path, mode=FILE_MODE, fallback_to_soft=False)
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        except OSError as error:
+            raise WorkError(f"{path} cannot be locked: {error.strerror or error}") from error
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _of_generator(self, protocol: str, generator: str) -> Path:
+        return self._folder / _digest(protocol) / _digest(generator)
+
+
+def _digest(identity: str) -> str:
+    """Identities come from outside; their digests are safe as file names whatever they hold."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def _write(path: Path, statistics: PairStatistics) -> None:
-    # A name of its own, because another process may be writing the same pair.
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    temporary = Path(name)
+    # A fixed name: who writes has the claim, and one that is killed leaves at most this one file.
+    temporary = path.with_name(f".{path.name}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.savez(file, deviations=statistics.deviations, scale=statistics.scale)
+        with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
+            np.savez(file, **{array: getattr(statistics, array) for array in _ARRAYS})
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

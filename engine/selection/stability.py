@@ -31,8 +31,8 @@ def udr(codes: Sequence[ArrayLike], kl: Sequence[ArrayLike] | None, kind: Kind =
     A code takes part when its KL exceeds 0.01 nats and it is not dead (constant). Beyond disentanglement_lib: dead
     codes are left out (there they turn Spearman into NaN), models may differ in their number of codes, a model without
     any informative code scores 0, and ``kl=None`` says that no posterior exists (a GAN's encoder), so that every live
-    code takes part. Identical models of uncorrelated codes reach 0.9 under ``"lasso"``, not 1: the penalty shrinks
-    each coefficient.
+    code takes part; in mixed pools an infinite KL says so of one model. Identical models of uncorrelated codes reach
+    0.9 under ``"lasso"``, not 1: the penalty shrinks each coefficient.
 
     Args:
         codes: one float ``[n, d]`` a model, the codes of the same ``n`` images in the same order.

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,12 +52,30 @@ class Checkpoint:
     fingerprint: str
 
     def weights(self) -> dict[str, Tensor]:
-        """All tensors of all networks, on the CPU."""
-        return load_file(self.path / WEIGHTS)
+        """All tensors of all networks, on the CPU.
+
+        Raises:
+            InputError: the file is no safetensors file; its hash was right, so it was made so.
+        """
+        try:
+            return load_file(self.path / WEIGHTS)
+        except (OSError, SafetensorError, ValueError) as error:
+            raise InputError(f"{self.path / WEIGHTS} cannot be read: {error}") from error
 
     def trainer_state(self) -> dict[str, Any]:
-        """What :meth:`engine.methods.base.Method.load_trainer_state` takes."""
-        state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
+        """What :meth:`engine.methods.base.Method.load_trainer_state` takes.
+
+        Raises:
+            InputError: the file is none that was written by :func:`save`, or would execute something.
+        """
+        try:
+            state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
+        except Exception as error:
+            # Damage shows as whatever the unpickler stumbles over; anything but plain tensors is refused by it.
+            reason = str(error).partition("\n")[0]
+            raise InputError(f"{self.path / TRAINER} cannot be read with weights_only=True: {reason}") from error
+        if not isinstance(state, dict):
+            raise InputError(f"{self.path / TRAINER} does not hold the state of a trainer")
         return state
 
 
@@ -77,7 +96,11 @@ def save(
     temporary = folder / f".{path.name}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True, mode=0o700)
+        # Not with its parents: a run that was deleted meanwhile must not come back as half a folder.
+        folder.mkdir(mode=0o700, exist_ok=True)
+        temporary.mkdir(mode=0o700)
+        # Open to those that the run is open to.
+        temporary.chmod(folder.stat().st_mode & 0o2770)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
         torch.save(dict(trainer_state), temporary / TRAINER)
         files = {name: _describe(temporary / name) for name in (WEIGHTS, TRAINER)}
@@ -144,7 +167,11 @@ def load(path: Path) -> Checkpoint:
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The newest whole checkpoint; damaged newer ones are set aside as ``….damaged`` and reported through ``warn``."""
+    """The newest whole checkpoint; damaged newer ones are set aside as ``….damaged`` and reported through ``warn``.
+
+    Raises:
+        WorkError: a damaged one cannot be set aside, as on a disk that cannot be written.
+    """
     for step in reversed(steps(folder)):
         path = folder / f"step-{step:08d}"
         try:
@@ -152,24 +179,47 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
         except InputError as error:
             aside = path.with_name(f"{path.name}.damaged")
             shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
+            try:
+                path.rename(aside)
+            except OSError as refusal:
+                raise WorkError(f"damaged checkpoint {path} cannot be set aside: {refusal.strerror}") from refusal
             warn(f"{error}; set aside, falling back to the checkpoint before it")
     return None
 
 
-def prune(folder: Path, keep: int) -> None:
-    """Delete all but the ``keep`` newest checkpoints and the milestones, once the newest is verified."""
+def best_steps(folder: Path, scores: Mapping[int, float], count: int) -> list[int]:
+    """Steps of the checkpoints that scored best, best first; of equal scores, the later one.
+
+    Args:
+        folder: where the checkpoints are.
+        scores: by step, higher being better; NaN, and steps without a checkpoint, are left out.
+        count: how many at most.
+    """
+    present = [step for step in steps(folder) if not math.isnan(scores.get(step, math.nan))]
+    return sorted(present, key=lambda step: (scores[step], step), reverse=True)[:count]
+
+
+def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
+    """Delete all but the ``keep`` newest checkpoints, the milestones and ``keep_also``, once the newest is verified.
+
+    Raises:
+        InputError: the newest checkpoint is damaged; nothing was deleted.
+        WorkError: the disk refused.
+    """
     present = steps(folder)
     if len(present) <= keep:
         return
     load(folder / f"step-{present[-1]:08d}")
     for step in present[:-keep]:
         path = folder / f"step-{step:08d}"
-        if not _is_milestone(path):
+        if step not in keep_also and not _is_milestone(path):
             # Renamed first, so that an interrupted deletion cannot leave half a checkpoint under its name.
             aside = folder / f".{path.name}.old"
             shutil.rmtree(aside, ignore_errors=True)
-            path.rename(aside)
+            try:
+                path.rename(aside)
+            except OSError as error:
+                raise WorkError(f"checkpoint {path} cannot be deleted: {error.strerror}") from error
             shutil.rmtree(aside, ignore_errors=True)
 
 

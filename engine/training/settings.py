@@ -21,6 +21,9 @@ class TrainingSettings(Settings):
         ge=1,
         description="newest checkpoints kept; those before a schedule change and the final one are always kept",
     )
+    keep_best: int = Field(
+        default=1, ge=0, description="checkpoints of the best FactorVAE score kept beside the newest; 0 = none"
+    )
     score_every: int = Field(
         default=11_520, ge=0, description="updates between two FactorVAE scores when the factors are known; 0 = never"
     )

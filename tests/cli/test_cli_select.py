@@ -166,3 +166,98 @@ def test_what_has_no_matrix_is_not_saved_as_one(crtui, calls, pool, monkeypatch,
     assert result.code == 2
     assert "model-centrality" in result.err
     assert not (tmp_path / f"x.{form}").exists()
+
+
+def sure(result: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """The result with what is known of its uncertainty."""
+    found = result["methods"]["model-centrality"]
+    n = len(result["runs"])
+    intervals = [None if score is None else [score - 0.02, score + 0.02] for score in found["scores"]]
+    shares = [None if score is None else 1 / n for score in found["scores"]]
+    found |= {"intervals": intervals, "medoid_probability": shares, "verdict": "clear", "warnings": []} | facts
+    return result
+
+
+@pytest.mark.parametrize("n", [1, 5, 40, 60])
+def test_intervals_and_probabilities_fit_80_columns_too(capsys: pytest.CaptureFixture[str], n: int) -> None:
+    ids = [f"20260101-000000-{index:06x}" for index in range(n)]
+    result = sure(selection(ids))
+    result["names"] = [f"a-long-name-of-a-run-of-mine-{index}" for index in range(n)]
+    put_ranking(result)
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[: lines.index("")]
+    assert max(cell_len(line) for line in lines if " picks " not in line) <= 80
+    assert all(any(run_id in line for line in table) for run_id in ids)
+    best = result["methods"]["model-centrality"]["scores"][-1]
+    assert f"{best - 0.02:.3f}–{best + 0.02:.3f}" in table[2]
+    assert f"{1 / n:.0%}" in table[2]
+
+
+def test_more_models_than_can_be_drawn_are_cut_to_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    put_ranking(selection([f"run{index}" for index in range(41)]))
+    assert "the best 40 of 41 models; --save keeps them all" in capsys.readouterr().out
+    put_ranking(selection([f"run{index}" for index in range(40)]))
+    assert "the best 40" not in capsys.readouterr().out
+
+
+def test_the_heat_map_is_in_the_order_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    put_ranking(selection(["one", "two", "three"], excluded={"two": "it is broken"}))
+    lines = capsys.readouterr().out.splitlines()
+    drawn = lines[lines.index("") + 2 :]
+    assert [line.split()[:2] for line in drawn[1:4]] == [["1", "run-2"], ["2", "run-0"], ["3", "run-1"]]
+
+
+def test_doubts_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    put_ranking(sure(selection(["one", "two", "three"]), verdict="cannot tell", warnings=["more votes would help"]))
+    out = capsys.readouterr().out
+    assert "cannot tell whether it is the best of 3" in out
+    assert "careful: more votes would help" in out
+    put_ranking(sure(selection(["one", "two", "three"]), confidence=0.97))
+    assert "with a confidence of 97%" in capsys.readouterr().out
+
+
+def test_the_doubts_are_saved_too(crtui, pool, monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(
+        selecting,
+        "select_runs",
+        lambda store, records, methods, **_: sure(selection([record.id for record in records])),
+    )
+    for form in ("csv", "npz"):
+        assert crtui("select", "--save", str(tmp_path / f"result.{form}")).code == 0
+    (row, *_) = csv.DictReader((tmp_path / "result.csv").open())
+    assert float(row["model-centrality low"]) < float(row["model-centrality"]) < float(row["model-centrality high"])
+    assert float(row["model-centrality medoid probability"]) == pytest.approx(1 / 3)
+    with np.load(tmp_path / "result.npz", allow_pickle=False) as arrays:
+        assert arrays["intervals_model-centrality"].shape == (3, 2)
+        assert arrays["medoid_probability_model-centrality"].shape == (3,)
+
+
+def test_ways_to_compare_reach_the_engine(crtui, calls, pool) -> None:
+    crtui("select", "--similarity", "margin", "--budget", "0", "--matching", "--group-size", "25")
+    assert calls[0]["group_size"] == 25
+    assert (calls[0]["similarity"], calls[0]["budget"], calls[0]["matching"]) == ("margin", 0, True)
+    crtui("select")
+    assert (calls[1]["similarity"], calls[1]["budget"], calls[1]["matching"]) == ("factor-vae", None, False)
+
+
+def test_a_shard_is_computed_and_nothing_ranked(crtui, calls, pool, monkeypatch) -> None:
+    asked: list[tuple[int, int, Any]] = []
+
+    def compare_share(store: object, records: Any, share: int, shares: int, **options: Any) -> dict[str, Any]:
+        asked.append((share, shares, options["votes"]))
+        return {"shard": f"{share}/{shares}", "compared_pairs": 9, "evaluated_pairs": 4, "excluded": {"x": "why"}}
+
+    monkeypatch.setattr(selecting, "compare_share", compare_share)
+    out = crtui("select", "--shard", "2/8", "--votes", "7").out
+    assert "shard 2/8: 4 pairs computed, 5 were known" in out
+    assert "left out: x, because why" in out
+    assert crtui("select", "--shard", "2/8", "--json").json["shard"] == "2/8"
+    assert asked == [(2, 8, 7), (2, 8, None)]
+    assert not calls
+
+
+@pytest.mark.parametrize("words", [["--shard", "two"], ["--shard", "1/2", "--budget", "9"], ["--shard", "/3"]])
+def test_a_shard_that_makes_no_sense_is_refused(crtui, calls, pool, words: list[str]) -> None:
+    result = crtui("select", *words)
+    assert result.code == 2
+    assert "--shard" in result.err

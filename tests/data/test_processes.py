@@ -53,7 +53,7 @@ def test_error_comes_after_the_results_before_it() -> None:
 
 
 def test_death_of_a_process_is_said() -> None:
-    with pytest.raises(WorkError, match="a process that decoded images died"):
+    with pytest.raises(WorkError, match="a process that made images died"):
         list(in_order(die, range(4), 2))
 
 

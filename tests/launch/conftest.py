@@ -79,7 +79,8 @@ def make_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Run
         os.close(lease)
         for step in steps:
             # Larger weights than the method's own, so that codes move visibly with the images; another seed each step.
-            model = method_class("infogan")(spec.method, Setup((8, 8, 1), 100, seed + 100 * step, 7, torch.device("cpu")))
+            setup = Setup((8, 8, 1), 100, seed + 100 * step, 7, torch.device("cpu"))
+            model = method_class("infogan")(spec.method, setup)
             weights = {key: tensor * 10 for key, tensor in model.networks.state_dict().items()}
             description = describe(model, (8, 8, 1), data)
             checkpoints.save(folder.checkpoints, step, weights, {}, description, milestone=True)

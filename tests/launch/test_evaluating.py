@@ -6,12 +6,21 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 import engine.data
 from engine.errors import InputError
+from engine.launch import evaluating
 from engine.launch.evaluating import choose_device, score_run
+from engine.metrics import EvaluationSets, irs
 from engine.metrics.evaluation import score
+from engine.metrics.sample_quality import Judgement, SampleQuality
+from engine.models.codes import Codes
+from engine.models.model import Model
+from engine.models.posterior import Gaussian, PosteriorEncoder
+from engine.runs import loading
 from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.loading import load_model
 from engine.runs.state import Status
@@ -132,6 +141,133 @@ def test_a_damaged_checkpoint_is_refused(store: Store, make_run: RunMaker) -> No
     weights.write_bytes(content)
     with pytest.raises(InputError, match="damaged"):
         score_run(store, record, step=7)
+
+
+def test_scores_that_are_not_computed_by_default_come_on_request(store: Store, make_run: RunMaker) -> None:
+    record = make_run("a")
+    found = score_run(store, record, ["irs", "dci_lasso_cv", "unsupervised"])["scores"]
+    assert list(found) == [
+        "irs",
+        "gaussian_total_correlation",
+        "gaussian_wasserstein_correlation",
+        "gaussian_wasserstein_correlation_norm",
+        "mutual_info_score",
+        "dci_lasso_cv_disentanglement",
+        "dci_lasso_cv_completeness",
+        "dci_lasso_cv_informativeness",
+    ]
+    dataset = engine.data.load("tiny")
+    images = EvaluationSets.draw(dataset).indices["labelled"]
+    pixels = dataset.images(images).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    codes = load_model(record.folder.path).encode(pixels)
+    assert found["irs"] == pytest.approx(irs(codes, dataset.factors_of(images)), abs=1e-6)
+    assert find_run(store, "a").scores == found
+
+
+class NoisyEncoder(PosteriorEncoder):
+    """Answers with the mean row, column and brightness of an image, and a standard deviation of 1/2."""
+
+    def posterior(self, images: torch.Tensor) -> Gaussian:
+        weights = images[:, 0] / images.sum(dim=(1, 2, 3), keepdim=True)[:, 0]
+        places = torch.arange(8.0)
+        rows, columns = (weights.sum(2) * places).sum(1), (weights.sum(1) * places).sum(1)
+        means = torch.stack([rows / 4, columns / 4, images.amax(dim=(1, 2, 3))], dim=1)
+        return Gaussian(means, torch.full_like(means, np.log(0.25)))
+
+
+@pytest.fixture
+def with_posterior(make_run: RunMaker, monkeypatch: pytest.MonkeyPatch) -> RunRecord:
+    """A run whose model's encoder answers with a distribution."""
+    model = Model(Codes(3, prior="normal"), (8, 8, 1), torch.nn.Linear(3, 64), NoisyEncoder(), "a")
+    monkeypatch.setattr(loading, "load_model", lambda path, name: model)
+    return make_run("a")
+
+
+def test_codes_of_a_posterior_are_draws_under_paper_and_means_under_lib(
+    store: Store, with_posterior: RunRecord
+) -> None:
+    drawn = score_run(store, with_posterior, ["mig"])
+    assert drawn["codes"] == "sample"
+    meant = score_run(store, with_posterior, ["mig"], "lib")
+    assert meant["codes"] == "mean"
+    # A perfect encoder, seen clearly and through noise.
+    assert meant["scores"]["mig"] > 0.95
+    assert drawn["scores"]["mig"] < 0.7
+    assert _kept(with_posterior, "step-00000007-paper.json")["codes"] == "sample"
+
+
+def test_two_evaluations_of_drawn_codes_agree_and_another_seed_does_not(
+    store: Store, with_posterior: RunRecord
+) -> None:
+    first = score_run(store, with_posterior)
+    assert score_run(store, with_posterior) == first
+    assert score_run(store, with_posterior, seed=1)["scores"] != first["scores"]
+
+
+def test_two_evaluations_of_a_model_without_posterior_agree(store: Store, make_run: RunMaker) -> None:
+    record = make_run("a")
+    first = score_run(store, record, ["factor_vae", "mig", "sap"])
+    assert first["codes"] == "mean"
+    assert score_run(store, record, ["factor_vae", "mig", "sap"]) == first
+
+
+class Judge:
+    """Stands in for the classifier of shapes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, applicable: bool = True) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        monkeypatch.setattr(evaluating, "judge", self.judge)
+        if applicable:
+            monkeypatch.setattr(evaluating, "is_applicable", lambda model, dataset: True)
+            monkeypatch.setattr(evaluating, "check_applicable", lambda model, dataset: None)
+
+    def judge(self, model: Model, dataset: Any, root: Any, seed: int, progress: Any, *, device: str) -> Judgement:
+        self.asked.append((model.name, dataset.name, root, seed, device))
+        return Judgement(SampleQuality(2.5, 0.9, 0.1), 50_000, seed, "f00d", 0.99)
+
+
+def test_sample_quality_alone_judges_images_and_encodes_nothing(
+    store: Store, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Judge(monkeypatch)
+    record = make_run("a")
+    result = score_run(store, record, ["mode_kl", "inception_score"], seed=4)
+    assert judge.asked == [("a", "tiny", store.data, 4, "cpu")]
+    assert result["scores"] == {"inception_score": 2.5, "mode_kl": 0.1}
+    assert result["sample_quality"] == {
+        "samples": 50_000,
+        "seed": 4,
+        "classifier": "f00d",
+        "classifier_accuracy": 0.99,
+    }
+    assert "dead_codes" not in result
+
+
+def test_sample_quality_is_kept_beside_the_scores_of_codes(
+    store: Store, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Judge(monkeypatch)
+    record = make_run("a")
+    both = score_run(store, record, ["mig", "mean_confidence"])
+    assert set(both["scores"]) == {"mig", "mean_confidence"}
+    later = score_run(store, record, ["sap"])
+    kept = _kept(record, "step-00000007-paper.json")
+    assert kept["scores"] == both["scores"] | later["scores"]
+    assert kept["sample_quality"] == both["sample_quality"]
+    assert kept["dead_codes"] == later["dead_codes"]
+
+
+def test_sample_quality_is_for_models_of_dsprites_only(
+    store: Store, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Judge(monkeypatch, applicable=False)
+    record = make_run("a")
+    with pytest.raises(InputError, match="64x64x1 images of dSprites, but a makes 8x8x1 images of 'tiny'"):
+        score_run(store, record, ["mig", "inception_score"])
+    with pytest.raises(InputError, match="unknown metric 'fid'"):
+        score_run(store, record, ["inception_score", "fid"])
+    assert not judge.asked
+    assert not (record.folder.path / "scores").exists()
 
 
 @pytest.mark.parametrize("name", ["cpu", "cpu:0", "auto"])

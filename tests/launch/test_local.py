@@ -15,9 +15,10 @@ import pytest
 from pydantic import BaseModel
 
 from engine.errors import InputError
-from engine.launch import local
+from engine.launch import local, queueing
+from engine.launch.endings import WorkerEnd, ending
 from engine.launch.local import remove, resume, start, stop
-from engine.launch.supervisor import _ending
+from engine.launch.spawning import environment
 from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.events import read_events
 from engine.runs.folder import create_run_folders
@@ -83,6 +84,7 @@ class ToySpec(BaseModel):
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
+    priority: int = 0
     method: _Named = _Named(name="infogan")
     data: _Named = _Named(name="minisprites")
     training: _Training = _Training()
@@ -251,7 +253,9 @@ def test_second_sigterm_is_harmless(store: Store, worker: Worker) -> None:
     for _ in range(3):
         supervisor.signal(signal.SIGTERM)
     done = ended(record)
-    assert (done.status, done.reason, done.step) == (Status.STOPPED, "asked to stop", 3)
+    # Nobody asked by crtui's means, so it was the system or a scheduler.
+    assert (done.status, done.step) == (Status.STOPPED, 3)
+    assert (done.reason or "").startswith("preempted")
 
 
 def test_queued_run_stops_without_ever_starting(store: Store, worker: Worker) -> None:
@@ -264,6 +268,56 @@ def test_queued_run_stops_without_ever_starting(store: Store, worker: Worker) ->
     assert stop(second).status is Status.STOPPED
     assert not (second.folder.path / "ready").exists()
     assert look_at(first.folder).status is Status.RUNNING
+
+
+def test_paused_run_keeps_its_place_and_starts_only_when_let_go(store: Store, worker: Worker) -> None:
+    width = local.slots.core_count()
+    [first] = start(store, [ToySpec(threads=width)], worker("wait"))
+    ready(first)
+    held, behind = start(store, [ToySpec(threads=width), ToySpec(threads=width)], worker("finish"))
+    until(lambda: queueing.queue_positions() == {held.id: 1, behind.id: 2})
+    assert queueing.pause(held).paused
+    until(lambda: queueing.queue_positions() == {behind.id: 1})
+    stop(first)
+    assert ended(behind).status is Status.FINISHED
+    assert look_at(held.folder).status is Status.QUEUED
+    assert not queueing.unpause(held).paused
+    assert ended(held).status is Status.FINISHED
+    for act in (queueing.pause, queueing.unpause):
+        with pytest.raises(InputError, match="only queued runs"):
+            act(held)
+
+
+def test_paused_queue_starts_nothing_until_let_go(store: Store, worker: Worker) -> None:
+    queueing.pause_queue(store)
+    [record] = start(store, [ToySpec()], worker("finish"))
+    until(lambda: record.folder.state().supervisor)
+    time.sleep(0.6)
+    assert look_at(record.folder).status is Status.QUEUED
+    assert queueing.queue_is_paused(store)
+    queueing.unpause_queue(store)
+    assert ended(record).status is Status.FINISHED
+    queueing.unpause_queue(store)
+
+
+def test_paused_run_can_be_stopped(store: Store, worker: Worker) -> None:
+    queueing.pause_queue(store)
+    [record] = start(store, [ToySpec()], worker("finish"))
+    until(lambda: record.folder.state().supervisor)
+    queueing.pause(record)
+    assert stop(record).status is Status.STOPPED
+    queueing.unpause_queue(store)
+
+
+def test_run_of_higher_priority_overtakes(store: Store, worker: Worker) -> None:
+    width = local.slots.core_count()
+    [first] = start(store, [ToySpec(threads=width)], worker("wait"))
+    ready(first)
+    late, urgent = start(store, [ToySpec(threads=width), ToySpec(threads=width, priority=5)], worker("wait"))
+    until(lambda: queueing.queue_positions() == {urgent.id: 1, late.id: 2})
+    stop(first)
+    assert ready(urgent).priority == 5
+    assert look_at(late.folder).status is Status.QUEUED
 
 
 def test_queued_run_starts_when_the_device_is_free(store: Store, worker: Worker) -> None:
@@ -303,7 +357,7 @@ def test_supervisor_beats_corrects_what_others_wrote_and_cuts_the_log(store: Sto
     )
     command = [sys.executable, "-c", impatient, str(folder.path), "--", *worker("wait")]
     with folder.log_path.open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=local._environment())
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment())
     try:
         ready(look_at(folder))
         folder.update_state(lambda state: state.ended_as(Status.CRASHED, "a mistake"))
@@ -324,13 +378,21 @@ def test_supervisor_beats_corrects_what_others_wrote_and_cuts_the_log(store: Sto
     assert look_at(folder).status is Status.STOPPED
 
 
-@pytest.mark.parametrize(("memory", "reason"), [(True, "out of memory (suspected)"), (False, "killed by SIGKILL")])
-def test_want_of_memory_is_suspected_when_the_kernel_killed_for_it(store: Store, memory: bool, reason: str) -> None:
+@pytest.mark.parametrize(
+    ("signal_number", "memory", "reason"),
+    [
+        (signal.SIGKILL, "out of memory", "out of memory"),
+        (signal.SIGKILL, None, "killed by SIGKILL"),
+        (signal.SIGSEGV, "out of memory", "killed by SIGSEGV"),
+    ],
+)
+def test_want_of_memory_is_named_where_the_kernel_killed_for_it(
+    store: Store, signal_number: int, memory: str | None, reason: str
+) -> None:
     [(folder, lease)] = create_run_folders(store, [ToySpec()])
     os.close(lease)
-    state = _ending(folder.state(), folder, code=-signal.SIGKILL, overdue=None, memory=memory)
-    assert state.status is Status.CRASHED
-    assert reason in (state.reason or "")
+    state = ending(folder.state(), folder, WorkerEnd(-signal_number, memory=memory))
+    assert (state.status, state.reason) == (Status.CRASHED, reason)
 
 
 def test_run_outlives_its_launcher_and_session(store: Store, worker: Worker, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import engine.data
 from engine.errors import InputError, WorkError
 from engine.launch import selecting
 from engine.launch.evaluating import score_run
-from engine.launch.selecting import select_runs
+from engine.launch.selecting import compare_share, select_runs
 from engine.models.model import Model
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.loading import load_model
@@ -93,7 +93,7 @@ def test_udr_compares_codes_of_the_same_images(store: Store, pool: list[RunRecor
     codes = common_codes(_models(pool), engine.data.load("tiny"), seed=0)
     for kind in ("lasso", "spearman"):
         found = result["methods"][f"udr-{kind}"]
-        ranking = udr(codes, None, kind)  # type: ignore[arg-type]
+        ranking = udr([found.codes for found in codes], None, kind)  # type: ignore[union-attr]
         assert found["scores"] == pytest.approx(list(ranking.scores))
         assert found["ranking"] == [pool[index].id for index in ranking.order]
     assert "matrix" not in result
@@ -259,7 +259,7 @@ def test_progress_speaks_of_every_phase(store: Store, pool: list[RunRecord]) -> 
     seen: list[tuple[str, int, int]] = []
     _select(store, pool, *ALL, progress=lambda *report: seen.append(report))
     phases = list(dict.fromkeys(phase for phase, _, _ in seen))
-    assert phases[:3] == ["loading models", "comparing models", "encoding images"]
+    assert phases[:4] == ["loading models", "comparing models", "resampling votes", "encoding images"]
     assert all(0 <= done <= total for _, done, total in seen)
     assert ("comparing models", 16, 16) in seen
 
@@ -268,6 +268,104 @@ def test_choosing_does_not_touch_the_global_generator(store: Store, pool: list[R
     before = torch.get_rng_state()
     _select(store, pool, *ALL)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_how_sure_the_ranking_is_comes_with_it(store: Store, pool: list[RunRecord]) -> None:
+    found = _select(store, pool)["methods"]["model-centrality"]
+    assert found["similarity"] == "factor-vae"
+    assert found["verdict"] in ("clear", "cannot tell")
+    assert bool(found["warnings"]) == (found["verdict"] == "cannot tell")
+    assert found["runner_up"] == found["ranking"][1]
+    for score, (low, high) in zip(found["scores"], found["intervals"], strict=True):
+        assert low <= score <= high
+    assert sum(found["medoid_probability"]) == pytest.approx(1.0)
+    assert found["confidence"] is None
+    assert 0 <= found["agreement_by_chance"] <= 1
+    again = _select(store, pool)["methods"]["model-centrality"]
+    assert {**again, "seconds": 0} == {**found, "seconds": 0}
+
+
+def test_equal_models_are_said_to_tie(store: Store, make_run: RunMaker) -> None:
+    found = _select(store, [make_run(f"twin-{i}", seed=0) for i in range(3)])["methods"]["model-centrality"]
+    assert found["verdict"] == "cannot tell"
+    assert "twin-0 and twin-1" in found["warnings"][0]
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "one model has nobody"), (2, "two models always tie")])
+def test_a_pool_that_is_too_small_for_a_medoid_is_said_to_be(
+    store: Store, pool: list[RunRecord], n: int, words: str
+) -> None:
+    found = _select(store, pool[:n])["methods"]["model-centrality"]
+    assert found["verdict"] == "cannot tell"
+    assert words in found["warnings"][0]
+
+
+@pytest.mark.parametrize("similarity", ["margin", "mig"])
+def test_another_similarity_is_read_off_what_is_known(store: Store, pool: list[RunRecord], similarity: str) -> None:
+    first = _select(store, pool)
+    result = _select(store, pool, similarity=similarity)
+    assert result["evaluated_pairs"] == 0
+    protocol = VotingProtocol(votes=12, scale_samples=64)
+    expected = cross_scores(_models(pool), protocol, similarity=similarity).matrix
+    np.testing.assert_array_equal(result["matrix"], expected)
+    assert result["matrix"] != first["matrix"]
+    found = result["methods"]["model-centrality"]
+    assert found["similarity"] == similarity
+    if similarity == "mig":
+        assert found["verdict"] in ("not estimated", "cannot tell")
+        assert found["intervals"] == found["medoid_probability"] == [None] * 4
+
+
+def test_a_budget_compares_part_of_the_pairs(store: Store, make_run: RunMaker) -> None:
+    records = [make_run(f"run-{seed}", seed=seed) for seed in range(8)]
+    result = _select(store, records, budget=50)
+    found = result["methods"]["model-centrality"]
+    missing = sum(score is None for row in result["matrix"] for score in row)
+    assert result["compared_pairs"] == 64 - missing <= 50
+    assert 0 <= found["confidence"] <= 1
+    assert sorted(found["ranking"]) == sorted(record.id for record in records)
+    assert None not in found["scores"]
+    whole = _select(store, records, budget=1000)
+    assert whole["compared_pairs"] == 64
+    assert whole["methods"]["model-centrality"]["confidence"] is None
+    assert _select(store, records, budget=0)["compared_pairs"] <= 64
+    with pytest.raises(InputError, match="a budget of 9 pairs is too small for 8 models"):
+        _select(store, records, budget=9)
+    with pytest.raises(InputError, match="a budget of -1 pairs"):
+        _select(store, records, budget=-1)
+
+
+def test_codes_are_matched_to_the_pick_on_request(store: Store, pool: list[RunRecord]) -> None:
+    assert "matching" not in _select(store, pool)["methods"]["model-centrality"]
+    found = _select(store, pool, matching=True)["methods"]["model-centrality"]
+    assert set(found["matching"]) == set(found["ranking"])
+    own = found["matching"][found["pick"]]
+    assert {match["code"] for match in own} <= {0, 1, 2}
+    assert all(match.keys() == {"code", "of_pick", "agreement", "sign"} for match in own)
+
+
+def test_shares_fill_the_cache_for_the_whole(store: Store, pool: list[RunRecord]) -> None:
+    sizes = {"votes": 12, "scale_samples": 64}
+    shares = [compare_share(store, pool, share, 3, **sizes) for share in (1, 2, 3)]
+    assert [share["evaluated_pairs"] for share in shares] == [8, 4, 4]
+    assert [share["shard"] for share in shares] == ["1/3", "2/3", "3/3"]
+    assert compare_share(store, pool, 1, 3, **sizes)["evaluated_pairs"] == 0
+    assert _select(store, pool)["evaluated_pairs"] == 0
+    with pytest.raises(InputError, match="no shard 4/3"):
+        compare_share(store, pool, 4, 3)
+
+
+def test_the_size_of_groups_is_part_of_the_protocol(store: Store, pool: list[RunRecord]) -> None:
+    result = _select(store, pool[:3], group_size=20)
+    assert result["protocol"] == {"votes": 12, "group_size": 20, "scale_samples": 64, "seed": 0}
+    assert _select(store, pool[:3])["evaluated_pairs"] == 9
+
+
+def test_an_unknown_similarity_is_refused_before_anything_is_loaded(store: Store, pool: list[RunRecord]) -> None:
+    seen: list[tuple[str, int, int]] = []
+    with pytest.raises(InputError, match="no similarity 'cosine'"):
+        _select(store, pool, similarity="cosine", progress=lambda *report: seen.append(report))
+    assert not seen
 
 
 def test_the_launching_side_imports_no_torch() -> None:

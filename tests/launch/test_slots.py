@@ -36,13 +36,14 @@ def slot_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that answers like nvidia-smi -L; its answer can be overwritten."""
+    """A program that answers like nvidia-smi -L; its answer, and ``processes`` beside it, can be overwritten."""
     folder = tmp_path / "bin"
     folder.mkdir()
     program = folder / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\ncat {folder}/answer\n")
+    program.write_text(f'#!/bin/sh\nif [ "$1" = -L ]; then cat {folder}/answer; else cat {folder}/processes; fi\n')
     program.chmod(0o700)
     (folder / "answer").write_text(TWO_GPUS)
+    (folder / "processes").write_text("")
     monkeypatch.setenv("PATH", str(folder), prepend=":")
     return folder / "answer"
 
@@ -80,6 +81,78 @@ def test_second_run_goes_to_the_idle_gpu(nvidia_smi: Path, monkeypatch: pytest.M
     assert Waiter(slots.plan("cuda:1", threads=1), since=1.0, name="e").poll() is None
     for lease in leases:
         release(lease)
+
+
+@pytest.mark.parametrize(("device", "expected"), [("GPU-bbbb", "cuda:1"), ("GPU-b", "cuda:1"), ("cuda:0", "cuda:0")])
+def test_gpu_can_be_named_by_uuid(nvidia_smi: Path, device: str, expected: str) -> None:
+    request = slots.plan(device, threads=1)
+    assert set(request.devices.values()) == {expected}
+    # One line for each GPU, however it is named.
+    assert request.queue == slots.plan(expected, threads=1).queue
+
+
+@pytest.mark.parametrize("device", ["GPU-cccc", "MIG-1111"])
+def test_uuid_must_name_one_gpu(nvidia_smi: Path, device: str) -> None:
+    with pytest.raises(InputError, match=f"device '{device}' is not there: the GPUs are cuda:0 GPU-aaaa, cuda:1"):
+        slots.plan(device, threads=1)
+
+
+def test_number_of_runs_per_gpu_can_be_the_runs_own(nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRTUI_PER_GPU", "3")
+    assert len(slots.plan("cuda:0", threads=1).devices) == 3
+    assert list(slots.plan("cuda", threads=1, per_gpu=2).devices.values()) == ["cuda:0", "cuda:1"] * 2
+
+
+def test_gpu_that_others_compute_on_is_left_to_them(nvidia_smi: Path) -> None:
+    processes = nvidia_smi.with_name("processes")
+    with subprocess.Popen(["sleep", "60"]) as foreign:
+        processes.write_text(f"GPU-aaaa, {foreign.pid}\nGPU-cccc, 1\nno such thing\n")
+        lease = Waiter(slots.plan("cuda", threads=1), since=1.0, name="a").poll()
+        assert lease is not None
+        assert lease.device == "cuda:1"
+        second = Waiter(slots.plan("cuda", threads=1), since=2.0, name="b")
+        assert second.poll() is None
+        # Where two may share a GPU, the other process is one of the two.
+        sharing = [Waiter(slots.plan("cuda:0", 1, per_gpu=2), since=1.0, name=name) for name in "cd"]
+        leases = [waiter.poll() for waiter in sharing]
+        assert [lease and lease.slots for lease in leases] == [("gpu-GPU-aaaa-0",), None]
+        foreign.kill()
+    for waiter in (second, sharing[1]):
+        waiter.close()
+    for held in (lease, leases[0]):
+        release(held)
+
+
+def test_own_runs_are_no_strangers_to_their_gpu(nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = Waiter(slots.plan("cuda:0", threads=1, per_gpu=2), since=1.0, name="a").poll()
+    assert lease is not None
+    # This process has the slot open, as a worker has.
+    nvidia_smi.with_name("processes").write_text(f"GPU-aaaa, {os.getpid()}\n")
+    second = Waiter(slots.plan("cuda:0", threads=1, per_gpu=2), since=2.0, name="b").poll()
+    # A number of another namespace says nothing; the leased slot does.
+    nvidia_smi.with_name("processes").write_text("GPU-aaaa, 999999999\n")
+    third = Waiter(slots.plan("cuda:0", threads=1, per_gpu=3), since=3.0, name="c").poll()
+    for held in (lease, second, third):
+        release(held)
+
+
+def test_higher_priority_goes_first_and_positions_say_so() -> None:
+    holder = Waiter(cores(2), since=0.0, name="holder").poll()
+    ranks = {"low": -1, "first": 0, "second": 0, "high": 7}
+    waiters = {
+        name: Waiter(cores(1), since=float(since), name=name, priority=priority)
+        for since, (name, priority) in enumerate(ranks.items(), start=1)
+    }
+    other_line = Waiter(Request("gpu-GPU-aaaa", {"gpu-GPU-aaaa-0": "cuda:0"}, 2), since=9.0, name="20260101-000000-abc")
+    order = ["high", "first", "second", "low"]
+    expected = {name: place for place, name in enumerate(order, start=1)}
+    assert slots.positions() == expected | {"20260101-000000-abc": 1}
+    release(holder)
+    for name in order:
+        assert all(waiters[later].poll() is None for later in order[order.index(name) + 1 :])
+        release(waiters[name].poll())
+    other_line.close()
+    assert slots.positions() == {}
 
 
 def test_partitions_stand_for_their_gpu(nvidia_smi: Path) -> None:

@@ -90,6 +90,23 @@ def test_lib_prunes_weak_codes_and_paper_does_not():
     assert factor_vae(groups, labels, scale, protocol="lib", prune=0.0) == 1.0
 
 
+def test_the_revised_score_counts_as_many_codes_as_there_are_factors():
+    # Votes of codes 0, 0, 0, 1, 1, 2 from factors 0, 0, 1, 1, 1, 0: majorities 2, 2, 1.
+    spreads = 1.0 - np.eye(3)[[0, 0, 0, 1, 1, 2]]
+    labels = [0, 0, 1, 1, 1, 0]
+    groups, scale = stretched(spreads), np.ones(3)
+    assert factor_vae(groups, labels, scale) == pytest.approx(5 / 6)
+    assert factor_vae(groups, labels, scale, rows=2) == pytest.approx(4 / 6)
+    assert factor_vae(groups, labels, scale, rows=1) == pytest.approx(2 / 6)
+    assert factor_vae(groups, labels, scale, rows=9) == pytest.approx(5 / 6)
+    # Held-out votes 0, 1, 2 are named 0, 1, 0; without the third code the last one is wrong.
+    held_out = {"protocol": "lib", "test_groups": stretched(1.0 - np.eye(3)), "test_labels": [0, 1, 0]}
+    assert factor_vae(groups, labels, scale, **held_out) == 1.0
+    assert factor_vae(groups, labels, scale, rows=2, **held_out) == pytest.approx(2 / 3)
+    with pytest.raises(InputError, match="rows is 0, but at least 1 code must count"):
+        factor_vae(groups, labels, scale, rows=0)
+
+
 def test_held_out_groups_belong_to_lib_and_come_whole():
     groups, labels = stretched(SPREADS), [0, 0, 1, 1, 2, 2]
     with pytest.raises(InputError, match="held-out data need protocol 'lib'"):

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.models.infogan import Discriminator, Generator, Widths
+from engine.models.codes import Codes
+from engine.models.infogan import Discriminator, DiscriminatorLayers, Generator, GeneratorLayers
 from engine.models.layers import BatchNorm, Conv, Linear, TransposedConv
 
 
@@ -118,14 +119,17 @@ def test_initial_weights_have_the_reference_spread() -> None:
 
 
 def test_networks_without_convolutions_have_the_right_shapes() -> None:
-    generator = Generator(5, (32, 32, 3), Widths(dense=(8, 16), channels=()))
+    generator = Generator(5, (32, 32, 3), GeneratorLayers(dense=(8, 16), channels=()))
     images = generator(torch.zeros(2, 5))
     assert images.shape == (2, 3, 32, 32)
-    logits, means = Discriminator((32, 32, 3), 4, Widths(dense=(16, 8), channels=()))(images)
+    layers = DiscriminatorLayers(dense=(16, 8), channels=())
+    logits, means = Discriminator((32, 32, 3), Codes(4), layers)(images)
     assert logits.shape == (2,)
     assert means.shape == (2, 4)
 
 
 def test_an_image_side_that_cannot_be_halved_is_named() -> None:
-    with pytest.raises(ValueError, match="28 cannot be halved 3 times"):
-        Generator(5, (28, 28, 1), Widths(dense=(8,), channels=(8, 4)))
+    with pytest.raises(
+        ValueError, match=r"28 cannot be halved 3 times; give the setting 'channels' of every network fewer"
+    ):
+        Generator(5, (28, 28, 1), GeneratorLayers(dense=(8,), channels=(8, 4)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -83,6 +84,29 @@ def test_outcome_is_none_until_written(make_run: MakeRun) -> None:
     folder.outcome_path.write_text('{"status": "running"}')
     with pytest.raises(InputError, match=r"outcome\.json"):
         folder.outcome()
+
+
+def test_end_of_a_run_is_written_at_the_cost_of_the_reserve(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make_run(Status.RUNNING)
+    reserve = folder.path / ".reserve"
+    assert reserve.stat().st_size == 64 * 1024
+    replace_file = folder_module.replace_file
+
+    def full_until_freed(path: Path, content: bytes) -> None:
+        if reserve.exists():
+            raise WorkError("full") from OSError(errno.ENOSPC, "No space left on device")
+        replace_file(path, content)
+
+    monkeypatch.setattr(folder_module, "replace_file", full_until_freed)
+    with pytest.raises(WorkError, match="full"):
+        folder.update_state(lambda state: state.model_copy(update={"step": 5}))
+    assert reserve.exists()
+    folder.write_outcome(Outcome(status=Status.FAILED, reason="the disk is full"))
+    folder.update_state(lambda state: state.ended_as(Status.FAILED, "the disk is full"))
+    assert not reserve.exists()
+    assert folder.state().reason == "the disk is full"
+    folder.fill_reserve()
+    assert reserve.exists()
 
 
 def test_lease_has_one_holder(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

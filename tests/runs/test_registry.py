@@ -12,7 +12,7 @@ from tinydb import TinyDB
 from engine.errors import InputError, WorkError
 from engine.runs.catalogue import add_scores, look_at
 from engine.runs.folder import RunFolder, create_run_folders
-from engine.runs.registry import Registry, SelectionRow
+from engine.runs.registry import SCHEMA_VERSION, Registry, SelectionRow
 from engine.runs.state import Status
 from engine.runs.store import Store
 
@@ -25,7 +25,7 @@ fork = multiprocessing.get_context("fork")
 def test_file_is_what_tinydb_reads(store: Store, make_run: MakeRun) -> None:
     folder = make_run(name="first", scores={"mig": 0.5})
     with TinyDB(store.registry_path, access_mode="r") as database:
-        assert database.tables() == {"runs", "selections"}
+        assert database.tables() == {"runs", "selections", "schema"}
         [row] = database.table("runs").all()
     assert (row["id"], row["name"], row["status"], row["scores"]) == (folder.id, "first", "finished", {"mig": 0.5})
     interface = "id name group method data seed status step total_steps scores created updated device pid"
@@ -81,6 +81,7 @@ def test_previous_version_is_kept(store: Store, make_run: MakeRun) -> None:
         b'{"runs": {"1": {"id": "a"}}}',
         b'{"runs": {"1": {"id": "../../etc", "status": "finished"}}}',
         b'{"selections": {"1": {"id": "a"}}}',
+        b'{"schema": {"1": {"version": "one"}}}',
         pytest.param(b"[" * 100_000, id="deep"),
     ],
 )
@@ -96,6 +97,36 @@ def test_damaged_registry_is_reported_kept_and_rebuilt(store: Store, make_run: M
     assert aside.read_bytes() == content
     assert [row.id for row in registry.rows()] == [folder.id]
     assert registry.reindex() is None
+
+
+def test_file_of_an_older_version_is_read_and_migrated_by_the_next_write(store: Store, make_run: MakeRun) -> None:
+    folders = [make_run(name="old", priority=3), make_run()]
+    tables = orjson.loads(store.registry_path.read_bytes())
+    del tables["schema"]
+    for row in tables["runs"].values():
+        del row["priority"], row["paused"], row["attempt"]
+    store.registry_path.write_bytes(orjson.dumps(tables))
+    registry = Registry(store)
+    assert {row.id for row in registry.rows()} == {folder.id for folder in folders}
+    assert "schema" not in orjson.loads(store.registry_path.read_bytes())
+    registry.update_runs(folders[1:])
+    tables = orjson.loads(store.registry_path.read_bytes())
+    assert tables["schema"] == {"1": {"version": SCHEMA_VERSION}}
+    assert sorted(row["priority"] for row in tables["runs"].values()) == [0, 3]
+
+
+def test_file_of_a_newer_version_is_refused_and_kept(store: Store, make_run: MakeRun) -> None:
+    folder = make_run()
+    tables = orjson.loads(store.registry_path.read_bytes())
+    tables["schema"]["1"]["version"] = SCHEMA_VERSION + 1
+    content = orjson.dumps(tables)
+    store.registry_path.write_bytes(content)
+    for act in (Registry(store).rows, lambda: Registry(store).update_runs([folder])):
+        with pytest.raises(InputError, match=f"schema version {SCHEMA_VERSION + 1}"):
+            act()
+    assert store.registry_path.read_bytes() == content
+    assert Registry(store).reindex() is not None
+    assert [row.id for row in Registry(store).rows()] == [folder.id]
 
 
 def test_damaged_registry_is_not_changed_by_writers(store: Store, make_run: MakeRun) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from engine.errors import InputError, WorkError
-from engine.runs.store import Store, read_file, replace_file, try_lock_file
+from engine.runs.store import Store, lock_file, read_file, replace_file, try_lock_file
 
 
 def test_path_wins_over_variable_and_variable_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +66,51 @@ def test_only_regular_files_of_reasonable_size_are_read(tmp_path: Path) -> None:
             read_file(tmp_path / name, limit=10)
     with pytest.raises(FileNotFoundError):
         read_file(tmp_path / "missing", limit=10)
+
+
+def test_store_whose_folder_is_the_groups_is_shared_throughout(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(0o2770)
+    store = Store.open(root)
+    assert store.shared
+    assert store.umask == 0o007
+    for folder in (store.runs, store.selections, store.data):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o2770
+    replace_file(store.registry_path, b"{}")
+    lock = try_lock_file(root / "registry.lock")
+    assert lock is not None
+    os.close(lock)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in root.iterdir() if path.is_file()} == {0o660}
+
+
+def test_folder_that_others_can_only_read_makes_no_shared_store(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    root.mkdir()
+    root.chmod(0o755)
+    store = Store.open(root)
+    assert not store.shared
+    assert store.umask == 0o077
+    assert stat.S_IMODE(store.runs.stat().st_mode) == 0o700
+
+
+def test_lock_of_a_process_that_stands_still_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    program = (
+        f"import fcntl, time; file = open({str(path)!r}, 'w'); fcntl.flock(file, fcntl.LOCK_EX);"
+        "print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGSTOP)
+        try:
+            with pytest.raises(WorkError, match=f"locked for 0.3 seconds already, by process {holder.pid}"):
+                lock_file(path, patience=0.3)
+        finally:
+            holder.kill()
+    # Neither the dead holder nor the one who gave up has left anything.
+    os.close(lock_file(path, patience=5.0))
 
 
 def test_lock_excludes_until_its_descriptor_is_closed(tmp_path: Path) -> None:

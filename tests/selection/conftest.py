@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from engine.models.codes import Codes
+from engine.models.posterior import Gaussian
 
 CODES = 4
 NOISE = 2
@@ -66,6 +68,12 @@ class LinearModel:
         codes[:, list(self.dead)] = 0.25
         return codes
 
+    def sample_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self.encode(x)
+
+    def posterior(self, x: Tensor) -> Gaussian | None:
+        return None
+
 
 def _rotation(seed: int) -> Tensor:
     """A random orthogonal matrix."""
@@ -80,13 +88,64 @@ def _shuffle(seed: int) -> Tensor:
     return torch.eye(CODES)[torch.randperm(CODES, generator=draws)] * signs
 
 
+def clean_model(index: int) -> LinearModel:
+    """A model that has found the world's factors up to order, sign and a monotone warp."""
+    return LinearModel(f"clean-{index}", _shuffle(index), warp=(1, 3, 1, 3, 5)[index % 5])
+
+
+def mixed_model(index: int) -> LinearModel:
+    """A model whose every code moves several factors."""
+    return LinearModel(f"mixed-{index}", _rotation(index))
+
+
+def turned_model(index: int, degrees: float) -> LinearModel:
+    """A model whose codes are turned pairwise by an angle; three of them in a row have no plane in common."""
+    basis = torch.eye(CODES)
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    for a, b in (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))[index % 3]:
+        basis[a, a] = basis[b, b] = cosine
+        basis[a, b], basis[b, a] = -sine, sine
+    return LinearModel(f"turned-{index}-by-{degrees:g}", basis)
+
+
+@dataclass
+class HazyModel(LinearModel):
+    """A model whose encoder answers with normal distributions around the codes, as that of a VAE.
+
+    Args:
+        haze: their standard deviation.
+    """
+
+    haze: float = 0.1
+
+    def sample_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        codes = self.encode(x)
+        return codes + self.haze * torch.randn(codes.shape, generator=generator)
+
+    def posterior(self, x: Tensor) -> Gaussian | None:
+        codes = self.encode(x)
+        return Gaussian(codes, torch.full_like(codes, 2 * math.log(self.haze)))
+
+
 @pytest.fixture
 def clean() -> Callable[[int], LinearModel]:
-    """Makes models that have found the world's factors up to order, sign and a monotone warp."""
-    return lambda index: LinearModel(f"clean-{index}", _shuffle(index), warp=(1, 3, 1, 3, 5)[index % 5])
+    """Makes clean models."""
+    return clean_model
 
 
 @pytest.fixture
 def mixed() -> Callable[[int], LinearModel]:
-    """Makes models whose every code moves several factors."""
-    return lambda index: LinearModel(f"mixed-{index}", _rotation(index))
+    """Makes mixed models."""
+    return mixed_model
+
+
+@pytest.fixture
+def turned() -> Callable[[int, float], LinearModel]:
+    """Makes models turned by an angle."""
+    return turned_model
+
+
+@pytest.fixture
+def hazy() -> Callable[[int, float], HazyModel]:
+    """Makes clean models whose codes are drawn with a standard deviation."""
+    return lambda index, haze: HazyModel(f"hazy-{index}-{haze}", _shuffle(index), haze=haze)

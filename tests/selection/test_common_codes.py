@@ -1,4 +1,4 @@
-"""The codes that models give to the same images, and the running scale of codes."""
+"""The codes that models give to the same images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
+from engine.models.posterior import Gaussian
 from engine.selection import common_codes as module
-from engine.selection.common_codes import common_codes
-from engine.selection.generated_set import BrokenModelError, RunningScale
+from engine.selection.common_codes import CommonCodes, common_codes
+from engine.selection.generated_set import BrokenModelError
 
 Maker = Callable[[int], Any]
 
@@ -48,8 +49,8 @@ def test_every_model_encodes_the_same_distinct_images_scaled_to_one(clean: Maker
     assert len(set(dataset.asked)) == len(dataset.asked) == 50
     greys = torch.tensor(dataset.asked, dtype=torch.float32)[:, None, None, None].expand(-1, 1, 4, 4) / 255
     for model, found in zip(pool, codes, strict=True):
-        assert isinstance(found, np.ndarray)
-        np.testing.assert_allclose(found, model.encode(greys).numpy(), atol=1e-6)
+        assert isinstance(found, CommonCodes)
+        np.testing.assert_allclose(found.codes, model.encode(greys).numpy(), atol=1e-6)
 
 
 def test_the_seed_decides_which_images(clean: Maker) -> None:
@@ -69,7 +70,7 @@ def test_models_that_cannot_encode_them_say_why(clean: Maker) -> None:
 
     pool = [clean(0), Diverged("diverged", clean(0).basis), replace(clean(1), image_shape=(8, 8, 3))]
     fine, diverged, other = common_codes(pool, Shades(), seed=0)
-    assert isinstance(fine, np.ndarray)
+    assert isinstance(fine, CommonCodes)
     assert isinstance(diverged, BrokenModelError)
     assert "not finite" in str(diverged)
     assert isinstance(other, BrokenModelError)
@@ -82,17 +83,34 @@ def test_progress_counts_images(clean: Maker) -> None:
     assert seen == [(20, 50), (40, 50), (50, 50)]
 
 
-def test_the_running_scale_is_the_standard_deviation_of_the_whole() -> None:
-    codes = np.random.default_rng(0).normal(size=(100, 3)) + np.linspace(0, 9, 100)[:, None]
-    scale = RunningScale()
-    for part in np.split(codes, [1, 30, 60]):
-        scale.add(part)
-    np.testing.assert_allclose(scale.live(), codes.std(axis=0), rtol=1e-12)
+class Hazy:
+    """Wraps a model whose encoder answers with normal distributions."""
+
+    def __init__(self, model: Any, log_variance: Sequence[float]) -> None:
+        self._model = model
+        self._log_variance = torch.tensor(log_variance)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def posterior(self, x: torch.Tensor) -> Gaussian:
+        codes = self._model.encode(x)
+        return Gaussian(codes, self._log_variance.expand_as(codes))
 
 
-def test_a_code_that_is_nothing_but_rounding_has_no_scale() -> None:
-    scale = RunningScale()
-    scale.add(np.array([[0.3, 0.3], [0.3 + 1e-8, 0.31]]))
-    scale.add(np.array([[0.3, 0.3]]))
-    assert scale.live()[0] == 0
-    assert scale.live()[1] > 0
+def test_a_posterior_gives_means_and_the_kl_of_each_code(clean: Maker) -> None:
+    log_variance = [0.0, -2.0, 1.0, -5.0]
+    hazy, plain = common_codes([Hazy(clean(0), log_variance), clean(0)], Shades(), seed=0)
+    assert isinstance(hazy, CommonCodes)
+    assert isinstance(plain, CommonCodes)
+    np.testing.assert_array_equal(hazy.codes, plain.codes)
+    prior = torch.distributions.Normal(0.0, 1.0)
+    spread = torch.tensor(log_variance).double().mul(0.5).exp()
+    own = torch.distributions.Normal(torch.from_numpy(plain.codes), spread)
+    np.testing.assert_allclose(hazy.kl, torch.distributions.kl_divergence(own, prior).mean(dim=0), rtol=1e-5)
+    assert np.isposinf(plain.kl).all()
+
+
+def test_a_posterior_that_is_not_finite_says_so(clean: Maker) -> None:
+    (broken,) = common_codes([Hazy(clean(0), [float("nan"), 0, 0, 0])], Shades(), seed=0)
+    assert "not finite" in str(broken)

@@ -70,6 +70,22 @@ def test_pruning_keeps_the_newest_and_the_milestones(tmp_path: Path) -> None:
     assert checkpoints.steps(tmp_path) == [2, 5, 6]
 
 
+def test_the_best_are_kept_beside_the_newest(tmp_path: Path) -> None:
+    scores = {1: 0.3, 2: 0.9, 3: float("nan"), 4: 0.9, 5: 0.1, 99: 1.0}
+    for step in range(1, 7):
+        save(tmp_path, step)
+    assert checkpoints.best_steps(tmp_path, scores, 0) == []
+    assert checkpoints.best_steps(tmp_path, scores, 2) == [4, 2]
+    checkpoints.prune(tmp_path, 1, checkpoints.best_steps(tmp_path, scores, 1))
+    assert checkpoints.steps(tmp_path) == [4, 6]
+
+
+def test_a_deleted_run_does_not_come_back_as_half_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(WorkError, match="step 5"):
+        save(tmp_path / "gone" / "checkpoints", 5)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_pruned_while_the_newest_is_damaged(tmp_path: Path) -> None:
     for step in range(1, 5):
         save(tmp_path, step)
@@ -95,6 +111,6 @@ class Exploit:
 def test_a_pickle_in_the_trainer_state_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save({"x": Exploit()}, tmp_path / checkpoints.TRAINER)
     checkpoint = checkpoints.Checkpoint(tmp_path, 1, False, {}, "")
-    with pytest.raises(Exception, match=r"[Ww]eights.only"):
+    with pytest.raises(InputError, match=r"cannot be read with weights_only=True"):
         checkpoint.trainer_state()
     assert capsys.readouterr().out == ""

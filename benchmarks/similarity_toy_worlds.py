@@ -1,0 +1,211 @@
+"""Which similarity lets ModelCentrality pick best, and how often a budget picks as the full matrix does, in toy worlds.
+
+    python benchmarks/similarity_toy_worlds.py [--pools 20] [--budget-pools 10]
+
+A world is an image of k factors and some noise, linear in both. A model is a basis of that world: factors = basis x
+codes, with the codes bent by an odd power before they enter the decoder. How good a model is is known: the mean squared
+cosine of its codes with the factors they come closest to, 1 for a permutation with signs. Each kind of pool is drawn
+anew for each seed; a pick is right when its model is as good as the pool's best (within 0.02). Prints how often each
+selector is right, and the mean quality of its picks, of the pool, and of its best.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, log2
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import expm
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+from engine.models.codes import Codes
+from engine.selection import model_centrality, udr
+from engine.selection.cross_scores import Pairs, cross_scores
+from engine.selection.generated_set import VotingProtocol
+from engine.selection.halving import default_budget, fast_medoid, least_budget
+from engine.selection.pair_cache import PairCache
+from engine.selection.similarity import SIMILARITIES
+
+K, NOISE, SIDE = 5, 3, 4
+PROTOCOL = VotingProtocol(votes=100, group_size=50, scale_samples=1024)
+_EMBEDDING = torch.linalg.qr(torch.randn(SIDE * SIDE, K + NOISE, generator=torch.Generator().manual_seed(0))).Q
+Basis = NDArray[np.float64]
+
+
+@dataclass
+class ToyModel:
+    """A basis of the world, with what an encoder gets wrong at random."""
+
+    name: str
+    basis: Basis
+    power: int = 1
+    error: float = 0.1
+
+    image_shape = (SIDE, SIDE, 1)
+    codes = Codes(K, NOISE)
+
+    @property
+    def fingerprint(self) -> str:
+        """The name: models are made once."""
+        return self.name
+
+    @property
+    def quality(self) -> float:
+        """Mean squared cosine of codes with their factors, by the best assignment."""
+        shares = np.square(self.basis)
+        return float(shares[linear_sum_assignment(shares, maximize=True)].mean())
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images of latents."""
+        factors = z[:, :K] ** self.power @ torch.from_numpy(self.basis.T).float()
+        return (torch.cat([factors, z[:, K:]], dim=1) @ _EMBEDDING.T).reshape(-1, 1, SIDE, SIDE)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes of images, with a smooth error that differs from code to code."""
+        pixels = x.flatten(1) @ _EMBEDDING
+        codes = pixels[:, :K] @ torch.from_numpy(self.basis).float()
+        return codes + self.error * torch.sin(3 * pixels[:, K:].sum(dim=1, keepdim=True) + codes.roll(1, dims=1))
+
+    def sample_codes(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Codes of images: there is no posterior."""
+        return self.encode(x)
+
+    def posterior(self, x: Tensor) -> None:
+        """There is none."""
+
+
+def rotation(draws: np.random.Generator, strength: float) -> Basis:
+    """A rotation in every plane: 0 is none, 1 a random one."""
+    skew = np.triu(draws.standard_normal((K, K)), 1)
+    return np.asarray(expm(strength * (skew - skew.T)))
+
+
+def permuted(draws: np.random.Generator, basis: Basis) -> Basis:
+    """The same basis in another order, with other signs."""
+    return basis[:, draws.permutation(K)] * draws.choice([-1.0, 1.0], K)
+
+
+def pool_of(name: str, bases: Sequence[Basis], draws: np.random.Generator) -> list[ToyModel]:
+    """Models of these bases, permuted and bent."""
+    return [
+        ToyModel(f"{name}-{i}-{draws.integers(2**60)}", permuted(draws, basis), int(draws.choice([1, 3])))
+        for i, basis in enumerate(bases)
+    ]
+
+
+def clean_majority(draws: np.random.Generator) -> list[Basis]:
+    """Five right ones, three with bases of their own."""
+    return [np.eye(K)] * 5 + [rotation(draws, 1.0) for _ in range(3)]
+
+
+def clean_minority(draws: np.random.Generator) -> list[Basis]:
+    """Three right ones, seven with bases of their own."""
+    return [np.eye(K)] * 3 + [rotation(draws, 1.0) for _ in range(7)]
+
+
+def graded(draws: np.random.Generator) -> list[Basis]:
+    """Ten ever farther from the right basis, each in a direction of its own."""
+    return [rotation(draws, 0.6 * step / 9) for step in range(10)]
+
+
+def slightly_off(draws: np.random.Generator) -> list[Basis]:
+    """Four nearly right, six rather off: by less than an equal vote sees."""
+    return [rotation(draws, 0.05) for _ in range(4)] + [rotation(draws, 0.3) for _ in range(6)]
+
+
+def shared_mistake(draws: np.random.Generator) -> list[Basis]:
+    """Five that share one wrong basis, three right ones: agreement is all that the method sees."""
+    wrong = rotation(draws, 1.0)
+    return [np.eye(K)] * 3 + [wrong] * 5
+
+
+KINDS: dict[str, Callable[[np.random.Generator], list[Basis]]] = {
+    "5 right, 3 random": clean_majority,
+    "3 right, 7 random": clean_minority,
+    "graded": graded,
+    "4 near, 6 off": slightly_off,
+    "3 right, 5 alike wrong": shared_mistake,
+}
+
+
+def main() -> None:
+    """Run the experiments and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pools", type=int, default=20)
+    parser.add_argument("--budget-pools", type=int, default=10)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    compare_similarities(arguments.pools)
+    compare_budgets(arguments.budget_pools)
+
+
+def compare_similarities(pools: int) -> None:
+    """How often each selector is right on each kind of pool, and how good its picks are."""
+    selectors = [*SIMILARITIES, "udr-lasso", "udr-spearman"]
+    print(f"right picks in % of {pools} pools, and the mean quality of picks in brackets; {K} codes")
+    print(f"{'pool':<24}" + "".join(f"{name:>15}" for name in selectors) + f"{'pool mean':>11}{'best':>6}")
+    for number, (kind, bases_of) in enumerate(KINDS.items()):
+        right = dict.fromkeys(selectors, 0)
+        quality = dict.fromkeys(selectors, 0.0)
+        mean = best = 0.0
+        for seed in range(pools):
+            draws = np.random.default_rng([seed, number])
+            pool = pool_of(f"{kind}-{seed}", bases_of(draws), draws)
+            good = np.array([model.quality for model in pool])
+            mean, best = mean + good.mean() / pools, best + good.max() / pools
+            for name, pick in picks(pool).items():
+                right[name] += good[pick] > good.max() - 0.02
+                quality[name] += good[pick] / pools
+        cells = "".join(f"{100 * right[name] / pools:>8.0f} ({quality[name]:.2f})" for name in selectors)
+        print(f"{kind:<24}{cells}{mean:>11.2f}{best:>6.2f}", flush=True)
+
+
+def picks(pool: Sequence[ToyModel]) -> dict[str, int]:
+    """The pick of each selector."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for similarity in SIMILARITIES:
+            scores = cross_scores(pool, PROTOCOL, similarity=similarity, cache=PairCache(Path(folder)))
+            found[similarity] = model_centrality(scores.matrix).pick
+    factors = torch.rand((2000, K + NOISE), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = (factors @ _EMBEDDING.T).reshape(-1, 1, SIDE, SIDE)
+    codes = [model.encode(images).numpy() for model in pool]
+    return found | {f"udr-{kind}": udr(codes, None, kind).pick for kind in ("lasso", "spearman")}
+
+
+def compare_budgets(pools: int) -> None:
+    """How often a part of the matrix picks the medoid of the whole, or one as central."""
+    print(f"\nfast medoid against the full matrix, {pools} pools of random strength each")
+    print(f"{'models':>7}{'pairs':>7}{'of all':>8}{'same pick':>11}{'loss':>8}{'confidence':>12}")
+    protocol = VotingProtocol(votes=50, group_size=20, scale_samples=256)
+    for n in (16, 40):
+        budgets = [budget for budget in (least_budget(n), 2 * n * ceil(log2(n)), default_budget(n)) if budget < n * n]
+        same, loss, confidence = (np.zeros(len(budgets)) for _ in range(3))
+        for seed in range(pools):
+            draws = np.random.default_rng([seed, n])
+            bases = [rotation(draws, float(strength)) for strength in draws.uniform(0, 0.6, n)]
+            pool = pool_of(f"budget-{seed}", bases, draws)
+            whole = model_centrality(cross_scores(pool, protocol, similarity="margin").matrix)
+            for place, budget in enumerate(budgets):
+                found = fast_medoid(Pairs(pool, protocol, similarity="margin"), n, budget, seed)
+                assert found is not None
+                same[place] += (found.ranking.pick == whole.pick) / pools
+                loss[place] += (whole.scores.max() - whole.scores[found.ranking.pick]) / pools
+                confidence[place] += found.confidence / pools
+        for place, budget in enumerate(budgets):
+            print(
+                f"{n:>7}{budget:>7}{budget / n**2:>8.0%}{same[place]:>11.0%}"
+                f"{loss[place]:>8.4f}{confidence[place]:>12.2f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""How sure ModelCentrality is of its ranking, as facts of a JSON object and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine.launch.selectors import Comparisons, Selection
+
+if TYPE_CHECKING:
+    from engine.selection.matching import CodeMatch
+
+Verdict = Literal["clear", "cannot tell", "not estimated"]
+
+SURE = 0.95
+"""Confidence from which a pick by part of the matrix counts as clear."""
+
+
+def centrality_facts(
+    selection: Selection, ids: Sequence[str], names: Sequence[str | None], matching: bool
+) -> dict[str, Any]:
+    """What ModelCentrality says beyond scores and ranking; nothing for other methods.
+
+    Args:
+        selection: what was found.
+        ids: of all members.
+        names: of all members.
+        matching: whether to match the codes of each run to the pick's.
+
+    Returns:
+        ``similarity``; ``verdict`` (:data:`Verdict`) and ``warnings``, sentences; ``runner_up``, an id or None;
+        ``intervals``, ``[low, high]`` or None for each member, and ``medoid_probability``, a number or None for each
+        (see :class:`engine.selection.uncertainty.Uncertainty`); ``votes_to_settle``, a number or None; ``agreement``
+        and ``agreement_by_chance`` (see :mod:`engine.selection.chance`); ``confidence`` of a pick by part of the
+        matrix. With ``matching`` also ``matching``: by run a list of ``code``, ``of_pick``, ``agreement`` and ``sign``
+        (see :class:`engine.selection.matching.CodeMatch`), None where it was not compared with the pick.
+    """
+    found = selection.comparisons
+    if found is None:
+        return {}
+    uncertainty, order = found.uncertainty, selection.ranking.order
+    members = [selection.included[place] for place in order]
+    verdict, warnings = _judged(selection, found, [names[index] or ids[index] for index in members[:2]])
+    facts: dict[str, Any] = {
+        "similarity": found.scores.similarity,
+        "verdict": verdict,
+        "warnings": warnings,
+        "runner_up": ids[members[1]] if len(members) > 1 else None,
+        "intervals": _by_member(selection, ids, None if found.intervals is None else found.intervals.tolist()),
+        "medoid_probability": _by_member(
+            selection, ids, None if uncertainty is None else uncertainty.medoid_probability.tolist()
+        ),
+        "votes_to_settle": uncertainty.votes_to_settle if uncertainty else None,
+        "agreement": found.agreement[0] if found.agreement else None,
+        "agreement_by_chance": found.agreement[1] if found.agreement else None,
+        "confidence": found.confidence,
+    }
+    if matching:
+        facts["matching"] = _matching(selection, found, ids)
+    return facts
+
+
+def _judged(selection: Selection, found: Comparisons, first_two: Sequence[str]) -> tuple[Verdict, list[str]]:
+    if len(selection.included) < 3:
+        few = "one model has nobody to agree with" if len(selection.included) == 1 else "two models always tie"
+        return "cannot tell", [f"{few}; the medoid of a pool means something from three models on"]
+    verdict: Verdict = "clear"
+    warnings = []
+    if found.confidence is not None:
+        if found.confidence < SURE:
+            verdict = "cannot tell"
+            warnings.append(
+                f"with what was compared, {first_two[0]} stays the medoid in {found.confidence:.0%} of the replicates "
+                "only; a larger budget tells more"
+            )
+    elif found.uncertainty is None:
+        verdict = "not estimated"
+        warnings.append(
+            f"the similarity {found.scores.similarity} has no votes to resample: "
+            "how far its noise reaches was not estimated"
+        )
+    elif not found.uncertainty.clear:
+        verdict = "cannot tell"
+        warnings.append(_unsettled(found.uncertainty.votes_to_settle, *first_two))
+    if found.agreement and found.agreement[0] <= found.agreement[1]:
+        verdict = "cannot tell"
+        warnings.append(
+            f"the models agree no better than unrelated ones ({found.agreement[0]:.2f}; by chance up to "
+            f"{found.agreement[1]:.2f}): there is no consensus for the pick to be the centre of"
+        )
+    return verdict, warnings
+
+
+def _unsettled(votes: int | None, first: str, second: str) -> str:
+    if votes is None:
+        return f"{first} and {second} tie exactly, which more votes would hardly change"
+    return (
+        f"{first} and {second} cannot be told apart by these votes; if the lead stays what it is, about {votes} votes "
+        f"a pair would settle it (--votes {votes})"
+    )
+
+
+def _by_member(selection: Selection, ids: Sequence[str], values: Sequence[Any] | None) -> list[Any]:
+    known = {} if values is None else dict(zip(selection.included, values, strict=True))
+    return [known.get(index) for index in range(len(ids))]
+
+
+def _matching(selection: Selection, found: Comparisons, ids: Sequence[str]) -> dict[str, list[dict[str, Any]] | None]:
+    from engine.selection.matching import match_in
+
+    row = {member: place for place, member in enumerate(found.members)}
+    pick = row[selection.included[selection.ranking.pick]]
+    matches = {ids[member]: match_in(found.scores, row[member], pick) for member in selection.included}
+    return {run: None if match is None else [_in_json(code) for code in match] for run, match in matches.items()}
+
+
+def _in_json(match: CodeMatch) -> dict[str, Any]:
+    return {"code": match.code, "of_pick": match.partner, "agreement": match.agreement, "sign": match.sign}

@@ -1,0 +1,57 @@
+"""The VAE of growing capacity (Burgess et al. 2018): the KL divergence is held at a target that rises as it trains.
+
+L = -E log p(x|z) + gamma |KL(q(z|x) || N(0, 1)) - C|
+
+C rises from 0 to its maximum over the first updates, then stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.lazy import torch
+from engine.methods.settings import MethodSettings, Preset
+from engine.methods.vae import VAE, Scalars, VAECommonSettings, quick_preset, study_preset
+
+if TYPE_CHECKING:
+    from engine.models.posterior import Gaussian
+
+
+class AnnealedVAESettings(VAECommonSettings):
+    """Settings of the annealed VAE; the study trains each c_max of 5, 10, 25, 50, 75 and 100."""
+
+    name: Literal["annealed-vae"] = "annealed-vae"
+    gamma: float = Field(default=1000.0, ge=0, description="weight of the KL divergence's distance from the capacity")
+    c_max: float = Field(default=25.0, ge=0, description="final capacity C in nats")
+    threshold: int = Field(default=100_000, ge=1, description="updates over which C rises linearly from 0 to c_max")
+
+
+class AnnealedVAE(VAE):
+    """Reconstruction within a capacity."""
+
+    settings_type: ClassVar[type[MethodSettings]] = AnnealedVAESettings
+    summary: ClassVar[str] = "VAE whose KL divergence follows a rising capacity"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "paper": study_preset(c_max=25.0),
+        "quick": quick_preset(c_max=10.0, threshold=1_500),
+    }
+
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+        """Gamma |KL - C|, the KL divergence being the batch's mean (Burgess et al. 2018, eq. 8)."""
+        capacity = self.capacity_at(iteration)
+        distance = (posterior.kl().sum(1).mean() - capacity).abs()
+        return self.settings.gamma * distance, {"capacity": capacity}
+
+    def capacity_at(self, iteration: int) -> float:
+        """C in nats: linear from 0 at iteration 0 to ``c_max`` at ``threshold``, then ``c_max``."""
+        final: float = self.settings.c_max
+        threshold: int = self.settings.threshold
+        return final * min(1.0, iteration / threshold)
+
+    def notes_at(self, iteration: int) -> list[str]:
+        if iteration == self.settings.threshold:
+            return [f"the capacity has reached {self.settings.c_max:g} nats"]
+        return []

@@ -1,0 +1,144 @@
+"""FactorVAE (Kim & Mnih 2018): the total correlation is read off a discriminator that is trained alongside.
+
+    L = -E log p(x|z) + KL(q(z|x) || N(0, 1)) + gamma TC,    TC = b[log D(z) - log(1 - D(z))],
+
+D being the probability that z is from q(z) and not from the product of its marginals, whose draws are made by
+permuting each dimension over a batch. The defaults and ``paper`` follow the InfoGAN-CR authors' variant (method facts
+section 7): D sees fresh draws of the batch that the VAE was trained on and the same draws permuted. ``second_batch`` is
+the original's algorithm 2: the codes that were decoded, and permuted draws of a second batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from engine.lazy import torch
+from engine.methods.base import Setup
+from engine.methods.settings import MethodSettings, NetworkWidths, Preset
+from engine.methods.vae import PAPER_TRAINING, VAE, Scalars, VAECommonSettings, quick_preset
+
+if TYPE_CHECKING:
+    from engine.models.posterior import Gaussian
+
+EPS = 1e-8
+"""Added to D's probabilities inside logarithms."""
+
+
+class FactorVAESettings(VAECommonSettings):
+    """Settings of FactorVAE; the defaults are the InfoGAN-CR authors', who train each gamma of 1, 10, 20 and 40."""
+
+    name: Literal["factor-vae"] = "factor-vae"
+    encoder: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    decoder: NetworkWidths = NetworkWidths(dense=(128,), channels=(64, 32, 32))
+    encoder_linear_last: bool = Field(
+        default=True, description="leave the encoder's last hidden layer without activation"
+    )
+    initialisation: Literal["normal", "glorot"] = Field(
+        default="normal", description="initial weights: N(0, 0.02^2), or Glorot's uniform"
+    )
+    gamma: float = Field(default=10.0, ge=0, description="weight of the total correlation")
+    second_batch: bool = Field(
+        default=False, description="permute the codes of a second batch (Kim & Mnih 2018), not of the first"
+    )
+    discriminator_hidden: tuple[int, ...] = Field(
+        default=(1000,) * 5, min_length=1, description="widths of D's hidden fully connected layers"
+    )
+    discriminator_learning_rate: float = Field(default=1e-4, gt=0, description="Adam step size of D")
+    discriminator_adam_beta1: float = Field(default=0.5, ge=0, lt=1)
+    discriminator_adam_beta2: float = Field(default=0.9, ge=0, lt=1)
+
+
+class FactorVAE(VAE):
+    """Evidence lower bound and total correlation, against D."""
+
+    settings_type: ClassVar[type[MethodSettings]] = FactorVAESettings
+    summary: ClassVar[str] = "VAE whose total correlation has a weight, estimated by a discriminator"
+    presets: ClassVar[Mapping[str, Preset]] = {
+        "paper": Preset(
+            "the InfoGAN-CR authors' settings for dSprites: 27 epochs", data="dsprites", training={"steps": 311_040}
+        ),
+        "paper-3dteapots": Preset(
+            "the InfoGAN-CR authors' settings for 3DTeapots: 35 epochs",
+            data="3dteapots",
+            training={"steps": 109_375, "checkpoint_every": 3_125},
+        ),
+        "kim-mnih": Preset(
+            "the original algorithm: a second batch, Glorot's initial weights, disentanglement_lib's length",
+            data="dsprites",
+            method={"second_batch": True, "gamma": 40.0, "encoder_linear_last": False, "initialisation": "glorot"},
+            training=PAPER_TRAINING,
+        ),
+        "quick": quick_preset(
+            gamma=10.0,
+            encoder_linear_last=False,
+            initialisation="glorot",
+            discriminator_hidden=[128, 128, 128],
+            discriminator_learning_rate=1e-3,
+        ),
+    }
+
+    def __init__(self, settings: Any, setup: Setup) -> None:
+        # The networks are torch modules, which only a process that trains may import.
+        from engine.models.vae import TotalCorrelationDiscriminator, initialised
+
+        super().__init__(settings, setup)
+        self.discriminator = initialised(
+            lambda: TotalCorrelationDiscriminator(self.codes.count, settings.discriminator_hidden),
+            settings.initialisation,
+            setup.seed + 2,
+        ).to(setup.device)
+        self.networks["discriminator"] = self.discriminator
+        betas = (settings.discriminator_adam_beta1, settings.discriminator_adam_beta2)
+        self.optimizers["discriminator"] = self.adam(
+            list(self.discriminator.parameters()), settings.discriminator_learning_rate, betas
+        )
+        self.draws["permutation"] = torch.Generator().manual_seed(setup.seed + 1)
+
+    @property
+    def batches_per_update(self) -> int:
+        return 2 if self.settings.second_batch else 1
+
+    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+        """One step of encoder and decoder, then one of D on codes of the encoder that came out."""
+        first, *second = images.chunk(self.batches_per_update)
+        scalars, decoded = self.step_autoencoder(first, iteration)
+        drawn = self.drawn_codes(second[0] if second else first)
+        joint = decoded if second else drawn
+        return scalars | self.step_discriminator(joint, self.permuted(drawn))
+
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+        """The KL divergence and D's estimate of the total correlation (Kim & Mnih 2018, eqs. 2 and 3).
+
+        With two logits, log D(z) - log(1 - D(z)) is their difference.
+        """
+        joint, product = self.discriminator(z).unbind(1)
+        tc = (joint - product).mean()
+        return posterior.kl().sum(1).mean() + self.settings.gamma * tc, {"total_correlation": tc.detach()}
+
+    @torch.no_grad()
+    def drawn_codes(self, images: torch.Tensor) -> torch.Tensor:
+        """A draw from q(z|x) of each image, float ``[n, d]``."""
+        codes: torch.Tensor = self.encoder.sample_codes(images, self.noise(len(images)))
+        return codes
+
+    def permuted(self, z: torch.Tensor) -> torch.Tensor:
+        """Each dimension of ``z`` ``[n, d]`` in a random order of its own over the batch (ib., algorithm 1)."""
+        order = torch.rand(z.shape, generator=self.draws["permutation"]).argsort(0)
+        return z.gather(0, order.to(z.device))
+
+    def step_discriminator(self, joint: torch.Tensor, product: torch.Tensor) -> Scalars:
+        """One step of D on codes ``[n, d]`` from q(z) and from the product of its marginals."""
+        loss, accuracy = self.discriminator_loss(joint, product)
+        self.step("discriminator", loss)
+        return {"loss_discriminator": loss.detach(), "discriminator_accuracy": accuracy}
+
+    def discriminator_loss(self, joint: torch.Tensor, product: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """-(b log D(joint) + b log(1 - D(product))) / 2, and the share of codes that D tells rightly."""
+        of_joint = self.discriminator(joint).softmax(1)[:, 0]
+        of_product = self.discriminator(product).softmax(1)[:, 1]
+        loss = -0.5 * ((of_joint + EPS).log().mean() + (of_product + EPS).log().mean())
+        accuracy = 0.5 * ((of_joint > 0.5).float().mean() + (of_product > 0.5).float().mean())
+        return loss, accuracy

@@ -1,0 +1,164 @@
+"""Networks of IB-GAN (Jeon et al. 2021; the authors' public code: method facts section 16).
+
+Images outside of these networks are in [0, 1]; the discriminator and the reconstructor see them in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+
+from torch import Tensor, nn
+
+from engine.models.layers import INITIAL_SD, LEAKY_SLOPE, Widths, halvings, symmetric
+from engine.models.posterior import Gaussian
+
+
+@dataclass(frozen=True)
+class IBGANWidths(Widths):
+    """Layer widths of one network of IB-GAN.
+
+    Args:
+        same_channels: channels of the 3x3 convolutions of stride 1 where the image is smallest.
+    """
+
+    same_channels: tuple[int, ...] = ()
+
+
+class Embedding(nn.Module):
+    """e(r|z): noise -> a diagonal Gaussian over the representation r, ReLU after each hidden layer.
+
+    Args:
+        noise: dimensions of z.
+        codes: dimensions of r.
+        dense: hidden widths.
+    """
+
+    def __init__(self, noise: int, codes: int, dense: tuple[int, ...]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for before, width in pairwise([noise, *dense]):
+            layers += [nn.Linear(before, width), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear([noise, *dense][-1], 2 * codes))
+
+    def forward(self, z: Tensor) -> Gaussian:
+        """Mean and log-variance of r, float ``[n, codes]`` each, of noise float ``[n, noise]``."""
+        return Gaussian(*self.layers(z).chunk(2, dim=1))
+
+
+class Generator(nn.Module):
+    """p(x|r): representation -> image in [0, 1], batch normalisation then ReLU after every hidden layer.
+
+    With convolutions the last dense layer feeds a tensor as wide as the first of them; the 3x3 ones keep its size, the
+    transposed ones and a last one to the image's channels double it.
+
+    Args:
+        codes: dimensions of r.
+        image_shape: ``(height, width, channels)``.
+        widths: hidden widths.
+    """
+
+    def __init__(self, codes: int, image_shape: tuple[int, int, int], widths: IBGANWidths) -> None:
+        super().__init__()
+        height, width, image_channels = image_shape
+        self._image_size = (image_channels, height, width)
+        layers: list[nn.Module] = []
+        for before, after in pairwise([codes, *widths.dense]):
+            layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+        last = [codes, *widths.dense][-1]
+        convolutions = [*widths.same_channels, *widths.channels]
+        if convolutions:
+            doublings = len(widths.channels) + 1
+            start = (convolutions[0], halvings(height, doublings), halvings(width, doublings))
+            layers += [nn.Linear(last, prod(start), bias=False), nn.BatchNorm1d(prod(start)), nn.ReLU()]
+            layers += [nn.Unflatten(1, start), *_upwards(start[0], widths), _up(convolutions[-1], image_channels, True)]
+        else:
+            layers += [nn.Linear(last, prod(image_shape))]
+        self.layers = nn.Sequential(*layers, nn.Tanh())
+
+    def forward(self, r: Tensor) -> Tensor:
+        """Images float ``[n, C, H, W]`` in [0, 1] of representations float ``[n, codes]``."""
+        images: Tensor = self.layers(r).view(-1, *self._image_size)
+        return (images + 1) / 2
+
+
+class Discriminative(nn.Module):
+    """Images in [-1, 1] -> ``outputs`` numbers: the discriminator (1) and the reconstructor q(z|x) (noise dimensions).
+
+    Batch normalisation, after the first layer left out, then leaky ReLU after every hidden layer.
+
+    Args:
+        image_shape: ``(height, width, channels)``.
+        outputs: numbers an image.
+        widths: hidden widths.
+    """
+
+    def __init__(self, image_shape: tuple[int, int, int], outputs: int, widths: IBGANWidths) -> None:
+        super().__init__()
+        height, width, before = image_shape
+        hidden: list[tuple[nn.Module, nn.Module]] = []
+        for channels in widths.channels:
+            hidden.append((nn.Conv2d(before, channels, 4, 2, 1, bias=not hidden), nn.BatchNorm2d(channels)))
+            before = channels
+        for channels in widths.same_channels:
+            hidden.append((nn.Conv2d(before, channels, 3, 1, 1, bias=not hidden), nn.BatchNorm2d(channels)))
+            before = channels
+        flat = before * halvings(height, len(widths.channels)) * halvings(width, len(widths.channels))
+        convolutions = len(hidden)
+        for a, b in pairwise([flat, *widths.dense]):
+            hidden.append((nn.Linear(a, b, bias=not hidden), nn.BatchNorm1d(b)))
+        layers: list[nn.Module] = []
+        for number, (layer, norm) in enumerate(hidden):
+            layers += [nn.Flatten()] if number == convolutions else []
+            layers += [layer, *([norm] if number else []), nn.LeakyReLU(LEAKY_SLOPE)]
+        self.layers = nn.Sequential(*layers, nn.Linear(widths.dense[-1], outputs))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Float ``[n, outputs]`` of images float ``[n, C, H, W]`` in [-1, 1]."""
+        answer: Tensor = self.layers(images)
+        return answer
+
+
+class RepresentationEncoder(nn.Module):
+    """Image -> representation: the mean of e(r|z) at the reconstructor's z, as the authors evaluate.
+
+    Args:
+        reconstructor: q(z|x).
+        embedding: e(r|z).
+    """
+
+    def __init__(self, reconstructor: nn.Module, embedding: nn.Module) -> None:
+        super().__init__()
+        self.reconstructor = reconstructor
+        self.embedding = embedding
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Codes float ``[n, codes]`` of images float ``[n, C, H, W]`` in [0, 1]."""
+        mean: Tensor = self.embedding(self.reconstructor(symmetric(images))).mean
+        return mean
+
+
+def initialise(network: nn.Module) -> None:
+    """Draw all weights from N(0, 0.02^2) and set biases to 0; batch normalisation keeps scale 1 and shift 0."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, std=INITIAL_SD)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _upwards(before: int, widths: IBGANWidths) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for channels in widths.same_channels:
+        same = nn.ConvTranspose2d(before, channels, 3, 1, 1, bias=False)
+        layers += [same, nn.BatchNorm2d(channels), nn.ReLU()]
+        before = channels
+    for channels in widths.channels:
+        layers += [_up(before, channels, False), nn.BatchNorm2d(channels), nn.ReLU()]
+        before = channels
+    return layers
+
+
+def _up(before: int, channels: int, bias: bool) -> nn.Module:
+    return nn.ConvTranspose2d(before, channels, 4, 2, 1, bias=bias)

@@ -1,0 +1,81 @@
+"""Whether a pool agrees on anything: how well its pick fits the others, against models with unrelated bases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+POOLS = 100
+"""Random pools that the level of chance is measured on."""
+QUANTILE = 0.95
+
+
+def agreement(margins: ArrayLike, model: int) -> float:
+    """How well a model's codes fit those of the others, by the margin of votes (ours).
+
+    The margin sees rotations to which equal votes are blind, and costs no further encoding. What a model loses on its
+    own images (an encoder that is not exact) it loses on others' too, so margins between two models are taken relative
+    to the geometric mean of their margins with themselves (correction for attenuation, Spearman 1904).
+
+    Args:
+        margins: float ``[n, n]``, the cross-scores by margin, row = encoder, column = generator, all finite.
+        model: whose agreement.
+
+    Returns:
+        The mean over the others; about 1 where all codes are the same up to order, sign and monotone warps. NaN for a
+        pool of one.
+    """
+    m = np.array(margins, dtype=np.float64)
+    if len(m) < 2:
+        return float("nan")
+    own = np.sqrt(np.outer(m.diagonal(), m.diagonal()))
+    relative = np.divide((m + m.T) / 2, own, out=np.zeros_like(m), where=own > 0)
+    return float(np.delete(relative[model], model).mean())
+
+
+def agreement_by_chance(code_counts: Sequence[int], seed: int = 0) -> float:
+    """The agreement that the medoid of a pool of models with unrelated bases rarely exceeds.
+
+    Each model of such a pool has found all there is to find, but along axes of its own, a random rotation: codes of
+    unit variance, linear in each other. Holding a generator's code still leaves an encoder's code the variance
+    1 - c^2, with c the cosine between the two: the margin is the difference of the two largest c^2.
+
+    With one code a rotation does not exist, with two the level is high: few codes give little evidence.
+
+    Args:
+        code_counts: number of codes of each model.
+        seed: of the random rotations.
+
+    Returns:
+        The 95 % quantile over random pools of their medoid's agreement; NaN for fewer than two models.
+    """
+    n, dimensions = len(code_counts), max(code_counts, default=0)
+    if n < 2:
+        return float("nan")
+    draws = np.random.default_rng(seed)
+    best = [_best_agreement(_random_bases(draws, n, dimensions), np.asarray(code_counts)) for _ in range(POOLS)]
+    return float(np.quantile(best, QUANTILE))
+
+
+def _random_bases(draws: np.random.Generator, n: int, dimensions: int) -> NDArray[np.float64]:
+    """Random orthogonal matrices ``[n, dimensions, dimensions]`` (up to signs, which squares do not see)."""
+    return np.asarray(np.linalg.qr(draws.standard_normal((n, dimensions, dimensions))).Q)
+
+
+def _best_agreement(bases: NDArray[np.float64], counts: NDArray[np.int64]) -> float:
+    n, dimensions = bases.shape[:2]
+    present = np.arange(dimensions) < counts[:, None]
+    # squares[j, f, i, c]: share of code c of encoder i that code f of generator j decides.
+    columns = bases.transpose(1, 0, 2).reshape(dimensions, -1)
+    squares = np.square(columns.T @ columns).reshape(n, dimensions, n, dimensions) * present
+    winner = squares.argmax(axis=3)
+    # A runner-up that is not there is one that the factor is nothing to.
+    ranked = np.sort(np.concatenate([squares, np.zeros((*winner.shape, 1))], axis=3), axis=3)
+    weights = (ranked[..., -1] - ranked[..., -2]) * present[:, :, None]
+    votes = (winner[..., None] == np.arange(dimensions)) * weights[..., None]
+    scores = votes.max(axis=1).sum(axis=2) / counts[:, None]
+    similarity = (scores + scores.T) / 2
+    np.fill_diagonal(similarity, 0.0)
+    return float(similarity.sum(axis=1).max() / (n - 1))
