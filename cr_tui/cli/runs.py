@@ -69,7 +69,7 @@ def list_(
     waiting = any(record.status is Status.QUEUED for record in records)
     positions = queueing.queue_positions() if waiting else {}
     if as_json:
-        put_json([record.to_json() | {"queue_position": positions.get(record.id)} for record in records])
+        put_json(queueing.listing(records))
     elif records:
         from cr_tui.cli.run_table import run_table
 
@@ -258,7 +258,9 @@ def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, sentence:
     records = [outcome for outcome in outcomes if not isinstance(outcome, CrtuiError)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, CrtuiError)]
     if as_json and (records or not errors):
-        put_json([record.to_json() for record in records])
+        from engine.launch import queueing
+
+        put_json(queueing.listing(records))
     elif not as_json:
         for record in records:
             held = "paused" if record.paused else "not paused"

@@ -119,7 +119,7 @@ def _require_startable(specs: Sequence[RunSpec]) -> None:
 def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_json: bool) -> None:
     from cr_tui.cli.following import follow
     from cr_tui.cli.progress import run_display
-    from engine.launch import local
+    from engine.launch import local, queueing
     from engine.runs.catalogue import list_runs
 
     store = invocation.open_store()
@@ -136,7 +136,7 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_js
     latest = {record.id: record for record in list_runs(store)}
     ended = [latest.get(record.id, record) for record in ending.records]
     if as_json:
-        put_json([record.to_json() for record in ended])
+        put_json(queueing.listing(ended))
     else:
         _put_ended(ended)
     troubled = [record for record in ended if record.status in ("failed", "crashed")]
@@ -154,7 +154,9 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_js
 
 def _put_detached(records: Sequence[RunRecord], as_json: bool) -> None:
     if as_json:
-        put_json([record.to_json() for record in records])
+        from engine.launch import queueing
+
+        put_json(queueing.listing(records))
         return
     for record in records:
         put(f"{record.id}  {record.name}")

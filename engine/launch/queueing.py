@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch import slots
@@ -74,6 +75,13 @@ def queue_positions() -> dict[str, int]:
     with contextlib.suppress(InputError):
         return slots.positions()
     return {}
+
+
+def listing(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """The JSON objects of ``crtui runs list``: what is known of each run, and its ``queue_position``, else ``None``."""
+    waiting = any(record.status is Status.QUEUED for record in records)
+    positions = queue_positions() if waiting else {}
+    return [record.to_json() | {"queue_position": positions.get(record.id)} for record in records]
 
 
 def adopt_orphans(store: Store, since: float, worker: Sequence[str]) -> list[RunFolder]:

@@ -6,6 +6,7 @@ decoder; no encoder and no codes are involved. Torch is imported only when a mod
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 SAMPLES = 50_000
 """Images that the authors judge a model by."""
+LEAST_ACCURACY = 0.9
+"""Share of real images that a classifier must name correctly for its judgement to mean something; our choice."""
 _BATCH = 512
 
 Progress = Callable[[str, int, int], None]
@@ -149,6 +152,11 @@ def judge(
     if samples < 1:
         raise InputError(f"samples is {samples}, but at least 1 image must be judged")
     judging = load_classifier(dataset, root, training or Training(), device, progress)
+    if judging.accuracy < LEAST_ACCURACY:
+        warnings.warn(
+            f"the classifier names only {judging.accuracy:.0%} of real shapes correctly: its judgement means little",
+            stacklevel=2,
+        )
     latent = model.codes.sample(samples, torch.Generator().manual_seed(seed))
     probabilities: list[NDArray[np.float32]] = []
     for start in range(0, samples, _BATCH):

@@ -26,6 +26,8 @@ from engine.training import checkpoints
 FACTOR = "shape"
 CHECK_IMAGES = 10_000
 """Real images that the trained classifier is tested on."""
+STATISTICS_BATCHES = 200
+"""Batches of real images that the trained classifier's batch normalisation takes its statistics from, at most."""
 _WIDTHS = (1, 32, 32, 64, 64)
 _SIDE = 64
 _HIDDEN = 128
@@ -196,7 +198,25 @@ def _trained(dataset: Dataset, images: int, training: Training, device: str, pro
         optimiser.step()
         if progress:
             progress("training the classifier of shapes (once)", update, updates)
-    return network.requires_grad_(False).eval()
+    network.requires_grad_(False)
+    _settle_statistics(network, dataset, images, training, device)
+    return network.eval()
+
+
+def _settle_statistics(network: ShapeNetwork, dataset: Dataset, images: int, training: Training, device: str) -> None:
+    """Replace the moving statistics of batch normalisation by plain averages over real images, weights at rest.
+
+    The authors use the moving statistics. Those lag behind weights that learn this fast on images this empty: after
+    4,000 updates the network named 98 % of its training batches correctly, 36 % of 1,000 real images by moving
+    statistics, and 99.6 % by averaged ones (dSprites; after 2,500 updates at a tenth of the rate it was 36 %, too).
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    network.train()
+    for batch in itertools.islice(_batches(len(dataset), images, training), STATISTICS_BATCHES):
+        network(_labelled(dataset, batch, device)[0])
 
 
 def _batches(size: int, images: int, training: Training) -> Iterator[NDArray[np.int64]]:

@@ -124,6 +124,23 @@ def test_real_images_of_all_shapes_score_high_and_of_one_shape_low(root):
     assert (one.samples, one.seed) == (600, 0)
 
 
+def test_a_classifier_that_learnt_nothing_is_warned_of(tmp_path):
+    with pytest.warns(UserWarning, match=r"the classifier names only \d+% of real shapes correctly"):
+        found = judge(OfRealImages(), Shapes(), tmp_path, training=TINY, samples=20)
+    assert found.classifier_accuracy < 0.9
+
+
+def test_batch_normalisation_rests_on_averages_over_real_images(tmp_path):
+    # One batch is the whole dataset, so the first layer's statistics follow from its weights alone.
+    whole = Training(epochs=2, batch=75)
+    network = load_classifier(Shapes(), tmp_path, whole).network
+    convolution, activation, normalisation = network.layers[:3]
+    images = torch.from_numpy(Shapes().images(np.arange(75)).transpose(0, 3, 1, 2).copy()).float() / 255
+    seen = activation(convolution(images))
+    assert torch.allclose(normalisation.running_mean, seen.mean(dim=(0, 2, 3)), atol=1e-4)
+    assert torch.allclose(normalisation.running_var, seen.var(dim=(0, 2, 3)), rtol=1e-2)
+
+
 def test_the_seed_decides_which_latent_vectors_are_judged(root):
     def quality(seed):
         return judge(OfRealImages(), Shapes(), root, seed, training=LONGER, samples=50).quality
