@@ -1,7 +1,7 @@
-"""The score table of docs/results.md: every method of a store's group, mean and spread over seeds.
+"""The score table of docs/results.md: every method among a store's runs, mean and spread over seeds.
 
     crtui --store S train METHOD --preset quick --seeds 0-2 --group quick      # for every method
-    python benchmarks/method_table.py --store S --group quick [--protocol paper|lib]
+    python benchmarks/method_table.py --store S --group quick [--name PATTERN] [--protocol paper|lib]
 
 Scores that a run lacks are computed first, by the engine's own evaluation, and kept with the run. Prints Markdown.
 """
@@ -9,6 +9,7 @@ Scores that a run lacks are computed first, by the engine's own evaluation, and 
 from __future__ import annotations
 
 import argparse
+import fnmatch
 import statistics
 import sys
 from collections import defaultdict
@@ -36,11 +37,16 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Mean and standard deviation of each score over the seeds of a method")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--group", required=True)
+    parser.add_argument("--group", help="runs of this group only")
+    parser.add_argument("--name", default="*", help="runs whose name fits this pattern only")
     parser.add_argument("--protocol", choices=("paper", "lib"), default="paper")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    records = [record for record in list_runs(store) if record.group == arguments.group]
+    records = [
+        record
+        for record in list_runs(store)
+        if arguments.group in (None, record.group) and fnmatch.fnmatch(record.name or "", arguments.name)
+    ]
     finished = [record for record in records if record.status is Status.FINISHED]
     if len(finished) < len(records):
         print(f"{len(records) - len(finished)} runs have not finished and are left out", file=sys.stderr)
@@ -59,7 +65,7 @@ def main() -> None:
 
 def _stem(record: RunRecord) -> str:
     """The run's name without its seed."""
-    return record.name.removesuffix(f"-s{record.seed}")
+    return (record.name or record.id).removesuffix(f"-s{record.seed}")
 
 
 def _scores(store: Store, record: RunRecord, protocol: Any) -> dict[str, float]:
