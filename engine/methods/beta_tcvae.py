@@ -20,7 +20,7 @@ from pydantic import Field
 from engine.lazy import torch
 from engine.methods.aggregate_posterior import Sampling, log_aggregate, log_weights
 from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import VAE, Scalars, VAECommonSettings, quick_preset, study_preset
+from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -39,7 +39,7 @@ class BetaTCVAE(VAE):
 
     settings_type: ClassVar[type[MethodSettings]] = BetaTCVAESettings
     summary: ClassVar[str] = "VAE whose total correlation has a weight, estimated within the batch"
-    presets: ClassVar[Mapping[str, Preset]] = {"paper": study_preset(beta=6.0), "quick": quick_preset(beta=6.0)}
+    presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(sampling="stratified")}
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
         """KL divergence and weighted total correlation (Chen et al. 2018, eq. 4)."""

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from engine.lazy import torch
 from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import VAE, Scalars, VAECommonSettings, quick_preset, study_preset
+from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -32,7 +32,7 @@ class BetaVAE(VAE):
 
     settings_type: ClassVar[type[MethodSettings]] = BetaVAESettings
     summary: ClassVar[str] = "VAE whose KL divergence has a weight"
-    presets: ClassVar[Mapping[str, Preset]] = {"paper": study_preset(beta=4.0), "quick": quick_preset(beta=4.0)}
+    presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(beta=8.0)}
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
         """Beta times the KL divergence (Higgins et al. 2017, eq. 4)."""

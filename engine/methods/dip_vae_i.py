@@ -14,7 +14,7 @@ from pydantic import Field
 
 from engine.lazy import torch
 from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import VAE, Scalars, VAECommonSettings, quick_preset, study_preset
+from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -34,8 +34,8 @@ class DIPVAEI(VAE):
     settings_type: ClassVar[type[MethodSettings]] = DIPVAEISettings
     summary: ClassVar[str] = "VAE whose mean codes are decorrelated"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": study_preset(lambda_od=10.0, lambda_d=100.0),
-        "quick": quick_preset(lambda_od=10.0, lambda_d=100.0),
+        "paper": STUDY_PRESET,
+        "quick": quick_preset(lambda_od=50.0, lambda_d=500.0),
     }
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:

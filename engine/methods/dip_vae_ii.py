@@ -14,7 +14,7 @@ from pydantic import Field
 from engine.lazy import torch
 from engine.methods.dip_vae_i import DIPVAEI
 from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import VAECommonSettings, quick_preset, study_preset
+from engine.methods.vae import STUDY_PRESET, VAECommonSettings, quick_preset
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -34,8 +34,8 @@ class DIPVAEII(DIPVAEI):
     settings_type: ClassVar[type[MethodSettings]] = DIPVAEIISettings
     summary: ClassVar[str] = "VAE whose sampled codes are decorrelated"
     presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": study_preset(lambda_od=10.0, lambda_d=10.0),
-        "quick": quick_preset(lambda_od=10.0, lambda_d=10.0),
+        "paper": STUDY_PRESET,
+        "quick": quick_preset(lambda_od=50.0, lambda_d=50.0),
     }
 
     def covariance(self, posterior: Gaussian) -> torch.Tensor:

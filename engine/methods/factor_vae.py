@@ -72,7 +72,7 @@ class FactorVAE(VAE):
             training=PAPER_TRAINING,
         ),
         "quick": quick_preset(
-            gamma=10.0,
+            gamma=40.0,
             encoder_linear_last=False,
             initialisation="glorot",
             discriminator_hidden=[128, 128, 128],

@@ -74,7 +74,7 @@ class HFVAE(VAE):
             data="dsprites",
             training=PAPER_TRAINING,
         ),
-        "quick": quick_preset(groups=[2, 2, 2]),
+        "quick": quick_preset(groups=[2, 2, 2], beta=10.0, gamma=8.0),
     }
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
