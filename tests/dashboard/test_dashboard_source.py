@@ -329,6 +329,7 @@ def _save_untrained(folder: RunFolder, step: int, seed: int) -> None:
     import torch
 
     from engine.methods import method_class
+    from engine.methods.base import Setup
     from engine.runs.loading import describe
     from engine.training import checkpoints
 
@@ -336,6 +337,7 @@ def _save_untrained(folder: RunFolder, step: int, seed: int) -> None:
     widths = {"dense": [16], "channels": []}
     wanted = {"name": "infogan", "codes": 3, "noise": 2, "generator": widths, "discriminator": widths}
     settings = method.settings_type.model_validate(wanted)
-    model = method(settings, (8, 8, 1), seed, 7, torch.device("cpu"))
+    setup = Setup((8, 8, 1), images=7, seed=seed, total_steps=7, device=torch.device("cpu"))
+    model = method(settings, setup)
     weights = {key: tensor * 10 for key, tensor in model.networks.state_dict().items()}
     checkpoints.save(folder.checkpoints, step, weights, {}, describe(model, (8, 8, 1), "tiny"), milestone=True)
