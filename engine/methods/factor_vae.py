@@ -66,7 +66,7 @@ class FactorVAE(VAE):
             training={"steps": 109_375, "checkpoint_every": 3_125},
         ),
         "kim-mnih": Preset(
-            "the original algorithm: a second batch, Glorot's initial weights, disentanglement_lib's length",
+            "the original algorithm, with a second batch; gamma, length and initial weights as in disentanglement_lib",
             data="dsprites",
             method={"second_batch": True, "gamma": 40.0, "encoder_linear_last": False, "initialisation": "glorot"},
             training=PAPER_TRAINING,

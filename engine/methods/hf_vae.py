@@ -7,10 +7,10 @@ With z_g the codes of group g, on average over x and with the aggregate posterio
                        + sum_g KL(q(z_g) || prod_{k in g} q(z_k))                     TC within groups
                        + sum_k KL(q(z_k) || p(z_k)).
 
-The paper's objective gives the first three terms the weights alpha, beta and gamma beside the reconstruction, and
-estimates the densities within the batch by ``leave-one-out``; both are as the paper defines them. Ours, since neither
-the authors' code nor their settings for these data were at hand: beta is the weight between and gamma that within
-groups; the groups are of consecutive codes, two in each by default; alpha is one; beta 4 and gamma 3 are the values
+The paper's objective gives the first three terms the weights alpha, beta and gamma beside the reconstruction. The rest
+is ours, since neither the authors' code nor their settings for these data were at hand: beta is the weight between and
+gamma that within groups; ``leave-one-out``, the batch's other images standing for the dataset's, is how we read their
+estimator; the groups are of consecutive codes, two in each by default; alpha is one; beta 4 and gamma 3 are the values
 under which others quote its scores (method facts section 9); networks and optimiser are those of disentanglement_lib's
 study; and the sum at weight one is the KL divergence in closed form, to which the estimates only add what their weights
 differ from one.
