@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine.runs.store import Store
+
+_SWITCH_SECONDS = 0.001
 
 
 def run(store: Store, read_only: bool, refresh: float, group: str | None = None) -> None:
@@ -28,5 +31,12 @@ def run(store: Store, read_only: bool, refresh: float, group: str | None = None)
         raise InputError("the dashboard needs a terminal; use 'crtui runs list' in scripts and pipes")
     from cr_tui.dashboard.app import Dashboard
     from cr_tui.dashboard.source import StoreSource
+    from cr_tui.dashboard.view_state import default_path
 
-    Dashboard(StoreSource(store), read_only=read_only, refresh_seconds=refresh, group=group).run()
+    # Threads that parse give the interpreter back this often, so that no drawing waits longer for them.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    # What was imported stays for good; to search it for garbage would hold up a frame every few seconds.
+    gc.freeze()
+    Dashboard(
+        StoreSource(store), read_only=read_only, refresh_seconds=refresh, group=group, state_path=default_path()
+    ).run()

@@ -31,6 +31,10 @@ class Run:
         scores: newest scores by name.
         eta: seconds until it ends, if it goes on like this; None when that is not known.
         reason: why it ended, empty when there is nothing to say.
+        pid: the process to look at while it runs.
+        losses: some values of its first loss from its beginning to now, for a line of bars.
+        rank: its place in the newest ModelCentrality ranking that it is part of, from 1.
+        settings: its specification by dotted key; empty until it has been read.
     """
 
     id: str
@@ -49,6 +53,67 @@ class Run:
     device: str = ""
     eta: float | None = None
     reason: str = ""
+    pid: int | None = None
+    losses: tuple[float, ...] = ()
+    rank: int | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A GPU as ``nvidia-smi`` sees it; None where it does not say.
+
+    Args:
+        utilisation: percent.
+        used_mib: memory in use.
+        total_mib: memory there is.
+        celsius: temperature.
+        watts: power.
+        pids: processes that compute on it.
+    """
+
+    index: int
+    name: str
+    uuid: str = ""
+    utilisation: float | None = None
+    used_mib: float | None = None
+    total_mib: float | None = None
+    celsius: float | None = None
+    watts: float | None = None
+    pids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What this machine has and how busy it is.
+
+    Args:
+        host: its name.
+        cores: that this program may use.
+        cpu: percent of all cores.
+        load: of the last minute.
+        memory_used: bytes.
+        memory_total: bytes.
+        disk_free: bytes left for the store.
+        disk_total: bytes of its disk.
+        gpus: all that are installed.
+        slots: every slot for runs with whether a run has it.
+        waiting: ids of runs in line with their place, from 1.
+        at: when this was so, seconds since 1970.
+    """
+
+    host: str
+    cores: int
+    cpu: float
+    load: float
+    memory_used: int
+    memory_total: int
+    disk_free: int
+    disk_total: int
+    gpus: tuple[Gpu, ...] = ()
+    slots: Mapping[str, bool] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    at: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -148,6 +213,29 @@ class Follower(Protocol):
         ...
 
 
+class LogFollower(Protocol):
+    """Reads one run's log as it grows, keeping a bounded number of its newest lines. Used by one thread."""
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The newest lines, oldest first, as they stand in the file."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """How many lines came before those that are kept, as far as they were read."""
+        ...
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the log's beginning was not read at all."""
+        ...
+
+    def poll(self) -> bool:
+        """Read a bounded piece of what is new; say whether anything was."""
+        ...
+
+
 class Source(Protocol):
     """Where the dashboard asks. Every call may block, so none is made on the event loop.
 
@@ -163,8 +251,28 @@ class Source(Protocol):
         """Every run, oldest first."""
         ...
 
+    def watch(self, run_ids: Sequence[str]) -> None:
+        """Say which runs are on the screen: only of those :meth:`runs` reads the losses."""
+        ...
+
     def follow(self, run_id: str) -> Follower:
         """Begin to read a run."""
+        ...
+
+    def follow_log(self, run_id: str) -> LogFollower:
+        """Begin to read a run's log at some length."""
+        ...
+
+    def settings(self, run_id: str) -> Mapping[str, object]:
+        """A run's specification by dotted key."""
+        ...
+
+    def template(self, run_id: str) -> NewRuns:
+        """What the form for new runs would hold for a run like this one."""
+        ...
+
+    def machine(self) -> Machine:
+        """How busy this machine is."""
         ...
 
     def selections(self) -> list[Selection]:

@@ -2,65 +2,179 @@
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-SCALAR_KINDS = frozenset({"train", "score"})
+from cr_tui.render.pyramid import Growing, Levels, Pyramid
+from cr_tui.render.smooth import Smoothed
+
+SCALAR_KINDS = frozenset({"train", "score", "system"})
 _NOT_SCALARS = frozenset({"step", "time", "kind", "attempt"})
+Axis = Literal["step", "time"]
+"""What a chart runs over: iterations, or seconds since the run's first event."""
+ScalarKey = tuple[str, str]
+"""Kind and name of a scalar."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One scalar as it was at one moment, safe to read in any thread.
+
+    Args:
+        steps: iterations, ascending, float ``[n]``.
+        seconds: since the run's first event, never descending, float ``[n]``.
+        levels: the values and their summaries.
+    """
+
+    steps: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    levels: Levels
+
+    def along(self, axis: Axis) -> NDArray[np.float64]:
+        """Positions of the values."""
+        return self.steps if axis == "step" else self.seconds
+
+
+class _Scalar:
+    """One scalar as it grows."""
+
+    def __init__(self) -> None:
+        self.steps = Growing()
+        self.seconds = Growing()
+        self.values = Pyramid()
+        self.cuts = 0
+
+    @property
+    def last_step(self) -> float:
+        return float(self.steps.view[-1]) if len(self.steps) else -np.inf
+
+    @property
+    def last_second(self) -> float:
+        return float(self.seconds.view[-1]) if len(self.seconds) else 0.0
+
+    def extend(self, steps: NDArray[np.float64], seconds: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Append values whose steps ascend; a clock that was set back stands still for the chart."""
+        if self.last_step >= steps[0]:
+            self.cut(int(np.searchsorted(self.steps.view, steps[0], "left")))
+        self.steps.extend(steps)
+        self.seconds.extend(np.maximum.accumulate(np.maximum(seconds, self.last_second)))
+        self.values.extend(values)
+
+    def cut(self, length: int) -> None:
+        if length < len(self.steps):
+            self.cuts += 1
+            for column in (self.steps, self.seconds, self.values):
+                column.cut(length)
 
 
 class History:
-    """Values by kind, name and step; steps of a scalar always ascend."""
+    """Values by kind, name and step; steps of a scalar always ascend.
+
+    One thread at a time may call it; what it hands out never changes and can be read by any.
+    """
 
     def __init__(self) -> None:
-        self._series: dict[tuple[str, str], tuple[array[float], array[float]]] = {}
+        self._scalars: dict[ScalarKey, _Scalar] = {}
+        self._began: float | None = None
+        self._smoothed: dict[ScalarKey, tuple[float, int, Smoothed]] = {}
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in rows of the event log, oldest first. A step that comes again replaces what was there from it on."""
-        for row in rows:
-            step, kind = row["step"], row["kind"]
+        for (kind, *names), alike in groupby(rows, lambda row: (row["kind"], *row)):
+            group = list(alike)
             if kind not in SCALAR_KINDS:
                 continue
-            for name, value in row.items():
-                if name not in _NOT_SCALARS and isinstance(value, (int, float)) and not isinstance(value, bool):
-                    self._append(kind, name, step, value)
+            times = np.array([row.get("time", 0.0) for row in group], dtype=np.float64)
+            if self._began is None:
+                self._began = float(times[0])
+            steps = np.array([row["step"] for row in group], dtype=np.float64)
+            stretches = np.flatnonzero(np.diff(steps) <= 0) + 1
+            for name in names:
+                if name not in _NOT_SCALARS:
+                    self._append((kind, name), [row[name] for row in group], steps, times - self._began, stretches)
+
+    def _append(
+        self,
+        key: ScalarKey,
+        values: list[Any],
+        steps: NDArray[np.float64],
+        seconds: NDArray[np.float64],
+        turns: NDArray[np.intp],
+    ) -> None:
+        """Append values of one scalar; at a turn the steps do not ascend, and what was there from it on is replaced."""
+        numbers = np.array(values) if all(type(value) in (float, int) for value in values) else np.empty(0, dtype="O")
+        if numbers.dtype.kind not in "fi":
+            there = np.array([_is_number(value) for value in values])
+            if not there.any():
+                return
+            numbers = np.array([float(value) for value in values if _is_number(value)])
+            steps, seconds = steps[there], seconds[there]
+            turns = np.flatnonzero(np.diff(steps) <= 0) + 1
+        scalar = self._scalars.setdefault(key, _Scalar())
+        if not turns.size:
+            scalar.extend(steps, seconds, numbers)
+            return
+        for stretch in zip(*(np.split(column, turns) for column in (steps, seconds, numbers)), strict=True):
+            scalar.extend(*stretch)
 
     def forget_after(self, step: float) -> None:
         """Drop every value of a later step."""
-        for steps, values in self._series.values():
-            _cut(steps, values, bisect_right(steps, step))
+        for scalar in self._scalars.values():
+            scalar.cut(int(np.searchsorted(scalar.steps.view, step, "right")))
 
     def clear(self) -> None:
         """Drop everything."""
-        self._series.clear()
+        self._scalars.clear()
+        self._smoothed.clear()
+        self._began = None
+
+    @property
+    def keys(self) -> list[ScalarKey]:
+        """Every scalar, in the order they appeared."""
+        return list(self._scalars)
 
     def names(self, kind: str) -> list[str]:
-        """Scalars of a kind (``train`` or ``score``) in the order they appeared."""
-        return [name for its_kind, name in self._series if its_kind == kind]
+        """Scalars of a kind (``train``, ``score`` or ``system``) in the order they appeared."""
+        return [name for its_kind, name in self._scalars if its_kind == kind]
+
+    def track(self, kind: str, name: str) -> Track | None:
+        """A scalar as it is now; None when there is none."""
+        scalar = self._scalars.get((kind, name))
+        if scalar is None or not len(scalar.steps):
+            return None
+        return Track(scalar.steps.view, scalar.seconds.view, scalar.values.levels)
+
+    def smoothed(self, kind: str, name: str, weight: float) -> Levels | None:
+        """The exponential moving average of a scalar, kept up with as the scalar grows."""
+        scalar = self._scalars.get((kind, name))
+        if scalar is None or not len(scalar.steps):
+            return None
+        kept = self._smoothed.get((kind, name))
+        if kept is None or kept[:2] != (weight, scalar.cuts):
+            kept = self._smoothed[kind, name] = (weight, scalar.cuts, Smoothed(weight))
+        average = kept[2]
+        values = scalar.values.levels.values
+        if len(average) < len(values):
+            average.extend(values[len(average) :])
+        return average.levels
 
     def series(self, kind: str, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Steps and values float ``[n]`` of a scalar, copied; empty when there is none."""
-        steps, values = self._series.get((kind, name), (array("d"), array("d")))
-        return np.array(steps, dtype=np.float64), np.array(values, dtype=np.float64)
+        """Steps and values float ``[n]`` of a scalar; empty when there is none. They do not change as it grows."""
+        track = self.track(kind, name)
+        if track is None:
+            return np.empty(0), np.empty(0)
+        return track.steps, np.asarray(track.levels.values, dtype=np.float64)
 
     def newest(self, kind: str, name: str) -> float | None:
         """The last value of a scalar."""
-        _, values = self._series.get((kind, name), (None, None))
-        return values[-1] if values else None
-
-    def _append(self, kind: str, name: str, step: float, value: float) -> None:
-        steps, values = self._series.setdefault((kind, name), (array("d"), array("d")))
-        if steps and step <= steps[-1]:
-            _cut(steps, values, bisect_left(steps, step))
-        steps.append(step)
-        values.append(value)
+        _, values = self.series(kind, name)
+        return float(values[-1]) if values.size else None
 
 
-def _cut(steps: array[float], values: array[float], at: int) -> None:
-    del steps[at:]
-    del values[at:]
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

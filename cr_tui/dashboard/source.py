@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import os
-import stat
-import time
-from collections import deque
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from threading import Lock
 
-import numpy as np
-import orjson
-
-from cr_tui.dashboard.data import Computation, MethodChoice, NewRuns, RankedRuns, Run, Selection, Traversal
+from cr_tui.dashboard.data import Computation, Machine, MethodChoice, NewRuns, Run, Selection, Traversal
 from cr_tui.dashboard.decoder import DecoderProcess
-from cr_tui.dashboard.history import History
-from cr_tui.dashboard.live_scores import LiveScores
+from cr_tui.dashboard.follower import LONG_LOG, StoreFollower
+from cr_tui.dashboard.log_tail import LogTail
+from cr_tui.dashboard.machine import MachineReader
 from cr_tui.dashboard.ranker import ranking_progress, start_ranking
-from cr_tui.dashboard.rates import Rates
+from cr_tui.dashboard.run_list import RunList
+from cr_tui.dashboard.stored_selections import StoredSelections, ranks_of
 from engine.errors import InputError
-from engine.runs.catalogue import RunRecord, list_runs, look_at
-from engine.runs.events import EventTail
+from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
-from engine.runs.store import Store, read_file
-
-_LOG_BYTES = 32 * 1024
-_LOG_LINES = 400
-_MAX_RANKING_BYTES = 64 * 2**20
+from engine.runs.store import Store
 
 
 class StoreSource:
@@ -41,10 +29,11 @@ class StoreSource:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._rates = Rates()
-        self._live_scores = LiveScores()
+        self._runs = RunList(store)
+        self._selections = StoredSelections(store.selections)
+        self._machine = MachineReader(store.root)
         self._decoder = DecoderProcess()
-        self._selections: dict[str, Selection | None] = {}
+        self._selections_lock, self._machine_lock = Lock(), Lock()
 
     @property
     def location(self) -> str:
@@ -53,25 +42,47 @@ class StoreSource:
 
     def runs(self) -> list[Run]:
         """Every run, oldest first, held against the facts."""
-        return [self._run(record) for record in list_runs(self._store)]
+        with contextlib.suppress(InputError):
+            self._runs.ranks = ranks_of(self.selections())
+        return self._runs.read()
+
+    def watch(self, run_ids: Sequence[str]) -> None:
+        """Say which runs are on the screen."""
+        self._runs.watched = tuple(run_ids)
 
     def follow(self, run_id: str) -> StoreFollower:
         """Begin to read a run's events and log."""
         return StoreFollower(self._folder(run_id))
 
+    def follow_log(self, run_id: str) -> LogTail:
+        """Begin to read a run's log at some length."""
+        return LogTail(self._folder(run_id).log_path, *LONG_LOG)
+
+    def settings(self, run_id: str) -> Mapping[str, object]:
+        """A run's specification by dotted key."""
+        return self._runs.settings(run_id)
+
+    def template(self, run_id: str) -> NewRuns:
+        """What the form for new runs would hold for a run like this one."""
+        spec = self._folder(run_id).spec()
+        return NewRuns(
+            method=spec.method.name,
+            preset=spec.preset or "",
+            data=spec.data.name,
+            group=spec.group or "",
+            seeds=str(spec.seed),
+            steps=str(spec.training.steps),
+        )
+
+    def machine(self) -> Machine:
+        """How busy this machine is."""
+        with self._machine_lock:
+            return self._machine.read()
+
     def selections(self) -> list[Selection]:
         """Every stored selection that can be read, newest first."""
-        try:
-            names = {entry.name for entry in os.scandir(self._store.selections) if not entry.name.startswith(".")}
-        except OSError as error:
-            raise InputError(f"{self._store.selections} cannot be read: {error.strerror}") from error
-        for name in self._selections.keys() - names:
-            del self._selections[name]
-        for name in names - self._selections.keys():
-            # A selection appears whole and never changes.
-            self._selections[name] = _read_selection(self._store.selections / name)
-        found = [selection for selection in self._selections.values() if selection is not None]
-        return sorted(found, key=lambda selection: (selection.created, selection.id), reverse=True)
+        with self._selections_lock:
+            return self._selections.newest_first()
 
     def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
         """Walk the codes of the run's newest checkpoint, in another process."""
@@ -133,91 +144,6 @@ class StoreSource:
     def _folder(self, run_id: str) -> RunFolder:
         return RunFolder(self._store.runs / run_id)
 
-    def _run(self, record: RunRecord) -> Run:
-        eta = None
-        scores = {name: score for name, score in record.scores.items() if score is not None}
-        if record.status == "running":
-            eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps)
-            scores |= self._live_scores.of(record.folder)
-        else:
-            self._rates.forget(record.id)
-            self._live_scores.forget(record.id)
-        created = record.created.timestamp() if record.created else 0.0
-        return Run(
-            id=record.id,
-            name=record.name or record.id,
-            group=record.group or "",
-            method=record.method or "",
-            data=record.data or "",
-            seed=record.seed or 0,
-            status=str(record.status),
-            step=record.step,
-            total_steps=record.total_steps,
-            created=created,
-            updated=record.updated.timestamp() if record.updated else created,
-            stalled=record.stalled,
-            scores=scores,
-            device=record.device or "",
-            eta=eta,
-            reason=record.reason or "",
-        )
-
-
-class StoreFollower:
-    """Reads a run's events in pieces of 32 kB, and the end of its log.
-
-    Args:
-        folder: the run.
-    """
-
-    def __init__(self, folder: RunFolder) -> None:
-        self.history = History()
-        self.log: Sequence[str] = ()
-        self._events = EventTail(folder.events_path)
-        self._log_path = folder.log_path
-        self._log_seen: tuple[int, int, int] | None = None
-
-    def poll(self) -> bool:
-        """Read a piece of what is new; say whether anything was."""
-        batch = self._events.read()
-        if batch.restarted:
-            self.history.clear()
-        if batch.resumed_step is not None:
-            self.history.forget_after(batch.resumed_step)
-        self.history.add(batch.rows)
-        return self._read_log() or bool(batch.rows) or batch.more
-
-    def _read_log(self) -> bool:
-        try:
-            descriptor = os.open(self._log_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            changed, self.log, self._log_seen = bool(self.log), (), None
-            return changed
-        try:
-            status = os.fstat(descriptor)
-            seen = (status.st_ino, status.st_size, status.st_mtime_ns)
-            if seen == self._log_seen or not stat.S_ISREG(status.st_mode):
-                return False
-            self._log_seen = seen
-            start = max(status.st_size - _LOG_BYTES, 0)
-            self.log = _last_lines(os.pread(descriptor, _LOG_BYTES, start), torn=start > 0)
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-        return True
-
-
-def _last_lines(content: bytes, torn: bool) -> list[str]:
-    """Lines as a terminal would leave them: of a line that was written over, what was written last."""
-    lines = content.decode(errors="replace").split("\n")
-    if torn and len(lines) > 1:
-        lines = lines[1:]
-    shown = deque((line.rstrip("\r").rpartition("\r")[2] for line in lines), maxlen=_LOG_LINES)
-    while shown and not shown[-1]:
-        shown.pop()
-    return list(shown)
-
 
 def _steps(text: str) -> int | None:
     if not text:
@@ -225,37 +151,3 @@ def _steps(text: str) -> int | None:
     with contextlib.suppress(ValueError):
         return int(text)
     raise InputError(f"steps must be a whole number, not '{text[:40]}'")
-
-
-def _read_selection(folder: Path) -> Selection | None:
-    """A stored selection; None for what is none, or is damaged."""
-    try:
-        content = orjson.loads(read_file(folder / "ranking.json", _MAX_RANKING_BYTES))
-        runs = tuple(str(run_id) for run_id in content["runs"])
-        methods = {str(name): _ranked(verdict, runs) for name, verdict in content["methods"].items()}
-        if not methods:
-            return None
-        matrix = None
-        if "matrix" in content:
-            matrix = np.array([[_number(value) for value in row] for row in content["matrix"]], dtype=np.float64)
-            matrix = matrix.reshape(len(runs), len(runs))
-        return Selection(folder.name, runs, methods, matrix, (folder / "ranking.json").stat().st_mtime)
-    except (InputError, OSError, KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _ranked(verdict: Mapping[str, Any], runs: Sequence[str]) -> RankedRuns:
-    scores = tuple(_number(score) for score in verdict["scores"])
-    ranking = tuple(str(run_id) for run_id in verdict["ranking"])
-    if len(scores) != len(runs) or not set(ranking) <= set(runs) or len(set(ranking)) != len(ranking):
-        raise ValueError("scores and ranking do not belong to the runs")
-    return RankedRuns(scores, ranking)
-
-
-def _number(value: object) -> float:
-    """A JSON number; NaN for null, which stands for what could not be computed."""
-    if value is None:
-        return math.nan
-    if isinstance(value, (int, float)):
-        return float(value)
-    raise TypeError("not a number")

@@ -1,53 +1,267 @@
-"""The dashboard's colours, all of them members of the 256-colour cube, so that both colour depths look alike."""
+"""The dashboard's colours: members of the 256-colour cube or its greys, so that both colour depths look alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textual.app import App
 from textual.theme import Theme
 
-THEME = Theme(
-    name="crtui",
-    primary="#87afd7",
-    secondary="#5f87af",
-    accent="#ffaf5f",
-    success="#87af87",
-    warning="#d7af5f",
-    error="#d75f5f",
-    foreground="#d0d0d0",
-    background="#121212",
-    surface="#1c1c1c",
-    panel="#262626",
-    dark=True,
-    variables={
-        "footer-key-foreground": "#87afd7",
-        "footer-description-foreground": "#a8a8a8",
-        "footer-background": "#1c1c1c",
-        "block-cursor-background": "#3a3a3a",
-        "block-cursor-foreground": "#eeeeee",
-        "block-cursor-blurred-background": "#303030",
-        "block-cursor-blurred-foreground": "#d0d0d0",
-        "block-cursor-text-style": "none",
+from cr_tui.render.cells import Rgb
+from cr_tui.render.chart import Ink
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is drawn by hand in a theme; the rest is styled by Textual's variables.
+
+    Args:
+        theme: what Textual styles by.
+        faint: secondary text.
+        heading: titles.
+        key: keys in help, and the best of a ranking.
+        alert: what deserves a glance.
+        statuses: glyph and colour of each status; the word always stands beside them, so neither is needed to
+            understand it.
+        runs: colours of runs, told apart in 256 colours and on this background.
+    """
+
+    theme: Theme
+    faint: str
+    heading: str
+    key: str
+    alert: str
+    statuses: Mapping[str, tuple[str, str]]
+    runs: tuple[Rgb, ...]
+
+    @property
+    def error(self) -> str:
+        """What went wrong."""
+        return self.statuses["failed"][1]
+
+    @property
+    def ink(self) -> Ink:
+        """The colours of charts."""
+        strong = self.theme.foreground or "#ffffff"
+        background = self.theme.background or "#000000"
+        return Ink(rgb(self.faint), rgb(background), rgb(self.heading), rgb(strong))
+
+
+def rgb(colour: str) -> Rgb:
+    """The channels of ``#rrggbb``."""
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _theme(name: str, dark: bool, greys: Mapping[str, str], hues: Mapping[str, str]) -> Theme:
+    return Theme(
+        name=name,
+        primary=hues["heading"],
+        secondary=hues["border"],
+        accent=hues["key"],
+        success=hues["finished"],
+        warning=hues["alert"],
+        error=hues["failed"],
+        foreground=greys["text"],
+        background=greys["background"],
+        surface=greys["surface"],
+        panel=greys["panel"],
+        dark=dark,
+        variables={
+            "footer-key-foreground": hues["heading"],
+            "footer-description-foreground": greys["faint"],
+            "footer-background": greys["surface"],
+            "block-cursor-background": greys["cursor"],
+            "block-cursor-foreground": greys["strong"],
+            "block-cursor-blurred-background": greys["panel"],
+            "block-cursor-blurred-foreground": greys["text"],
+            "block-cursor-text-style": "none",
+            "border": hues["border"],
+            "border-blurred": greys["cursor"],
+            "scrollbar": greys["cursor"],
+            "scrollbar-hover": greys["faint"],
+            "scrollbar-active": hues["border"],
+            "scrollbar-background": greys["surface"],
+            "scrollbar-background-hover": greys["surface"],
+            "scrollbar-background-active": greys["surface"],
+            "scrollbar-corner-color": greys["surface"],
+        },
+    )
+
+
+_GLYPHS = {
+    "queued": "○",
+    "running": "●",
+    "finished": "✓",
+    "stopped": "■",
+    "failed": "✗",
+    "crashed": "†",
+    "stalled": "◌",
+}
+
+
+def _look(
+    name: str, greys: Mapping[str, str], hues: Mapping[str, str], runs: tuple[Rgb, ...], *, dark: bool = True
+) -> Look:
+    colours = {
+        "queued": greys["faint"],
+        "running": hues["running"],
+        "finished": hues["finished"],
+        "stopped": greys["faint"],
+        "failed": hues["failed"],
+        "crashed": hues["failed"],
+        "stalled": hues["alert"],
+    }
+    statuses = {status: (glyph, colours[status]) for status, glyph in _GLYPHS.items()}
+    theme = _theme(name, dark, greys, hues)
+    return Look(theme, greys["faint"], hues["heading"], hues["key"], hues["alert"], statuses, runs)
+
+
+_DARK_GREYS = {
+    "background": "#121212",
+    "surface": "#1c1c1c",
+    "panel": "#262626",
+    "cursor": "#3a3a3a",
+    "faint": "#8a8a8a",
+    "text": "#d0d0d0",
+    "strong": "#eeeeee",
+}
+
+DARK = _look(
+    "crtui",
+    _DARK_GREYS,
+    {
+        "heading": "#87afd7",
         "border": "#5f87af",
-        "border-blurred": "#303030",
-        "scrollbar": "#3a3a3a",
-        "scrollbar-hover": "#585858",
-        "scrollbar-active": "#5f87af",
-        "scrollbar-background": "#1c1c1c",
-        "scrollbar-background-hover": "#1c1c1c",
-        "scrollbar-background-active": "#1c1c1c",
-        "scrollbar-corner-color": "#1c1c1c",
+        "key": "#ffaf5f",
+        "alert": "#d7af5f",
+        "running": "#5fafd7",
+        "finished": "#87af87",
+        "failed": "#d75f5f",
     },
+    (
+        (95, 175, 215),
+        (255, 175, 0),
+        (0, 175, 135),
+        (215, 135, 175),
+        (215, 95, 0),
+        (255, 255, 95),
+        (175, 175, 255),
+        (135, 215, 95),
+        (255, 95, 135),
+        (175, 95, 255),
+        (175, 255, 255),
+        (175, 135, 95),
+    ),
 )
 
-FAINT = "#8a8a8a"
+LIGHT = _look(
+    "crtui-light",
+    {
+        "background": "#ffffff",
+        "surface": "#eeeeee",
+        "panel": "#e4e4e4",
+        "cursor": "#d0d0d0",
+        "faint": "#626262",
+        "text": "#303030",
+        "strong": "#121212",
+    },
+    {
+        "heading": "#005f87",
+        "border": "#5f87af",
+        "key": "#875f00",
+        "alert": "#875f00",
+        "running": "#005faf",
+        "finished": "#005f5f",
+        "failed": "#af0000",
+    },
+    (
+        (0, 95, 175),
+        (215, 95, 0),
+        (0, 135, 95),
+        (175, 0, 135),
+        (0, 0, 0),
+        (135, 95, 0),
+        (95, 0, 215),
+        (215, 0, 0),
+        (0, 135, 175),
+        (255, 0, 135),
+        (95, 135, 0),
+        (95, 95, 135),
+    ),
+    dark=False,
+)
+
+HIGH_CONTRAST = _look(
+    "crtui-high-contrast",
+    {
+        "background": "#000000",
+        "surface": "#000000",
+        "panel": "#1c1c1c",
+        "cursor": "#444444",
+        "faint": "#d0d0d0",
+        "text": "#ffffff",
+        "strong": "#ffffff",
+    },
+    {
+        "heading": "#5fd7ff",
+        "border": "#ffffff",
+        "key": "#ffd700",
+        "alert": "#ffd700",
+        "running": "#5fd7ff",
+        "finished": "#5fff5f",
+        "failed": "#ff8787",
+    },
+    (
+        (95, 215, 255),
+        (255, 215, 0),
+        (255, 0, 215),
+        (0, 175, 0),
+        (255, 95, 0),
+        (0, 255, 0),
+        (135, 135, 175),
+        (255, 255, 255),
+        (255, 175, 255),
+        (175, 175, 95),
+        (135, 255, 175),
+        (0, 215, 135),
+    ),
+)
+
+COLOUR_BLIND = _look(
+    "crtui-colour-blind",
+    _DARK_GREYS,
+    {
+        "heading": "#87afd7",
+        "border": "#5f87af",
+        "key": "#ffaf00",
+        "alert": "#ffd75f",
+        "running": "#5fafff",
+        "finished": "#d0d0d0",
+        "failed": "#ff8700",
+    },
+    (
+        (95, 175, 215),
+        (255, 175, 0),
+        (255, 255, 255),
+        (175, 95, 0),
+        (95, 95, 215),
+        (175, 215, 175),
+        (255, 95, 135),
+        (135, 95, 135),
+    ),
+)
+"""Statuses in blue, grey and orange; runs that stay apart for the three kinds of dichromats as well."""
+
+LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
+
+FAINT = DARK.faint
 """Secondary text; readable on dark and light."""
 
-STATUS_LOOKS: dict[str, tuple[str, str]] = {
-    "queued": ("○", "#8a8a8a"),
-    "running": ("●", "#5fafd7"),
-    "finished": ("✓", "#87af87"),
-    "stopped": ("■", "#a8a8a8"),
-    "failed": ("✗", "#d75f5f"),
-    "crashed": ("†", "#d75f5f"),
-    "stalled": ("◌", "#d7af5f"),
-}
-"""Glyph and colour of each status; the word always stands beside them, so that neither is needed to understand it."""
+STATUS_LOOKS = DARK.statuses
+
+
+def look_of(app: App[Any]) -> Look:
+    """How to draw by hand in an application's present theme."""
+    return LOOKS.get(app.theme, DARK if app.current_theme.dark else LIGHT)

@@ -6,6 +6,7 @@ import math
 
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MAGNITUDES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -48,3 +49,17 @@ def tick_label(value: float, step: float) -> str:
     if abs(value) < step * 1e-6:
         return "0"
     return short_number(float(f"{value:.12g}"))
+
+
+def duration_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:
+    """Round durations inside ``[low, high]`` seconds with their labels, all in the largest unit that suits them.
+
+    Args:
+        low: lower end in seconds.
+        high: upper end in seconds.
+        most: the most ticks wanted.
+    """
+    length, unit = next(((length, unit) for length, unit in _UNITS if high - low >= 2 * length), _UNITS[-1])
+    values = ticks(low / length, high / length, most)
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    return [(value * length, f"{tick_label(value, step)}{unit}") for value in values]

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from cr_tui.render.axis import short_number, tick_label, ticks
+from cr_tui.render.axis import duration_ticks, short_number, tick_label, ticks
 from cr_tui.render.cells import CellMode, Cells, Rgb, merge_runs, style_of
 from cr_tui.render.decimate import Columns, FloatArray, decimate
-from cr_tui.render.palette import CATEGORIES, FAINT
+from cr_tui.render.palette import CATEGORIES, FAINT, blend
+from cr_tui.render.plot import Frame, plot
+from cr_tui.render.pyramid import Levels
 from cr_tui.text import clean
 
-_BRAILLE = 0x2800
-_DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-_DOT_COUNTS = np.array([pattern.bit_count() for pattern in range(256)])
 _SMALLEST_PLOT = (4, 2)
 _MORE_TICKS = 4
-_MARKS: dict[CellMode, tuple[str, str, str]] = {"blocks": ("×", "↑", "↓"), "ascii": ("x", "^", "v")}
-"""What stands for NaN, +infinity and -infinity."""
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
 _BAR: dict[CellMode, str] = {"blocks": "│", "ascii": "|"}
-_faint = style_of(FAINT)
+_BAND_STRENGTH = 0.42
+
+XKind = Literal["number", "duration"]
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The colours of a chart apart from those of its series.
+
+    Args:
+        faint: axes and names.
+        background: what it is drawn on.
+        title: of the title; the terminal's own when None.
+        strong: of values; the terminal's own when None.
+    """
+
+    faint: Rgb = FAINT
+    background: Rgb = (18, 18, 18)
+    title: Rgb | None = None
+    strong: Rgb | None = None
 
 
 @dataclass(frozen=True)
@@ -38,25 +55,30 @@ class Series:
         x: ascending positions, float ``[n]``.
         y: values, float ``[n]``; may hold NaN and infinities.
         colour: RGB; the palette's next colour when None.
+        levels: summaries of ``y``, which make the cost of drawing independent of ``n``.
+        faint: drawn dimly behind the others and left out of the legend.
     """
 
     name: str
     x: FloatArray
     y: FloatArray
     colour: Rgb | None = None
+    levels: Levels | None = None
+    faint: bool = False
 
+    def columns(self, count: int, start: float, end: float) -> Columns:
+        """The extremes of each of ``count`` columns between two positions."""
+        if self.levels is not None:
+            return self.levels.columns(self.x, count, start, end)
+        return decimate(self.x, self.y, count, start, end)
 
-@dataclass(frozen=True)
-class _Frame:
-    """The plotting area in cells and what its edges mean; ``low`` and ``high`` are exponents of ten when ``log``."""
-
-    columns: int
-    rows: int
-    start: float
-    end: float
-    low: float
-    high: float
-    log: bool
+    def at(self, x: float) -> float | None:
+        """The value nearest to a position; None where there is none, or the position lies beyond the ends."""
+        if not self.x.size or not self.x[0] <= x <= self.x[-1]:
+            return None
+        after = min(int(np.searchsorted(self.x, x)), self.x.size - 1)
+        before = max(after - 1, 0)
+        return float(self.y[before if x - self.x[before] < self.x[after] - x else after])
 
 
 def chart(
@@ -68,6 +90,10 @@ def chart(
     log_y: bool = False,
     bounds: tuple[float, float] | None = None,
     mode: CellMode = "blocks",
+    window: tuple[float, float] | None = None,
+    cursor: float | None = None,
+    x_kind: XKind = "number",
+    ink: Ink | None = None,
 ) -> Cells:
     """Draw series as lines over a common x axis.
 
@@ -82,155 +108,128 @@ def chart(
         log_y: logarithmic y axis; values of zero and below are marked ``↓``.
         bounds: y values that must be inside the plot, for charts whose range is known, such as scores.
         mode: braille dots in colour, or plain characters.
+        window: first and last position shown; all there is when None.
+        cursor: a position at which a line stands and whose values the legend shows, instead of the newest.
+        x_kind: whether positions are numbers, or seconds that are to be read as durations.
+        ink: the other colours.
 
     Returns:
         Exactly ``height`` lines.
     """
-    coloured = [
-        (line, line.colour if line.colour is not None else CATEGORIES[number % len(CATEGORIES)])
-        for number, line in enumerate(series)
-    ]
-    legend = _legend(title, coloured, width, mode)
-    if not any(line.x.size for line in series) or width < 12 or height < 4:
-        return _empty(legend, width, height)
+    ink = ink or Ink()
+    coloured = _coloured(series, ink)
+    legend = _legend(title, coloured, width, mode, cursor, ink)
+    span_x = x_span(series) if window is None else window
+    if span_x is None or width < 12 or height < 4:
+        return _empty(legend, width, height, ink)
     rows = max(height - 2, _SMALLEST_PLOT[1])
-    span = _span(series, log_y, bounds)
+    span = _span(series, span_x, log_y, bounds)
     labels = _y_labels(span, rows, log_y)
     margin = max(cell_len(label) for label in labels) + 1
-    columns = max(width - margin - 1, _SMALLEST_PLOT[0])
-    start = min(float(line.x[0]) for line in series if line.x.size)
-    end = max(float(line.x[-1]) for line in series if line.x.size)
-    frame = _Frame(columns, rows, start, end, *span, log_y)
-    characters, owners = _plot([_reduced(line, frame) for line in series], frame, mode)
+    frame = Frame(max(width - margin - 1, _SMALLEST_PLOT[0]), rows, *span_x, *span, log_y)
+    drawn = plot([_reduced(line, frame) for line in series], [line.faint for line in series], frame, mode)
     styles = [None, *(style_of(colour) for _, colour in coloured)]
+    faint = style_of(ink.faint)
+    if cursor is not None:
+        _put_cursor(drawn.characters, drawn.owners, frame, cursor, mode, len(styles))
+        styles.append(faint)
     lines = [legend]
     for row in range(rows):
-        cells = [(character, styles[owner]) for character, owner in zip(characters[row], owners[row], strict=True)]
-        lines.append((Segment(f"{labels[row]:>{margin - 1}}{_BAR[mode]}", _faint), *merge_runs(cells)))
-    lines.append((Segment(" " * margin + _x_labels(frame), _faint),))
+        pairs = zip(drawn.characters[row], drawn.owners[row], strict=True)
+        cells = [(character, styles[owner]) for character, owner in pairs]
+        lines.append((Segment(f"{labels[row]:>{margin - 1}}{_BAR[mode]}", faint), *merge_runs(cells)))
+    lines.append((Segment(" " * margin + _x_labels(frame, x_kind), faint),))
     return Cells(tuple(lines))
 
 
-def _reduced(line: Series, frame: _Frame) -> Columns:
-    y = line.y
-    if frame.log:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = np.where(np.isnan(y), np.nan, np.log10(np.maximum(y, 0.0)))
-    return decimate(line.x, y, 2 * frame.columns, frame.start, frame.end)
+def x_span(series: Sequence[Series]) -> tuple[float, float] | None:
+    """The first and the last position of any series; None when there is no point."""
+    filled = [line for line in series if line.x.size]
+    if not filled:
+        return None
+    return min(float(line.x[0]) for line in filled), max(float(line.x[-1]) for line in filled)
 
 
-def _span(series: Sequence[Series], log_y: bool, bounds: tuple[float, float] | None) -> tuple[float, float]:
+def _coloured(series: Sequence[Series], ink: Ink) -> list[tuple[Series, Rgb]]:
+    colours = [line.colour or CATEGORIES[number % len(CATEGORIES)] for number, line in enumerate(series)]
+    return [
+        (line, blend(colour, ink.background, _BAND_STRENGTH) if line.faint else colour)
+        for line, colour in zip(series, colours, strict=True)
+    ]
+
+
+def _reduced(line: Series, frame: Frame) -> Columns:
+    columns = line.columns(2 * frame.columns, frame.start, frame.end)
+    return columns.logarithmic() if frame.log else columns
+
+
+def _span(
+    series: Sequence[Series], span_x: tuple[float, float], log_y: bool, bounds: tuple[float, float] | None
+) -> tuple[float, float]:
     """Lower and upper edge of the plot, never equal."""
-    values = [np.asarray(line.y, dtype=np.float64) for line in series]
-    if bounds is not None:
-        values.append(np.array(bounds))
-    finite = np.concatenate([value[np.isfinite(value)] for value in values])
+    whole = [line.columns(1, *span_x) for line in series]
     if log_y:
-        finite = np.log10(finite[finite > 0])
-    if finite.size == 0:
+        whole = [columns.logarithmic() for columns in whole]
+    lows = [float(columns.low[0]) for columns in whole if np.isfinite(columns.low[0])]
+    highs = [float(columns.high[0]) for columns in whole if np.isfinite(columns.high[0])]
+    if bounds is not None:
+        inside = np.log10([bound for bound in bounds if bound > 0]).tolist() if log_y else list(bounds)
+        lows, highs = lows + inside, highs + inside
+    if not lows or not highs:
         return 0.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
+    low, high = min(lows), max(highs)
     if high - low < 1e-12 * max(abs(low), abs(high), 1e-300):
         spare = abs(low) * 0.1 or 1.0
         return low - spare, high + spare
     return low, high
 
 
-def _plot(reduced: Sequence[Columns], frame: _Frame, mode: CellMode) -> tuple[list[list[str]], list[list[int]]]:
-    """Characters, and the number of the series (from 1, 0 for none) whose colour each cell has: that of most dots."""
-    dots, owner, most = (np.zeros((frame.rows, frame.columns), dtype=np.intp) for _ in range(3))
-    for number, columns in enumerate(reduced, start=1):
-        cells = _cells_of(_lit(columns, frame))
-        lit = _DOT_COUNTS[cells]
-        taken = (lit > 0) & (lit >= most)
-        owner[taken], most[taken] = number, lit[taken]
-        dots |= cells
-    if mode == "ascii":
-        characters = np.where(dots > 0, "*", " ").tolist()
-    else:
-        characters = [[chr(_BRAILLE + dot) if dot else " " for dot in row] for row in dots.tolist()]
-    owners = owner.tolist()
-    for number, columns in enumerate(reduced, start=1):
-        not_a_number, above, below = _MARKS[mode]
-        for flags, row, mark in (
-            (columns.below, -1, below),
-            (columns.above, 0, above),
-            (columns.nan, -1, not_a_number),
-        ):
-            for column in np.flatnonzero(flags.reshape(-1, 2).any(axis=1)).tolist():
-                characters[row][column], owners[row][column] = mark, number
-    return characters, owners
-
-
-def _lit(columns: Columns, frame: _Frame) -> NDArray[np.bool_]:
-    """Which dots a series lights, bool ``[4 · rows, 2 · columns]``.
-
-    A column is lit from its lowest to its highest value and half-way to what comes before and after, which connects
-    neighbours; columns without a point are bridged by a straight line.
-    """
-    height = 4 * frame.rows
-    there = np.flatnonzero(np.isfinite(columns.low))
-    lit = np.zeros((height, 2 * frame.columns), dtype=np.bool_)
-    if there.size == 0:
-        return lit
-    across = np.arange(there[0], there[-1] + 1)
-    scale = (height - 1) / (frame.high - frame.low)
-
-    def rows_of(values: FloatArray) -> FloatArray:
-        return (height - 1) - (values - frame.low) * scale
-
-    bridge = np.interp(across, *_knots(there, rows_of(columns.first[there]), rows_of(columns.last[there])))
-    present = np.isfinite(columns.low[across])
-    top = np.where(present, rows_of(columns.high[across]), bridge)
-    bottom = np.where(present, rows_of(columns.low[across]), bridge)
-    entry = np.where(present, rows_of(columns.first[across]), bridge)
-    leave = np.where(present, rows_of(columns.last[across]), bridge)
-    halfway = (leave[:-1] + entry[1:]) / 2
-    top[:-1], bottom[:-1] = np.minimum(top[:-1], halfway), np.maximum(bottom[:-1], halfway)
-    top[1:], bottom[1:] = np.minimum(top[1:], halfway), np.maximum(bottom[1:], halfway)
-    rows = np.arange(height)[:, None]
-    lit[:, across] = (rows >= np.rint(top)) & (rows <= np.rint(bottom))
-    return lit
-
-
-def _knots(there: NDArray[np.intp], first: FloatArray, last: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Points of the bridging line: it enters a column at its first value and leaves it at its last."""
-    x = np.stack([there - 1e-6, there + 1e-6], axis=1).ravel()
-    return x, np.stack([first, last], axis=1).ravel()
-
-
-def _cells_of(lit: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Braille dot patterns of the cells."""
-    rows, columns = lit.shape[0] // 4, lit.shape[1] // 2
-    patterns = lit.reshape(rows, 4, columns, 2) * _DOTS[None, :, None, :]
-    return np.asarray(patterns.sum(axis=(1, 3)), dtype=np.intp)
+def _put_cursor(
+    characters: list[list[str]], owners: list[list[int]], frame: Frame, cursor: float, mode: CellMode, owner: int
+) -> None:
+    if not frame.start <= cursor <= frame.end:
+        return
+    share = (cursor - frame.start) / (frame.end - frame.start) if frame.end > frame.start else 0.0
+    column = round(share * (frame.columns - 1))
+    for row in range(frame.rows):
+        if characters[row][column] == " ":
+            characters[row][column], owners[row][column] = _BAR[mode], owner
 
 
 def _y_labels(span: tuple[float, float], rows: int, log: bool) -> list[str]:
     """A label a row, empty where there is no tick."""
     low, high = span
     wanted = max(rows // 3, 2)
+    if log and high - low < 1.0:
+        # Within a power of ten round numbers say more than round exponents.
+        values = [value for value in ticks(10.0**low, 10.0**high, wanted) if value > 0]
+        return _placed({math.log10(value): short_number(float(f"{value:.12g}")) for value in values}, span, rows)
     # A tick alone gives no scale: rather a few more than wished for.
     tried = (ticks(low, high, most) for most in range(wanted, wanted + _MORE_TICKS))
     values = next((found for found in tried if len(found) > 1), [low])
     if log and any(value.is_integer() for value in values):
         values = [value for value in values if value.is_integer()]
     step = values[1] - values[0] if len(values) > 1 else 0.0
-    labels = [""] * rows
-    for value in values:
+    return _placed(
+        {value: short_number(10.0**value) if log else tick_label(value, step) for value in values}, span, rows
+    )
+
+
+def _placed(labels: Mapping[float, str], span: tuple[float, float], rows: int) -> list[str]:
+    """Labels in the rows of their values."""
+    low, high = span
+    placed = [""] * rows
+    for value, label in labels.items():
         row = rows - 1 - round((value - low) / (high - low) * (rows - 1))
-        labels[row] = short_number(10.0**value) if log else tick_label(value, step)
-    return labels
+        placed[min(max(row, 0), rows - 1)] = label
+    return placed
 
 
-def _x_labels(frame: _Frame) -> str:
+def _x_labels(frame: Frame, kind: XKind) -> str:
     """Labels centred under their ticks, left out where they would touch."""
     line = [" "] * frame.columns
     free_from = 0
-    values = ticks(frame.start, frame.end, max(frame.columns // 14, 1))
-    step = values[1] - values[0] if len(values) > 1 else 0.0
-    for value in values:
-        text = tick_label(value, step)
+    for value, text in _x_ticks(frame, max(frame.columns // 14, 1), kind):
         share = (value - frame.start) / (frame.end - frame.start) if frame.end > frame.start else 0.0
         at = round(share * (frame.columns - 1)) - len(text) // 2
         at = min(max(at, 0), frame.columns - len(text))
@@ -240,31 +239,45 @@ def _x_labels(frame: _Frame) -> str:
     return "".join(line)
 
 
-def _legend(title: str, series: Sequence[tuple[Series, Rgb]], width: int, mode: CellMode) -> tuple[Segment, ...]:
-    """Title, then a bullet, the name and the newest value of each series, as far as they fit."""
+def _x_ticks(frame: Frame, most: int, kind: XKind) -> list[tuple[float, str]]:
+    if kind == "duration":
+        return duration_ticks(frame.start, frame.end, most)
+    values = ticks(frame.start, frame.end, most)
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    return [(value, tick_label(value, step)) for value in values]
+
+
+def _legend(
+    title: str, series: Sequence[tuple[Series, Rgb]], width: int, mode: CellMode, cursor: float | None, ink: Ink
+) -> tuple[Segment, ...]:
+    """Title, then a bullet, the name and a value of each series, as far as they fit."""
+    faint, strong = style_of(ink.faint), style_of(ink.strong)
     shown = clean(title, width)
-    line, used = ([Segment(shown, Style(bold=True))] if shown else []), cell_len(shown)
+    line, used = ([Segment(shown, style_of(ink.title) + Style(bold=True))] if shown else []), cell_len(shown)
     for entry, colour in series:
-        newest = f" {short_number(float(entry.y[-1]))}" if entry.y.size else ""
+        if entry.faint:
+            continue
+        value = (float(entry.y[-1]) if entry.y.size else None) if cursor is None else entry.at(cursor)
         name = clean(entry.name, 24)
-        needed = 2 * (used > 0) + 2 + cell_len(name) + len(newest)
+        text = "" if value is None else " " * bool(name) + short_number(value)
+        needed = 2 * (used > 0) + 2 + cell_len(name) + len(text)
         if used + needed > width:
             if used + 2 <= width:
-                line.append(Segment(" …", _faint))
+                line.append(Segment(" …", faint))
             break
         line += [
             Segment("  " if used else ""),
             Segment(f"{_BULLET[mode]} ", style_of(colour)),
-            Segment(name, _faint),
-            Segment(newest),
+            Segment(name, faint),
+            Segment(text, strong),
         ]
         used += needed
     return tuple(line)
 
 
-def _empty(legend: tuple[Segment, ...], width: int, height: int) -> Cells:
+def _empty(legend: tuple[Segment, ...], width: int, height: int, ink: Ink) -> Cells:
     lines: list[tuple[Segment, ...]] = [() for _ in range(max(height, 1))]
     lines[0] = legend
     if height > 1:
-        lines[height // 2] = (Segment(set_cell_size("no points yet".center(width), width), _faint),)
+        lines[height // 2] = (Segment(set_cell_size("no points yet".center(width), width), style_of(ink.faint)),)
     return Cells(tuple(lines))

@@ -58,6 +58,14 @@ def readable_on(background: Rgb) -> Rgb:
     return (18, 18, 18) if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 115 else (238, 238, 238)
 
 
+def blend(colour: Rgb, background: Rgb, share: float) -> Rgb:
+    """``share`` of a colour over a background."""
+    red, green, blue = (
+        round(share * over + (1 - share) * under) for over, under in zip(colour, background, strict=True)
+    )
+    return red, green, blue
+
+
 def _interpolated(anchors: tuple[Rgb, ...], levels: int) -> NDArray[np.uint8]:
     positions = np.linspace(0.0, 1.0, len(anchors))
     at = np.linspace(0.0, 1.0, levels)

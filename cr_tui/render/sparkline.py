@@ -13,7 +13,12 @@ _BARS: dict[CellMode, str] = {"blocks": "▁▂▃▄▅▆▇█", "ascii": "_.
 _NOT_FINITE: dict[CellMode, str] = {"blocks": "×", "ascii": "x"}
 
 
-def sparkline(values: NDArray[np.floating[Any]], width: int = 12, mode: CellMode = "blocks") -> str:
+def sparkline(
+    values: NDArray[np.floating[Any]],
+    width: int = 12,
+    mode: CellMode = "blocks",
+    bounds: tuple[float, float] | None = None,
+) -> str:
     """Draw a series as a row of bars.
 
     With more values than cells each cell shows the value of its stretch that lies farthest from the series' median, so
@@ -23,6 +28,7 @@ def sparkline(values: NDArray[np.floating[Any]], width: int = 12, mode: CellMode
         values: float ``[n]``, oldest first.
         width: most cells.
         mode: block characters or plain ones.
+        bounds: values of the lowest and the highest bar; those of the series when None.
 
     Returns:
         At most ``width`` characters; empty for an empty series.
@@ -33,7 +39,8 @@ def sparkline(values: NDArray[np.floating[Any]], width: int = 12, mode: CellMode
     finite = numbers[np.isfinite(numbers)]
     if finite.size == 0:
         return _NOT_FINITE[mode] * min(width, numbers.size)
-    low, high, median = float(finite.min()), float(finite.max()), float(np.median(finite))
+    low, high = bounds or (float(finite.min()), float(finite.max()))
+    median = float(np.median(finite))
     bars = _BARS[mode]
     shown = []
     for stretch in np.array_split(numbers, min(width, numbers.size)):
@@ -41,6 +48,6 @@ def sparkline(values: NDArray[np.floating[Any]], width: int = 12, mode: CellMode
             shown.append(_NOT_FINITE[mode])
             continue
         value = stretch[np.argmax(np.abs(stretch - median))]
-        level = 0.5 if high == low else (value - low) / (high - low)
+        level = 0.5 if high == low else min(max((value - low) / (high - low), 0.0), 1.0)
         shown.append(bars[round(level * (len(bars) - 1))])
     return "".join(shown)

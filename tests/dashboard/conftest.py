@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from textual import events
+from textual.css.query import NoMatches
+from textual.keys import _character_to_key
+from textual.pilot import Pilot
+from textual.widgets import Footer
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.data import (
     Computation,
+    Gpu,
+    Machine,
     MethodChoice,
     NewRuns,
     RankedRuns,
@@ -39,6 +48,21 @@ class FakeFollower:
         return self._steps > 0
 
 
+class FakeLog:
+    """A log that is complete at the first look."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.source = lines
+        self.lines: list[str] = []
+        self.dropped = 0
+        self.skipped = False
+
+    def poll(self) -> bool:
+        changed = self.lines != list(self.source)
+        self.lines = list(self.source)
+        return changed
+
+
 class FakeSource:
     """Answers from what it holds and remembers what it was asked to change."""
 
@@ -53,6 +77,8 @@ class FakeSource:
         self.trouble: str | None = None
         self.asked: list[tuple[str, object]] = []
         self.closed = False
+        self.watched: tuple[str, ...] = ()
+        self.machine_now = make_machine()
 
     def runs(self) -> list[Run]:
         if self.trouble:
@@ -62,6 +88,24 @@ class FakeSource:
     def follow(self, run_id: str) -> FakeFollower:
         run = next(run for run in self.listed if run.id == run_id)
         return FakeFollower(run.step, self.log)
+
+    def watch(self, run_ids: Sequence[str]) -> None:
+        self.watched = tuple(run_ids)
+
+    def follow_log(self, run_id: str) -> FakeLog:
+        return FakeLog(self.log)
+
+    def settings(self, run_id: str) -> dict[str, object]:
+        run = next(run for run in self.listed if run.id == run_id)
+        return {"seed": run.seed, "method.name": run.method, "training.steps": 4000, **run.settings}
+
+    def template(self, run_id: str) -> NewRuns:
+        self._refuse()
+        run = next(run for run in self.listed if run.id == run_id)
+        return NewRuns(run.method, "paper", data=run.data, group=run.group, seeds=str(run.seed), steps="4000")
+
+    def machine(self) -> Machine:
+        return self.machine_now
 
     def selections(self) -> list[Selection]:
         return list(self.stored)
@@ -114,6 +158,17 @@ class FakeSource:
             raise InputError(self.refusal)
 
 
+def make_machine(**changes: object) -> Machine:
+    gib = 2**30
+    gpus = (
+        Gpu(0, "NVIDIA A100", "GPU-aaaa", 76.0, 40_960.0, 81_920.0, 63.0, 250.0, (4321,)),
+        Gpu(1, "NVIDIA A100", "GPU-bbbb"),
+    )
+    slots = {"gpu-GPU-aaaa-0": True, "gpu-GPU-bbbb-0": False, "core-0": True, "core-1": False}
+    machine = Machine("box", 8, 43.0, 3.5, 12 * gib, 64 * gib, 120 * gib, 500 * gib, gpus, slots, {}, NOW)
+    return replace(machine, **changes)  # type: ignore[arg-type]
+
+
 def make_run(number: int, status: str = "finished", **changes: object) -> Run:
     run = Run(
         id=f"20261123-0600{number:02}-abc{number:03}",
@@ -129,6 +184,7 @@ def make_run(number: int, status: str = "finished", **changes: object) -> Run:
         updated=NOW,
         scores={"factor_vae": 0.7 + 0.03 * number, "mig": 0.2 + 0.02 * number},
         device="cpu",
+        losses=tuple(1.4 - 0.04 * k + 0.05 * (-1) ** k for k in range(16)),
     )
     return replace(run, **changes)  # type: ignore[arg-type]
 
@@ -160,6 +216,55 @@ def source() -> FakeSource:
     return fake
 
 
+class Driver:
+    """Drives the application as a person does, and sees what a person sees."""
+
+    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw")
+    """Groups of workers that end by themselves."""
+
+    async def settle(self, pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
+        """Let threads answer and messages pass, until something is so."""
+        for _ in range(200):
+            await asyncio.sleep(0.03)
+            idle = not any(worker.group in self.answering and not worker.is_finished for worker in pilot.app.workers)
+            with contextlib.suppress(NoMatches):
+                if idle and (until is None or until()):
+                    # What followed from it is on the screen by then.
+                    await pilot.pause()
+                    return
+        raise AssertionError("it never came to that:\n" + self.text(pilot.app))
+
+    def press(self, app: Dashboard, *keys: str) -> None:
+        """Send keys as fast as a terminal would when they are pasted; `Pilot.press` waits between them."""
+        for key in keys:
+            event = events.Key(_character_to_key(key), key) if len(key) == 1 else events.Key(key, None)
+            app.post_message(event)
+
+    def text(self, app: Dashboard) -> str:
+        """What is on the screen."""
+        width, height = app.size
+        strips = app.screen._compositor.render_strips(app.size)
+        return "\n".join("".join(segment.text for segment in strip)[:width] for strip in strips[:height])
+
+    def footer(self, app: Dashboard) -> dict[str, bool]:
+        """Labels of the footer with whether they can be used."""
+        return {
+            binding.binding.description: binding.enabled
+            for binding in app.screen.active_bindings.values()
+            if binding.binding.show and app.screen.query(Footer)
+        }
+
+    def focused(self, app: Dashboard) -> str | None:
+        """The id of the widget that keys go to."""
+        return app.focused.id if app.focused is not None else None
+
+
+@pytest.fixture
+def drive() -> Driver:
+    """How tests drive the application."""
+    return Driver()
+
+
 @pytest.fixture
 def frozen_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ages that do not depend on the day."""
@@ -184,6 +289,7 @@ def _rows(steps: int) -> list[dict[str, object]]:
         rows.append(
             {
                 "step": step,
+                "time": NOW + step / 10,
                 "kind": "train",
                 "loss_discriminator": 1.38 - step / 9000 + noise[0],
                 "loss_generator": 0.7 + step / 7000 + noise[1],
@@ -196,7 +302,7 @@ def _rows(steps: int) -> list[dict[str, object]]:
             }
         )
         if step % 400 == 0:
-            rows.append({"step": step, "kind": "score", "factor_vae": 0.4 + 0.4 * step / 4000})
+            rows.append({"step": step, "time": NOW + step / 10, "kind": "score", "factor_vae": 0.4 + 0.4 * step / 4000})
     return rows
 
 

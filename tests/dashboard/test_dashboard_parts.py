@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from textual.binding import Binding
 from cr_tui.dashboard import keymap
 from cr_tui.dashboard.columns import PADDING, choose_columns, sort_runs, status_text
 from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.groups import chart_groups
+from cr_tui.dashboard.feeds import Feed
+from cr_tui.dashboard.groups import ShownRun, overview, scalar_keys, title_of
 from cr_tui.dashboard.history import History
+from cr_tui.dashboard.key_table import with_keys
 from cr_tui.dashboard.query import matcher
 from cr_tui.dashboard.rates import Rates
 from cr_tui.dashboard.screens.help import help_text
@@ -34,7 +37,12 @@ class TestKeymap:
             key for entry in keymap.KEYS if entry.place in ("everywhere", "table") for key in entry.keys.split(",")
         }
         for entry in keymap.KEYS:
-            if entry.place in ("runs", "selection", "inspect"):
+            if entry.place in ("runs", "charts", "selection", "inspect", "logs", "system"):
+                if entry.place == "charts":
+                    # No table is on that screen.
+                    common = {
+                        key for entry in keymap.KEYS if entry.place == "everywhere" for key in entry.keys.split(",")
+                    }
                 assert not common & set(entry.keys.split(",")), entry
 
     def test_every_binding_has_an_id_of_its_own(self) -> None:
@@ -43,7 +51,7 @@ class TestKeymap:
         assert len(ids) == len(set(ids)) == len(keymap.KEYS)
 
     def test_footers_fit_80_columns(self) -> None:
-        for place in ("runs", "selection", "inspect"):
+        for place in ("runs", "charts", "selection", "inspect", "logs", "system"):
             shown = [key for key in keymap.keys_of((place, "everywhere"), read_only=False) if key.footer]  # type: ignore[arg-type]
             always = [key for key in shown if key.action != "clear_filter"]
             assert sum(len(key.display) + len(key.label) + 2 for key in always) <= 79, place
@@ -170,6 +178,7 @@ class TestHistory:
         )
         assert history.names("train") == ["loss_a"]
         assert history.names("score") == ["mig"]
+        assert history.names("system") == ["memory"]
         steps, values = history.series("train", "loss_a")
         assert steps.tolist() == [1.0, 2.0]
         assert values[0] == 0.5
@@ -211,8 +220,34 @@ def test_scalars_find_their_charts() -> None:
     history = History()
     names = ["loss_generator", "real_probability", "cr_accuracy", "lambda_cr", "gap", "learning_rate_factor", "rate"]
     history.add([{"step": 1, "kind": "train", **dict.fromkeys(names, 1.0)}, {"step": 1, "kind": "score", "mig": 0.1}])
-    groups = chart_groups(history)
-    assert [line.name for line in groups.losses] == ["generator"]
-    assert [line.name for line in groups.scores] == ["mig", "cr_accuracy"]
-    assert [line.name for line in groups.schedules] == ["lambda_cr", "gap", "learning_rate_factor"]
-    assert [line.name for line in groups.probabilities] == ["real"]
+    run = ShownRun("r", "r", (0, 0, 0), feed_of(history))
+    found = {title: [line.name for line in group.series] for title, group in overview([run]).items()}
+    assert found == {
+        "losses": ["generator"],
+        "scores": ["cr_accuracy", "mig"],
+        "schedules": ["lambda_cr", "gap", "learning_rate_factor"],
+        "probabilities": ["real"],
+    }
+
+
+def test_several_runs_share_charts_of_one_scalar_each() -> None:
+    runs = []
+    for number in range(3):
+        history = History()
+        history.add([{"step": 1, "kind": "train", "loss_a": 1.0 * number, "loss_b": 2.0}])
+        runs.append(ShownRun(str(number), "run", (number, 0, 0), feed_of(history)))
+    losses = overview(runs)["losses"]
+    assert losses.title == "loss_a"
+    assert [(line.colour, line.y.tolist()) for line in losses.series] == [((n, 0, 0), [1.0 * n]) for n in range(3)]
+    assert [title_of(key) for key in scalar_keys(run.feed for run in runs)] == ["loss_a", "loss_b"]
+
+
+def feed_of(history: History) -> Feed:
+    tracks = {key: track for key in history.keys if (track := history.track(*key)) is not None}
+    return Feed("r", tracks)
+
+
+def test_the_documented_keys_are_those_of_the_table() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text()
+    assert page == with_keys(page), "run: python -m cr_tui.dashboard.key_table docs/dashboard.md"
+    assert all(f"| {key.label} |" in page for key in keymap.KEYS)

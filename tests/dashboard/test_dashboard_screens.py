@@ -13,22 +13,18 @@ from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
-from textual.widgets import Footer, Input, Select, Static
+from textual.widgets import Footer, Select, Static
 
 from cr_tui.dashboard import run as run_dashboard
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.data import Computation, NewRuns
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from cr_tui.dashboard.screens.help import HelpScreen
 from cr_tui.dashboard.screens.inspect import InspectScreen
 from cr_tui.dashboard.screens.new_run import NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
 from cr_tui.dashboard.screens.selection import SelectionScreen
 from cr_tui.dashboard.widgets.cells_view import CellsView
-from cr_tui.dashboard.widgets.chart_view import ChartView
-from cr_tui.dashboard.widgets.log_view import LogView
 from cr_tui.dashboard.widgets.ranking_table import RankingTable
-from cr_tui.dashboard.widgets.run_table import RunTable
 from engine.errors import InputError
 
 ANSWERING = ("runs", "read", "act", "traverse", "compute")
@@ -76,213 +72,6 @@ def footer(app: Dashboard) -> dict[str, bool]:
         for binding in app.screen.active_bindings.values()
         if binding.binding.show and app.screen.query(Footer)
     }
-
-
-@pytest.mark.parametrize("size", SIZES)
-class TestRuns:
-    async def test_lists_runs_and_shows_all_of_the_one_under_the_cursor(
-        self, dashboard: Build, source: Any, size: tuple[int, int]
-    ) -> None:
-        app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
-            chart = lambda: app.screen.query_one("#losses", ChartView).cells.plain  # noqa: E731
-            await settle(pilot)
-            await settle(pilot, lambda: "discriminator" in chart())
-            text = screen_text(app)
-            for run in source.listed:
-                assert run.name in text
-            assert "✓ finished" in text
-            assert "● running" in text
-            assert "† crashed" in text
-            assert "4000/4000" in text
-            assert "4m12" in text
-            assert "7 runs  ● 1 running" in text
-            assert "step 129 loss 0.129" in text
-            assert not app.screen.query_one("#filter").display
-            press(app, "j", "j", "j", "j")
-            await settle(pilot, lambda: "the loss became" in screen_text(app))
-            press(app, "v")
-            await settle(pilot, lambda: "schedules" in screen_text(app))
-            press(app, "v")
-            await settle(pilot, lambda: "schedules" not in screen_text(app))
-            assert "losses" not in screen_text(app)
-            assert app.screen.query_one(LogView).size.height > 8
-
-    async def test_changes_are_seen_and_the_cursor_stays(
-        self, dashboard: Build, source: Any, size: tuple[int, int]
-    ) -> None:
-        app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await settle(pilot)
-            table = app.screen.query_one(RunTable)
-            press(app, "j", "j", "j")
-            running = source.listed[3].id
-            await settle(pilot, lambda: table.selected_id == running)
-            source.change(running, step=3999, status="finished")
-            source.listed.insert(0, source.listed.pop())
-            app.read_runs()
-            await settle(pilot, lambda: "3999/4000" in screen_text(app))
-            assert table.selected_id == running
-            source.listed = [run for run in source.listed if run.id != source.listed[1].id]
-            app.read_runs()
-            await settle(pilot, lambda: table.row_count == 6)
-            assert table.selected_id == running
-
-
-class TestRunsTable:
-    async def test_only_changed_cells_are_written(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        written: list[tuple[Any, Any]] = []
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            table = app.screen.query_one(RunTable)
-            write = table.update_cell
-            table.update_cell = lambda row, column, value, **options: (  # type: ignore[method-assign]
-                written.append((row, column)),
-                write(row, column, value, **options),
-            )[1]
-            app.read_runs()
-            await settle(pilot)
-            assert written == []
-            source.change(source.listed[3].id, step=1250)
-            app.read_runs()
-            await settle(pilot, lambda: "1250/4000" in screen_text(app))
-            assert written == [(source.listed[3].id, "step")]
-
-    async def test_filter_narrows_and_escape_shows_all_again(self, dashboard: Build) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            table = app.screen.query_one(RunTable)
-            press(app, "/")
-            await settle(pilot, lambda: focused(app) == "filter")
-            press(app, *"status:f", "enter")
-            await settle(pilot, lambda: table.row_count == 4)
-            assert table.has_focus
-            assert "Clear filter" in footer(app)
-            press(app, "escape")
-            await settle(pilot, lambda: table.row_count == 7)
-            assert not app.screen.query_one("#filter").display
-            assert "Clear filter" not in footer(app)
-
-    async def test_nothing_passes_the_filter(self, dashboard: Build) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "/")
-            await settle(pilot, lambda: focused(app) == "filter")
-            press(app, *"[/nope]", "enter")
-            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 0)
-            assert not footer(app)["Traverse"]
-            press(app, "t", "m", "s", "d")
-            assert isinstance(app.screen, RunsScreen)
-
-    async def test_a_group_given_at_the_start_is_a_filter(self, dashboard: Build) -> None:
-        app = dashboard(group="pool")
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
-            assert app.screen.query_one("#filter", Input).value == "group:pool"
-
-    async def test_sorts_by_the_next_column_and_back(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            table = app.screen.query_one(RunTable)
-            assert "Age▴" in screen_text(app)
-            press(app, "o", "o")
-            await settle(pilot, lambda: "Name▴" in screen_text(app))
-            names = [str(table.get_row_at(row)[1]).strip() for row in range(table.row_count)]
-            assert names == sorted(names)
-            press(app, "O")
-            await settle(pilot, lambda: "Name▾" in screen_text(app))
-            assert [str(table.get_row_at(row)[1]).strip() for row in range(7)] == names[::-1]
-
-    async def test_no_runs_yet_teaches(self, dashboard: Build, source: Any) -> None:
-        source.listed = []
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot, lambda: "No runs yet" in screen_text(app))
-            assert "crtui demo" in screen_text(app)
-            assert footer(app)["New"]
-            assert not footer(app)["Stop"]
-
-    async def test_trouble_is_named_and_passes(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            source.trouble = "the registry is damaged"
-            app.read_runs()
-            await settle(pilot, lambda: "the registry is damaged" in screen_text(app))
-            assert "pool-s0" in screen_text(app)
-            source.trouble = None
-            app.read_runs()
-            await settle(pilot, lambda: "the registry is damaged" not in screen_text(app))
-
-
-class TestActions:
-    async def test_offers_only_what_applies_and_resumes_without_asking(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot, lambda: not footer(app).get("Stop", True))
-            assert not footer(app)["Resume"]
-            press(app, "j", "j", "j")
-            await settle(pilot, lambda: footer(app)["Stop"])
-            assert not footer(app)["Resume"]
-            press(app, "j")
-            await settle(pilot, lambda: footer(app)["Resume"])
-            assert not footer(app)["Stop"]
-            press(app, "s", "r")
-            await settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
-
-    async def test_stopping_and_deleting_ask_first(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "j", "j", "j", "s")
-            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            assert "Stop pool-s3?" in screen_text(app)
-            press(app, "enter")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            assert source.asked == []
-            press(app, "s")
-            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            press(app, "y")
-            await settle(pilot, lambda: source.asked == [("stop", source.listed[3].id)])
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            press(app, "g", "d")
-            await settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
-            assert "Delete pool-s0?" in screen_text(app)
-            press(app, "y")
-            await settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
-            assert [verb for verb, _ in source.asked] == ["stop", "remove"]
-
-    async def test_a_refusal_is_shown_literally(self, dashboard: Build, source: Any) -> None:
-        source.refusal = "run [/red] \x1b[2J is gone"
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, *"jjjj", "r")
-            await settle(pilot, lambda: "run [/red] ␛[2J is gone" in screen_text(app))
-
-    async def test_read_only_withholds_every_change(self, dashboard: Build, source: Any) -> None:
-        app = dashboard(read_only=True)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            assert "read-only" in screen_text(app)
-            assert not {"New", "Stop", "Resume"} & footer(app).keys()
-            press(app, "n", "j", "j", "j", "s", "j", "r", "d", "m")
-            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
-            press(app, "c")
-            await settle(pilot)
-            assert source.asked == []
-
-    async def test_leaving_closes_the_source_and_changes_nothing(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "q")
-        assert source.closed
-        assert source.asked == []
 
 
 class TestNewRun:

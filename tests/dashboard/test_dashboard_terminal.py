@@ -42,7 +42,7 @@ START += "run(Store.open(sys.argv[1]), read_only=True, refresh=0.5)"
 class Terminal:
     """A child on a pseudo-terminal whose output is kept and drawn."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], state: Path) -> None:
         self.raw = b""
         self.screen = pyte.Screen(COLUMNS, ROWS)
         self._stream = pyte.ByteStream(self.screen)
@@ -50,7 +50,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         # Some runners of tests announce a size of their own.
         inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        environment = inherited | {"TERM": "xterm-256color", "COLORTERM": ""}
+        environment = inherited | {"TERM": "xterm-256color", "COLORTERM": "", "XDG_STATE_HOME": str(state)}
         self.process = subprocess.Popen(
             command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
         )
@@ -109,8 +109,10 @@ def hostile_store(tmp_path: Path) -> Store:
     return store
 
 
-def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_store: Store) -> None:
-    terminal = Terminal([sys.executable, "-c", START.format(path=sys.path), str(hostile_store.root)])
+def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_store: Store, tmp_path: Path) -> None:
+    terminal = Terminal(
+        [sys.executable, "-c", START.format(path=sys.path), str(hostile_store.root)], tmp_path / "state"
+    )
     try:
         text = terminal.read_until(lambda text: "xxxxx…" in text and "losses" in text)
         for literal in LITERAL:
@@ -122,6 +124,9 @@ def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_s
         terminal.read_until(lambda text: "has not been ranked yet" in text)
         terminal.press("\x1b")
         terminal.read_until(lambda text: "losses" in text)
+        for key in ("2", "d", "\r", "5", "6", "1"):
+            terminal.press(key)
+            terminal.count_for(0.5)
         for forbidden in FORBIDDEN:
             assert forbidden not in terminal.raw
         terminal.count_for(0.5)

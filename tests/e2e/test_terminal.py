@@ -59,7 +59,12 @@ class Tmux:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {"CRTUI_STORE": str(tmp_path / "store"), "CRTUI_SLOTS": str(tmp_path / "slots"), "OMP_NUM_THREADS": "1"}
+    return {
+        "CRTUI_STORE": str(tmp_path / "store"),
+        "CRTUI_SLOTS": str(tmp_path / "slots"),
+        "XDG_STATE_HOME": str(tmp_path / "state"),
+        "OMP_NUM_THREADS": "1",
+    }
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
-"""What the full screens share: title, footer, the newest list of runs."""
+"""What the full screens share: title, footer, the newest list of runs, the curves they ask for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.screen import Screen
 
 from cr_tui.dashboard.data import Run
+from cr_tui.dashboard.feeds import Feed
 from cr_tui.dashboard.keymap import CHANGING_ACTIONS, Place
+from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.dashboard.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ class DashboardScreen(Screen[None]):
         assert isinstance(self.app, Dashboard)
         return self.app
 
+    @property
+    def look(self) -> Look:
+        """How to draw by hand in the present theme."""
+        return look_of(self.app)
+
     def on_mount(self) -> None:
         self.watch(self.app, "runs", self._runs_changed)
         self.watch(self.app, "trouble", self._title_changed, init=False)
@@ -43,6 +50,13 @@ class DashboardScreen(Screen[None]):
     def show_runs(self, runs: Sequence[Run]) -> None:
         """Show a new list of runs."""
 
+    def show_feeds(self, feeds: Mapping[str, Feed]) -> None:
+        """Show newer curves and logs of the runs that the screen asked for."""
+
+    def restyle(self) -> None:
+        """Draw what is drawn by hand in the colours of another theme."""
+        self._runs_changed(self.dashboard.runs)
+
     def _runs_changed(self, runs: Sequence[Run] | None) -> None:
         self._title_changed()
         if runs is not None:
@@ -50,4 +64,4 @@ class DashboardScreen(Screen[None]):
 
     def _title_changed(self) -> None:
         app = self.dashboard
-        self.query_one(TitleBar).show_runs(app.runs or (), app.read_only, app.trouble)
+        self.query_one(TitleBar).show_runs(app.runs or (), app.read_only, app.trouble, app.source.location)

@@ -14,27 +14,27 @@ from cr_tui.text import clean
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """Asks whether to act on a run; answers no unless told yes.
+    """Asks whether to act; answers no unless told yes.
 
     Args:
         verb: what would be done, for example ``"Stop"``.
-        run_name: the run it would be done to.
+        subject: what it would be done to: the name of a run, or several.
         consequence: one sentence on what follows.
     """
 
     CSS_PATH = "confirm.tcss"
     BINDINGS = keymap.bindings("dialog")
 
-    def __init__(self, verb: str, run_name: str, consequence: str) -> None:
+    def __init__(self, verb: str, subject: str, consequence: str) -> None:
         super().__init__()
         self._verb = verb
-        self._run_name = run_name
+        self._subject = subject
         self._consequence = consequence
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
             yield Static(
-                Text().append(f"{self._verb} ").append(clean(self._run_name, 60), style="bold").append("?"),
+                Text().append(f"{self._verb} ").append(clean(self._subject, 100), style="bold").append("?"),
                 id="question",
             )
             yield Static(Text(self._consequence), id="consequence")

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from cr_tui.dashboard import keymap
 from cr_tui.dashboard.keymap import PLACE_TITLES, Key, Place
-from cr_tui.dashboard.theme import FAINT
+from cr_tui.dashboard.theme import DARK, Look, look_of
 
 _KEY_WIDTH, _LABEL_WIDTH = 8, 14
 
@@ -28,28 +28,28 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, place: Place, read_only: bool) -> None:
         super().__init__()
-        self._text = help_text(place, read_only)
+        self._place = place
+        self._read_only = read_only
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
-            yield Static(self._text)
+            yield Static(help_text(self._place, self._read_only, look_of(self.app)))
 
 
-def help_text(place: Place, read_only: bool) -> Text:
+def help_text(place: Place, read_only: bool, look: Look = DARK) -> Text:
     """The help of a screen, a line a key."""
     text = Text()
     for where in sorted(PLACE_TITLES, key=lambda where: where != place):
         keys = list(keymap.keys_of([where], read_only))
         if not keys:
             continue
-        text.append(("\n" if text else "") + PLACE_TITLES[where] + "\n", style="bold #87afd7")
+        text.append(("\n" if text else "") + PLACE_TITLES[where] + "\n", style=f"bold {look.heading}")
         for key in keys:
-            text.append_text(_line(key))
-    text.append("\nctrl+p".ljust(_KEY_WIDTH + 1) + "  ").append("Palette".ljust(_LABEL_WIDTH), style="#d0d0d0")
-    return text.append("every action by name", style=FAINT)
+            text.append_text(_line(key, look))
+    text.append("\nctrl+p".ljust(_KEY_WIDTH + 1) + "  ", style=look.key).append("Palette".ljust(_LABEL_WIDTH))
+    return text.append("every action by name", style=look.faint)
 
 
-def _line(key: Key) -> Text:
-    line = Text().append("  " + key.display.ljust(_KEY_WIDTH), style="#ffaf5f")
-    line.append(key.label.ljust(_LABEL_WIDTH), style="#d0d0d0")
-    return line.append(key.help + "\n", style=FAINT)
+def _line(key: Key, look: Look) -> Text:
+    line = Text().append("  " + key.display.ljust(_KEY_WIDTH), style=look.key).append(key.label.ljust(_LABEL_WIDTH))
+    return line.append(key.help + "\n", style=look.faint)

@@ -33,7 +33,11 @@ _TEXT_FIELDS = {
 
 
 class NewRunScreen(ModalScreen[list[str] | None]):
-    """Asks for method, preset, data, name, group, seeds and steps; ends with the names of the runs it started."""
+    """Asks for method, preset, data, name, group, seeds and steps; ends with the names of the runs it started.
+
+    Args:
+        initial: what the form holds at first.
+    """
 
     CSS_PATH = "new_run.tcss"
     BINDINGS = keymap.bindings("form")
@@ -50,8 +54,9 @@ class NewRunScreen(ModalScreen[list[str] | None]):
 
         reason: str
 
-    def __init__(self) -> None:
+    def __init__(self, initial: NewRuns | None = None) -> None:
         super().__init__()
+        self._initial = initial
         self._methods: dict[str, MethodChoice] = {}
         self._starting = False
 
@@ -72,7 +77,8 @@ class NewRunScreen(ModalScreen[list[str] | None]):
                 yield Select[str]([], id="preset", prompt="…", compact=True)
                 for name, placeholder in _TEXT_FIELDS.items():
                     yield Label(name)
-                    yield Input(id=name, placeholder=placeholder, compact=True)
+                    value = "" if self._initial is None else getattr(self._initial, name)
+                    yield Input(value, id=name, placeholder=placeholder, compact=True)
             yield Static(id="command")
             yield Static(id="problem")
             yield Static(Text("enter or ^s: start in the background   tab: next   esc: leave"), id="hint")
@@ -93,7 +99,8 @@ class NewRunScreen(ModalScreen[list[str] | None]):
         self._methods = {choice.name: choice for choice in message.methods}
         method = self.query_one("#method", Select)
         method.set_options([(name, name) for name in self._methods])
-        method.value = next(iter(self._methods))
+        wanted = self._initial.method if self._initial else ""
+        method.value = wanted if wanted in self._methods else next(iter(self._methods))
 
     @on(Select.Changed, "#method")
     def _offer_presets(self) -> None:
@@ -101,7 +108,8 @@ class NewRunScreen(ModalScreen[list[str] | None]):
         if choice is not None:
             preset = self.query_one("#preset", Select)
             preset.set_options([(name, name) for name in choice.presets])
-            preset.value = "quick" if "quick" in choice.presets else choice.presets[0]
+            wanted = self._initial.preset if self._initial else "quick"
+            preset.value = wanted if wanted in choice.presets else choice.presets[0]
         self._form_changed()
 
     @on(Select.Changed, "#preset")

@@ -1,51 +1,33 @@
-"""Home: the table of runs, and the run under the cursor as it grows."""
+"""Home: the table of runs, and the run under the cursor, or those that are marked, as they grow."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import DataTable, Footer, Input, Static
-from textual.worker import get_current_worker
+from textual.widgets import Footer, Input, Static
 
 from cr_tui.dashboard import keymap
-from cr_tui.dashboard.data import LIVE_STATUSES, Run, Source
-from cr_tui.dashboard.groups import ChartGroups, chart_groups
+from cr_tui.dashboard.data import Machine, Run, Source
+from cr_tui.dashboard.feeds import Feed
 from cr_tui.dashboard.query import matcher
-from cr_tui.dashboard.screens.base import DashboardScreen
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.new_run import NewRunScreen
+from cr_tui.dashboard.rows import GroupRow
+from cr_tui.dashboard.screens.run_actions import APPLIES, RunActions
+from cr_tui.dashboard.widgets.machine_strip import MachineStrip
 from cr_tui.dashboard.widgets.run_detail import VIEWS, RunDetail
-from cr_tui.dashboard.widgets.run_table import RunTable
+from cr_tui.dashboard.widgets.run_table import Order, RunTable
 from cr_tui.dashboard.widgets.title_bar import TitleBar
 from engine.errors import CrtuiError
 
 _SETTLE_SECONDS = 0.12
 """How long the cursor rests on a run before its files are opened: walking through the table opens none."""
-_CATCH_UP_SECONDS = 0.25
-"""Between two drawings while a long history is read."""
-_IDLE_SECONDS = 0.1
 _AGES_SECONDS = 10.0
-_PAUSE_SECONDS = 0.002
-"""Between two pieces of a long history, so that the event loop gets its turn."""
-
-_ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
-_APPLIES: dict[str, Callable[[Run], bool]] = {
-    "stop_run": lambda run: run.status in LIVE_STATUSES,
-    "resume_run": lambda run: run.status in _ENDED_EARLY,
-    "delete_run": lambda run: run.status not in LIVE_STATUSES,
-    "open_inspect": lambda run: True,
-    "open_selection": lambda run: True,
-    "next_view": lambda run: True,
-}
-"""To which run an action can be applied; the footer dims those that cannot."""
+_MACHINE_SECONDS = 2.0
 
 EMPTY = """\
 No runs yet.
@@ -58,59 +40,79 @@ Press  n  to start one here, or in a shell:
 Runs train in the background: leave with  q  and come back.
 Press  ?  for all keys."""
 
+READ_ONLY_EMPTY = """\
+No runs yet.
 
-class RunsScreen(DashboardScreen):
-    """The table, a filter line when asked for, and the details of the run under the cursor."""
+This view is read-only. Runs that others start in this store appear here by themselves."""
+
+NOTHING_FOUND = "No run passes the filter. Press  esc  to see all again, or  /  to change it."
+
+
+class RunsScreen(RunActions):
+    """The table, a filter line when asked for, and the details of the runs that are meant."""
 
     place = "runs"
     CSS_PATH = "runs.tcss"
     AUTO_FOCUS = "#runs"
     BINDINGS = keymap.bindings("runs")
 
-    @dataclass
-    class Followed(Message):
-        """A run was read on."""
-
-        run_id: str
-        groups: ChartGroups
-        log: Sequence[str]
-
     def __init__(self) -> None:
         super().__init__()
-        self._followed: str | None = None
         self._settling: Timer | None = None
-        self._offered: tuple[str, bool] | None = None
+        self._offered: object = None
+        self._listed: list[Run] = []
+        self._drawn: object = None
 
     def compose(self) -> ComposeResult:
-        yield TitleBar(self.dashboard.source.location)
-        yield Input(placeholder="status:running group:a score.factor_vae>0.8 text", id="filter", compact=True)
+        yield TitleBar("runs")
+        yield Input(placeholder="status:running group:a score.factor_vae>0.8 lr<=1e-3 text", id="filter", compact=True)
         with Container(id="body"):
             yield RunTable(widget_id="runs")
+            yield Static(Text(NOTHING_FOUND), id="nothing")
             yield RunDetail(id="detail")
-        yield Static(Text(EMPTY), id="empty")
+        yield Static(Text(READ_ONLY_EMPTY if self.dashboard.read_only else EMPTY), id="empty")
+        yield MachineStrip()
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#filter", Input).value = self.dashboard.first_filter
+        view = self.dashboard.view
+        self.query_one("#filter", Input).value = view.filter
+        table = self.query_one(RunTable)
+        table.order, table.skip, table.folded = Order(view.sort, view.descending), view.skip, frozenset(view.folded)
+        self.query_one(RunDetail).view = view.view
         self.set_interval(_AGES_SECONDS, self._tick)
+        self.set_interval(max(_MACHINE_SECONDS, self.dashboard.refresh_seconds), self._look_at_machine)
+        self._look_at_machine()
 
     def on_screen_resume(self) -> None:
-        if self._followed is not None:
-            self._follow(self.dashboard.source, self._followed)
-
-    def on_screen_suspend(self) -> None:
-        self.workers.cancel_group(self, "follow")
+        self._want()
+        self._tick()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer what makes sense for the run under the cursor."""
+        """Offer what makes sense for the runs that are meant."""
         if not super().check_action(action, parameters):
             return False
         if action == "clear_filter":
             return self._is_filtered
-        if action in _APPLIES:
-            run = self._selected
-            return True if run is not None and _APPLIES[action](run) else None
+        if action in APPLIES:
+            return True if any(map(APPLIES[action], self.targets)) else None
         return True
+
+    @property
+    def targets(self) -> Sequence[Run]:
+        """The marked runs; if none is, the run or the folded group under the cursor."""
+        chosen = [run for run in self.dashboard.chosen if run.id in self.dashboard.marked]
+        return chosen or self._under_cursor
+
+    @property
+    def _under_cursor(self) -> list[Run]:
+        """The run under the cursor, as it is now, or those of a folded group."""
+        selected = next((table.selected for table in self.query(RunTable)), None)
+        if isinstance(selected, GroupRow):
+            return list(selected.runs)
+        return [selected] if selected is not None else []
+
+    # -- showing -----------------------------------------------------------------------------------------------------
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """List the runs that pass the filter."""
@@ -118,85 +120,165 @@ class RunsScreen(DashboardScreen):
         self.query_one("#body").display = bool(runs)
         query = self.query_one("#filter", Input)
         query.display = self._is_filtered
+        passes = matcher(query.value)
+        self._listed = [run for run in runs if passes(run)]
+        self.query_one("#nothing").display = bool(runs) and not self._listed
         table = self.query_one(RunTable)
-        table.show([run for run in runs if matcher(query.value)(run)], time.time())
-        self._select(table.selected_id)
+        self._colour_marks(table)
+        table.show(self._listed, time.time())
+        self._cursor_moved()
+
+    def show_feeds(self, feeds: Mapping[str, Feed]) -> None:
+        """Draw the curves of the marked runs, or of the one under the cursor."""
+        shown = self.dashboard.shown_runs()
+        drawn = [(run.id, run.name, run.colour, run.feed) for run in shown]
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self.query_one(RunDetail).show_curves(shown, shown[-1].feed.log if shown else ())
+
+    def restyle(self) -> None:
+        """Draw everything in the colours of another theme."""
+        super().restyle()
+        self._drawn = None
+        self.query_one(RunTable).restyle()
+        self.query_one(MachineStrip).redraw()
+        self.show_feeds(self.dashboard.feeds)
 
     def _tick(self) -> None:
         """Ages grow even when nothing else changes."""
         if self.dashboard.runs is not None and self.is_current:
             self.show_runs(self.dashboard.runs)
 
-    # -- the run under the cursor ------------------------------------------------------------------------------------
-
-    @property
-    def _selected(self) -> Run | None:
-        return next((self._run_of(table.selected_id) for table in self.query(RunTable)), None)
+    def _colour_marks(self, table: RunTable) -> None:
+        shown = {run.id: run.colour for run in self.dashboard.shown_runs()}
+        table.marked = {run_id: shown.get(run_id) for run_id in self.dashboard.marked}
 
     @property
     def _is_filtered(self) -> bool:
         return any(query.value or query.has_focus for query in self.query("#filter").results(Input))
 
-    def _run_of(self, run_id: str | None) -> Run | None:
-        return next((run for run in self.dashboard.runs or () if run.id == run_id), None)
-
-    @on(DataTable.RowHighlighted)
+    @on(RunTable.Moved)
     def _cursor_moved(self) -> None:
-        self._select(self.query_one(RunTable).selected_id)
-
-    def _select(self, run_id: str | None) -> None:
-        detail = self.query_one(RunDetail)
-        run = self._run_of(run_id)
-        detail.show_run(run)
-        unchanged, self._followed = run_id == self._followed, run_id
-        offered = (run.status if run else "", self._is_filtered)
+        app, detail = self.dashboard, self.query_one(RunDetail)
+        targets = self.targets
+        selected = self._under_cursor
+        moved = app.cursor_run != (selected[0].id if selected else None)
+        app.cursor_run = selected[0].id if selected else None
+        if len(app.marked) > 1:
+            detail.show_marked(app.shown_runs(), len(app.marked))
+        else:
+            detail.show_run(targets[0] if targets else None)
+        offered = ({run.status for run in targets}, self._is_filtered)
         if offered != self._offered:
             self._offered = offered
             self.refresh_bindings()
-        if unchanged:
-            return
-        detail.show_history(ChartGroups(), ())
-        if self._settling is not None:
-            self._settling.stop()
-        self.workers.cancel_group(self, "follow")
-        if run_id is not None:
-            self._settling = self.set_timer(_SETTLE_SECONDS, lambda: self._follow(self.dashboard.source, run_id))
+        if moved and not app.marked:
+            self.show_feeds(app.feeds)
+            if self._settling is not None:
+                self._settling.stop()
+            self._settling = self.set_timer(_SETTLE_SECONDS, self._want)
 
-    @work(thread=True, group="follow", exclusive=True)
-    def _follow(self, source: Source, run_id: str) -> None:
-        """Read a run as long as the cursor stays on it."""
-        worker = get_current_worker()
+    def _want(self) -> None:
+        if self.is_current:
+            self.dashboard.want(run.id for run in self.dashboard.shown_runs())
+            self.show_feeds(self.dashboard.feeds)
+
+    @on(RunTable.Scrolled)
+    def _watch(self) -> None:
+        self.dashboard.source.watch(self.query_one(RunTable).visible_runs)
+        self.dashboard.read_runs()
+
+    @work(thread=True, exclusive=True, group="machine")
+    def _read_machine(self, source: Source) -> None:
         try:
-            follower = source.follow(run_id)
+            machine = source.machine()
         except CrtuiError:
             return
-        drawn = 0.0
-        pending = True
-        while not worker.is_cancelled:
-            more = follower.poll()
-            pending = pending or more
-            if pending and (not more or time.monotonic() - drawn > _CATCH_UP_SECONDS):
-                self.post_message(self.Followed(run_id, chart_groups(follower.history), tuple(follower.log)))
-                drawn, pending = time.monotonic(), False
-            time.sleep(_PAUSE_SECONDS if more else _IDLE_SECONDS)
+        self.app.call_from_thread(self._show_machine, machine)
 
-    @on(Followed)
-    def _show_followed(self, message: Followed) -> None:
-        if message.run_id == self._followed:
-            self.query_one(RunDetail).show_history(message.groups, message.log)
+    def _look_at_machine(self) -> None:
+        if self.is_current:
+            self._read_machine(self.dashboard.source)
 
-    # -- actions -----------------------------------------------------------------------------------------------------
+    def _show_machine(self, machine: Machine) -> None:
+        self.query_one(MachineStrip).show(machine)
+
+    # -- marks and groups --------------------------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        runs = self._under_cursor
+        self._mark(runs, not all(run.id in self.dashboard.marked for run in runs))
+        self.query_one(RunTable).action_cursor_down()
+
+    def action_mark_all(self) -> None:
+        self._mark(self._listed, not all(run.id in self.dashboard.marked for run in self._listed))
+
+    def _mark(self, runs: Sequence[Run], wanted: bool) -> None:
+        app = self.dashboard
+        ids = [run.id for run in runs]
+        app.marked = [run_id for run_id in app.marked if run_id not in ids] + (ids if wanted else [])
+        palette = len(self.look.runs)
+        if wanted and len(app.marked) > palette >= len(app.marked) - len(ids):
+            app.say(f"charts show the first {palette} of the {len(app.marked)} marked runs: there are no more colours")
+        self._tick()
+        self._want()
+
+    def action_fold(self) -> None:
+        selected = self.query_one(RunTable).selected
+        if selected is not None and selected.group:
+            self._fold(frozenset(self.dashboard.view.folded) ^ {selected.group})
+
+    def action_fold_all(self) -> None:
+        self._fold(frozenset() if self.dashboard.view.folded else frozenset(run.group for run in self._listed) - {""})
+
+    def _fold(self, folded: frozenset[str]) -> None:
+        table = self.query_one(RunTable)
+        selected = table.selected
+        table.folded = folded
+        self.dashboard.view.folded = sorted(folded)[:2000]
+        self._tick()
+        rows = list(table.rows)
+        if isinstance(selected, GroupRow) and selected not in rows:
+            table.move_to(rows.index(selected.runs[0]) if selected.runs[0] in rows else 0)
+        elif isinstance(selected, Run) and selected.group in folded:
+            at = (at for at, row in enumerate(rows) if isinstance(row, GroupRow) and row.group == selected.group)
+            table.move_to(next(at, 0))
+
+    # -- order, columns, filter --------------------------------------------------------------------------------------
 
     def action_next_view(self) -> None:
         detail = self.query_one(RunDetail)
         detail.view = VIEWS[(VIEWS.index(detail.view) + 1) % len(VIEWS)]
+        self.dashboard.view.view = detail.view  # type: ignore[assignment]
 
     def action_sort_next(self) -> None:
         self.query_one(RunTable).sort_by_next_column()
-        self._tick()
+        self._reordered()
+
+    def action_sort_previous(self) -> None:
+        self.query_one(RunTable).sort_by_next_column(-1)
+        self._reordered()
 
     def action_sort_reverse(self) -> None:
         self.query_one(RunTable).reverse()
+        self._reordered()
+
+    @on(RunTable.Sorted)
+    def _reordered(self) -> None:
+        order = self.query_one(RunTable).order
+        self.dashboard.view.sort, self.dashboard.view.descending = order.key, order.descending
+        self._tick()
+
+    def action_more_columns(self) -> None:
+        self._skip_columns(1)
+
+    def action_fewer_columns(self) -> None:
+        self._skip_columns(-1)
+
+    def _skip_columns(self, by: int) -> None:
+        table = self.query_one(RunTable)
+        table.skip_columns(by)
+        self.dashboard.view.skip = table.skip
         self._tick()
 
     def action_filter(self) -> None:
@@ -212,6 +294,7 @@ class RunsScreen(DashboardScreen):
     @on(Input.Changed, "#filter")
     @on(Input.Blurred, "#filter")
     def _filter_typed(self) -> None:
+        self.dashboard.view.filter = self.query_one("#filter", Input).value[:500]
         self._tick()
 
     @on(Input.Submitted, "#filter")
@@ -219,47 +302,22 @@ class RunsScreen(DashboardScreen):
         self.query_one(RunTable).focus()
         self._tick()
 
-    @on(DataTable.RowSelected)
+    # -- going -------------------------------------------------------------------------------------------------------
+
+    @on(RunTable.Opened)
     def action_open_inspect(self) -> None:
-        if (run := self._selected) is not None:
-            self.dashboard.open_inspect(run)
+        selected = self.query_one(RunTable).selected
+        if isinstance(selected, GroupRow):
+            self.action_fold()
+        elif selected is not None:
+            self.dashboard.open_inspect(selected)
 
     def action_open_selection(self) -> None:
-        self.dashboard.open_selection(self._selected.group if self._selected else None)
+        runs = self._under_cursor
+        self.dashboard.open_selection(runs[0].group if runs else None)
 
-    @work
-    async def action_new_run(self) -> None:
-        names = await self.app.push_screen_wait(NewRunScreen())
-        if names:
-            self.dashboard.say(f"started {', '.join(names[:3])}{' …' if len(names) > 3 else ''}")
-            self.dashboard.read_runs()
-
-    def action_stop_run(self) -> None:
-        self._ask_and_do(
-            "Stop", "It writes a checkpoint first and can be resumed.", "stopped", self.dashboard.source.stop
-        )
-
-    def action_resume_run(self) -> None:
-        if (run := self._selected) is not None:
-            self._do(run, "resumed", self.dashboard.source.resume)
-
-    def action_delete_run(self) -> None:
-        consequence = "Its folder goes, with all checkpoints. This cannot be undone."
-        self._ask_and_do("Delete", consequence, "deleted", self.dashboard.source.remove)
-
-    @work
-    async def _ask_and_do(self, verb: str, consequence: str, done: str, act: Callable[[str], None]) -> None:
-        run = self._selected
-        if run is not None and await self.app.push_screen_wait(ConfirmScreen(verb, run.name, consequence)):
-            self._do(run, done, act)
-
-    @work(thread=True, group="act")
-    def _do(self, run: Run, done: str, act: Callable[[str], None]) -> None:
-        app = self.dashboard
-        try:
-            act(run.id)
-        except CrtuiError as error:
-            app.call_from_thread(app.say, str(error), "error")
-            return
-        app.call_from_thread(app.say, f"{done} {run.name}")
-        app.call_from_thread(app.read_runs)
+    def action_copy(self) -> None:
+        runs = self.targets
+        if runs:
+            what = f"the id of {runs[0].name}" if len(runs) == 1 else f"the ids of {len(runs)} runs"
+            self.dashboard.copy_text("\n".join(run.id for run in runs), what)

@@ -7,11 +7,12 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from cr_tui.dashboard.widgets.changes import changed_span
 from cr_tui.render.cells import Cells
 
 
 class CellsView(Widget):
-    """Shows cells as they are, line by line, and repaints only the lines that differ from those before."""
+    """Shows cells as they are, line by line, and repaints only what differs from those before."""
 
     DEFAULT_CSS = """
     CellsView { height: auto; width: 1fr; }
@@ -33,9 +34,10 @@ class CellsView(Widget):
             # Only a view as high as what it shows pushes others about.
             self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
             return
+        left, top = self.gutter.left, self.gutter.top
         for y, (old, new) in enumerate(zip(before.lines, cells.lines, strict=True)):
-            if old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
+            if old != new and (span := changed_span(old, new, self.content_size.width)):
+                self.refresh(Region(left + span[0], top + y, span[1], 1))
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return self._cells.width

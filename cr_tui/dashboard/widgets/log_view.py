@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.segment import Segment
 from textual import events
 
+from cr_tui.dashboard.theme import look_of, rgb
 from cr_tui.dashboard.widgets.cells_view import CellsView
 from cr_tui.render.cells import Cells, style_of
-from cr_tui.render.palette import FAINT
 from cr_tui.text import clean
 
 
@@ -27,16 +27,18 @@ class LogView(CellsView):
     def show_lines(self, lines: Sequence[str]) -> None:
         """Show other lines, oldest first."""
         self._lines = lines
-        self._draw()
+        self.redraw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._draw()
+        self.redraw()
 
-    def _draw(self) -> None:
+    def redraw(self) -> None:
+        """Draw the lines that fit."""
         width, height = self.size
         if not width or not height:
             return
+        style = style_of(rgb(look_of(self.app).faint))
         shown = [clean(line, width) for line in self._lines[-height:]] or ["the log is empty"]
-        lines: list[tuple[Segment, ...]] = [(Segment(line, style_of(FAINT)),) for line in shown]
+        lines: list[tuple[Segment, ...]] = [(Segment(line, style),) for line in shown]
         lines += [()] * (height - len(lines))
         self.show(Cells(tuple(lines)))

@@ -1,4 +1,4 @@
-"""What is known of one run: a headline, its charts and its log."""
+"""What is known of one run, or of those that are marked: a headline, charts and the end of the log."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from textual.reactive import reactive
 
 from cr_tui.dashboard.columns import status_text
 from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.groups import ChartGroups
-from cr_tui.dashboard.theme import FAINT, STATUS_LOOKS
+from cr_tui.dashboard.groups import ShownRun, overview
+from cr_tui.dashboard.theme import DARK, Look, look_of
 from cr_tui.dashboard.widgets.chart_view import ChartView
 from cr_tui.dashboard.widgets.log_view import LogView
 from cr_tui.dashboard.widgets.text_line import TextLine
+from cr_tui.render.cells import style_of
 from cr_tui.text import clean
 
 VIEWS = ("overview", "more", "log")
+_UNIT = (0.0, 1.0)
 
 
 class RunDetail(Vertical):
@@ -33,9 +35,9 @@ class RunDetail(Vertical):
         yield TextLine(widget_id="headline")
         with Grid(id="charts"):
             yield ChartView("losses", widget_id="losses")
-            yield ChartView("scores", (0.0, 1.0), widget_id="scores")
-            yield ChartView("schedules", (0.0, 1.0), widget_id="schedules")
-            yield ChartView("probabilities", (0.0, 1.0), widget_id="probabilities")
+            yield ChartView("scores", _UNIT, widget_id="scores")
+            yield ChartView("schedules", _UNIT, widget_id="schedules")
+            yield ChartView("probabilities", _UNIT, widget_id="probabilities")
         yield LogView(widget_id="log")
 
     def watch_view(self, view: str) -> None:
@@ -43,25 +45,32 @@ class RunDetail(Vertical):
             self.set_class(name == view, f"-{name}")
 
     def show_run(self, run: Run | None) -> None:
-        """Write the headline."""
-        self.query_one("#headline", TextLine).write(Text() if run is None else headline(run))
+        """Write the headline of one run."""
+        line = Text() if run is None else headline(run, look_of(self.app))
+        self.query_one("#headline", TextLine).write(line)
 
-    def show_history(self, groups: ChartGroups, log: Sequence[str]) -> None:
+    def show_marked(self, runs: Sequence[ShownRun], count: int) -> None:
+        """Write the names of the marked runs in their colours."""
+        faint = look_of(self.app).faint
+        line = Text(f"{count} marked  ", style=faint)
+        for run in runs:
+            line.append("● ", style=style_of(run.colour)).append(f"{clean(run.name, 24)}  ")
+        self.query_one("#headline", TextLine).write(line)
+
+    def show_curves(self, runs: Sequence[ShownRun], log: Sequence[str]) -> None:
         """Draw charts and log."""
-        self.query_one("#losses", ChartView).show_series(groups.losses)
-        self.query_one("#scores", ChartView).show_series(groups.scores)
-        self.query_one("#schedules", ChartView).show_series(groups.schedules)
-        self.query_one("#probabilities", ChartView).show_series(groups.probabilities)
+        for name, group in overview(runs).items():
+            self.query_one(f"#{name}", ChartView).show_group(group)
         self.query_one("#log", LogView).show_lines(log)
 
 
-def headline(run: Run) -> Text:
+def headline(run: Run, look: Look = DARK) -> Text:
     """One line that says what a run is, and why it ended where that needs saying."""
-    line = Text().append_text(status_text(run)).append("  ").append(clean(run.name), style="bold")
+    line = Text().append_text(status_text(run, look)).append("  ").append(clean(run.name), style="bold")
     facts = [f"{run.method} on {run.data}", f"seed {run.seed}"]
     facts += [f"group {run.group}"] if run.group else []
     facts += [run.device] if run.device else []
     if run.reason:
-        line.append("  " + clean(run.reason), style=STATUS_LOOKS["stalled"][1])
-    line.append("  " + clean(" · ".join(facts)), style=FAINT)
+        line.append("  " + clean(run.reason), style=look.alert)
+    line.append("  " + clean(" · ".join(facts)), style=look.faint)
     return line

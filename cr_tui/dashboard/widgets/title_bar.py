@@ -5,56 +5,97 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.theme import FAINT, STATUS_LOOKS
+from cr_tui.dashboard.theme import look_of
 from cr_tui.dashboard.widgets.text_line import TextLine
 from cr_tui.text import clean
 
-_LEAST_PLACE = 6
+TABS = ("runs", "charts", "selection", "inspect", "logs", "system")
+"""The screens, in the order of their number keys."""
+_SHORT = {"selection": "select"}
+_LEAST_PLACE = 12
 _COUNTED = ("running", "queued", "failed", "crashed")
 
 
 class TitleBar(TextLine):
-    """Where one is on the left, how the runs fare on the right; a trouble of the store replaces the latter."""
+    """The screens with their keys on the left, how the runs fare on the right.
+
+    A trouble of the store takes the place of both. Where there is room the store's folder stands between them.
+
+    Args:
+        here: which of :data:`TABS` is shown.
+    """
 
     DEFAULT_CSS = """
     TitleBar { dock: top; padding: 0 1; background: $surface; }
     """
 
-    def __init__(self, place: str = "") -> None:
+    def __init__(self, here: str) -> None:
         super().__init__(widget_id="title-bar")
-        self._place = place
-        self._right = Text()
+        self._here = here
+        self._location = ""
+        self._runs: Sequence[Run] = ()
+        self._read_only = False
+        self._trouble = ""
+        self._ends: list[int] = []
 
     def on_resize(self, event: events.Resize) -> None:
-        self._draw()
+        self.redraw()
 
-    def show_runs(self, runs: Sequence[Run], read_only: bool, trouble: str = "") -> None:
+    def show_runs(self, runs: Sequence[Run], read_only: bool, trouble: str = "", location: str = "") -> None:
         """Count the runs, or name the trouble."""
-        self._right = Text(clean(trouble), style=STATUS_LOOKS["failed"][1]) if trouble else _counts(runs)
-        if read_only:
-            self._right.append("  read-only", style=STATUS_LOOKS["stalled"][1])
-        self._draw()
+        self._runs, self._read_only, self._trouble, self._location = runs, read_only, trouble, location
+        self.redraw()
 
-    def _draw(self) -> None:
-        width = self.content_size.width
-        left = Text().append("crtui", style="bold #87afd7").append("  ")
-        room = width - left.cell_len - self._right.cell_len - 2
-        if room >= _LEAST_PLACE:
-            left.append(clean(self._place, room), style=FAINT)
-        gap = max(width - cell_len(left.plain) - self._right.cell_len, 1)
-        self.write(left.append(" " * gap).append_text(self._right))
+    def redraw(self) -> None:
+        """Write the line anew, with as much as there is room for."""
+        width, look = self.content_size.width, look_of(self.app)
+        if not width:
+            return
+        right = Text("read-only  ", style=look.alert) if self._read_only else Text()
+        if self._trouble:
+            self._ends = []
+            right.append(clean(self._trouble, max(width - right.cell_len, 1)), style=look.error)
+            self.write(right)
+            return
+        left = self._tabs()
+        full = right.copy().append_text(self._counts(words=True))
+        right = full if left.cell_len + full.cell_len + 1 <= width else right.append_text(self._counts(words=False))
+        room = width - left.cell_len - right.cell_len - 4
+        if self._location and room >= _LEAST_PLACE:
+            left.append("  " + clean(self._location, room), style=look.faint)
+        self.write(left.append(" " * max(width - left.cell_len - right.cell_len, 1)).append_text(right))
 
+    def _tabs(self) -> Text:
+        look = look_of(self.app)
+        line, self._ends = Text(), []
+        for number, name in enumerate(TABS, 1):
+            here = name == self._here
+            line.append(f"{number}", style=look.key if here else look.faint)
+            line.append(f" {_SHORT.get(name, name)}", style=f"bold {look.heading}" if here else look.faint)
+            self._ends.append(line.cell_len)
+            line.append(" ")
+        line.rstrip()
+        return line
 
-def _counts(runs: Sequence[Run]) -> Text:
-    counts = Counter(run.status for run in runs)
-    line = Text().append(f"{len(runs)} run{'' if len(runs) == 1 else 's'}", style=FAINT)
-    for status in _COUNTED:
-        if counts[status]:
-            glyph, colour = STATUS_LOOKS[status]
-            line.append(f"  {glyph} {counts[status]} {status}", style=colour)
-    return line
+    def _counts(self, *, words: bool) -> Text:
+        look = look_of(self.app)
+        counts = Counter("stalled" if run.stalled else run.status for run in self._runs)
+        total = len(self._runs)
+        line = Text(f"{total} run{'' if total == 1 else 's'}" if words else "", style=look.faint)
+        for status in _COUNTED:
+            if counts[status]:
+                glyph, colour = look.statuses[status]
+                line.append("  " if line else "").append(f"{glyph} {counts[status]}", style=colour)
+                line.append(f" {status}" if words else "", style=colour)
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go to the screen that was clicked."""
+        for name, end in zip(TABS, self._ends, strict=False):
+            if event.x - 1 < end:
+                await self.app.run_action(f"go_{name}")
+                return

@@ -1,0 +1,163 @@
+"""How busy this machine is, read in a thread and never more often than it changes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from cr_tui.dashboard.data import Gpu, Machine
+from engine.errors import CrtuiError
+
+_FRESH_SECONDS = 1.0
+_GPU_FRESH_SECONDS = 2.0
+_SLOTS_FRESH_SECONDS = 5.0
+_PATIENCE_SECONDS = 10.0
+_GPU_FIELDS = (
+    "index",
+    "uuid",
+    "name",
+    "utilization.gpu",
+    "memory.used",
+    "memory.total",
+    "temperature.gpu",
+    "power.draw",
+)
+_PROCESS = re.compile(r"(GPU-\S+), (\d+)")
+_UUID = re.compile(r"gpu-((?:GPU|MIG)-.+)-(\d+)")
+
+
+class MachineReader:
+    """Reads processors, memory, the store's disk, GPUs and slots. Used by one thread at a time.
+
+    Args:
+        root: a folder on the disk to be watched.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._newest: Machine | None = None
+        self._gpus: tuple[float, tuple[Gpu, ...]] = (-_GPU_FRESH_SECONDS, ())
+        self._slots: tuple[float, list[str]] = (-_SLOTS_FRESH_SECONDS, [])
+
+    def read(self) -> Machine:
+        """How it is now, or was a second ago."""
+        import psutil
+
+        now = time.time()
+        if self._newest is not None and 0 <= now - self._newest.at < _FRESH_SECONDS:
+            return self._newest
+        memory = psutil.virtual_memory()
+        try:
+            disk = shutil.disk_usage(self._root)
+            free, total = disk.free, disk.total
+        except OSError:
+            free = total = 0
+        slots, waiting = self._read_slots()
+        self._newest = Machine(
+            host=socket.gethostname(),
+            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cpu=float(psutil.cpu_percent(interval=None)),
+            load=os.getloadavg()[0],
+            memory_used=int(memory.total - memory.available),
+            memory_total=int(memory.total),
+            disk_free=free,
+            disk_total=total,
+            gpus=self._read_gpus(),
+            slots=slots,
+            waiting=waiting,
+            at=now,
+        )
+        return self._newest
+
+    def _read_gpus(self) -> tuple[Gpu, ...]:
+        read_at, gpus = self._gpus
+        if time.monotonic() - read_at >= _GPU_FRESH_SECONDS:
+            gpus = _gpus()
+            # Asking may take long on a busy machine, so the pause begins after it.
+            self._gpus = (time.monotonic(), gpus)
+        return gpus
+
+    def _read_slots(self) -> tuple[dict[str, bool], dict[str, int]]:
+        """Slots and whether they are taken, and the places of runs in line."""
+        from engine.launch import slots
+
+        try:
+            folder = slots.slot_folder()
+            if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
+                names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
+                self._slots = (time.monotonic(), list(dict.fromkeys(names)))
+            return {name: _is_held(folder / name) for name in self._slots[1]}, slots.positions()
+        except CrtuiError:
+            return {}, {}
+
+
+def slot_title(name: str, gpus: tuple[Gpu, ...]) -> str:
+    """A slot as a person reads it: ``core 3``, ``cuda:1``, ``cuda:1 #2``."""
+    if match := _UUID.fullmatch(name):
+        number = next((gpu.index for gpu in gpus if match[1].startswith(gpu.uuid)), None)
+        device = match[1][:12] if number is None else f"cuda:{number}"
+        return device if match[2] == "0" else f"{device} #{int(match[2]) + 1}"
+    return name.replace("-", " ")
+
+
+def _is_held(path: Path) -> bool:
+    """Whether a process leases a slot. The look is a shared lock for a moment; who waits for the slot asks again."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    processes: dict[str, list[int]] = {}
+    rows = [
+        [field.strip() for field in line.split(",")]
+        for line in _ask(f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits").splitlines()
+    ]
+    rows = [row for row in rows if len(row) == len(_GPU_FIELDS) and row[0].isdecimal()]
+    if rows:
+        for line in _ask("--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader").splitlines():
+            if match := _PROCESS.fullmatch(line.strip()):
+                processes.setdefault(match[1], []).append(int(match[2]))
+    return tuple(_gpu(row, processes) for row in rows)
+
+
+def _gpu(row: list[str], processes: dict[str, list[int]]) -> Gpu:
+    index, uuid, name = row[:3]
+    utilisation, used, total, celsius, watts = map(_number, row[3:])
+    pids = tuple(processes.get(uuid, ()))
+    return Gpu(int(index), name, uuid, utilisation, used, total, celsius, watts, pids)
+
+
+def _number(text: str) -> float | None:
+    """What nvidia-smi says; ``[N/A]`` and the like are None."""
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _ask(*arguments: str) -> str:
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ""
+    try:
+        answer = subprocess.run(
+            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.decode(errors="replace")

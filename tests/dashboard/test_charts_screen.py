@@ -1,0 +1,230 @@
+"""The grid of charts, driven by keys and by the mouse."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.screens.charts import ChartsScreen
+from cr_tui.dashboard.screens.runs import RunsScreen
+from cr_tui.dashboard.widgets.chart_grid import ChartGrid
+
+Build = Callable[..., Dashboard]
+
+
+def grid(app: Dashboard) -> ChartGrid:
+    return app.screen.query_one(ChartGrid)
+
+
+async def open_charts(app: Dashboard, pilot: Any, drive: Any) -> None:
+    """Marks the first two runs and shows their charts."""
+    await drive.settle(pilot)
+    drive.press(app, "space", "space", "2")
+    await drive.settle(pilot, lambda: "reading" not in drive.text(app) and bool(grid(app).scene.keys))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_draws_every_scalar_of_the_marked_runs(
+    dashboard: Build, source: Any, drive: Any, size: tuple[int, int]
+) -> None:
+    app = dashboard()
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        titles = [f"{kind}.{name}" if kind != "train" else name for kind, name in grid(app).scene.keys]
+        assert titles[:3] == ["loss_discriminator", "loss_generator", "loss_contrastive"]
+        assert {"cr_accuracy", "lambda_cr", "score.factor_vae"} <= set(titles)
+        seen = set()
+        for _ in titles:
+            await drive.settle(pilot)
+            seen |= {title for title in titles if title in grid(app).cells.plain}
+            drive.press(app, "l")
+        assert seen == set(titles)
+        legend = drive.text(app).splitlines()[1]
+        assert "● pool-s0  ● pool-s1" in legend
+        drive.press(app, "escape")
+        await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+
+async def test_without_marks_the_run_under_the_cursor_is_drawn(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "j", "2")
+        await drive.settle(pilot, lambda: "loss_generator" in drive.text(app))
+        assert [run.id for run in grid(app).scene.runs] == [source.listed[1].id]
+
+
+async def test_the_cursor_reads_the_value_of_each_run(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "enter")
+        await drive.settle(pilot, lambda: "newest" in drive.text(app))
+        drive.press(app, "full_stop", *["greater_than_sign"] * 5)
+        await drive.settle(pilot, lambda: "at the cursor" in drive.text(app))
+        scene = grid(app).scene
+        start, end = scene.whole
+        assert scene.window.cursor == pytest.approx(start + 0.5 * (end - start))
+        track = scene.runs[0].feed.tracks["train", "loss_discriminator"]
+        nearest = abs(track.steps - scene.window.cursor).argmin()
+        shown = re.findall(r"pool-s0 +(\S+)", drive.text(app))[-1]
+        assert float(shown) == pytest.approx(track.levels.values[nearest], rel=1e-3)
+        drive.press(app, "c")
+        await drive.settle(pilot, lambda: "copied 2 values of loss_discriminator" in drive.text(app))
+        assert app.clipboard.splitlines()[1].split("\t")[1] == "pool-s1"
+        drive.press(app, "h")
+        await drive.settle(pilot, lambda: grid(app).scene.window.cursor < scene.window.cursor)
+        drive.press(app, "escape")
+        await drive.settle(pilot, lambda: grid(app).scene.window.cursor is None)
+        drive.press(app, "escape")
+        await drive.settle(pilot, lambda: not grid(app).scene.alone)
+
+
+async def test_zoom_and_pan_by_keys_and_by_the_mouse(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        start, end = grid(app).scene.whole
+        drive.press(app, "plus", "plus")
+        await drive.settle(pilot, lambda: grid(app).scene.shown == pytest.approx((start + 0.75 * (end - start), end)))
+        drive.press(app, "H")
+        await drive.settle(pilot, lambda: grid(app).scene.shown[1] < end)
+        drive.press(app, "0")
+        await drive.settle(pilot, lambda: grid(app).scene.shown == (start, end))
+        await pilot.click(ChartGrid, offset=(60, 4))
+        await drive.settle(pilot, lambda: grid(app).scene.window.cursor is not None)
+        assert grid(app).scene.focused == grid(app).scene.keys[1]
+        await pilot._post_mouse_events([_wheel()], ChartGrid, offset=(20, 4))
+        await drive.settle(pilot, lambda: grid(app).scene.window.span is not None)
+
+
+def _wheel() -> Any:
+    from textual.events import MouseScrollUp
+
+    return MouseScrollUp
+
+
+async def test_smoothing_keeps_what_was_measured_behind(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "s")
+        key = ("train", "loss_discriminator")
+        await drive.settle(pilot, lambda: any(line.faint for line in grid(app).scene.lines(key)))
+        assert "smoothing 0.6" in drive.text(app)
+        behind, front = [
+            [line for line in grid(app).scene.lines(key) if line.faint is faint] for faint in (True, False)
+        ]
+        assert len(behind) == len(front) == 2
+        assert abs(front[0].y[1:] - front[0].y[:-1]).mean() < abs(behind[0].y[1:] - behind[0].y[:-1]).mean()
+        drive.press(app, "b")
+        await drive.settle(pilot, lambda: not any(line.faint for line in grid(app).scene.lines(key)))
+        drive.press(app, *"ssss")
+        await drive.settle(pilot, lambda: "not smoothed" in drive.text(app))
+
+
+async def test_log_scale_time_axis_and_name_filter(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "y", "x")
+        await drive.settle(pilot, lambda: "log · over time" in drive.text(app))
+        # The runs log every five seconds, for 395 seconds.
+        assert grid(app).scene.whole == (0.0, 395.0)
+        await drive.settle(pilot, lambda: "5m" in grid(app).cells.plain)
+        drive.press(app, "/")
+        await drive.settle(pilot, lambda: drive.focused(app) == "filter")
+        drive.press(app, *"LOSS", "enter")
+        await drive.settle(pilot, lambda: len(grid(app).scene.keys) == 3)
+        drive.press(app, "/")
+        await drive.settle(pilot, lambda: drive.focused(app) == "filter")
+        drive.press(app, *"xyz", "enter")
+        await drive.settle(pilot, lambda: "No chart has that in its name" in drive.text(app))
+        drive.press(app, "escape")
+        await drive.settle(pilot, lambda: len(grid(app).scene.keys) > 3)
+
+
+async def test_what_differs_between_the_runs(dashboard: Build, source: Any, drive: Any) -> None:
+    source.change(source.listed[1].id, settings={"method.noise": 7})
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "d")
+        await drive.settle(pilot, lambda: "method.noise" in drive.text(app))
+        text = drive.text(app)
+        assert re.search(r"seed +0 +1\b", text)
+        assert re.search(r"method.noise +– +7\b", text)
+        assert "training.steps" not in text
+
+
+async def test_shown_numbers_are_written_to_files(
+    dashboard: Build, drive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "enter", "plus", "e")
+        await drive.settle(pilot, lambda: len(list(tmp_path.glob("*.csv"))) == 1)
+        scene = grid(app).scene
+        (table,) = tmp_path.glob("crtui-loss_discriminator-*.csv")
+        rows = list(csv.DictReader(table.read_text().splitlines()))
+        steps = scene.runs[0].feed.tracks["train", "loss_discriminator"].steps
+        inside = steps[(steps >= scene.shown[0]) & (steps <= scene.shown[1])]
+        assert [int(row["step"]) for row in rows if row["name"] == "pool-s0"] == inside.tolist()
+        drive.press(app, "enter", "E")
+        await drive.settle(pilot, lambda: len(list(tmp_path.glob("*.json"))) == 1)
+        (document,) = tmp_path.glob("crtui-charts-*.json")
+        assert {row["scalar"] for row in json.loads(document.read_text())} >= {"loss_generator", "score.factor_vae"}
+        drive.press(app, "p")
+        await drive.settle(pilot, lambda: len(list(tmp_path.glob("*.png"))) == 1)
+        (picture,) = tmp_path.glob("*.png")
+        assert Image.open(picture).size[0] == 1600
+        await drive.settle(pilot, lambda: "written to" in drive.text(app))
+        assert not list(tmp_path.glob("*.tmp")) + list(tmp_path.glob(".*"))
+
+
+async def test_a_folder_that_refuses_is_named(
+    dashboard: Build, drive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.setattr(Path, "cwd", classmethod(lambda cls: gone))
+    gone.rmdir()
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "e")
+        await drive.settle(pilot, lambda: "cannot write" in drive.text(app))
+
+
+async def test_only_charts_whose_data_changed_are_drawn_again(
+    dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cr_tui.dashboard.widgets import chart_grid
+
+    drawn: list[str] = []
+    original = chart_grid.chart
+    monkeypatch.setattr(
+        chart_grid, "chart", lambda *args, **options: (drawn.append(options["title"]), original(*args, **options))[1]
+    )
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drawn.clear()
+        app.read_runs()
+        grid(app).redraw()
+        await drive.settle(pilot)
+        assert drawn == []
+        drive.press(app, "l")
+        await drive.settle(pilot, lambda: bool(drawn))
+        assert [title.strip("▸ ") for title in drawn] == ["loss_discriminator", "loss_generator"]
+        assert isinstance(app.screen, ChartsScreen)

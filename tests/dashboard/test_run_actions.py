@@ -1,0 +1,107 @@
+"""What can be done to runs from home, and what is withheld."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.data import NewRuns
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
+from cr_tui.dashboard.screens.new_run import NewRunScreen
+from cr_tui.dashboard.screens.runs import RunsScreen
+from cr_tui.dashboard.screens.selection import SelectionScreen
+from cr_tui.dashboard.widgets.run_table import RunTable
+
+Build = Callable[..., Dashboard]
+
+
+class TestActions:
+    async def test_offers_only_what_applies_and_resumes_without_asking(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot, lambda: not drive.footer(app).get("Stop", True))
+            assert not drive.footer(app)["Resume"]
+            drive.press(app, "j", "j", "j")
+            await drive.settle(pilot, lambda: drive.footer(app)["Stop"])
+            assert not drive.footer(app)["Resume"]
+            drive.press(app, "j")
+            await drive.settle(pilot, lambda: drive.footer(app)["Resume"])
+            assert not drive.footer(app)["Stop"]
+            drive.press(app, "s", "r")
+            await drive.settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
+
+    async def test_stopping_and_deleting_ask_first(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "j", "j", "s")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert "Stop pool-s3?" in drive.text(app)
+            drive.press(app, "enter")
+            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == []
+            drive.press(app, "s")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: source.asked == [("stop", source.listed[3].id)])
+            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            drive.press(app, "g", "d")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert "Delete pool-s0?" in drive.text(app)
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
+            assert [verb for verb, _ in source.asked] == ["stop", "remove"]
+
+    async def test_again_opens_the_form_with_what_the_run_was(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "e")
+            await drive.settle(
+                pilot, lambda: isinstance(app.screen, NewRunScreen) and "--preset paper" in drive.text(app)
+            )
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot, lambda: bool(source.asked))
+            wanted = NewRuns("infogan-cr", "paper", data="minisprites", group="pool", seeds="1", steps="4000")
+            assert source.asked == [("start", wanted)]
+
+    async def test_a_refusal_is_shown_literally(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.refusal = "run [/red] \x1b[2J is gone"
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, *"jjjj", "r")
+            await drive.settle(pilot, lambda: "run [/red] ␛[2J is gone" in drive.text(app))
+
+    async def test_the_id_is_copied_and_tmux_is_thought_of(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "y")
+            await drive.settle(pilot, lambda: "set-clipboard on" in drive.text(app))
+            assert app.clipboard == source.listed[1].id
+
+    async def test_read_only_withholds_every_change(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard(read_only=True)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            assert "read-only" in drive.text(app)
+            assert not {"New", "Stop", "Resume"} & drive.footer(app).keys()
+            drive.press(app, "n", "j", "j", "j", "s", "j", "r", "d", "e", "m")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            drive.press(app, "c")
+            await drive.settle(pilot)
+            assert source.asked == []
+
+    async def test_leaving_closes_the_source_and_changes_nothing(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "q")
+        assert source.closed
+        assert source.asked == []
