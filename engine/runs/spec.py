@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import itertools
 import json
@@ -150,7 +151,8 @@ def resolve(
     preset_name, chosen = _choose_preset(method, preset or file_preset, data)
     tree: dict[str, Any] = {
         "preset": preset_name,
-        "method": {"name": method} | dict(chosen.method) | file_method,
+        # A copy all the way down: presets are shared, and overrides are written into the tree.
+        "method": copy.deepcopy({"name": method} | dict(chosen.method) | file_method),
         "data": file_data | {"name": data or chosen.data},
         "training": dict(chosen.training) | _table(from_file, "training"),
         **({"threads": chosen.threads} if chosen.threads else {}),

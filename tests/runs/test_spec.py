@@ -118,3 +118,10 @@ def test_an_unknown_key_of_a_stored_specification_is_named() -> None:
     tree["method"]["surprise"] = 1
     with pytest.raises(InputError, match=r"no key 'method\.surprise'"):
         validate(tree)
+
+
+def test_an_override_inside_a_table_leaves_the_preset_as_it_is() -> None:
+    before = resolve("infogan", preset="quick")[0]
+    changed = resolve("infogan", preset="quick", overrides=["generator.dense=[7]"])[0]
+    assert changed.method.generator.dense == (7,)
+    assert resolve("infogan", preset="quick")[0] == before
