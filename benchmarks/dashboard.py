@@ -3,7 +3,7 @@
     python benchmarks/dashboard.py                       # builds a store in a temporary folder, about 5 minutes
     python benchmarks/dashboard.py --runs 200 --points 20000
 
-Ten of the runs have 100,000 points of eight scalars each, twenty are written to while the dashboard looks on. The
+Ten of the runs have 100,000 points of seven scalars each, twenty are written to while the dashboard looks on. The
 dashboard runs in a pseudo-terminal of 120 by 40 cells, as a user's does, and is driven by keys. A frame is what the
 event loop does between two chances to answer a key: a probe in it sleeps 5 ms again and again and notes by how much it
 wakes too late. Bytes and processor time are taken without the probe. For comparison one of the long runs is read by the
@@ -28,22 +28,19 @@ import tempfile
 import termios
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import orjson
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
-
-from cr_tui.dashboard.follower import StoreFollower  # noqa: E402 - found by the line above from a source tree
-from engine.runs.events import EventLog  # noqa: E402
-from engine.runs.folder import RunFolder  # noqa: E402
-from engine.runs.registry import Registry  # noqa: E402
-from engine.runs.state import ProcessIdentity  # noqa: E402
-from engine.runs.store import Store  # noqa: E402
+from cr_tui.dashboard.follower import StoreFollower
+from engine.runs.events import EventLog
+from engine.runs.folder import RunFolder
+from engine.runs.registry import Registry
+from engine.runs.state import ProcessIdentity
+from engine.runs.store import Store
 
 COLUMNS, ROWS = 120, 40
 LONG, LIVE = 10, 20
@@ -203,6 +200,7 @@ def child(store: str, refresh: float, report: Path | None) -> None:
                     reading["done"] = asked
 
     if report is not None:
+        # The handler of Textual's Ready event, which the dashboard has no use for itself.
         Dashboard.on_ready = lambda app: app.run_worker(probe(app), group="probe")  # type: ignore[attr-defined]
     run(Store.open(store), read_only=True, refresh=refresh)
     if report is not None:
@@ -310,9 +308,9 @@ def _as_tensorboard(folder: RunFolder, scratch: Path) -> Path:
     return target
 
 
-def _time(what: str, read: object) -> None:
+def _time(what: str, read: Callable[[], int]) -> None:
     began = time.perf_counter()
-    count = read()  # type: ignore[operator]
+    count = read()
     _say(what, f"{time.perf_counter() - began:.2f} s for {count:,} rows")
 
 

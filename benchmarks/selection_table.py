@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from method_table import COLUMNS
 from scipy.stats import spearmanr
 
 from engine.launch.evaluating import score_run
@@ -22,17 +23,7 @@ from engine.launch.selecting import select_runs
 from engine.runs.catalogue import list_runs
 from engine.runs.state import Status
 from engine.runs.store import Store
-
-COLUMNS = {
-    "factor_vae": "FactorVAE",
-    "beta_vae": "BetaVAE",
-    "dci_disentanglement": "DCI-D",
-    "sap": "SAP",
-    "mig": "MIG",
-    "modularity": "Modularity",
-    "explicitness": "Explicitness",
-}
-SIMILARITIES = ("factor-vae", "margin", "mig", "dci", "sap")
+from engine.selection.similarity import SIMILARITIES
 
 
 def main() -> None:
@@ -52,8 +43,7 @@ def main() -> None:
     print("| --- | --- |" + " --- |" * (len(COLUMNS) + 2))
     for label, result in _selections(store, records):
         pick = result["pick"]
-        ranked = sorted(scores, key=lambda run: -scores[run]["factor_vae"])
-        rank = 1 + sum(scores[run]["factor_vae"] > scores[pick]["factor_vae"] for run in ranked)
+        rank = 1 + sum(scores[run]["factor_vae"] > scores[pick]["factor_vae"] for run in scores)
         pairs = [
             (s, scores[run]["factor_vae"]) for s, run in zip(result["scores"], names, strict=True) if s is not None
         ]

@@ -79,9 +79,9 @@ def demo_specs() -> list[RunSpec]:
 
 
 def _explain(invocation: Invocation, store: Store, specs: Sequence[RunSpec]) -> None:
-    from engine.launch.slots import core_count
+    from engine.cores import usable_cores
 
-    at_once = min(core_count(), len(specs))
+    at_once = min(usable_cores(), len(specs))
     seconds = len(specs) / at_once * STEPS / _RATE + _EVALUATION_SECONDS
     invocation.note(f"store: {store.root}")
     invocation.note(

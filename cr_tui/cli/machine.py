@@ -76,11 +76,13 @@ def software(with_torch: bool, findings: list[Finding]) -> Facts:
 
 def devices(findings: list[Finding]) -> Facts:
     """Cores and GPUs, and how many runs they take at once."""
+    from engine.cores import usable_cores
     from engine.launch import slots
+    from engine.launch.gpus import visible_gpus
 
-    facts: Facts = {"cores": slots.core_count(), "gpus": _gpus()}
+    facts: Facts = {"cores": usable_cores(), "gpus": _gpus()}
     try:
-        usable = slots.visible_gpus()
+        usable = visible_gpus()
         facts |= {"usable_gpus": len(usable), "slot_folder": str(slots.slot_folder())}
         plan = slots.plan("auto", threads=1)
         facts["runs_at_once"] = len(plan.devices)

@@ -67,13 +67,13 @@ def list_(
     if sort is not None:
         records = sort_runs(records, sort)
     waiting = any(record.status is Status.QUEUED for record in records)
-    positions = queueing.queue_positions() if waiting else {}
     if as_json:
         put_json(queueing.listing(records))
     elif records:
         from cr_tui.cli.run_table import run_table
 
         console = stdout_console()
+        positions = queueing.queue_positions() if waiting else {}
         console.print(run_table(records, console.width, positions))
     else:
         invocation.note("no runs; 'crtui train' starts one")

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
 import socket
-import subprocess
 import time
 from pathlib import Path
 
 from cr_tui.dashboard.data import Gpu, Machine
+from engine.cores import usable_cores
 from engine.errors import CrtuiError
 
 _FRESH_SECONDS = 1.0
 _GPU_FRESH_SECONDS = 2.0
 _SLOTS_FRESH_SECONDS = 5.0
-_PATIENCE_SECONDS = 10.0
 _GPU_FIELDS = (
     "index",
     "uuid",
@@ -28,7 +26,6 @@ _GPU_FIELDS = (
     "temperature.gpu",
     "power.draw",
 )
-_PROCESS = re.compile(r"(GPU-\S+), (\d+)")
 _UUID = re.compile(r"gpu-((?:GPU|MIG)-.+)-(\d+)")
 
 
@@ -61,7 +58,7 @@ class MachineReader:
         slots, waiting = self._read_slots()
         self._newest = Machine(
             host=socket.gethostname(),
-            cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+            cores=usable_cores(),
             cpu=float(psutil.cpu_percent(interval=None)),
             load=os.getloadavg()[0],
             memory_used=int(memory.total - memory.available),
@@ -92,7 +89,7 @@ class MachineReader:
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
                 names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))
-            return {name: _is_held(folder / name) for name in self._slots[1]}, slots.positions()
+            return {name: slots.is_held(folder / name, discard=False) for name in self._slots[1]}, slots.positions()
         except CrtuiError:
             return {}, {}
 
@@ -106,32 +103,18 @@ def slot_title(name: str, gpus: tuple[Gpu, ...]) -> str:
     return name.replace("-", " ")
 
 
-def _is_held(path: Path) -> bool:
-    """Whether a process leases a slot. The look is a shared lock for a moment; who waits for the slot asks again."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
-
-
 def _gpus() -> tuple[Gpu, ...]:
+    from engine.launch.gpus import ask, computing_processes
+
     processes: dict[str, list[int]] = {}
     rows = [
         [field.strip() for field in line.split(",")]
-        for line in _ask(f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits").splitlines()
+        for line in ask(f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits").splitlines()
     ]
     rows = [row for row in rows if len(row) == len(_GPU_FIELDS) and row[0].isdecimal()]
     if rows:
-        for line in _ask("--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader").splitlines():
-            if match := _PROCESS.fullmatch(line.strip()):
-                processes.setdefault(match[1], []).append(int(match[2]))
+        for uuid, pid in computing_processes():
+            processes.setdefault(uuid, []).append(pid)
     return tuple(_gpu(row, processes) for row in rows)
 
 
@@ -148,16 +131,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def _ask(*arguments: str) -> str:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return ""
-    try:
-        answer = subprocess.run(
-            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.decode(errors="replace")

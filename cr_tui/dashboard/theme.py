@@ -259,8 +259,6 @@ LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_C
 FAINT = DARK.faint
 """Secondary text; readable on dark and light."""
 
-STATUS_LOOKS = DARK.statuses
-
 
 def look_of(app: App[Any]) -> Look:
     """How to draw by hand in an application's present theme."""

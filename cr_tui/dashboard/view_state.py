@@ -18,6 +18,9 @@ _MAX_STORES = 50
 _Text = Annotated[str, Field(max_length=500)]
 _Texts = Annotated[list[_Text], Field(max_length=2000)]
 
+DetailView = Literal["overview", "more", "log"]
+"""Parts of a run's details, in the order they are stepped through."""
+
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
 """Weights of the past to choose from; 0 smooths nothing."""
 
@@ -50,7 +53,7 @@ class ViewState(BaseModel):
     skip: int = Field(default=0, ge=0, le=1000)
     marked: _Texts = Field(default_factory=list)
     folded: _Texts = Field(default_factory=list)
-    view: Literal["overview", "more", "log"] = "overview"
+    view: DetailView = "overview"
     colours: dict[_Text, Annotated[int, Field(ge=0, le=1000)]] = Field(default_factory=dict, max_length=2000)
     smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     band: bool = True

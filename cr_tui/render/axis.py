@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MAGNITUDES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
+
+XKind = Literal["number", "duration"]
+"""Whether positions are numbers, or seconds that are to be read as durations."""
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:
@@ -63,3 +67,12 @@ def duration_ticks(low: float, high: float, most: int) -> list[tuple[float, str]
     values = ticks(low / length, high / length, most)
     step = values[1] - values[0] if len(values) > 1 else 0.0
     return [(value * length, f"{tick_label(value, step)}{unit}") for value in values]
+
+
+def x_ticks(low: float, high: float, most: int, kind: XKind) -> list[tuple[float, str]]:
+    """Round positions inside ``[low, high]`` with their labels, at most about ``most``."""
+    if kind == "duration":
+        return duration_ticks(low, high, most)
+    values = ticks(low, high, most)
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    return [(value, tick_label(value, step)) for value in values]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
-from cr_tui.render.axis import duration_ticks, short_number, tick_label, ticks
+from cr_tui.render.axis import XKind, short_number, tick_label, ticks, x_ticks
 from cr_tui.render.cells import CellMode, Cells, Rgb, merge_runs, style_of
 from cr_tui.render.decimate import Columns, FloatArray, decimate
 from cr_tui.render.palette import CATEGORIES, FAINT, blend
@@ -25,8 +24,6 @@ _MORE_TICKS = 4
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
 _BAR: dict[CellMode, str] = {"blocks": "│", "ascii": "|"}
 _BAND_STRENGTH = 0.42
-
-XKind = Literal["number", "duration"]
 
 
 @dataclass(frozen=True)
@@ -229,7 +226,7 @@ def _x_labels(frame: Frame, kind: XKind) -> str:
     """Labels centred under their ticks, left out where they would touch."""
     line = [" "] * frame.columns
     free_from = 0
-    for value, text in _x_ticks(frame, max(frame.columns // 14, 1), kind):
+    for value, text in x_ticks(frame.start, frame.end, max(frame.columns // 14, 1), kind):
         share = (value - frame.start) / (frame.end - frame.start) if frame.end > frame.start else 0.0
         at = round(share * (frame.columns - 1)) - len(text) // 2
         at = min(max(at, 0), frame.columns - len(text))
@@ -237,14 +234,6 @@ def _x_labels(frame: Frame, kind: XKind) -> str:
             line[at : at + len(text)] = text
             free_from = at + len(text) + 2
     return "".join(line)
-
-
-def _x_ticks(frame: Frame, most: int, kind: XKind) -> list[tuple[float, str]]:
-    if kind == "duration":
-        return duration_ticks(frame.start, frame.end, most)
-    values = ticks(frame.start, frame.end, most)
-    step = values[1] - values[0] if len(values) > 1 else 0.0
-    return [(value, tick_label(value, step)) for value in values]
 
 
 def _legend(

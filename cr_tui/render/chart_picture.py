@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from cr_tui.render.axis import duration_ticks, short_number, tick_label, ticks
+from cr_tui.render.axis import XKind, short_number, tick_label, ticks, x_ticks
 from cr_tui.render.cells import Rgb
-from cr_tui.render.chart import Series, XKind, x_span
+from cr_tui.render.chart import Series, x_span
 from cr_tui.render.decimate import Columns
 from cr_tui.render.palette import CATEGORIES, blend
 from cr_tui.text import clean
@@ -108,13 +108,7 @@ def _axes(
         draw.line((left, y, right, y), fill=_GRID)
         label = short_number(10.0**value) if log_y else tick_label(value, step)
         draw.text((left - 12, y), label, fill=_TEXT, font=font, anchor="rm")
-    if x_kind == "duration":
-        marks = duration_ticks(*span_x, 8)
-    else:
-        positions = ticks(*span_x, 8)
-        step = positions[1] - positions[0] if len(positions) > 1 else 0.0
-        marks = [(position, tick_label(position, step)) for position in positions]
-    for position, label in marks:
+    for position, label in x_ticks(*span_x, 8, x_kind):
         share = (position - span_x[0]) / (span_x[1] - span_x[0]) if span_x[1] > span_x[0] else 0.0
         x = left + share * (right - left)
         draw.line((x, bottom, x, bottom + 8), fill=_TEXT)

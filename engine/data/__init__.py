@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much."""
+SMALLEST_SIZE, LARGEST_SIZE = 8, 1024
+"""Sides, in pixels, that images of one's own may be given."""
 
 
 @dataclass(frozen=True)

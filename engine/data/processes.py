@@ -12,6 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from engine.cores import usable_cores
 from engine.errors import WorkError
 
 MOST_PROCESSES = 8
@@ -62,8 +63,7 @@ def in_order(
 
 def default_processes() -> int:
     """The cores this process may use, at most eight."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_PROCESSES)
+    return min(usable_cores(), MOST_PROCESSES)
 
 
 def _settle() -> None:

@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from engine.data import LARGEST_SIZE, SMALLEST_SIZE
 from engine.errors import InputError
 
 DEFAULT_SIZE = 64
-SMALLEST_SIZE = 8
-LARGEST_SIZE = 1024
 
 
 def check_size(size: int) -> None:

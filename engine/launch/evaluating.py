@@ -134,9 +134,7 @@ def _split(metrics: Sequence[str] | None, model: Model, dataset: Dataset) -> tup
 
 def _kind_of_codes(model: Model, protocol: Protocol) -> CodesKind:
     """What a protocol takes for codes; an encoder that does not answer with a distribution has nothing to draw from."""
-    from engine.models.posterior import PosteriorEncoder
-
-    return "sample" if protocol == "paper" and isinstance(model.encoder, PosteriorEncoder) else "mean"
+    return "sample" if protocol == "paper" and model.has_posterior else "mean"
 
 
 def load_dataset(store: Store, record: RunRecord, progress: Progress | None = None) -> Dataset:

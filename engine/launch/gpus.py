@@ -41,14 +41,14 @@ def computing_processes() -> list[tuple[str, int]]:
 
     Processes on partitions are left out: nvidia-smi names only the GPU that those are part of.
     """
-    answer = _ask("--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader")
+    answer = ask("--query-compute-apps=gpu_uuid,pid", "--format=csv,noheader")
     matches = (_PROCESS_LINE.fullmatch(line.strip()) for line in answer.splitlines())
     return [(match[1], int(match[2])) for match in matches if match]
 
 
 def _installed_gpus() -> list[str]:
     gpus: list[list[str]] = []
-    for line in _ask("-L").splitlines():
+    for line in ask("-L").splitlines():
         if match := _GPU_LINE.match(line):
             gpus.append([match[1]])
         elif (match := _MIG_LINE.match(line)) and gpus:
@@ -57,13 +57,15 @@ def _installed_gpus() -> list[str]:
     return [device for first, *partitions in gpus for device in partitions or [first]]
 
 
-def _ask(*arguments: str) -> str:
+def ask(*arguments: str) -> str:
     """What ``nvidia-smi`` prints; nothing where it is missing or fails."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return ""
     try:
-        answer = subprocess.run([program, *arguments], capture_output=True, timeout=_PATIENCE_SECONDS, check=True)
+        answer = subprocess.run(
+            [program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, timeout=_PATIENCE_SECONDS, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return ""
     return answer.stdout.decode(errors="replace")

@@ -180,7 +180,6 @@ def _loaded(
         list({record.id: record for record in records}.values()),
         protocol,
         choose_device(device),
-        protocol.seed,
         progress or _ignore,
         similarity,
     )

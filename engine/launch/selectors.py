@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.selection.common_codes import CommonCodes
     from engine.selection.cross_scores import CrossScores, Pairs
     from engine.selection.generated_set import VotingProtocol
-    from engine.selection.uncertainty import Uncertainty
+    from engine.selection.uncertainty import Consensus, Uncertainty
 
 _MAX_NAMED = 5
 
@@ -45,7 +45,6 @@ class Pool:
     records: list[RunRecord]
     protocol: VotingProtocol
     device: str
-    seed: int
     progress: Progress
     similarity: str = "factor-vae"
     budget: int | None = None
@@ -81,6 +80,11 @@ class Pool:
                     f"run {first.id} was trained on '{first.data}' and run {record.id} on '{record.data}'; "
                     "only model-centrality can rank runs of several datasets"
                 )
+
+    @property
+    def seed(self) -> int:
+        """Of everything drawn."""
+        return self.protocol.seed
 
     @functools.cached_property
     def dataset(self) -> Dataset:
@@ -137,7 +141,7 @@ class Comparisons:
         uncertainty: by resampled votes; None for similarities without votes, a part of the matrix, or one model.
         intervals: float64 ``[included, 2]``, of each score; None where they were not estimated.
         confidence: of the pick, where a part of the matrix was computed.
-        agreement: of the pick with the others, and what chance would give; None for a part of the matrix, or one model.
+        consensus: of the pick with the others, against chance; None for a part of the matrix, or one model.
     """
 
     scores: CrossScores
@@ -145,7 +149,7 @@ class Comparisons:
     uncertainty: Uncertainty | None = None
     intervals: NDArray[np.float64] | None = None
     confidence: float | None = None
-    agreement: tuple[float, float] | None = None
+    consensus: Consensus | None = None
 
     def matrix(self, size: int) -> NDArray[np.float64]:
         """B over all ``size`` members, NaN where there is nothing."""
@@ -195,7 +199,7 @@ def _by_centrality(pool: Pool) -> Selection:
         members,
         uncertainty,
         uncertainty.intervals if uncertainty else None,
-        agreement=(found.agreement, found.by_chance),
+        consensus=found,
     )
     return Selection(included, ranking, excluded, comparisons)
 

@@ -23,15 +23,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from engine.cores import usable_cores
 from engine.errors import InputError
-from engine.launch import gpus as nvidia
-from engine.runs.state import MAX_PRIORITY
+from engine.launch.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
+from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
 from engine.runs.store import FOLDER_MODE, is_linked, lock_file, try_lock_file
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
-MAX_PER_GPU = 64
-_VISIBLE = nvidia.VISIBLE_VARIABLE
 _OTHERS_SECONDS = 5.0
 _CUDA = re.compile(r"cuda(?::(\d+))?")
 _UUID = re.compile(r"(GPU|MIG)-\S+")
@@ -83,11 +82,6 @@ class Lease:
             os.close(descriptor)
 
 
-def core_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
     """What a run on ``device`` needs here.
 
@@ -105,12 +99,14 @@ def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
     gpus = [] if device == "cpu" else visible_gpus()
     chosen = _chosen_gpus(device, gpus)
     if not chosen:
-        cores = core_count()
-        return Request("cpu", {f"core-{i}": "cpu" for i in range(cores)}, min(threads, cores), {"cpu": {_VISIBLE: ""}})
+        cores = usable_cores()
+        return Request(
+            "cpu", {f"core-{i}": "cpu" for i in range(cores)}, min(threads, cores), {"cpu": {VISIBLE_VARIABLE: ""}}
+        )
     places = per_gpu or _slots_per_gpu()
     # Slot by slot, not GPU by GPU: the second run goes to an idle GPU, not beside the first.
     devices = {_slot(gpu, i): f"cuda:{index}" for i in range(places) for index, gpu in chosen.items()}
-    environments = {f"cuda:{index}": {_VISIBLE: gpu} for index, gpu in chosen.items()}
+    environments = {f"cuda:{index}": {VISIBLE_VARIABLE: gpu} for index, gpu in chosen.items()}
     whole_machine = len(chosen) == len(gpus) and device in ("auto", "cuda")
     queue = "gpu" if whole_machine else f"gpu-{next(iter(chosen.values()))}"
     return Request(queue, devices, 1, environments, partial(_taken_by_others, tuple(chosen.values()), places))
@@ -146,7 +142,7 @@ def _taken_by_others(gpus: Sequence[str], places: int) -> frozenset[str]:
     """The last places of each GPU, one for every process that computes there without a slot."""
     folder = slot_folder()
     others: Counter[str] = Counter()
-    for gpu, pid in nvidia.computing_processes():
+    for gpu, pid in computing_processes():
         if gpu in gpus and not _leases_a_slot(pid, folder, gpu):
             others[gpu] += 1
     return frozenset(_slot(gpu, i) for gpu, count in others.items() for i in range(max(0, places - count), places))
@@ -157,13 +153,10 @@ def _leases_a_slot(pid: int, folder: Path, gpu: str) -> bool:
     files = Path(f"/proc/{pid}/fd")
     if not files.parent.exists():
         # In a container, numbers are the host's: it is ours if somebody has a slot there.
-        return any(_is_held(path, discard=False) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
+        return any(is_held(path, discard=False) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
         return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
     return False
-
-
-visible_gpus = nvidia.visible_gpus
 
 
 def slot_folder() -> Path:
@@ -270,7 +263,7 @@ class Waiter:
 
     def _is_first(self) -> bool:
         tickets = sorted(path.name for path in self._folder.glob(f"{self._prefix}[0-9]*"))
-        return not any(_is_held(self._folder / name) for name in tickets if name < self._ticket.name)
+        return not any(is_held(self._folder / name) for name in tickets if name < self._ticket.name)
 
 
 def positions() -> dict[str, int]:
@@ -280,13 +273,13 @@ def positions() -> dict[str, int]:
     folder = slot_folder()
     for path in sorted(folder.glob("wait-*")):
         match = _TICKET.fullmatch(path.name)
-        if match and _is_held(path):
+        if match and is_held(path):
             lengths[match["queue"]] += 1
             places[match["name"]] = lengths[match["queue"]]
     return places
 
 
-def _is_held(path: Path, *, discard: bool = True) -> bool:
+def is_held(path: Path, *, discard: bool = True) -> bool:
     """Whether someone has a ticket or slot; with ``discard``, one whose owner died is thrown away."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.cores import usable_cores
 from engine.errors import CrtuiError, InputError
 from engine.launch import slots
 from engine.launch.endings import MemoryKills, WorkerEnd, ending, tail
@@ -147,7 +148,7 @@ class Supervisor:
         return True
 
     def _start(self, device: slots.Lease) -> WorkerProcess:
-        threads = min(self._summary.threads, slots.core_count())
+        threads = min(self._summary.threads, usable_cores())
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"} | dict(device.environment)
         self._folder.outcome_path.unlink(missing_ok=True)
         command = [*self._command, str(self._folder.path)]

@@ -51,8 +51,8 @@ def centrality_facts(
             selection, ids, None if uncertainty is None else uncertainty.medoid_probability.tolist()
         ),
         "votes_to_settle": uncertainty.votes_to_settle if uncertainty else None,
-        "agreement": found.agreement[0] if found.agreement else None,
-        "agreement_by_chance": found.agreement[1] if found.agreement else None,
+        "agreement": found.consensus.agreement if found.consensus else None,
+        "agreement_by_chance": found.consensus.by_chance if found.consensus else None,
         "confidence": found.confidence,
     }
     if matching:
@@ -82,11 +82,11 @@ def _judged(selection: Selection, found: Comparisons, first_two: Sequence[str]) 
     elif not found.uncertainty.clear:
         verdict = "cannot tell"
         warnings.append(_unsettled(found.uncertainty.votes_to_settle, *first_two))
-    if found.agreement and found.agreement[0] <= found.agreement[1]:
+    if found.consensus and not found.consensus.present:
         verdict = "cannot tell"
         warnings.append(
-            f"the models agree no better than unrelated ones ({found.agreement[0]:.2f}; by chance up to "
-            f"{found.agreement[1]:.2f}): there is no consensus for the pick to be the centre of"
+            f"the models agree no better than unrelated ones ({found.consensus.agreement:.2f}; by chance up to "
+            f"{found.consensus.by_chance:.2f}): there is no consensus for the pick to be the centre of"
         )
     return verdict, warnings
 

@@ -199,16 +199,15 @@ class _Recorder:
         print(f"step {step}: {text}", flush=True)
 
     def evaluate(self, step: int) -> None:
-        if evaluation.obstacle_to(self._dataset, "factor_vae"):
+        if evaluation.obstacle_to(self._dataset, RANKING_SCORE):
             return
         decoder, encoder = self._method.latent_networks()
         codes = self._method.codes_of(self._spec.method)
         model = Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
         encode = model.encoder_of("sample")
-        self.scores = evaluation.score(encode, self._dataset, ["factor_vae"], protocol="paper")
+        self.scores = evaluation.score(encode, self._dataset, [RANKING_SCORE], protocol="paper")
         self._events.write(step, "score", **self.scores)
-        if RANKING_SCORE in self.scores:
-            self._ranked[step] = self.scores[RANKING_SCORE]
+        self._ranked[step] = self.scores[RANKING_SCORE]
         shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
         print(f"step {step}: {shown}", flush=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,6 +96,11 @@ class Method(ABC):
             optimizer.load_state_dict(state["optimizers"][name])
         for name, generator in self.draws.items():
             generator.set_state(state["draws"][name])
+
+    @staticmethod
+    def parameter_group(parameters: Iterable[torch.nn.Parameter], learning_rate: float) -> dict[str, Any]:
+        """What an optimiser is made of, such that :meth:`decay_learning_rates` knows its step size of the start."""
+        return {"params": list(parameters), "lr": learning_rate, "initial_lr": learning_rate}
 
     def decay_learning_rates(self, iteration: int) -> float:
         """Set every step size for this iteration and return the share of the initial value."""

@@ -54,21 +54,11 @@ class CHyVAE(VAE):
         "quick": quick_preset(),
     }
 
-    def build_networks(self) -> tuple[Any, Any]:
-        """An encoder with full covariance, and the VAE's decoder."""
+    def build_encoder(self) -> Any:
+        """An encoder with full covariance."""
         from engine.models.full_covariance import FullCovarianceEncoder
-        from engine.models.layers import Widths
-        from engine.models.vae import initialised
 
-        settings, shape = self.settings, self.setup.image_shape
-        widths = Widths(**dict(settings.encoder))
-        encoder = initialised(
-            lambda: FullCovarianceEncoder(shape, self.codes.count, widths, settings.encoder_linear_last),
-            settings.initialisation,
-            self.setup.seed,
-        )
-        _, decoder = super().build_networks()
-        return encoder.to(self.setup.device), decoder
+        return self.initialised_encoder(FullCovarianceEncoder)
 
     def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
         """One step on the reconstruction of one draw from q(z|x) and the hyperprior's terms at another."""

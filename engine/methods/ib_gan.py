@@ -17,7 +17,7 @@ from pydantic import Field
 
 from engine.lazy import torch
 from engine.methods.base import Method, Setup
-from engine.methods.settings import MethodSettings, NetworkWidths, Preset
+from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
 from engine.models.codes import Codes
 
 
@@ -99,7 +99,7 @@ class IBGAN(Method):
                 "discriminator_learning_rate": 4e-5,
                 "learning_rate_decay_from": 0.5,
             },
-            training={"steps": 4_000, "checkpoint_every": 1_000, "score_every": 500},
+            training=QUICK_TRAINING,
             threads=1,
         ),
     }
@@ -232,5 +232,5 @@ class IBGAN(Method):
 
     def _rmsprop(self, networks: list[Any], learning_rate: float) -> torch.optim.RMSprop:
         parameters = [parameter for network in networks for parameter in network.parameters()]
-        group = {"params": parameters, "lr": learning_rate, "initial_lr": learning_rate}
+        group = self.parameter_group(parameters, learning_rate)
         return torch.optim.RMSprop([group], momentum=self.settings.rmsprop_momentum)

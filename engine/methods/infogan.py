@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from engine.lazy import torch
 from engine.methods.base import Method, Setup
-from engine.methods.settings import MethodSettings, NetworkWidths, Preset
+from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
 from engine.models.codes import Codes
 
 
@@ -142,8 +142,6 @@ QUICK_METHOD: Mapping[str, Any] = {
     "learning_rate_decay_from": 0.4,
 }
 """Settings of the quick preset, shared with InfoGAN-CR so that the two compare like with like."""
-
-QUICK_TRAINING: Mapping[str, Any] = {"steps": 4_000, "checkpoint_every": 1_000, "score_every": 500}
 
 
 class InfoGAN(Method):
@@ -319,7 +317,7 @@ class InfoGAN(Method):
 
     def _adam(self, network: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
         settings = self.settings
-        group = {"params": list(network.parameters()), "lr": learning_rate, "initial_lr": learning_rate}
+        group = self.parameter_group(network.parameters(), learning_rate)
         return torch.optim.Adam(
             [group], betas=(settings.adam_beta1, settings.adam_beta2), eps=settings.adam_eps, fused=True
         )

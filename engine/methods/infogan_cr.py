@@ -20,14 +20,13 @@ from engine.methods.infogan import (
     CELEBA_METHOD,
     CELEBA_TRAINING,
     QUICK_METHOD,
-    QUICK_TRAINING,
     TEAPOTS_METHOD,
     TEAPOTS_TRAINING,
     GANWidths,
     InfoGAN,
     InfoGANCommonSettings,
 )
-from engine.methods.settings import Change, MethodSettings, Preset, Schedule, ScheduleField, constant
+from engine.methods.settings import QUICK_TRAINING, Change, MethodSettings, Preset, Schedule, ScheduleField, constant
 
 
 class ContrastiveWidths(GANWidths):

@@ -56,6 +56,10 @@ class Preset:
     threads: int | None = None
 
 
+QUICK_TRAINING: Mapping[str, Any] = {"steps": 4_000, "checkpoint_every": 1_000, "score_every": 500}
+"""The loop's settings of every quick preset, so that methods compare at one length."""
+
+
 class Change(BaseModel):
     """From iteration ``at`` on (counted from 0), the value is ``value``."""
 

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from engine.lazy import torch
 from engine.methods.base import Method, Setup
-from engine.methods.settings import MethodSettings, NetworkWidths, Preset
+from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
 from engine.models.codes import Codes
 
 if TYPE_CHECKING:
@@ -64,8 +64,6 @@ QUICK_METHOD: Mapping[str, Any] = {
 }
 """Settings of the quick presets, shared by all VAEs so that they compare like with like."""
 
-QUICK_TRAINING: Mapping[str, Any] = {"steps": 4_000, "checkpoint_every": 1_000, "score_every": 500}
-
 
 STUDY_PRESET = Preset("settings of disentanglement_lib's study", data="dsprites", training=PAPER_TRAINING)
 """A method's defaults on dSprites; where the study tries several values, the default is one of them."""
@@ -93,7 +91,7 @@ class VAE(Method):
         self.settings = settings
         self.setup = setup
         self.codes = self.codes_of(settings)
-        self.encoder, self.decoder = self.build_networks()
+        self.encoder, self.decoder = self.build_encoder(), self.build_decoder()
         self.networks = torch.nn.ModuleDict({"encoder": self.encoder, "decoder": self.decoder})
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         betas = (settings.adam_beta1, settings.adam_beta2)
@@ -104,23 +102,38 @@ class VAE(Method):
     def codes_of(settings: Any) -> Codes:
         return Codes(settings.codes, prior="normal")
 
-    def build_networks(self) -> tuple[Any, Any]:
-        """Encoder and decoder with their initial weights, on the device."""
+    def build_encoder(self) -> Any:
+        """The encoder with its initial weights, on the device."""
         # The networks are torch modules, which only a process that trains may import.
-        from engine.models.layers import Widths
-        from engine.models.vae import Decoder, GaussianEncoder, initialised
+        from engine.models.vae import GaussianEncoder
 
-        settings, shape = self.settings, self.setup.image_shape
-        encoder_widths, decoder_widths = Widths(**dict(settings.encoder)), Widths(**dict(settings.decoder))
+        return self.initialised_encoder(GaussianEncoder)
+
+    def build_decoder(self) -> Any:
+        """The decoder with its initial weights, on the device."""
+        from engine.models.layers import Widths
+        from engine.models.vae import Decoder, initialised
+
+        settings, widths = self.settings, Widths(**dict(self.settings.decoder))
+        decoder = initialised(
+            lambda: Decoder(self.codes.count, self.setup.image_shape, widths),
+            settings.initialisation,
+            self.setup.seed + 1,
+        )
+        return decoder.to(self.setup.device)
+
+    def initialised_encoder(self, encoder_type: Any) -> Any:
+        """An encoder of this type, a :class:`engine.models.vae.GaussianEncoder`, as the settings describe it."""
+        from engine.models.layers import Widths
+        from engine.models.vae import initialised
+
+        settings, widths = self.settings, Widths(**dict(self.settings.encoder))
         encoder = initialised(
-            lambda: GaussianEncoder(shape, self.codes.count, encoder_widths, settings.encoder_linear_last),
+            lambda: encoder_type(self.setup.image_shape, self.codes.count, widths, settings.encoder_linear_last),
             settings.initialisation,
             self.setup.seed,
         )
-        decoder = initialised(
-            lambda: Decoder(self.codes.count, shape, decoder_widths), settings.initialisation, self.setup.seed + 1
-        )
-        return encoder.to(self.setup.device), decoder.to(self.setup.device)
+        return encoder.to(self.setup.device)
 
     def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
         """One step on reconstruction and regulariser."""
@@ -176,7 +189,7 @@ class VAE(Method):
 
     def adam(self, parameters: list[Any], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
         """An Adam whose step size :meth:`decay_learning_rates` knows."""
-        group = {"params": parameters, "lr": learning_rate, "initial_lr": learning_rate}
+        group = self.parameter_group(parameters, learning_rate)
         return torch.optim.Adam([group], betas=betas, eps=self.settings.adam_eps, fused=True)
 
     def step(self, optimizer: str, loss: torch.Tensor) -> None:

@@ -42,6 +42,11 @@ class Model:
     name: str = "model"
     fingerprint: str = ""
 
+    @property
+    def has_posterior(self) -> bool:
+        """Whether the encoder answers with a distribution q(z|x) over codes."""
+        return isinstance(self.encoder, PosteriorEncoder)
+
     @overload
     def decode(self, z: NDArray[Any]) -> NDArray[np.float32]: ...
     @overload
@@ -115,7 +120,7 @@ class Model:
             kind: means, or draws from the posterior where the model has one.
             seed: of the draws; the same calls in the same order give the same codes.
         """
-        if kind == "mean" or not isinstance(self.encoder, PosteriorEncoder):
+        if kind == "mean" or not self.has_posterior:
             return self.encode
         generator = torch.Generator().manual_seed(seed)
         return lambda x: self.sample_codes(torch.from_numpy(x), generator).numpy()

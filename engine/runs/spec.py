@@ -6,7 +6,6 @@ import copy
 import difflib
 import itertools
 import json
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +14,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
 
-from engine.data import DATASETS
+from engine.cores import usable_cores
+from engine.data import DATASETS, LARGEST_SIZE, SMALLEST_SIZE
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings, Preset, Settings
-from engine.runs.state import MAX_PRIORITY
+from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
 from engine.training.settings import TrainingSettings
 
 DEFAULT_METHOD = "infogan-cr"
@@ -27,7 +27,6 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,6})?|(GPU|MIG)-[0-9A-Za-z/-]{1,80}")
 MAX_DEFAULT_THREADS = 8
 MAX_RUNS = 10_000
-MAX_PER_GPU = 64
 
 
 def _settings_of_named_method(value: object) -> object:
@@ -38,9 +37,7 @@ def _settings_of_named_method(value: object) -> object:
 
 def default_threads() -> int:
     """CPU threads of a run unless told otherwise: the cores this process may use, at most eight."""
-    return min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_DEFAULT_THREADS
-    )
+    return min(usable_cores(), MAX_DEFAULT_THREADS)
 
 
 class DataSettings(Settings):
@@ -49,8 +46,8 @@ class DataSettings(Settings):
     name: str = Field(min_length=1, description="a registered name or a path")
     size: int | None = Field(
         default=None,
-        ge=8,
-        le=1024,
+        ge=SMALLEST_SIZE,
+        le=LARGEST_SIZE,
         description="images of your own are made square with this side in pixels; default: 64 for a folder of photos, "
         "as they are in a file",
     )

@@ -21,6 +21,8 @@ _YEAR_9999 = 253_402_300_799.0
 _DEAD_STATES = frozenset("ZXx")
 _SUSPENDED_STATES = frozenset("Tt")
 MAX_PRIORITY = 1000
+MAX_PER_GPU = 64
+"""Most runs that may share one GPU."""
 _MAX_HISTORY = 100
 ASKED_TO_STOP = "asked to stop"
 PREEMPTED = "preempted: SIGTERM came from outside crtui (a shutdown, a logout or a scheduler)"

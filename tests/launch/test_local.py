@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch import local, queueing
 from engine.launch.endings import WorkerEnd, ending
@@ -259,7 +260,7 @@ def test_second_sigterm_is_harmless(store: Store, worker: Worker) -> None:
 
 
 def test_queued_run_stops_without_ever_starting(store: Store, worker: Worker) -> None:
-    width = local.slots.core_count()
+    width = usable_cores()
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     [second] = start(store, [ToySpec(threads=width)], worker("wait"))
@@ -271,7 +272,7 @@ def test_queued_run_stops_without_ever_starting(store: Store, worker: Worker) ->
 
 
 def test_paused_run_keeps_its_place_and_starts_only_when_let_go(store: Store, worker: Worker) -> None:
-    width = local.slots.core_count()
+    width = usable_cores()
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     held, behind = start(store, [ToySpec(threads=width), ToySpec(threads=width)], worker("finish"))
@@ -310,7 +311,7 @@ def test_paused_run_can_be_stopped(store: Store, worker: Worker) -> None:
 
 
 def test_run_of_higher_priority_overtakes(store: Store, worker: Worker) -> None:
-    width = local.slots.core_count()
+    width = usable_cores()
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     late, urgent = start(store, [ToySpec(threads=width), ToySpec(threads=width, priority=5)], worker("wait"))
@@ -321,7 +322,7 @@ def test_run_of_higher_priority_overtakes(store: Store, worker: Worker) -> None:
 
 
 def test_queued_run_starts_when_the_device_is_free(store: Store, worker: Worker) -> None:
-    width = local.slots.core_count()
+    width = usable_cores()
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     [second] = start(store, [ToySpec(threads=width)], worker("finish"))

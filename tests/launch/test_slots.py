@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch import slots
+from engine.launch.gpus import visible_gpus
 from engine.launch.slots import Lease, Request, Waiter
 
 fork = multiprocessing.get_context("fork")
@@ -60,7 +62,7 @@ def release(lease: Lease | None) -> None:
 
 def test_cpu_run_needs_a_core_per_thread_and_at_most_all() -> None:
     assert slots.plan("cpu", threads=1).count == 1
-    assert slots.plan("cpu", threads=10_000).count == slots.core_count()
+    assert slots.plan("cpu", threads=10_000).count == usable_cores()
     assert slots.plan("cpu", threads=1).environments["cpu"] == {"CUDA_VISIBLE_DEVICES": ""}
 
 
@@ -157,7 +159,7 @@ def test_higher_priority_goes_first_and_positions_say_so() -> None:
 
 def test_partitions_stand_for_their_gpu(nvidia_smi: Path) -> None:
     nvidia_smi.write_text(PARTITIONED)
-    assert slots.visible_gpus() == ["MIG-1111", "MIG-2222", "GPU-bbbb"]
+    assert visible_gpus() == ["MIG-1111", "MIG-2222", "GPU-bbbb"]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,7 @@ def test_visible_devices_are_heeded(
     nvidia_smi: Path, monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[str]
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert slots.visible_gpus() == expected
+    assert visible_gpus() == expected
 
 
 @pytest.mark.parametrize("device", ["cuda:2", "tpu", "cuda:", "cuda:-1", ""])

@@ -51,6 +51,7 @@ def z(posterior: Gaussian) -> torch.Tensor:
 
 @pytest.fixture
 def double_precision() -> Iterator[None]:
+    """Adam divides tiny gradients by tiny moments: only double precision tells a wrong formula from a rounding."""
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -28,13 +27,6 @@ def make(**overrides: object) -> CHyVAE:
 
 def images(seed: int = 0) -> torch.Tensor:
     return torch.rand(5, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture
-def double_precision() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.usefixtures("double_precision")

@@ -1,7 +1,6 @@
 """InfoGAN and InfoGAN-CR with categorical codes, from training to a loaded model and its traversal."""
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,13 +37,6 @@ def make(name: str, overrides: list[str]) -> InfoGAN:
 
 def images(seed: int = 0) -> torch.Tensor:
     return torch.rand(8, 1, 16, 16, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture
-def double_precision() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.usefixtures("double_precision")

@@ -2,7 +2,6 @@
 
 import copy
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -35,14 +34,6 @@ def make(**overrides: object) -> InfoGANCR:
 
 def images(seed: int = 0) -> torch.Tensor:
     return torch.rand(8, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
-
-
-@pytest.fixture
-def double_precision() -> Iterator[None]:
-    """Adam divides tiny gradients by tiny moments: only double precision tells a wrong formula from a rounding."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.usefixtures("double_precision")

@@ -249,7 +249,7 @@ class RunsScreen(RunActions):
     def action_next_view(self) -> None:
         detail = self.query_one(RunDetail)
         detail.view = VIEWS[(VIEWS.index(detail.view) + 1) % len(VIEWS)]
-        self.dashboard.view.view = detail.view  # type: ignore[assignment]
+        self.dashboard.view.view = detail.view
 
     def action_sort_next(self) -> None:
         self.query_one(RunTable).sort_by_next_column()

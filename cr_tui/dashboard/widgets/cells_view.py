@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from rich.segment import Segment
+from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -50,3 +53,35 @@ class CellsView(Widget):
         line = self._cells.lines[y] if y < self._cells.height else ()
         segments = Segment.apply_style(line, style)
         return Strip(segments).adjust_cell_length(self.size.width, style)
+
+
+class DrawnView(CellsView):
+    """Cells that fill their place, drawn by :meth:`drawn` anew whenever they, or its size, change."""
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._stale = self._drawing = False
+
+    @abstractmethod
+    async def drawn(self, width: int, height: int) -> Cells:
+        """What to show in a place of this size; long work belongs in a thread."""
+
+    def redraw(self) -> None:
+        """Draw anew; while a drawing is made, once more when it is done."""
+        self._stale = True
+        if not self._drawing and self.is_attached:
+            self._drawing = True
+            self.run_worker(self._draw(), group="draw")
+
+    async def _draw(self) -> None:
+        try:
+            while self._stale:
+                self._stale = False
+                width, height = self.content_size
+                if width and height:
+                    self.show(await self.drawn(width, height))
+        finally:
+            self._drawing = False
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.redraw()

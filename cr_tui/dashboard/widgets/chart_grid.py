@@ -15,7 +15,7 @@ from cr_tui.dashboard.groups import title_of
 from cr_tui.dashboard.history import ScalarKey
 from cr_tui.dashboard.scene import GUTTER, Scene
 from cr_tui.dashboard.theme import look_of
-from cr_tui.dashboard.widgets.cells_view import CellsView
+from cr_tui.dashboard.widgets.cells_view import DrawnView
 from cr_tui.render.cells import Cells
 from cr_tui.render.chart import Ink, chart
 
@@ -41,7 +41,7 @@ class _Drawn:
         return self.left <= x < self.left + self.width and self.top <= y < self.top + self.height
 
 
-class ChartGrid(CellsView, can_focus=True):
+class ChartGrid(DrawnView, can_focus=True):
     """Draws in a thread what is on the screen, and of that only the charts whose data or form changed."""
 
     DEFAULT_CSS = """
@@ -55,7 +55,6 @@ class ChartGrid(CellsView, can_focus=True):
         super().__init__(widget_id=widget_id)
         self.scene = Scene()
         self._kept: dict[ScalarKey, _Drawn] = {}
-        self._stale = self._drawing = False
         self._dragged_from: int | None = None
 
     def change(self, **changes: Any) -> None:
@@ -72,27 +71,10 @@ class ChartGrid(CellsView, can_focus=True):
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
-    def redraw(self) -> None:
-        """Draw anew; while a drawing is made, once more when it is done."""
-        self._stale = True
-        if not self._drawing and self.is_attached:
-            self._drawing = True
-            self.run_worker(self._draw(), group="draw")
-
-    async def _draw(self) -> None:
-        try:
-            while self._stale:
-                self._stale = False
-                width, height = self.content_size
-                if width and height:
-                    ink = look_of(self.app).ink
-                    cells, self._kept = await asyncio.to_thread(_grid, self.scene, self._kept, width, height, ink)
-                    self.show(cells)
-        finally:
-            self._drawing = False
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.redraw()
+    async def drawn(self, width: int, height: int) -> Cells:
+        ink = look_of(self.app).ink
+        cells, self._kept = await asyncio.to_thread(_grid, self.scene, self._kept, width, height, ink)
+        return cells
 
     # -- mouse -------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -13,13 +14,14 @@ from cr_tui.dashboard.columns import status_text
 from cr_tui.dashboard.data import Run
 from cr_tui.dashboard.groups import ShownRun, overview
 from cr_tui.dashboard.theme import DARK, Look, look_of
+from cr_tui.dashboard.view_state import DetailView
 from cr_tui.dashboard.widgets.chart_view import ChartView
 from cr_tui.dashboard.widgets.log_view import LogView
 from cr_tui.dashboard.widgets.text_line import TextLine
 from cr_tui.render.cells import style_of
 from cr_tui.text import clean
 
-VIEWS = ("overview", "more", "log")
+VIEWS: tuple[DetailView, ...] = get_args(DetailView)
 _UNIT = (0.0, 1.0)
 
 
@@ -29,7 +31,7 @@ class RunDetail(Vertical):
     Where there is room all of it is visible; otherwise :attr:`view` says which part.
     """
 
-    view: reactive[str] = reactive(VIEWS[0])
+    view: reactive[DetailView] = reactive(VIEWS[0])
 
     def compose(self) -> ComposeResult:
         yield TextLine(widget_id="headline")

@@ -77,7 +77,6 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._now = 0.0
         self._cursor = 0
         self._strips: dict[str, tuple[object, Strip]] = {}
-        self._ordered_for: object = None
         self._seen: tuple[str, ...] = ()
 
     # -- what is shown -----------------------------------------------------------------------------------------------
