@@ -1,20 +1,22 @@
 """Time ModelCentrality of N models against the naive procedure, in one run, and how wide both's intervals are.
 
-    python benchmarks/selection_cost.py [--models 16] [--images 2000] [--threads 2] [--device cpu] [--pool STORE]
+    python benchmarks/selection_cost.py [--models 16] [--images 2000] [--threads 2] [--device cpu]
+                                        [--pool STORE [--seeds 12]]
 
 Naive: for each of the N x N pairs, generate the generator's labelled set anew and encode it, 500 groups of 100 images
-and 73,728 more for the scale (the authors' sizes for five codes). Ours: each generator's set once, 500 groups and 8,192
-images, encoded by all N encoders; with groups of 100, the default, and of 32. The networks are those of the paper's
-dSprites runs, untrained, which does not change their speed.
+and 73,728 more for the scale (the authors' sizes for five codes). Ours: each generator's set once, 10,000 images that
+make 500 groups of 100 and give the scale, encoded by all N encoders. The networks are those of the paper's dSprites
+runs, untrained, which does not change their speed.
 
 In full this takes hours on a CPU. Both are timed on --images images of the same work (one generator, N encoders) and
 scaled to the full numbers of images, which all steps are linear in. The two alternate, so that a change of the
 machine's speed meets both, and the middle of three is taken. The numbers of images are printed and are exact.
 
-Intervals need votes of trained models: with --pool, nine of the finished runs of that store are compared with 200 votes
-a pair, by independently drawn groups of 100 and a set of its own for every pair (naive), and by evenly spread groups on
-sets that the encoders share (ours). The mean width of the 95 % interval of a centrality is printed, and how many votes
-give ours the width of the naive one, as widths fall with the root of the votes.
+Intervals need votes of trained models: with --pool, nine of the finished runs of that store are compared with 100 votes
+a code, by independently drawn groups of 100 and a set of its own for every pair (naive), and by sets whose images are
+in a group of each code and that the encoders share (ours). The mean width of a centrality's 95 % interval is printed.
+With --seeds, ours is computed that many times with other seeds, and how far the centralities really scatter is printed
+beside what the intervals say.
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ from engine.models.model import Model
 from engine.runs.catalogue import list_runs
 from engine.runs.loading import load_model
 from engine.runs.store import Store
-from engine.selection import generated_set
+from engine.selection import generated_set, model_centrality, resampling
 from engine.selection.cross_scores import CrossScores, cross_scores
-from engine.selection.generated_set import LatentModel, VotingProtocol, identity_of, stream
+from engine.selection.generated_set import LatentModel, VotingProtocol, stream
 from engine.selection.resampling import REPLICATES, centrality_replicates, column_replicates
 from engine.selection.uncertainty import intervals_of
 
 SHAPE = (64, 64, 1)
-VOTES, NAIVE_SCALE, OUR_SCALE = 500, 73_728, 8_192
+VOTES, NAIVE_SCALE = 500, 73_728
 ROUNDS = 3
 POOL_MODELS = 9
 
@@ -55,12 +57,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--pool", type=Path)
+    parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(f"torch {torch.__version__}, {arguments.device}, {arguments.threads} threads, {arguments.models} models")
     compare_times(arguments.models, arguments.images, arguments.device)
     if arguments.pool:
-        compare_intervals(arguments.pool)
+        compare_intervals(arguments.pool, arguments.seeds)
 
 
 def compare_times(n: int, images: int, device: str) -> None:
@@ -77,11 +80,9 @@ def compare_times(n: int, images: int, device: str) -> None:
     naive = n * n * per_pair * a_pair
     print(f"{'':<24}{'generated':>12}{'encoded':>14}{'hours':>9}{'ratio':>8}")
     print(f"{'naive':<24}{n * n * per_pair:>12,}{n * n * per_pair:>14,}{naive / 3600:>9.3f}{1.0:>8.1f}")
-    for group_size in (100, 32):
-        a_set = VOTES * group_size + OUR_SCALE
-        ours = n * a_set * a_column
-        name = f"ours, groups of {group_size}"
-        print(f"{name:<24}{n * a_set:>12,}{n * n * a_set:>14,}{ours / 3600:>9.3f}{naive / ours:>8.1f}")
+    a_set = VotingProtocol().images(pool[0].codes)
+    ours = n * a_set * a_column
+    print(f"{'ours':<24}{n * a_set:>12,}{n * n * a_set:>14,}{ours / 3600:>9.3f}{naive / ours:>8.1f}")
 
 
 def untrained(seed: int, device: str) -> Model:
@@ -105,7 +106,9 @@ def naive_pair(generator: Model, encoder: Model, images: int, device: str) -> No
 
 def column(pool: Sequence[Model], images: int, device: str) -> None:
     """One generator's set for all encoders, as it is computed for the matrix, bookkeeping included."""
-    protocol = VotingProtocol(votes=images // 200, group_size=100, scale_samples=images - images // 200 * 100)
+    codes = pool[0].codes
+    protocol = VotingProtocol(votes=images // 100 * codes.count, scale_samples=2)
+    assert protocol.images(codes) == images, "--images must be a multiple of 100, 2,000 or more"
     stream(pool[0], pool, protocol, device, lambda share: None)
 
 
@@ -118,42 +121,50 @@ def timed(work: Callable[[], None], device: str) -> float:
     return time.perf_counter() - begun
 
 
-def compare_intervals(store: Path) -> None:
+def compare_intervals(store: Path, seeds: int) -> None:
     """Print the mean width of a centrality's interval for the naive procedure's votes and for ours."""
     records = [record for record in list_runs(Store.open(store)) if record.status == "finished"]
     records = records[:: -(-len(records) // POOL_MODELS)]
     models = [load_model(record.folder.path, name=record.name) for record in records]
-    print(f"\n95 % intervals of the centralities of {len(models)} trained models, 200 votes a pair: mean width")
+    print(f"\n95 % intervals of the centralities of {len(models)} trained models, 100 votes a code: mean width")
     with independent_groups():
-        scores = cross_scores(models, VotingProtocol(votes=200, scale_samples=2048))
-    naive = mean_width(separate_replicates(scores))
-    print(f"naive, groups of 100   {naive:.4f}", flush=True)
-    for group_size in (100, 32):
-        scores = cross_scores(models, VotingProtocol(votes=200, group_size=group_size, scale_samples=2048))
-        ours = mean_width(centrality_replicates(scores, scores.included, seed=0))
-        print(f"ours, groups of {group_size:<7}{ours:.4f}   x {(ours / naive) ** 2:.2f} votes for the same", flush=True)
+        naive = mean_width(separate_replicates(cross_scores(models, VotingProtocol())))
+    print(f"naive  {naive:.4f}", flush=True)
+    found = []
+    for seed in range(seeds):
+        scores = cross_scores(models, VotingProtocol(seed=seed))
+        found.append(model_centrality(scores.matrix).scores)
+        if seed == 0:
+            ours = mean_width(centrality_replicates(scores, scores.included, seed=0))
+            print(f"ours   {ours:.4f}", flush=True)
+    if seeds > 1:
+        scatter = np.sqrt(np.var(found, axis=0, ddof=1).mean())
+        print(f"two times 1.96 standard deviations over {seeds} seeds: {2 * 1.96 * scatter:.4f}")
 
 
 @contextlib.contextmanager
 def independent_groups() -> Iterator[None]:
-    """Let every image of a group be drawn independently of the others, as the authors do."""
-    own = generated_set._latents
+    """Let every image of a group be drawn independently of the others, and belong to no other, as the authors do."""
+    own = generated_set._labelled_set, resampling.NEIGHBOURS
 
-    def drawn(generator: LatentModel, protocol: VotingProtocol) -> tuple[torch.Tensor, torch.Tensor]:
-        groups, scale_latents = own(generator, protocol)
+    def drawn(generator: LatentModel, protocol: VotingProtocol) -> tuple[torch.Tensor, np.ndarray]:
         codes, labels = generator.codes, protocol.labels(generator.codes)
-        draws = torch.Generator().manual_seed(int(identity_of(generator)[:8], 16))
-        independent = codes.sample(groups.shape[0] * groups.shape[1], draws).reshape(groups.shape)
-        for group, fixed in zip(independent, labels, strict=True):
+        draws = torch.Generator().manual_seed(int(generator.fingerprint[:8], 16))
+        groups = codes.sample(len(labels) * protocol.group_size, draws).reshape(len(labels), protocol.group_size, -1)
+        for group, fixed in zip(groups, labels, strict=True):
             held = codes.columns(int(fixed))
             group[:, held] = group[0, held].clone()
-        return independent, scale_latents
+        rest = codes.sample(protocol.scale_samples, draws)
+        return torch.cat([groups.flatten(0, 1), rest]), np.arange(groups.shape[0] * groups.shape[1]).reshape(
+            groups.shape[:2]
+        )
 
-    generated_set._latents = drawn
+    # Their values follow no order, so any two groups of a code are neighbours.
+    generated_set._labelled_set, resampling.NEIGHBOURS = drawn, 1_000_000
     try:
         yield
     finally:
-        generated_set._latents = own
+        generated_set._labelled_set, resampling.NEIGHBOURS = own
 
 
 def mean_width(replicates: np.ndarray) -> float:

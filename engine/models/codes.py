@@ -94,6 +94,26 @@ class Codes:
             block.copy_(torch.nn.functional.one_hot(block.argmax(1), block.shape[1]))
         return latent
 
+    def at_quantiles(self, points: torch.Tensor) -> torch.Tensor:
+        """Latent vectors whose codes and noise lie where the prior's distribution functions have given values.
+
+        Args:
+            points: float64 ``[n, count + noise]`` in [0, 1): a value for each code, then for each noise dimension.
+
+        Returns:
+            float32 ``[n, dimensions]``.
+        """
+        if self.prior == "uniform":
+            values = points.mul(2.0).sub(1.0)
+        else:
+            # A coordinate can be exactly zero, whose quantile is infinite.
+            values = torch.special.ndtri(points.clamp(min=2.0**-31))
+        blocks = [
+            torch.nn.functional.one_hot((points[:, self.continuous + place] * categories).long(), categories)
+            for place, categories in enumerate(self.categorical)
+        ]
+        return torch.cat([values[:, : self.continuous], *blocks, values[:, self.count :]], dim=1).float()
+
     def sample_pairs(
         self, n: int, gap: float, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,7 +6,7 @@ Source: the authors' ModelCentrality code, as recorded in method facts section 8
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.metrics.spread import standard_deviation
 from engine.models.codes import Codes
 from engine.models.posterior import Gaussian
 from engine.selection.pair_statistics import PairStatistics
 
-RULES = 2
+RULES = 3
 """Counts up when equal protocols begin to give other numbers, so that no older result is taken for a new one."""
 VOTES_A_CODE = 100
 """Groups for each code: the authors' 500 for five codes and 1,000 for ten."""
+LEAST_VALUES = 20
+"""Fewer values of each code would be a coarse picture of the prior."""
 CHUNK = 1000
 """Images in memory at a time, so that memory grows neither with the number of votes nor with the pool."""
 
@@ -66,13 +67,12 @@ class VotingProtocol:
     """The sizes of the set that each generator is asked for.
 
     Args:
-        votes: groups of images, each one vote; ``None`` for 100 a code, the authors' number.
+        votes: groups of images, each one vote, at least; ``None`` for 100 a code, the authors' number. A set has as
+            many groups of each code, and no fewer than 20, since that is also the number of values that the code takes.
         group_size: images in a group (L); the authors' 100.
-        scale_samples: further images that give the scale of each code, from latents that fill the prior evenly
-            (scrambled Sobol points). The authors draw a tenth of the dataset at random, 73,728 for dSprites. Measured:
-            8,192 even points give the scale of trained models to 0.03 %, 73,728 random draws to 0.22 %; scores move by
-            0.0002 (root mean square over 224 pairs of linear models) instead of 0.0047 from those of 2^18 points,
-            while the vote's own standard error is 0.0096.
+        scale_samples: images, at least, that give the scale of each code: those of the groups and, where they are
+            fewer, further ones. All fill the prior evenly. The authors draw a tenth of the dataset at random, 73,728
+            for dSprites; docs/selection.md has the measurement that 8,192 even ones give it better.
         seed: changes every draw.
 
     Raises:
@@ -96,13 +96,21 @@ class VotingProtocol:
         """What tells the results of this protocol from those of another."""
         return " ".join(f"{name}={value}" for name, value in (asdict(self) | {"rules": RULES}).items())
 
+    def values(self, codes: Codes) -> int:
+        """Values that each of a generator's codes takes in its set: as many as there are groups of the code."""
+        return VOTES_A_CODE if self.votes is None else max(LEAST_VALUES, -(-self.votes // codes.count))
+
     def groups(self, codes: Codes) -> int:
-        """Number of groups asked of a generator with ``codes``."""
-        return VOTES_A_CODE * codes.count if self.votes is None else self.votes
+        """Number of groups in the set of a generator with ``codes``."""
+        return self.values(codes) * codes.count
 
     def labels(self, codes: Codes) -> NDArray[np.int64]:
-        """The code held fixed in each group, taking turns, int64 ``[groups]``."""
-        return np.arange(self.groups(codes), dtype=np.int64) % codes.count
+        """The code held fixed in each group, int64 ``[groups]``: all groups of the first code, then of the next."""
+        return np.repeat(np.arange(codes.count), self.values(codes))
+
+    def images(self, codes: Codes) -> int:
+        """Images in the set of a generator with ``codes``."""
+        return max(self.values(codes) * self.group_size, self.scale_samples)
 
 
 class BrokenModelError(Exception):
@@ -132,11 +140,11 @@ def stream(
 ) -> list[PairStatistics | BrokenModelError]:
     """Generate a model's labelled set once and encode it with every encoder, keeping only statistics.
 
-    Group g holds code g mod k fixed at its first row's value; every other code and all noise differ from image to
-    image. Where the authors draw these independently, here each group has the same evenly spread points, shifted by a
-    random vector of its own (Cranley & Patterson 1976): still draws from the prior, but a group's spreads are known
-    better. Measured on nine trained models (docs/selection.md): groups of 100 give an interval 4 % narrower than that
-    of the authors' procedure, groups of 32 one that is 23 % wider, for a third of the images.
+    In a group one code stands still; the others and all noise differ from image to image. The authors draw every group
+    anew. Here every image belongs to a group of each code: each code takes few values, as many as it has groups, and
+    the images that have one of them are a group. So k codes need the images of one; two groups of different codes
+    share one image in a hundred. The values are spread evenly over the prior, and what else a group has is too
+    (Latin hypercube by scrambled Sobol points; Owen 1992 uses orthogonal arrays so). Measured in docs/selection.md.
 
     An encoder that answers with distributions is asked for draws from them, as the authors do. The latents are seeded
     by the generator's identity and the protocol's seed, the draws by the encoder's identity besides: neither depends
@@ -155,33 +163,33 @@ def stream(
     Raises:
         BrokenModelError: the generator's images are not finite or have another shape than it says.
     """
-    groups, scale_latents = _latents(generator, protocol)
+    latents, groups = _labelled_set(generator, protocol)
     collectors = [_Collector(encoder, generator, protocol) for encoder in encoders]
-    total = groups.shape[0] * protocol.group_size + len(scale_latents)
     done = 0
     with torch.inference_mode():
-        for latents, grouped in _chunks(groups, scale_latents):
-            images = _images(generator, latents.to(device))
+        for batch in torch.split(latents, CHUNK):
+            images = _images(generator, batch.to(device))
             for collector in collectors:
-                collector.add(images, grouped)
-            done += len(latents)
-            progress(done / total)
-    known = scale_latents.double().numpy()
-    return [collector.result(known) for collector in collectors]
+                collector.add(images)
+            done += len(batch)
+            progress(done / len(latents))
+    known = latents.double().numpy()
+    return [collector.result(known, groups) for collector in collectors]
 
 
-def _latents(generator: LatentModel, protocol: VotingProtocol) -> tuple[Tensor, Tensor]:
-    """Latent vectors of the groups, float32 ``[m, L, z]``, and of the scale set, float32 ``[s, z]``."""
+def _labelled_set(generator: LatentModel, protocol: VotingProtocol) -> tuple[Tensor, NDArray[np.int64]]:
+    """Latent vectors float32 ``[n, z]``, and which of them make each group, int64 ``[groups, group_size]``."""
     codes = generator.codes
     seed = _seed(protocol, identity_of(generator))
-    m = protocol.groups(codes)
-    shifts = torch.rand((m, 1, codes.dimensions), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    points = (_net(codes, protocol.group_size, seed) + shifts).remainder(1.0)
-    groups = _from_prior(codes, points.flatten(0, 1)).reshape(points.shape)
-    for group, fixed in zip(groups, protocol.labels(codes), strict=True):
-        held = codes.columns(int(fixed))
-        group[:, held] = group[0, held].clone()
-    return groups, _from_prior(codes, _net(codes, protocol.scale_samples, seed))
+    k, values, size = codes.count, protocol.values(codes), protocol.group_size
+    grouped = values * size
+    points = _net(k + codes.noise, protocol.images(codes), seed)
+    # The points' ranks along a code's axis cut it into slabs; each slab gets one value, drawn inside it.
+    order = points[:grouped, :k].argsort(dim=0)
+    within = torch.rand((values, k), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    drawn = (torch.arange(values, dtype=torch.float64)[:, None] + within) / values
+    points[:grouped, :k] = torch.empty_like(points[:grouped, :k]).scatter_(0, order, drawn.repeat_interleave(size, 0))
+    return codes.at_quantiles(points), order.T.reshape(k * values, size).numpy()
 
 
 def _seed(protocol: VotingProtocol, *identities: str) -> int:
@@ -189,28 +197,11 @@ def _seed(protocol: VotingProtocol, *identities: str) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _net(codes: Codes, n: int, seed: int) -> Tensor:
-    """Points float64 ``[n, z]`` that fill the unit cube evenly: scrambled Sobol points (Owen 1998)."""
-    engine = torch.quasirandom.SobolEngine(codes.dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
+def _net(dimensions: int, n: int, seed: int) -> Tensor:
+    """Points float64 ``[n, dimensions]`` that fill the unit cube evenly: scrambled Sobol points (Owen 1998)."""
+    engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
     points: Tensor = engine.draw(n, dtype=torch.float64)
     return points
-
-
-def _from_prior(codes: Codes, points: Tensor) -> Tensor:
-    """Latent vectors float32 ``[n, z]`` whose distribution functions have the values ``points`` in [0, 1)."""
-    if codes.prior == "uniform":
-        return codes.settled(points.mul(2.0).sub(1.0).float())
-    # The 30 bits of a coordinate can all be zero, whose quantile is infinite.
-    quantiles: Tensor = torch.special.ndtri(points.clamp(min=2.0**-31))
-    return codes.settled(quantiles.float())
-
-
-def _chunks(groups: Tensor, scale_latents: Tensor) -> Iterator[tuple[Tensor, bool]]:
-    """Latent batches, with whether they are whole groups."""
-    for batch in torch.split(groups, max(1, CHUNK // groups.shape[1])):
-        yield batch.flatten(0, 1), True
-    for batch in torch.split(scale_latents, CHUNK):
-        yield batch, False
 
 
 def _images(generator: LatentModel, latents: Tensor) -> Tensor:
@@ -225,21 +216,16 @@ def _images(generator: LatentModel, latents: Tensor) -> Tensor:
 
 
 class _Collector:
-    """Codes of one encoder, until it shows itself broken: spreads of the groups, those of the scale set as they are.
-
-    The latter take 8,192 floats a code, a small part of what the model's own weights do.
-    """
+    """Codes of one encoder, a float for each image and code, until it shows itself broken."""
 
     def __init__(self, encoder: LatentModel, generator: LatentModel, protocol: VotingProtocol) -> None:
         self._encoder = encoder
         self._generator = generator.codes
-        self._group_size = protocol.group_size
         self._draws = torch.Generator().manual_seed(_seed(protocol, identity_of(generator), identity_of(encoder)))
-        self._deviations: list[NDArray[np.float32]] = []
-        self._ungrouped: list[NDArray[np.float32]] = []
+        self._parts: list[NDArray[np.float32]] = []
         self._broken: BrokenModelError | None = None
 
-    def add(self, images: Tensor, grouped: bool) -> None:
+    def add(self, images: Tensor) -> None:
         if self._broken:
             return
         codes = self._encoder.sample_codes(images, self._draws).cpu().numpy()
@@ -248,14 +234,11 @@ class _Collector:
             self._broken = BrokenModelError(f"its encoder returns shape {codes.shape}, not {shape}")
         elif not np.isfinite(codes).all():
             self._broken = BrokenModelError("its codes hold values that are not finite")
-        elif grouped:
-            groups = codes.astype(np.float64).reshape(-1, self._group_size, codes.shape[1])
-            self._deviations.append(standard_deviation(groups, axis=1).astype(np.float32))
         else:
-            self._ungrouped.append(codes.astype(np.float32))
+            self._parts.append(codes.astype(np.float32))
 
-    def result(self, scale_latents: NDArray[np.float64]) -> PairStatistics | BrokenModelError:
+    def result(self, latents: NDArray[np.float64], groups: NDArray[np.int64]) -> PairStatistics | BrokenModelError:
         if self._broken:
             return self._broken
-        encoded = np.concatenate(self._ungrouped).astype(np.float64)
-        return PairStatistics.of(np.concatenate(self._deviations), encoded, scale_latents, self._generator)
+        encoded = np.concatenate(self._parts).astype(np.float64)
+        return PairStatistics.of(encoded, latents, groups, self._generator)

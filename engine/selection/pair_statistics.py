@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.metrics.spread import live_scale
+from engine.metrics.spread import live_scale, standard_deviation
 from engine.models.codes import Codes
 
 BINS = 20
@@ -22,8 +22,8 @@ class PairStatistics:
 
     Args:
         deviations: float32 ``[m, d]``, standard deviation of each code inside each group of images.
-        scale: float64 ``[d]``, standard deviation of each code over images of unrestricted latents; 0 for a dead one.
-        correlations: float64 ``[d + w, d + w]``, linear correlations over the latter images of the encoder's d codes
+        scale: float64 ``[d]``, standard deviation of each code over all images of the set; 0 for a dead one.
+        correlations: float64 ``[d + w, d + w]``, linear correlations over these images of the encoder's d codes
             and, behind them, the w columns in which the generator's latent vectors hold its codes; dead ones have 0.
         information: float64 ``[d, k]``, mutual information over these images of each of the encoder's codes with each
             of the generator's k, as a share of the latter's entropy.
@@ -36,16 +36,17 @@ class PairStatistics:
 
     @classmethod
     def of(
-        cls, deviations: NDArray[np.float32], encoded: FloatArray, latents: FloatArray, generator: Codes
+        cls, encoded: FloatArray, latents: FloatArray, groups: NDArray[np.int64], generator: Codes
     ) -> PairStatistics:
         """Reduce the codes of a generated set.
 
         Args:
-            deviations: as above.
-            encoded: float64 ``[s, d]``, the encoder's codes of images of unrestricted latents.
-            latents: float64 ``[s, z]``, the latents of these images.
+            encoded: float64 ``[n, d]``, the encoder's codes of its images.
+            latents: float64 ``[n, z]``, the latents of these images.
+            groups: int64 ``[m, L]``, the images of each group.
             generator: what the latents consist of.
         """
+        deviations = np.stack([standard_deviation(encoded[group], axis=0) for group in groups]).astype(np.float32)
         scale = live_scale(encoded)
         own = latents[:, : generator.regularised]
         return cls(

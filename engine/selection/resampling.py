@@ -12,6 +12,8 @@ from engine.selection.cross_scores import CrossScores
 
 REPLICATES = 1000
 """Bootstrap replicates: the usual number for 95 % intervals (Efron & Tibshirani 1993, section 13.3: at least 1,000)."""
+NEIGHBOURS = 10
+"""Groups among which one is drawn: half as many as the least a code has."""
 _ROWS = 4_000_000
 """Largest number of replicated table entries held at a time."""
 
@@ -21,9 +23,12 @@ def column_replicates(
 ) -> NDArray[np.float32]:
     """Bootstrap the scores of several encoders on one generator's set (Efron 1979).
 
-    The groups of the set are drawn anew with replacement, as many of each fixed code as there were. All encoders see
-    the same draws, because they voted on the same groups: what they share stays shared. Taking the largest of resampled
-    counts is biased upwards; the replicates are shifted to have the observed scores as their mean.
+    The groups of the set are drawn anew with replacement, each among its neighbours: ten or so of the same fixed code
+    whose values follow each other. A set has one value in each part of the prior, so another set differs from it in
+    what happens near a value but not in which values there are; drawing among all groups of a code would count the
+    latter too, and be twice as wide as the truth (docs/selection.md). All encoders see the same draws, because they
+    voted on the same groups: what they share stays shared. Taking the largest of resampled counts is biased upwards;
+    the replicates are shifted to have the observed scores as their mean.
 
     Args:
         scores: with votes of every encoder on that set.
@@ -38,7 +43,7 @@ def column_replicates(
     labels = scores.labels[j]
     draws = np.random.default_rng([seed, j])
     counts = {
-        int(fixed): draws.multinomial(size, np.full(size, 1 / size), replicates).astype(np.float32)
+        int(fixed): _draws(int(size), replicates, draws)
         for fixed, size in zip(*np.unique(labels, return_counts=True), strict=True)
     }
     codes = max(len(scores.comparisons[i, j].table) for i in encoders)
@@ -49,8 +54,19 @@ def column_replicates(
     ]
     found = np.concatenate(parts, axis=1)
     observed = scores.matrix[list(encoders), j].astype(np.float32)
-    shifted: NDArray[np.float32] = found + (observed - found.mean(axis=0, dtype=np.float64).astype(np.float32))
+    # Drawing n of n has (n - 1) / n of the variance that n others would have, which matters for ten.
+    stretch = np.float32(np.sqrt(NEIGHBOURS / (NEIGHBOURS - 1)))
+    shifted: NDArray[np.float32] = observed + stretch * (
+        found - found.mean(axis=0, dtype=np.float64).astype(np.float32)
+    )
     return shifted
+
+
+def _draws(groups: int, replicates: int, draws: np.random.Generator) -> NDArray[np.float32]:
+    """How often each group of one fixed code, in the order of its values, is drawn, ``[replicates, groups]``."""
+    sizes = [len(part) for part in np.array_split(np.arange(groups), max(1, groups // NEIGHBOURS))]
+    drawn = [draws.multinomial(size, np.full(size, 1 / size), replicates) for size in sizes]
+    return np.concatenate(drawn, axis=1).astype(np.float32)
 
 
 def _batch_replicates(

@@ -20,8 +20,8 @@ from engine.selection.cross_scores import cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.pair_cache import PairCache
 
-PROTOCOL = VotingProtocol(votes=80, group_size=25, scale_samples=512)
-IMAGES = 80 * 25 + 512
+PROTOCOL = VotingProtocol(votes=96, group_size=25, scale_samples=640)
+IMAGES = 640
 
 Maker = Callable[[int], Any]
 
@@ -36,18 +36,29 @@ def cache(tmp_path: Path) -> PairCache:
     return PairCache(tmp_path / "cache")
 
 
-def _brute_force(pool: Sequence[Any]) -> np.ndarray[Any, Any]:
+def _groups(latents: torch.Tensor, codes: int, size: int) -> tuple[np.ndarray[Any, Any], list[int]]:
+    """The images that have a code's value in common, as often as that is ``size`` images, and the code."""
+    groups, labels = [], []
+    for code in range(codes):
+        values, counts = latents[:, code].unique(return_counts=True)
+        for value in values[counts == size]:
+            groups.append((latents[:, code] == value).nonzero().flatten().numpy())
+            labels.append(code)
+    return np.array(groups), labels
+
+
+def _brute_force(pool: Sequence[Any], per_code: int = 24) -> np.ndarray[Any, Any]:
     """B entry by entry from the recorded latents: the published score on whole arrays, one pair after the other."""
     matrix = np.zeros((len(pool), len(pool)))
     for j, generator in enumerate(pool):
         latents = torch.cat(generator.decoded)
-        assert len(latents) == IMAGES
+        groups, labels = _groups(latents, generator.codes.continuous, 25)
+        assert len(latents) == max(IMAGES, 25 * per_code)
+        assert np.bincount(labels).tolist() == [per_code] * generator.codes.continuous
         images = generator.decode(latents)
         for i, encoder in enumerate(pool):
             codes = encoder.encode(images).double().numpy()
-            groups = codes[: 80 * 25].reshape(80, 25, -1)
-            labels = [g % generator.codes.continuous for g in range(80)]
-            matrix[i, j] = factor_vae(groups, labels, codes[80 * 25 :].std(axis=0))
+            matrix[i, j] = factor_vae(codes[groups], labels, codes.std(axis=0))
     return matrix
 
 
@@ -65,50 +76,58 @@ def test_chunks_do_not_change_the_matrix(pool: list[Any], monkeypatch: pytest.Mo
 
 def test_models_with_other_numbers_of_codes_can_be_compared(clean: Maker) -> None:
     small = replace(clean(9), name="small", basis=torch.eye(4)[:, :3])
-    pool = [clean(0), small]
-    np.testing.assert_array_equal(cross_scores(pool, PROTOCOL).matrix, _brute_force(pool))
+    for pool, per_code in (([clean(0)], 24), ([small], 32)):
+        np.testing.assert_array_equal(cross_scores(pool, PROTOCOL).matrix, _brute_force(pool, per_code))
+    assert (
+        cross_scores([clean(0), small], PROTOCOL).matrix[1, 0] == cross_scores([small, clean(0)], PROTOCOL).matrix[0, 1]
+    )
 
 
-def test_groups_hold_one_code_and_scale_images_hold_none(clean: Maker) -> None:
+def test_every_image_is_in_a_group_of_each_code(clean: Maker) -> None:
     model = clean(0)
     cross_scores([model], PROTOCOL)
     latents = torch.cat(model.decoded)
-    groups, rest = latents[: 80 * 25].reshape(80, 25, -1), latents[80 * 25 :]
-    for g, group in enumerate(groups):
-        still = (group == group[0]).all(dim=0)
-        assert still.nonzero().flatten().tolist() == [g % 4]
-    held = [float(group[0, g % 4]) for g, group in enumerate(groups)]
-    assert len(set(held)) == 80
-    assert rest.abs().max() <= 1
-    # Evenly spread: far closer to the prior's standard deviation than 512 random draws would be.
-    np.testing.assert_allclose(rest.std(dim=0).numpy(), 3**-0.5, rtol=0.01)
+    groups, labels = _groups(latents, 4, 25)
+    for code in range(4):
+        own = groups[np.array(labels) == code]
+        assert own.shape == (24, 25)
+        assert sorted(own.flatten().tolist()) == list(range(24 * 25))
+    for group, fixed in zip(groups, labels, strict=True):
+        still = (latents[group] == latents[group[0]]).all(dim=0)
+        assert still.nonzero().flatten().tolist() == [fixed]
 
 
-def test_groups_are_evenly_spread_and_differ(clean: Maker) -> None:
+def test_values_and_groups_fill_the_prior_evenly(clean: Maker) -> None:
     model = clean(0)
-    cross_scores([model], VotingProtocol(votes=200, group_size=32, scale_samples=64))
-    groups = torch.cat(model.decoded)[: 200 * 32].reshape(200, 32, -1)
-    free = groups[0::4, :, 1:]
-    # 32 independent draws have a mean off by 0.10; these fill every 32nd part of the range.
-    assert free.mean(dim=1).square().mean().sqrt() < 0.05
-    np.testing.assert_allclose(free.std(dim=1, correction=0).numpy(), 3**-0.5, rtol=0.05)
-    # Over all groups a value is anywhere in the range, as if drawn from the prior.
-    first = free[:, 0].flatten().sort().values
-    assert (first - torch.linspace(-1, 1, len(first))).abs().max() < 0.25
-    assert len(first.unique()) == len(first)
+    cross_scores([model], VotingProtocol(votes=4 * 64, group_size=32, scale_samples=2))
+    latents = torch.cat(model.decoded)
+    assert latents.shape == (64 * 32, 6)
+    for code in range(4):
+        # One value in each 64th part of the range: its own, as if drawn from the prior inside it.
+        values = latents[:, code].unique()
+        assert ((values + 1) * 32).floor().tolist() == list(range(64))
+        assert values.diff().std() > 0.3 * 2 / 64
+    groups, labels = _groups(latents, 4, 32)
+    for group, fixed in zip(groups, labels, strict=True):
+        free = latents[group][:, [column for column in range(6) if column != fixed]]
+        # 32 independent draws have a mean off by 0.10 and a standard deviation off by 8 %.
+        assert free.mean(dim=0).square().mean().sqrt() < 0.06
+        np.testing.assert_allclose(free.std(dim=0, correction=0).numpy(), 3**-0.5, rtol=0.2)
+    # Two groups of different codes have next to nothing in common.
+    shared = [len(set(a) & set(b)) for a, b in itertools.product(groups[:64], groups[64:128])]
+    assert max(shared) <= 4
 
 
 def test_a_normal_prior_is_drawn_as_such(clean: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
     model = clean(0)
     codes = replace(model.codes, prior="normal")
     monkeypatch.setattr(type(model), "codes", codes)
-    cross_scores([model], PROTOCOL)
-    groups, rest = torch.cat(model.decoded).split([80 * 25, 512])
-    assert torch.isfinite(groups).all()
-    np.testing.assert_allclose(groups.std(dim=0).numpy(), 1.0, rtol=0.1)
-    assert torch.isfinite(rest).all()
-    np.testing.assert_allclose(rest.std(dim=0).numpy(), 1.0, rtol=0.02)
-    np.testing.assert_allclose(rest.mean(dim=0).numpy(), 0.0, atol=0.02)
+    cross_scores([model], VotingProtocol(votes=4 * 250, group_size=8, scale_samples=2))
+    latents = torch.cat(model.decoded)
+    assert latents.shape == (2000, 6)
+    assert torch.isfinite(latents).all()
+    np.testing.assert_allclose(latents.std(dim=0).numpy(), 1.0, rtol=0.03)
+    np.testing.assert_allclose(latents.mean(dim=0).numpy(), 0.0, atol=0.03)
 
 
 def test_the_default_is_a_hundred_votes_of_a_hundred_images_a_code(clean: Maker) -> None:
@@ -116,7 +135,13 @@ def test_the_default_is_a_hundred_votes_of_a_hundred_images_a_code(clean: Maker)
     assert protocol.groups(clean(0).codes) == 400
     model = clean(0)
     cross_scores([model], protocol)
-    assert sum(len(batch) for batch in model.decoded) == 400 * 100 + protocol.scale_samples
+    assert sum(len(batch) for batch in model.decoded) == 100 * 100
+
+
+def test_few_votes_are_as_many_as_make_an_even_set(clean: Maker) -> None:
+    protocol = VotingProtocol(votes=3)
+    assert protocol.groups(clean(0).codes) == 4 * 20
+    assert np.bincount(protocol.labels(clean(0).codes)).tolist() == [20] * 4
 
 
 def test_a_generator_makes_its_set_once_and_each_encoder_sees_it_once(pool: list[Any]) -> None:
@@ -194,9 +219,9 @@ def test_another_protocol_shares_nothing(cache: PairCache, pool: list[Any]) -> N
     cross_scores(pool, PROTOCOL, cache=cache)
     for other in (
         replace(PROTOCOL, seed=1),
-        replace(PROTOCOL, votes=81),
+        replace(PROTOCOL, votes=97),
         replace(PROTOCOL, group_size=26),
-        replace(PROTOCOL, scale_samples=513),
+        replace(PROTOCOL, scale_samples=641),
     ):
         assert cross_scores(pool, other, cache=cache).evaluated == 16
 
@@ -204,7 +229,7 @@ def test_another_protocol_shares_nothing(cache: PairCache, pool: list[Any]) -> N
 def test_interrupted_anywhere_it_ends_with_the_same_matrix(
     cache: PairCache, pool: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generated_set, "CHUNK", 500)
+    monkeypatch.setattr(generated_set, "CHUNK", 130)
     expected = cross_scores(pool, PROTOCOL).matrix
     chances = random.Random(0)
     interruptions = 0
@@ -310,7 +335,7 @@ def _misshapen(model: Any, what: str) -> Any:
 
 def _broken_models(clean: Maker) -> dict[str, Any]:
     return {
-        "images hold values that are not finite": _nan_images(clean(0), 0.99),
+        "images hold values that are not finite": _nan_images(clean(0), 0.9),
         "codes hold values that are not finite": _nan_codes(clean(0)),
         "decoder returns shape": _misshapen(clean(0), "images"),
         "encoder returns shape": _misshapen(clean(0), "codes"),

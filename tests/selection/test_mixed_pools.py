@@ -53,15 +53,12 @@ def test_a_categorical_code_is_held_as_a_block_and_voted_for() -> None:
     model = Stripes()
     result = cross_scores([model], PROTOCOL)
     assert model.decoded is not None
-    groups = model.decoded[: 60 * 20].reshape(60, 20, 6)
-    for g, group in enumerate(groups):
-        held = (group == group[0]).all(dim=0).nonzero().flatten().tolist()
-        expected = ([0], [1], [2, 3, 4])[g % 3]
-        assert set(expected) <= set(held)
-        assert not {0, 1, 5} & (set(held) - set(expected))
-    assert (model.decoded[:, 2:5].sum(dim=1) == 1).all()
-    shares = model.decoded[60 * 20 :, 2:5].mean(dim=0)
-    np.testing.assert_allclose(shares.numpy(), 1 / 3, atol=0.05)
+    held = model.decoded[:, 2:5]
+    assert (held.sum(dim=1) == 1).all()
+    np.testing.assert_allclose(held.mean(dim=0).numpy(), 1 / 3, atol=0.03)
+    # The categories of the 20 groups of the third code, each of which holds one.
+    groups = model.decoded[: 20 * 20][model.decoded[: 20 * 20, 2:5].argmax(dim=1).argsort()]
+    assert [int(count) % 20 for count in groups[:, 2:5].sum(dim=0)] == [0, 0, 0]
     np.testing.assert_array_equal(result.matrix, 1.0)
     np.testing.assert_array_equal(result.comparisons[0, 0].table, np.eye(3) * 20)
 

@@ -82,7 +82,7 @@ def test_killed_at_random_points_twenty_times_it_ends_with_the_same_matrix(tmp_p
 
 def test_a_seventeenth_model_costs_thirty_three_evaluations(clean: Maker, mixed: Maker, cache: PairCache) -> None:
     protocol = VotingProtocol(votes=8, group_size=4, scale_samples=16)
-    images = 8 * 4 + 16
+    images = 20 * 4
     pool = [clean(i) if i % 2 else mixed(i) for i in range(16)]
     assert cross_scores(pool, protocol, cache=cache).evaluated == 256
     before = [model.encoded for model in pool]

@@ -20,7 +20,8 @@ from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
 from engine.selection.similarity import READ_OFF, SIMILARITIES
 
-PROTOCOL = VotingProtocol(votes=40, group_size=20, scale_samples=1000)
+PROTOCOL = VotingProtocol(votes=160, group_size=25, scale_samples=1000)
+GROUPS = np.arange(100).reshape(10, 10)
 
 Maker = Callable[..., Any]
 
@@ -36,8 +37,8 @@ def cache(tmp_path: Path) -> PairCache:
 
 
 def _labelled(pool: list[Any], i: int, j: int) -> tuple[Any, Any]:
-    """Codes of encoder i and latents of generator j on the latter's unrestricted images, as it was asked for them."""
-    latents = torch.cat(pool[j].decoded)[40 * 20 : 40 * 20 + 1000]
+    """Codes of encoder i and latents of generator j on the latter's set, as it was asked for them first."""
+    latents = torch.cat(pool[j].decoded)[:1000]
     return pool[i].encode(pool[j].decode(latents)).double().numpy(), latents[:, :4].double().numpy()
 
 
@@ -66,7 +67,7 @@ def test_mig_is_that_of_the_whole_set_with_factors_in_twenty_bins(pool: list[Any
 
 def test_factors_of_a_normal_prior_are_cut_into_equally_likely_bins() -> None:
     draws = np.random.default_rng(0).normal(size=(4000, 2))
-    found = PairStatistics.of(np.zeros((4, 2), np.float32), draws, draws, Codes(2, prior="normal"))
+    found = PairStatistics.of(draws, draws, GROUPS, Codes(2, prior="normal"))
     ids = np.stack([np.argsort(np.argsort(column)) * 20 // 4000 for column in draws.T], axis=1)
     assert READ_OFF["mig"](found) == pytest.approx(mig(draws, ids), abs=0.02)
 
@@ -76,7 +77,7 @@ def test_a_categorical_factor_is_its_category() -> None:
     latents = generator.sample(3000, torch.Generator().manual_seed(0)).double().numpy()
     category = latents[:, 1:].argmax(axis=1)
     encoded = np.column_stack([category, latents[:, 0]]).astype(np.float64)
-    found = PairStatistics.of(np.zeros((4, 2), np.float32), encoded, latents, generator)
+    found = PairStatistics.of(encoded, latents, GROUPS, generator)
     assert found.correlations.shape == (8, 8)
     np.testing.assert_allclose(found.information[0, 1], 1.0)
     np.testing.assert_allclose(found.information[1, 0], 1.0, atol=0.02)
@@ -89,13 +90,13 @@ def test_every_similarity_is_read_off_the_same_encoding(pool: list[Any], cache: 
         assert result.evaluated == (9 if place == 0 else 0)
         assert result.similarity == similarity
         assert np.isfinite(result.matrix).all()
-    assert {model.encoded for model in pool} == {3 * (40 * 20 + 1000)}
+    assert {model.encoded for model in pool} == {3 * 1000}
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_a_model_without_live_codes_elsewhere_scores_nothing(similarity: str) -> None:
     latents = Codes(3).sample(500, torch.Generator().manual_seed(0)).double().numpy()
-    statistics = PairStatistics.of(np.zeros((6, 2), np.float32), np.full((500, 2), 0.3), latents, Codes(3))
+    statistics = PairStatistics.of(np.full((500, 2), 0.3), latents, GROUPS, Codes(3))
     assert (statistics.scale == 0).all()
     if similarity in READ_OFF:
         assert READ_OFF[similarity](statistics) == pytest.approx(0.0, abs=1e-9)
@@ -103,8 +104,8 @@ def test_a_model_without_live_codes_elsewhere_scores_nothing(similarity: str) ->
 
 def test_a_pair_of_ten_codes_a_side_takes_less_than_64_kilobytes(tmp_path: Path) -> None:
     draws = np.random.default_rng(0).normal(size=(8192, 10))
-    deviations = np.abs(draws[:1000]).astype(np.float32)
-    PairCache(tmp_path).save("p", "g", "e", PairStatistics.of(deviations, draws, draws, Codes(10, prior="normal")))
+    groups = np.arange(8000).reshape(1000, 8)
+    PairCache(tmp_path).save("p", "g", "e", PairStatistics.of(draws, draws, groups, Codes(10, prior="normal")))
     (file,) = tmp_path.rglob("*.npz")
     assert file.stat().st_size < 64_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from engine.selection import model_centrality, resampling
 from engine.selection.chance import agreement, agreement_by_chance
-from engine.selection.cross_scores import Comparison, CrossScores
+from engine.selection.cross_scores import Comparison, CrossScores, cross_scores
+from engine.selection.generated_set import VotingProtocol
 from engine.selection.resampling import centrality_replicates, column_replicates
 from engine.selection.similarity import Ballot
 from engine.selection.uncertainty import Uncertainty, bootstrap
 
 CODES = 4
+
+Maker = Callable[..., Any]
 
 
 def _voted(reliability: NDArray[np.float64], votes: int, seed: int, shared: bool = False) -> CrossScores:
@@ -106,6 +109,16 @@ def test_the_votes_that_would_settle_it_follow_the_stated_rule() -> None:
     lead = ranking.scores[first] - ranking.scores[second]
     settled = _judged(scores).votes_to_settle
     assert settled == pytest.approx(100 * (1.96 * error / lead) ** 2, abs=1)
+
+
+def test_other_sets_of_the_same_models_differ_as_the_replicates_say(mixed: Maker, turned: Maker) -> None:
+    pool = [*(mixed(i) for i in (3, 7, 11)), turned(0, 40), turned(1, 43)]
+    protocols = [VotingProtocol(votes=160, group_size=25, scale_samples=2, seed=seed) for seed in range(24)]
+    found = [cross_scores(pool, protocol) for protocol in protocols]
+    truth = np.std([model_centrality(scores.matrix).scores for scores in found], axis=0, ddof=1)
+    said = np.mean([centrality_replicates(scores, scores.included, 0).std(axis=0) for scores in found[:6]], axis=0)
+    # On the safe side, but not by so much that everything looks like a tie.
+    assert 0.85 < np.sqrt((said**2).mean() / (truth**2).mean()) < 1.7
 
 
 def test_replicates_have_the_scores_as_their_mean_and_shrink_with_votes() -> None:
