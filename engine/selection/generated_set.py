@@ -72,7 +72,7 @@ class VotingProtocol:
         group_size: images in a group (L); the authors' 100.
         scale_samples: images, at least, that give the scale of each code: those of the groups and, where they are
             fewer, further ones. All fill the prior evenly. The authors draw a tenth of the dataset at random, 73,728
-            for dSprites; docs/selection.md has the measurement that 8,192 even ones give it better.
+            for dSprites; docs/selection.md compares the two.
         seed: changes every draw.
 
     Raises:

@@ -13,7 +13,7 @@ from engine.selection.generated_set import LatentModel, VotingProtocol
 from engine.selection.pair_cache import PairCache
 
 LEAST_CORRELATION = 0.05
-"""Below it a sign is not told: unrelated codes correlate by 0.01 on 8,192 images, by chance."""
+"""Below it a sign is not told: unrelated codes correlate by 0.01 on 10,000 images, by chance."""
 
 
 @dataclass(frozen=True)
