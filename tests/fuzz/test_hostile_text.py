@@ -1,0 +1,48 @@
+"""What people type: queries, seeds, assignments. Any text is understood, or refused in one clean sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import hypothesis.strategies as st
+from hypothesis import given
+
+from cr_tui.cli.invocation import parse_seeds
+from cr_tui.cli.run_query import parse_where
+from cr_tui.dashboard.query import matcher
+from cr_tui.text import clean
+from engine.runs.spec import resolve
+
+Outcome = Callable[[Callable[[], object]], str]
+Watch = Callable[[], AbstractContextManager[None]]
+WORDS = (
+    "score.factor_vae seed lr name status method.codes training.steps sweep 0.5 nan inf 1e999 0-9 0- .. ../x true null"
+)
+SIGNS = "> <= = != : -1 - , [ ] { } ( ' [/nope] 0-999999999999"
+RARE = (" ", '"', "\n", "\x1b[2J", "\u202e", "\ud800", "9" * 400, "*" * 50)
+PIECES = st.sampled_from([*WORDS.split(), *SIGNS.split(), *RARE])
+TEXTS = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=6).map("".join))
+
+
+@given(text=TEXTS)
+def test_any_text_is_a_query_or_refused(text: str, outcome: Outcome, watched: Watch) -> None:
+    with watched():
+        matcher(text)
+        outcome(lambda: parse_where(text))
+        outcome(lambda: parse_seeds(text))
+
+
+@given(text=TEXTS)
+def test_any_assignment_gives_a_specification_or_a_refusal(text: str, outcome: Outcome, watched: Watch) -> None:
+    with watched():
+        outcome(lambda: resolve("infogan", overrides=[text]))
+        outcome(lambda: resolve("vae", sweep=[text]))
+        outcome(lambda: resolve(text, data=text, preset=text))
+        outcome(lambda: resolve("infogan", flags={"name": text, "device": text, "group": text}))
+
+
+@given(text=st.text(st.characters(codec=None), max_size=60))
+def test_no_control_character_passes_the_cleaning(text: str) -> None:
+    shown = clean(text)
+    assert not [letter for letter in shown if letter != "\n" and not letter.isprintable() and letter != "\t"]
