@@ -79,7 +79,8 @@ def _described(checkpoint: Checkpoint) -> tuple[Mapping[str, Any], tuple[int, in
     try:
         settings = dict(checkpoint.description["method"])
         height, width, channels = (int(n) for n in checkpoint.description["image_shape"])
-        str(settings["name"])
-    except (KeyError, TypeError, ValueError) as error:
+        if not isinstance(settings["name"], str):
+            raise TypeError("the name of a method is text")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"checkpoint {checkpoint.path} does not say what model it holds") from error
     return settings, (height, width, channels)

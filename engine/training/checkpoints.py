@@ -161,7 +161,7 @@ def load(path: Path) -> Checkpoint:
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
     except FileNotFoundError as error:
         raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
     return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]))
 
