@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cr_tui.cli.output import say
-from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine.runs.store import Store
-
-MOST_SEEDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -61,32 +58,3 @@ OptionalRunsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False),
 ]
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds written as numbers and ranges: ``0-4``, ``0,2,5``, ``0-2,7``.
-
-    Raises:
-        InputError: it is not that, or a seed is there twice.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = (word.strip() for word in part.partition("-"))
-        if not _is_seed(first) or (dash and not _is_seed(last)):
-            raise InputError(f"--seeds takes numbers and ranges such as 0-4 or 0,2,5, not '{text[:80]}'")
-        start, stop = int(first), int(last) if dash else int(first)
-        if stop < start:
-            raise InputError(f"--seeds range '{part.strip()}' ends before it begins; write {stop}-{start}")
-        if stop - start >= MOST_SEEDS or len(seeds) >= MOST_SEEDS:
-            raise InputError(f"--seeds '{text[:80]}' names more than {MOST_SEEDS} runs")
-        seeds += range(start, stop + 1)
-    repeated = next(
-        (seed for seed, after in zip(sorted(seeds), sorted(seeds)[1:], strict=False) if seed == after), None
-    )
-    if repeated is not None:
-        raise InputError(f"--seeds '{text[:80]}' names seed {repeated} twice; give each seed once")
-    return seeds
-
-
-def _is_seed(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) < 20

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.invocation import Invocation, JsonOption, invocation_of, parse_seeds
+from cr_tui.cli.invocation import Invocation, JsonOption, invocation_of
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
-from engine.data import check
 from engine.errors import InputError
 from engine.methods import METHODS
 
@@ -74,6 +73,8 @@ def train(
 
     The runs are processes of their own: Ctrl-C stops them with a checkpoint; closing the terminal does not.
     """
+    from engine.launch.planning import require_startable
+    from engine.runs.seeds import parse_seeds
     from engine.runs.spec import resolve
 
     invocation = invocation_of(context)
@@ -101,31 +102,23 @@ def train(
         sweep=sweep or (),
         flags=flags,
     )
-    _require_startable(specs)
+    require_startable(specs)
     if dry_run:
         _put_specs(specs, as_json)
         return
     _start(invocation, specs, detach, as_json)
 
 
-def _require_startable(specs: Sequence[RunSpec]) -> None:
-    for spec in specs:
-        if spec.launcher != "local":
-            raise InputError(f"launcher '{spec.launcher}' is not part of this version; use --launcher local")
-    for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
-        check(name, size=size)
-
-
 def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_json: bool) -> None:
     from cr_tui.cli.following import follow
     from cr_tui.cli.progress import run_display
     from engine.launch import local, queueing
+    from engine.launch.planning import require_startable
     from engine.runs.catalogue import list_runs
 
     store = invocation.open_store()
-    for name in {spec.data.name for spec in specs}:
-        # Files that cannot be downloaded must lie in the store before runs are made.
-        check(name, store.data)
+    # Files that cannot be downloaded must lie in the store before runs are made.
+    require_startable(specs, store.data)
     records = local.start(store, specs)
     if detach:
         _put_detached(records, as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.reactive import reactive
@@ -15,15 +16,20 @@ from textual.screen import Screen
 
 from cr_tui.dashboard import keymap
 from cr_tui.dashboard.data import Run, Source
+from cr_tui.dashboard.draft import Draft
 from cr_tui.dashboard.feeds import Feed, Feeds
+from cr_tui.dashboard.garbage import Sweeper
 from cr_tui.dashboard.groups import ShownRun
+from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.palette import KeyCommands
 from cr_tui.dashboard.run_colours import RunColours
 from cr_tui.dashboard.screens.base import DashboardScreen
 from cr_tui.dashboard.screens.charts import ChartsScreen
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from cr_tui.dashboard.screens.help import HelpScreen
 from cr_tui.dashboard.screens.inspect import InspectScreen
 from cr_tui.dashboard.screens.logs import LogsScreen
+from cr_tui.dashboard.screens.new_run import FIRST_REQUEST, NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
 from cr_tui.dashboard.screens.selection import SelectionScreen
 from cr_tui.dashboard.screens.system import SystemScreen
@@ -36,6 +42,7 @@ _WIDTHS = [(0, "-narrow"), (110, "-medium"), (150, "-wide")]
 _HEIGHTS = [(0, "-short"), (34, "-tall")]
 """Classes that styles know the room by: from so many cells on, the screen is called so."""
 _SAVE_SECONDS = 1.0
+_SWEEP_SECONDS = 2.0
 
 
 class Dashboard(App[None]):
@@ -55,6 +62,7 @@ class Dashboard(App[None]):
         marked: ids of the marked runs, in the order of marking.
         cursor_run: id of the run under the cursor of the home screen.
         feeds: newest curves and logs of the runs that were asked for.
+        draft: what the form for new runs holds; None where nobody has begun to fill it in.
     """
 
     TITLE = "crtui"
@@ -94,9 +102,11 @@ class Dashboard(App[None]):
         self.colours = RunColours(self.view.colours)
         self.cursor_run: str | None = None
         self.feeds: Mapping[str, Feed] = {}
+        self.draft: Draft | None = None
         self._feeder = Feeds(source, refresh_seconds, self._report_feeds)
         self._saved = self.view.model_copy(deep=True)
         self._reading = False
+        self._sweeper = Sweeper(time.monotonic())
 
     def on_mount(self) -> None:
         for look in LOOKS.values():
@@ -108,6 +118,13 @@ class Dashboard(App[None]):
         self.read_runs()
         self.set_interval(self.refresh_seconds, self.read_runs)
         self.set_interval(_SAVE_SECONDS, self._remember)
+        self.set_interval(_SWEEP_SECONDS, lambda: self._sweeper.sweep(time.monotonic()))
+
+    async def on_event(self, event: events.Event) -> None:
+        """Notice that somebody is there."""
+        if isinstance(event, events.InputEvent):
+            self._sweeper.touch(time.monotonic())
+        await super().on_event(event)
 
     def on_unmount(self) -> None:
         self._feeder.close()
@@ -226,12 +243,26 @@ class Dashboard(App[None]):
         """Show what the codes of a run do."""
         self.push_screen(InspectScreen(run))
 
+    @work
+    async def open_form(self, request: NewRuns | None = None) -> None:
+        """Show the form for new runs: as it was left, unless something else is to stand in it."""
+        edited = self.draft is not None and self.draft.edited
+        if request is not None and edited:
+            consequence = "It was edited and nothing of it has been started."
+            if not await self.push_screen_wait(ConfirmScreen("Replace", "what the form holds", consequence)):
+                return
+        if request is not None or self.draft is None or not edited:
+            self.draft = Draft(request or FIRST_REQUEST)
+        self.push_screen(NewRunScreen(self.draft))
+
     def open_selection(self, group: str | None) -> None:
         """Show how a group ranks."""
         self.push_screen(SelectionScreen(group))
 
     def _go(self, make: Callable[[], Screen[None]] | None) -> None:
         """Go home, and from there to another screen."""
+        if isinstance(self.screen, NewRunScreen) and self.draft is not None and self.draft.edited:
+            self.say("the form keeps what you typed; n goes on with it")
         while not isinstance(self.screen, RunsScreen):
             self.pop_screen()
         if make is not None:
@@ -259,6 +290,19 @@ class Dashboard(App[None]):
 
     def action_go_system(self) -> None:
         self._go(SystemScreen)
+
+    async def action_quit(self) -> None:
+        """Leave, unless something was typed that would be lost and is still wanted."""
+        if self.draft is not None and self.draft.edited:
+            self._ask_to_quit()
+        else:
+            self.exit()
+
+    @work
+    async def _ask_to_quit(self) -> None:
+        consequence = "The form for new runs was edited and not started; what it holds is lost."
+        if await self.push_screen_wait(ConfirmScreen("Leave", "crtui", consequence)):
+            self.exit()
 
     def action_next_look(self) -> None:
         names = list(LOOKS)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cr_tui.dashboard.history import History
+from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
 
 LIVE_STATUSES = frozenset({"queued", "running"})
 """Statuses of runs that may still change by themselves."""
@@ -173,28 +174,6 @@ class Traversal:
     step: int
 
 
-@dataclass(frozen=True)
-class NewRuns:
-    """What the form for new runs holds; empty text means that the preset decides."""
-
-    method: str
-    preset: str
-    data: str = ""
-    name: str = ""
-    group: str = ""
-    seeds: str = ""
-    steps: str = ""
-
-
-@dataclass(frozen=True)
-class MethodChoice:
-    """A method that new runs can use."""
-
-    name: str
-    summary: str
-    presets: tuple[str, ...]
-
-
 class Follower(Protocol):
     """Reads one run as it grows. Used by one thread."""
 
@@ -284,7 +263,15 @@ class Source(Protocol):
         ...
 
     def methods(self) -> list[MethodChoice]:
-        """What the form for new runs offers."""
+        """The methods that new runs can use."""
+        ...
+
+    def method_form(self, method: str) -> MethodForm:
+        """All that can be said of new runs of a method."""
+        ...
+
+    def check(self, request: NewRuns) -> Verdict:
+        """What would follow from starting this; starts nothing."""
         ...
 
     def start(self, request: NewRuns) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Place = Literal[
-    "everywhere", "runs", "charts", "selection", "inspect", "logs", "system", "table", "form", "dialog", "help"
+    "everywhere", "runs", "charts", "selection", "inspect", "logs", "system", "table", "form", "field", "dialog", "help"
 ]
-"""Where a key works: on every screen, on one of them, in tables, in the form for new runs, in questions, in help."""
+"""Where a key works: on every screen, on one of them, in tables, in the form for new runs and while
+a value is typed there, in questions, in help."""
 
 PLACE_TITLES: dict[Place, str] = {
     "runs": "Runs",
@@ -22,6 +23,7 @@ PLACE_TITLES: dict[Place, str] = {
     "system": "System",
     "table": "In every table",
     "form": "In the form for new runs",
+    "field": "While a value is typed there",
     "dialog": "In a question",
     "help": "In this help",
     "everywhere": "Everywhere",
@@ -140,8 +142,20 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+u,pageup", "page_up", "Page up", "go up by a page", "table", "^u", False, palette=False),
     Key("g,home", "scroll_top", "Top", "go to the top", "table", footer=False, palette=False),
     Key("G,end", "scroll_bottom", "Bottom", "go to the bottom", "table", footer=False, palette=False),
-    Key("ctrl+s", "submit", "Start", "start what the form says", "form", "^s", palette=False),
-    Key("escape", "cancel", "Cancel", "leave the form", "form", "esc", palette=False),
+    Key("ctrl+s", "submit", "Start", "start what the form says, in the background", "form", "^s", changes=True),
+    Key("enter", "edit", "Edit", "type a value; several, by commas: a run each", "form", "⏎", palette=False),
+    Key("space,l,right", "next_choice", "Next", "take the next value, where they can be listed", "form", "␣"),
+    Key("h,left", "previous_choice", "Previous", "take the previous value", "form", footer=False, palette=False),
+    Key("x,backspace,delete", "reset", "Default", "leave this setting to the preset again", "form"),
+    Key("a", "advanced", "All", "show every setting, or only the common ones", "form"),
+    Key("slash", "filter", "Filter", "show settings whose name or meaning has this", "form", "/"),
+    Key("c", "copy", "Copy", "copy the command line that does the same", "form"),
+    Key("escape", "back", "Back", "leave the form", "form", "esc", palette=False),
+    Key("enter", "keep", "Keep", "keep the value", "field", "⏎", palette=False),
+    Key("tab,down", "next", "Next", "keep it and type the next one", "field", "⇥", palette=False),
+    Key("shift+tab,up", "previous", "Previous", "keep it, type the one before", "field", footer=False, palette=False),
+    Key("right", "right_or_default", "Take", "in an empty box: take over what the preset says", "field", "→", False),
+    Key("escape", "undo", "Undo", "leave the value as it was", "field", "esc", palette=False),
     Key("y", "confirm", "Yes", "do it", "dialog", palette=False),
     Key("n,escape", "cancel", "No", "leave everything as it is", "dialog", palette=False),
     Key("escape,q,question_mark,f1", "dismiss", "Close", "close the help", "help", "esc", palette=False),

@@ -6,11 +6,12 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from cr_tui.dashboard.data import Computation, Machine, MethodChoice, NewRuns, Run, Selection, Traversal
+from cr_tui.dashboard.data import Computation, Machine, Run, Selection, Traversal
 from cr_tui.dashboard.decoder import DecoderProcess
 from cr_tui.dashboard.follower import LONG_LOG, StoreFollower
 from cr_tui.dashboard.log_tail import LogTail
 from cr_tui.dashboard.machine import MachineReader
+from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
 from cr_tui.dashboard.ranker import ranking_progress, start_ranking
 from cr_tui.dashboard.run_list import RunList
 from cr_tui.dashboard.stored_selections import StoredSelections, ranks_of
@@ -64,15 +65,9 @@ class StoreSource:
 
     def template(self, run_id: str) -> NewRuns:
         """What the form for new runs would hold for a run like this one."""
-        spec = self._folder(run_id).spec()
-        return NewRuns(
-            method=spec.method.name,
-            preset=spec.preset or "",
-            data=spec.data.name,
-            group=spec.group or "",
-            seeds=str(spec.seed),
-            steps=str(spec.training.steps),
-        )
+        from cr_tui.dashboard import form_source
+
+        return form_source.template(self._folder(run_id).spec())
 
     def machine(self) -> Machine:
         """How busy this machine is."""
@@ -89,26 +84,31 @@ class StoreSource:
         return self._decoder.traverse(self._folder(run_id).path, steps, seed)
 
     def methods(self) -> list[MethodChoice]:
-        """The engine's methods with their presets."""
-        from engine.methods import METHODS, method_class
+        """The engine's methods."""
+        from cr_tui.dashboard import form_source
 
-        choices = [(name, method_class(name)) for name in METHODS]
-        return [MethodChoice(name, method.summary, tuple(method.presets)) for name, method in choices]
+        return form_source.method_choices()
+
+    def method_form(self, method: str) -> MethodForm:
+        """All keys of a method's specification, with what its presets say."""
+        from cr_tui.dashboard import form_source
+
+        return form_source.method_form(method)
+
+    def check(self, request: NewRuns) -> Verdict:
+        """What the engine says to this request."""
+        from cr_tui.dashboard.form_source import Checker
+
+        return Checker(self._store.data, self._store.root if self._store.must_be_named else None).check(request)
 
     def start(self, request: NewRuns) -> list[str]:
         """Start runs in the background, as ``crtui train --detach`` does."""
-        from cr_tui.cli.invocation import parse_seeds
+        from cr_tui.dashboard.train_call import TrainCall
         from engine.launch import local
-        from engine.runs.spec import resolve
+        from engine.launch.planning import require_startable
 
-        flags = {"name": request.name or None, "group": request.group or None, "training.steps": _steps(request.steps)}
-        specs = resolve(
-            request.method,
-            data=request.data or None,
-            preset=request.preset or None,
-            seeds=parse_seeds(request.seeds) if request.seeds else None,
-            flags=flags,
-        )
+        specs = TrainCall.of(request).resolve()
+        require_startable(specs, self._store.data)
         return [record.name or record.id for record in local.start(self._store, specs)]
 
     def stop(self, run_id: str) -> None:
@@ -143,11 +143,3 @@ class StoreSource:
 
     def _folder(self, run_id: str) -> RunFolder:
         return RunFolder(self._store.runs / run_id)
-
-
-def _steps(text: str) -> int | None:
-    if not text:
-        return None
-    with contextlib.suppress(ValueError):
-        return int(text)
-    raise InputError(f"steps must be a whole number, not '{text[:40]}'")

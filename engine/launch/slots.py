@@ -18,7 +18,7 @@ import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -270,13 +270,23 @@ def positions() -> dict[str, int]:
     """The place in line, from 1, of all that wait on this machine, by name. Each queue has a line of its own."""
     places: dict[str, int] = {}
     lengths: Counter[str] = Counter()
-    folder = slot_folder()
-    for path in sorted(folder.glob("wait-*")):
+    for queue, name in _waiting():
+        lengths[queue] += 1
+        places[name] = lengths[queue]
+    return places
+
+
+def queue_lengths() -> Counter[str]:
+    """How many wait in each queue of this machine; a queue is named as in :attr:`Request.queue`."""
+    return Counter(queue for queue, _ in _waiting())
+
+
+def _waiting() -> Iterator[tuple[str, str]]:
+    """Queue and name of all that wait, in the order in which they are served."""
+    for path in sorted(slot_folder().glob("wait-*")):
         match = _TICKET.fullmatch(path.name)
         if match and is_held(path):
-            lengths[match["queue"]] += 1
-            places[match["name"]] = lengths[match["queue"]]
-    return places
+            yield match["queue"], match["name"]
 
 
 def is_held(path: Path, *, discard: bool = True) -> bool:

@@ -47,8 +47,12 @@ class FactorVAESettings(VAECommonSettings):
         default=(1000,) * 5, min_length=1, description="widths of D's hidden fully connected layers"
     )
     discriminator_learning_rate: float = Field(default=1e-4, gt=0, description="Adam step size of D")
-    discriminator_adam_beta1: float = Field(default=0.5, ge=0, lt=1)
-    discriminator_adam_beta2: float = Field(default=0.9, ge=0, lt=1)
+    discriminator_adam_beta1: float = Field(
+        default=0.5, ge=0, lt=1, description="share of the past in the mean of D's gradients"
+    )
+    discriminator_adam_beta2: float = Field(
+        default=0.9, ge=0, lt=1, description="share of the past in the mean of D's squared gradients"
+    )
 
 
 class FactorVAE(VAE):

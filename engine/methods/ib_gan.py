@@ -72,7 +72,7 @@ class IBGANSettings(MethodSettings):
         default=5e-5, gt=0, description="RMSprop step size of embedding, generator and reconstructor"
     )
     discriminator_learning_rate: float = Field(default=1e-6, gt=0, description="RMSprop step size of D")
-    rmsprop_momentum: float = Field(default=0.9, ge=0, lt=1)
+    rmsprop_momentum: float = Field(default=0.9, ge=0, lt=1, description="share of the last step kept by RMSprop")
 
 
 class IBGAN(Method):

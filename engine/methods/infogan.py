@@ -70,9 +70,9 @@ class InfoGANCommonSettings(MethodSettings):
     )
     generator_learning_rate: float = Field(default=1e-3, gt=0, description="Adam step size of G")
     discriminator_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of D and Q")
-    adam_beta1: float = Field(default=0.5, ge=0, lt=1)
-    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
-    adam_eps: float = Field(default=1e-8, gt=0)
+    adam_beta1: float = Field(default=0.5, ge=0, lt=1, description="share of the past in Adam's mean of gradients")
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1, description="share of the past in Adam's mean of squares")
+    adam_eps: float = Field(default=1e-8, gt=0, description="added to the root of Adam's mean of squares")
     generator_steps: int = Field(
         default=2, ge=1, le=16, description="updates of G per iteration, all on the same draws"
     )

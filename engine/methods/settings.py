@@ -111,6 +111,8 @@ def _parse_schedule(value: object) -> object:
         if not all(isinstance(pair, (list, tuple)) and len(pair) == 2 for pair in value):
             raise ValueError("a schedule is a number or a list of [iteration, value] pairs")
         return {"changes": [{"at": at, "value": number} for at, number in value]}
+    if isinstance(value, str):
+        raise ValueError("a schedule is a number or a list of [iteration, value] pairs")
     return value
 
 

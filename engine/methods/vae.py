@@ -41,9 +41,9 @@ class VAECommonSettings(MethodSettings):
         default="bernoulli", description="p(x|z) of a pixel: Bernoulli, or a Gaussian of variance one"
     )
     learning_rate: float = Field(default=1e-4, gt=0, description="Adam step size of encoder and decoder")
-    adam_beta1: float = Field(default=0.9, ge=0, lt=1)
-    adam_beta2: float = Field(default=0.999, ge=0, lt=1)
-    adam_eps: float = Field(default=1e-8, gt=0)
+    adam_beta1: float = Field(default=0.9, ge=0, lt=1, description="share of the past in Adam's mean of gradients")
+    adam_beta2: float = Field(default=0.999, ge=0, lt=1, description="share of the past in Adam's mean of squares")
+    adam_eps: float = Field(default=1e-8, gt=0, description="added to the root of Adam's mean of squares")
 
 
 class VAESettings(VAECommonSettings):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic.fields import FieldInfo
 
 from engine.cores import usable_cores
 from engine.data import DATASETS, LARGEST_SIZE, SMALLEST_SIZE
@@ -149,14 +150,14 @@ def resolve(
     tree: dict[str, Any] = {
         "preset": preset_name,
         # A copy all the way down: presets are shared, and overrides are written into the tree.
-        "method": copy.deepcopy({"name": method} | dict(chosen.method) | file_method),
+        "method": _method_tree(method, chosen.method, file_method),
         "data": file_data | {"name": data or chosen.data},
         "training": dict(chosen.training) | _table(from_file, "training"),
         **({"threads": chosen.threads} if chosen.threads else {}),
         **from_file,
     }
     given_name = tree.pop("name", None)
-    known = _known_keys(method)
+    known = known_keys(method)
     for assignment in overrides:
         key, value = _split(assignment, "--set")
         _assign(tree, _complete(key, known), _parse(value))
@@ -209,10 +210,11 @@ def validate(tree: Mapping[str, Any]) -> RunSpec:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            raise InputError(_unknown_key(key, _known_keys(str(tree["method"]["name"])))) from error
+            raise InputError(_unknown_key(key, known_keys(str(tree["method"]["name"])))) from error
         message = first["msg"].removeprefix("Value error, ")
-        shown = json.dumps(first["input"], default=str)
-        raise InputError(f"{key} = {shown[:80]}: {message[0].lower()}{message[1:]}") from error
+        # What is wrong with a whole table is said without repeating it.
+        shown = "" if isinstance(first["input"], Mapping) else f" = {json.dumps(first['input'], default=str)[:80]}"
+        raise InputError(f"{key}{shown}: {message[0].lower()}{message[1:]}") from error
 
 
 def _choose_preset(method: str, name: str | None, data: str | None) -> tuple[str, Preset]:
@@ -244,8 +246,25 @@ def _table(tree: dict[str, Any], key: str) -> dict[str, Any]:
     return dict(value)
 
 
-def _known_keys(method: str) -> list[str]:
-    """Every dotted key of a specification with this method."""
+def _method_tree(name: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a method as they are given; networks whole, so that a part of one can be set by itself."""
+    fields = method_class(name).settings_type.model_fields
+    networks = {key: field.default.model_dump(mode="json") for key, field in fields.items() if _is_table(field)}
+    tree: dict[str, Any] = {"name": name}
+    for layer in layers:
+        for key, value in layer.items():
+            whole = tree.get(key, networks.get(key))
+            tree[key] = {**whole, **value} if isinstance(whole, dict) and isinstance(value, Mapping) else value
+    # A copy all the way down: presets are shared, and overrides are written into the tree.
+    return copy.deepcopy(networks | tree)
+
+
+def known_keys(method: str) -> list[str]:
+    """Every dotted key of a specification with this method.
+
+    Raises:
+        InputError: there is no such method.
+    """
     keys: list[str] = []
     tables: dict[str, type[Settings]] = {
         "method": method_class(method).settings_type,
@@ -260,10 +279,29 @@ def _known_keys(method: str) -> list[str]:
 
 def _keys_of(settings: type[Settings]) -> Iterator[str]:
     for name, field in settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+        if _is_table(field):
+            assert isinstance(field.annotation, type)
             yield from (f"{name}.{key}" for key in _keys_of(field.annotation))
         else:
             yield name
+
+
+def _is_table(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+
+
+def shortest_key(key: str, known: Sequence[str]) -> str:
+    """The shortest ending of a dotted key that still means this key among all that are known."""
+    parts = key.split(".")
+    endings = (".".join(parts[-length:]) for length in range(1, len(parts)))
+    return next((ending for ending in endings if _complete_or_none(ending, known) == key), key)
+
+
+def _complete_or_none(key: str, known: Sequence[str]) -> str | None:
+    try:
+        return _complete(key, known)
+    except InputError:
+        return None
 
 
 def _complete(key: str, known: Sequence[str]) -> str:
@@ -289,7 +327,7 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
 
 def _axis(text: str, known: Sequence[str]) -> tuple[str, list[Any]]:
     key, values = _split(text, "--sweep")
-    parsed = [_parse(value) for value in _split_values(values)]
+    parsed = [_parse(value) for value in split_values(values)]
     return _complete(key, known), parsed
 
 
@@ -300,8 +338,8 @@ def _split(text: str, flag: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def _split_values(text: str) -> list[str]:
-    """Split at commas outside brackets."""
+def split_values(text: str) -> list[str]:
+    """The values of a sweep: split at commas outside brackets."""
     parts, depth, current = [], 0, ""
     for character in text:
         depth += (character in "[{") - (character in "]}")

@@ -49,7 +49,7 @@ class Store:
         Raises:
             InputError: the folder cannot be made or written.
         """
-        chosen = path if path is not None else os.environ.get(STORE_VARIABLE) or user_data_dir("crtui", appauthor=False)
+        chosen = path if path is not None else _default_root()
         if not str(chosen):
             raise InputError("the store's path is empty; give the folder that holds the runs")
         try:
@@ -66,6 +66,11 @@ class Store:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise InputError(f"store {str(chosen)!r} cannot be used: {folder} cannot be written")
         return store
+
+    @property
+    def must_be_named(self) -> bool:
+        """Whether a command that is not told of a store would take another one."""
+        return Path(_default_root()).expanduser().resolve() != self.root
 
     @property
     def shared(self) -> bool:
@@ -97,6 +102,10 @@ class Store:
     def pause_path(self) -> Path:
         """The file whose presence keeps queued runs from starting."""
         return self.root / "queue-paused"
+
+
+def _default_root() -> str:
+    return os.environ.get(STORE_VARIABLE) or user_data_dir("crtui", appauthor=False)
 
 
 def make_folder(path: Path, *, exist_ok: bool = False) -> None:

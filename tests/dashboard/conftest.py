@@ -20,15 +20,17 @@ from cr_tui.dashboard.data import (
     Computation,
     Gpu,
     Machine,
-    MethodChoice,
-    NewRuns,
     RankedRuns,
     Run,
     Selection,
     Traversal,
 )
+from cr_tui.dashboard.form_source import Checker, method_choices, method_form
 from cr_tui.dashboard.history import History
+from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
+from cr_tui.dashboard.train_call import TrainCall
 from engine.errors import InputError
+from engine.launch.planning import Forecast
 
 NOW = 1_800_000_000.0
 
@@ -77,6 +79,7 @@ class FakeSource:
         self.trouble: str | None = None
         self.asked: list[tuple[str, object]] = []
         self.closed = False
+        self.checks = 0
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
 
@@ -102,7 +105,8 @@ class FakeSource:
     def template(self, run_id: str) -> NewRuns:
         self._refuse()
         run = next(run for run in self.listed if run.id == run_id)
-        return NewRuns(run.method, "paper", data=run.data, group=run.group, seeds=str(run.seed), steps="4000")
+        texts = {"data.name": run.data, "group": run.group, "seed": str(run.seed), "training.steps": "4000"}
+        return NewRuns(run.method, "paper", texts)
 
     def machine(self) -> Machine:
         return self.machine_now
@@ -116,15 +120,24 @@ class FakeSource:
         return Traversal(_discs(steps, seed), 4000)
 
     def methods(self) -> list[MethodChoice]:
-        return [
-            MethodChoice("infogan-cr", "InfoGAN with a contrastive regulariser", ("quick", "paper")),
-            MethodChoice("infogan", "InfoGAN", ("quick", "paper")),
-        ]
+        return method_choices()
+
+    def method_form(self, method: str) -> MethodForm:
+        self._refuse()
+        return method_form(method)
+
+    def check(self, request: NewRuns) -> Verdict:
+        self.checks += 1
+        free = 2
+        return Checker(
+            foresee=lambda specs: Forecast(min(len(specs), free), max(len(specs) - free, 0), 0, free, 4)
+        ).check(request)
 
     def start(self, request: NewRuns) -> list[str]:
         self._refuse()
+        names = [spec.name for spec in TrainCall.of(request).resolve()]
         self.asked.append(("start", request))
-        return [request.name or "infogan-cr-s0"]
+        return names
 
     def stop(self, run_id: str) -> None:
         self._act("stop", run_id)
@@ -219,7 +232,7 @@ def source() -> FakeSource:
 class Driver:
     """Drives the application as a person does, and sees what a person sees."""
 
-    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw")
+    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw", "form", "check")
     """Groups of workers that end by themselves."""
 
     async def settle(self, pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:

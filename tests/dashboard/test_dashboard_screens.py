@@ -13,14 +13,13 @@ from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
-from textual.widgets import Footer, Select, Static
+from textual.widgets import Footer, Static
 
 from cr_tui.dashboard import run as run_dashboard
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import Computation, NewRuns
+from cr_tui.dashboard.data import Computation
 from cr_tui.dashboard.screens.help import HelpScreen
 from cr_tui.dashboard.screens.inspect import InspectScreen
-from cr_tui.dashboard.screens.new_run import NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
 from cr_tui.dashboard.screens.selection import SelectionScreen
 from cr_tui.dashboard.widgets.cells_view import CellsView
@@ -72,54 +71,6 @@ def footer(app: Dashboard) -> dict[str, bool]:
         for binding in app.screen.active_bindings.values()
         if binding.binding.show and app.screen.query(Footer)
     }
-
-
-class TestNewRun:
-    async def test_starts_what_the_form_says(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "n")
-            await settle(
-                pilot,
-                lambda: (
-                    isinstance(app.screen, NewRunScreen) and app.screen.query_one("#preset", Select).value == "quick"
-                ),
-            )
-            for field, text in (("name", "mine"), ("seeds", "0-4")):
-                while focused(app) != field:
-                    before = focused(app)
-                    press(app, "tab")
-                    await settle(pilot, lambda before=before: focused(app) != before)  # type: ignore[misc]
-                press(app, *text)
-            await settle(
-                pilot, lambda: "crtui train infogan-cr --preset quick --name mine --seeds 0-4" in screen_text(app)
-            )
-            press(app, "enter")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            assert source.asked == [("start", NewRuns("infogan-cr", "quick", name="mine", seeds="0-4"))]
-            await settle(pilot, lambda: "started mine" in screen_text(app))
-
-    async def test_a_refusal_stands_in_the_form_and_can_be_mended(self, dashboard: Build, source: Any) -> None:
-        source.refusal = "there is no dataset '[x]'"
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "n")
-            await settle(pilot, lambda: "--preset quick" in screen_text(app))
-            press(app, "ctrl+s")
-            await settle(pilot, lambda: "there is no dataset '[x]'" in screen_text(app))
-            press(app, "escape")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            assert source.asked == []
-            press(app, "n")
-            await settle(pilot, lambda: "--preset quick" in screen_text(app))
-            press(app, "ctrl+s")
-            await settle(pilot, lambda: "there is no dataset '[x]'" in screen_text(app))
-            source.refusal = None
-            press(app, "ctrl+s")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-            assert [verb for verb, _ in source.asked] == ["start"]
 
 
 class TestSelection:

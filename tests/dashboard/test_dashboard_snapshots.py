@@ -94,9 +94,5 @@ def test_inspect(snap_compare: Any, dashboard: Build) -> None:
     assert snap_compare(dashboard(), run_before=after("t", until="checkpoint 4000"), terminal_size=(80, 24))
 
 
-def test_new_run(snap_compare: Any, dashboard: Build) -> None:
-    assert snap_compare(dashboard(), run_before=after("n", until="--preset quick"), terminal_size=(80, 24))
-
-
 def test_help(snap_compare: Any, dashboard: Build) -> None:
     assert snap_compare(dashboard(), run_before=after("question_mark", until="start new runs"), terminal_size=(80, 24))

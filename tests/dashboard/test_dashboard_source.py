@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from cr_tui.dashboard import decoder, ranker
-from cr_tui.dashboard.data import NewRuns
+from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.source import StoreSource
 from engine.errors import InputError, WorkError
 from engine.runs.events import EventLog
@@ -188,22 +188,25 @@ def test_a_deleted_selection_goes(store: Store) -> None:
 
 
 def test_offers_every_method_with_its_presets(store: Store) -> None:
-    methods = {choice.name: choice for choice in StoreSource(store).methods()}
-    assert {"infogan-cr", "infogan"} <= methods.keys()
-    assert {"quick", "paper"} <= set(methods["infogan-cr"].presets)
+    source = StoreSource(store)
+    assert {"infogan-cr", "infogan"} <= {choice.name for choice in source.methods()}
+    assert {"quick", "paper"} <= {preset.name for preset in source.method_form("infogan-cr").presets}
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"method": "nope"}, "nope"),
-        ({"steps": "many"}, "many"),
-        ({"seeds": "4-2"}, "4-2"),
-        ({"name": "../x"}, "name"),
+        ({"texts": {"training.steps": "many"}}, "many"),
+        ({"texts": {"seed": "4-2"}}, "4-2"),
+        ({"texts": {"name": "../x"}}, "name"),
+        ({"texts": {"name": "a\x1bb"}}, "name"),
+        ({"texts": {"data.name": "nowhere"}}, "nowhere"),
+        ({"texts": {"launcher": "slurm"}}, "slurm"),
         ({"preset": "fast"}, "fast"),
     ],
 )
-def test_refuses_what_the_command_line_refuses(store: Store, wrong: dict[str, str], message: str) -> None:
+def test_refuses_what_the_command_line_refuses(store: Store, wrong: dict[str, Any], message: str) -> None:
     request = NewRuns(**{"method": "infogan-cr", "preset": "quick", **wrong})
     with pytest.raises(InputError, match=message):
         StoreSource(store).start(request)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import NewRuns
+from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from cr_tui.dashboard.screens.new_run import NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
@@ -65,7 +65,8 @@ class TestActions:
             )
             drive.press(app, "ctrl+s")
             await drive.settle(pilot, lambda: bool(source.asked))
-            wanted = NewRuns("infogan-cr", "paper", data="minisprites", group="pool", seeds="1", steps="4000")
+            texts = {"data.name": "minisprites", "group": "pool", "seed": "1", "training.steps": "4000"}
+            wanted = NewRuns("infogan-cr", "paper", texts)
             assert source.asked == [("start", wanted)]
 
     async def test_a_refusal_is_shown_literally(self, dashboard: Build, source: Any, drive: Any) -> None:

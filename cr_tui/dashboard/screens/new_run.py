@@ -1,161 +1,387 @@
-"""The form for new runs."""
+"""The form for new runs, made from the specification's schema."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
-from textual.containers import Grid, VerticalScroll
+from textual.containers import Container
 from textual.message import Message
-from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Select, Static
+from textual.timer import Timer
+from textual.widgets import Footer, Input, Static
 
 from cr_tui.dashboard import keymap
-from cr_tui.dashboard.data import MethodChoice, NewRuns, Source
+from cr_tui.dashboard.data import Source
+from cr_tui.dashboard.draft import METHOD, PRESET, Draft, Entry
+from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
+from cr_tui.dashboard.screens.base import DashboardScreen
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
+from cr_tui.dashboard.widgets.setting_list import SettingList
+from cr_tui.dashboard.widgets.text_line import TextLine
+from cr_tui.dashboard.widgets.title_bar import TitleBar
+from cr_tui.dashboard.widgets.value_editor import ValueEditor
 from cr_tui.text import clean
 from engine.errors import CrtuiError
 
-if TYPE_CHECKING:
-    from cr_tui.dashboard.app import Dashboard
-
-_TEXT_FIELDS = {
-    "data": "the preset's dataset",
-    "name": "made from method and seed",
-    "group": "none",
-    "seeds": "0, or 0-4, or 1,3,5",
-    "steps": "as the preset says",
-}
+FIRST_REQUEST = NewRuns("infogan-cr", "quick")
+"""What an untouched form asks for."""
+_SETTLE_SECONDS = 0.12
+"""How long nothing is typed before the engine is asked."""
+_MANY = 20
+"""More runs than this are asked about before they are started: each is a process of its own."""
+_NAMED = 3
+_WHILE_TYPING = frozenset({"submit"})
 
 
-class NewRunScreen(ModalScreen[list[str] | None]):
-    """Asks for method, preset, data, name, group, seeds and steps; ends with the names of the runs it started.
+class NewRunScreen(DashboardScreen):
+    """Lists every setting with its value; whatever is changed is checked by the engine and shown as a command."""
 
-    Args:
-        initial: what the form holds at first.
-    """
-
+    place = "form"
     CSS_PATH = "new_run.tcss"
+    AUTO_FOCUS = "#settings"
     BINDINGS = keymap.bindings("form")
 
     @dataclass
-    class MethodsRead(Message):
-        """The engine has named its methods."""
+    class FormRead(Message):
+        """The engine has described a method."""
 
         methods: Sequence[MethodChoice]
+        form: MethodForm
+
+    @dataclass
+    class Checked(Message):
+        """The engine has said what would follow."""
+
+        request: NewRuns
+        verdict: Verdict
+
+    @dataclass
+    class Started(Message):
+        """Runs were started."""
+
+        names: Sequence[str]
 
     @dataclass
     class Refused(Message):
-        """The engine would not start what was asked for."""
+        """The engine would not do what was asked for."""
 
         reason: str
 
-    def __init__(self, initial: NewRuns | None = None) -> None:
+    def __init__(self, draft: Draft) -> None:
         super().__init__()
-        self._initial = initial
-        self._methods: dict[str, MethodChoice] = {}
+        self._draft = draft
+        self._verdict = Verdict("")
+        self._verdict_for: NewRuns | None = None
+        self._before = ""
+        self._settling: Timer | None = None
         self._starting = False
-
-    @property
-    def _dashboard(self) -> Dashboard:
-        from cr_tui.dashboard.app import Dashboard
-
-        assert isinstance(self.app, Dashboard)
-        return self.app
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="form"):
-            yield Static("New runs", id="heading")
-            with Grid(id="fields"):
-                yield Label("method")
-                yield Select[str]([], id="method", prompt="…", compact=True)
-                yield Label("preset")
-                yield Select[str]([], id="preset", prompt="…", compact=True)
-                for name, placeholder in _TEXT_FIELDS.items():
-                    yield Label(name)
-                    value = "" if self._initial is None else getattr(self._initial, name)
-                    yield Input(value, id=name, placeholder=placeholder, compact=True)
-            yield Static(id="command")
-            yield Static(id="problem")
-            yield Static(Text("enter or ^s: start in the background   tab: next   esc: leave"), id="hint")
+        yield TitleBar("new runs")
+        yield Input(placeholder="part of a setting's name or meaning: learning, lambda", id="filter", compact=True)
+        with Container(id="fields"):
+            yield SettingList(widget_id="settings")
+            yield ValueEditor(self._typing_done, widget_id="editor")
+        yield Static(id="help")
+        yield TextLine(widget_id="plan")
+        yield Static(id="command")
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
-        self.query_one("#method").focus()
-        self._read_methods(self._dashboard.source)
+        self.query_one("#filter", Input).value = self._draft.filter
+        self._say_plan(Text("reading the settings …", style=self.look.faint))
+        self._read_form(self.dashboard.source, self._draft.method)
 
-    @work(thread=True)
-    def _read_methods(self, source: Source) -> None:
-        try:
-            self.post_message(self.MethodsRead(source.methods()))
-        except CrtuiError as error:
-            self.post_message(self.Refused(str(error)))
-
-    @on(MethodsRead)
-    def _offer_methods(self, message: MethodsRead) -> None:
-        self._methods = {choice.name: choice for choice in message.methods}
-        method = self.query_one("#method", Select)
-        method.set_options([(name, name) for name in self._methods])
-        wanted = self._initial.method if self._initial else ""
-        method.value = wanted if wanted in self._methods else next(iter(self._methods))
-
-    @on(Select.Changed, "#method")
-    def _offer_presets(self) -> None:
-        choice = self._methods.get(self._chosen("method"))
-        if choice is not None:
-            preset = self.query_one("#preset", Select)
-            preset.set_options([(name, name) for name in choice.presets])
-            wanted = self._initial.preset if self._initial else "quick"
-            preset.value = wanted if wanted in choice.presets else choice.presets[0]
-        self._form_changed()
-
-    @on(Select.Changed, "#preset")
-    @on(Input.Changed)
-    def _form_changed(self) -> None:
-        self.query_one("#command", Static).update(Text(command_line(self._request)))
-        self.query_one("#problem", Static).update(Text())
-
-    @on(Input.Submitted)
-    def action_submit(self) -> None:
-        if not self._starting and self._chosen("method"):
-            self._starting = True
-            self.query_one("#problem", Static).update(Text("starting …"))
-            self._start(self._dashboard.source, self._request)
-
-    def action_cancel(self) -> None:
-        self.dismiss(None)
-
-    @work(thread=True)
-    def _start(self, source: Source, request: NewRuns) -> None:
-        try:
-            names = source.start(request)
-        except CrtuiError as error:
-            self.post_message(self.Refused(str(error)))
-            return
-        self.app.call_from_thread(self.dismiss, names)
-
-    @on(Refused)
-    def _show_problem(self, message: Refused) -> None:
-        self._starting = False
-        self.query_one("#problem", Static).update(Text(clean(message.reason), style="#d75f5f"))
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a value is typed, letters are letters."""
+        if not super().check_action(action, parameters):
+            return False
+        typing = self.is_mounted and isinstance(self.focused, Input)
+        own = any(key.action == action for key in keymap.keys_of([self.place], read_only=False))
+        return not (typing and own and action not in _WHILE_TYPING and action != "back")
 
     @property
-    def _request(self) -> NewRuns:
-        texts = {name: self.query_one(f"#{name}", Input).value.strip() for name in _TEXT_FIELDS}
-        return NewRuns(method=self._chosen("method"), preset=self._chosen("preset"), **texts)
+    def settings(self) -> SettingList:
+        """The settings."""
+        return self.query_one("#settings", SettingList)
 
-    def _chosen(self, field: str) -> str:
-        value = self.query_one(f"#{field}", Select).value
-        return value if isinstance(value, str) else ""
+    @property
+    def editor(self) -> ValueEditor:
+        """The box in which a value is typed."""
+        return self.query_one("#editor", ValueEditor)
+
+    # -- asking the engine -------------------------------------------------------------------------------------------
+
+    @work(thread=True, exclusive=True, group="form")
+    def _read_form(self, source: Source, method: str) -> None:
+        try:
+            self.post_message(self.FormRead(source.methods(), source.method_form(method)))
+        except CrtuiError as error:
+            self.post_message(self.Refused(str(error)))
+
+    @on(FormRead)
+    def _take_form(self, message: FormRead) -> None:
+        self._draft.methods = message.methods
+        self._draft.take_form(message.form)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Show what the form holds and, once nothing more is typed, ask what would follow."""
+        self._draw()
+        if self._settling is not None:
+            self._settling.stop()
+        self._settling = self.set_timer(_SETTLE_SECONDS, self._check)
+
+    def _check(self) -> None:
+        self._ask(self.dashboard.source, self._draft.request)
+
+    @work(thread=True, exclusive=True, group="check")
+    def _ask(self, source: Source, request: NewRuns) -> None:
+        try:
+            verdict = source.check(request)
+        except CrtuiError as error:
+            verdict = Verdict("", {"": str(error)})
+        self.post_message(self.Checked(request, verdict))
+
+    @on(Checked)
+    def _take_verdict(self, message: Checked) -> None:
+        if message.request == self._draft.request:
+            self._verdict, self._verdict_for = message.verdict, message.request
+            self._draw()
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def restyle(self) -> None:
+        """Draw everything in the colours of another theme."""
+        super().restyle()
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._place_editor)
+
+    def _draw(self) -> None:
+        draft, verdict = self._draft, self._verdict
+        filter_box = self.query_one("#filter", Input)
+        filter_box.display = bool(filter_box.value or filter_box.has_focus)
+        self.settings.show(draft.lines(), draft.cursor, verdict.errors, verdict.name)
+        self._draw_help()
+        if draft.form is not None and self._verdict_for is not None:
+            self._say_plan(_plan(verdict, self.look.error, self.look.key))
+            self.query_one("#command", Static).update(Text(clean(verdict.command), style=self.look.heading))
+        self._place_editor()
+
+    def _say_plan(self, text: Text) -> None:
+        self.query_one("#plan", TextLine).write(text)
+
+    @on(SettingList.Moved)
+    def _moved(self) -> None:
+        entry = self.settings.selected
+        if entry is not None:
+            self._draft.cursor = entry.setting.key
+        self._draw_help()
+        self._place_editor()
+
+    def _draw_help(self) -> None:
+        entry, look = self.settings.selected, self.look
+        text = Text()
+        if entry is not None:
+            setting = entry.setting
+            error = self._verdict.errors.get(setting.key, "")
+            text.append(setting.key, style=f"bold {look.heading}").append(f"  {clean(setting.accepts)}")
+            if entry.text:
+                text.append(f"  preset: {clean(entry.default, 60) or 'none'}", style=look.faint)
+            text.append("\n").append(clean(error or setting.help), style=look.error if error else look.faint)
+        self.query_one("#help", Static).update(text)
+
+    # -- typing a value ----------------------------------------------------------------------------------------------
+
+    @on(SettingList.Opened)
+    def action_edit(self) -> None:
+        entry, editor = self.settings.selected, self.editor
+        if entry is None or entry.setting.key in (METHOD, PRESET):
+            self.action_next_choice()
+            return
+        self._before = entry.text
+        editor.placeholder = entry.default or "–"
+        with editor.prevent(Input.Changed):
+            editor.value = entry.text
+        editor.cursor_position = len(entry.text)
+        editor.display = True
+        self._place_editor()
+        self.set_focus(editor)
+
+    def _place_editor(self) -> None:
+        if self.editor.display:
+            (left, top), width = self.settings.value_place
+            self.editor.styles.offset = (left, top)
+            self.editor.styles.width = max(width, self.settings.size.width - left if self._is_long else width)
+
+    @property
+    def _is_long(self) -> bool:
+        return len(self.editor.value) >= self.settings.value_place[1] - 1
+
+    @on(Input.Changed, "#editor")
+    def _typed(self, message: Input.Changed) -> None:
+        self._write(message.value)
+
+    def _typing_done(self, keep: bool, step: int) -> None:
+        if not self.editor.display:
+            return
+        self.editor.display = False
+        self._write(self.editor.value if keep else self._before)
+        self.set_focus(self.settings)
+        if step:
+            (self.settings.action_cursor_down if step > 0 else self.settings.action_cursor_up)()
+            self._moved()
+            if (entry := self.settings.selected) is not None and entry.setting.key not in (METHOD, PRESET):
+                self.action_edit()
+
+    @on(events.DescendantBlur)
+    def _left(self) -> None:
+        """What was typed stays when the mouse goes elsewhere."""
+        if self.editor.display and not self.editor.has_focus:
+            self.editor.display = False
+
+    def _write(self, text: str) -> None:
+        entry = self.settings.selected
+        if entry is not None:
+            self._draft.write(entry.setting.key, text)
+            self._changed()
+
+    # -- other ways to change a value --------------------------------------------------------------------------------
+
+    def action_next_choice(self) -> None:
+        self._choose(1)
+
+    def action_previous_choice(self) -> None:
+        self._choose(-1)
+
+    def _choose(self, by: int) -> None:
+        entry = self.settings.selected
+        if entry is None or not entry.setting.choices:
+            return
+        choices = entry.setting.choices
+        at = choices.index(entry.value) if entry.value in choices else -1 if by > 0 else 0
+        chosen = choices[(at + by) % len(choices)]
+        if entry.setting.key == METHOD:
+            self._read_form(self.dashboard.source, chosen)
+        else:
+            self._write(chosen)
+
+    def action_reset(self) -> None:
+        entry = self.settings.selected
+        if entry is not None and entry.setting.key not in (METHOD, PRESET):
+            self._write("")
+
+    # -- what is listed ----------------------------------------------------------------------------------------------
+
+    def action_advanced(self) -> None:
+        self._draft.advanced = not self._draft.advanced
+        self._draw()
+
+    def action_filter(self) -> None:
+        filter_box = self.query_one("#filter", Input)
+        filter_box.display = True
+        self.set_focus(filter_box)
+
+    @on(Input.Changed, "#filter")
+    def _filter_typed(self, message: Input.Changed) -> None:
+        self._draft.filter = message.value[:200]
+        self._draw()
+        self._moved()
+
+    @on(Input.Blurred, "#filter")
+    def _filter_left(self) -> None:
+        self._draw()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.settings.focus()
+
+    # -- starting and leaving ----------------------------------------------------------------------------------------
+
+    @work
+    async def action_submit(self) -> None:
+        draft, verdict = self._draft, self._verdict
+        if self._starting or draft.form is None:
+            return
+        if self._verdict_for == draft.request and verdict.errors:
+            self._show_first_error()
+            return
+        runs = verdict.runs if self._verdict_for == draft.request else 1
+        if runs > _MANY:
+            consequence = "Each is a process of its own; those without a device wait in line."
+            if not await self.app.push_screen_wait(ConfirmScreen("Start", f"{runs:,} runs", consequence)):
+                return
+        self._starting = True
+        self._say_plan(Text("starting …", style=self.look.key))
+        self._start(self.dashboard.source, draft.request)
+
+    def _show_first_error(self) -> None:
+        """Go to what has to be mended."""
+        errors = self._verdict.errors
+        shown = [line.setting.key for line in self._draft.lines() if isinstance(line, Entry)]
+        key = next((key for key in shown if key in errors), next(iter(errors)))
+        if key:
+            self._draft.cursor = key
+        self._draw()
+        self.dashboard.say(errors[key], "error")
+
+    @work(thread=True, group="act")
+    def _start(self, source: Source, request: NewRuns) -> None:
+        try:
+            self.post_message(self.Started(source.start(request)))
+        except CrtuiError as error:
+            self.post_message(self.Refused(str(error)))
+
+    @on(Started)
+    def _leave_started(self, message: Started) -> None:
+        app, names = self.dashboard, message.names
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        app.say(f"started {', '.join(names[:_NAMED])}{more}")
+        app.draft = None
+        app.read_runs()
+        self.dismiss()
+
+    @on(Refused)
+    def _show_refusal(self, message: Refused) -> None:
+        self._starting = False
+        self._say_plan(Text(clean(message.reason), style=self.look.error))
+
+    def action_copy(self) -> None:
+        if self._verdict.command:
+            self.dashboard.copy_text(self._verdict.command, "the command line")
+
+    @work
+    async def action_back(self) -> None:
+        filter_box = self.query_one("#filter", Input)
+        if filter_box.has_focus or filter_box.value:
+            filter_box.value = ""
+            self.settings.focus()
+            return
+        if self._draft.edited:
+            consequence = "What was changed in it is lost. To keep it, go to another screen with a number key."
+            if not await self.app.push_screen_wait(ConfirmScreen("Close", "the form", consequence)):
+                return
+        self.dashboard.draft = None
+        self.dismiss()
 
 
-def command_line(request: NewRuns) -> str:
-    """The command that does the same from a shell."""
-    words = ["crtui", "train", request.method, "--preset", request.preset]
-    for flag in ("data", "name", "group", "seeds", "steps"):
-        if value := getattr(request, flag):
-            words += [f"--{flag}", value]
-    return clean(shlex.join([*words, "--detach"]))
+def _plan(verdict: Verdict, error: str, strong: str) -> Text:
+    """How many runs there would be, and where they would run."""
+    if verdict.errors:
+        whole = verdict.errors.get("", "")
+        count = len(verdict.errors)
+        return Text(clean(whole) or f"{count} setting{'s are' if count > 1 else ' is'} not right yet", style=error)
+    text = Text().append(f"{verdict.runs:,} run{'' if verdict.runs == 1 else 's'}", style=f"bold {strong}")
+    if verdict.starting is None:
+        return text
+    free, slots = verdict.slots
+    waiting = verdict.runs - verdict.starting
+    parts = [f"{verdict.starting:,} would start at once"] if verdict.starting else []
+    parts += [f"{waiting:,} would wait"] if waiting else []
+    behind = f", behind {verdict.ahead:,} that wait already" if waiting and verdict.ahead else ""
+    return text.append(f": {', '.join(parts)}{behind}; {free} of {slots} slots free")

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from textual import work
 
-from cr_tui.dashboard.data import LIVE_STATUSES, NewRuns, Run
+from cr_tui.dashboard.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.screens.base import DashboardScreen
 from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.new_run import NewRunScreen
 from engine.errors import CrtuiError
 
 _ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
@@ -38,12 +37,10 @@ class RunActions(DashboardScreen):
         """The runs that an action is for."""
         raise NotImplementedError
 
-    @work
-    async def action_new_run(self) -> None:
-        await self._ask_for_runs(None)
+    def action_new_run(self) -> None:
+        self.dashboard.open_form()
 
-    @work
-    async def action_duplicate_run(self) -> None:
+    def action_duplicate_run(self) -> None:
         run = next(iter(self.targets), None)
         if run is not None:
             self._read_template(run)
@@ -55,17 +52,7 @@ class RunActions(DashboardScreen):
         except CrtuiError as error:
             self.app.call_from_thread(self.dashboard.say, str(error), "error")
             return
-        self.app.call_from_thread(self._offer_template, request)
-
-    @work
-    async def _offer_template(self, request: NewRuns) -> None:
-        await self._ask_for_runs(request)
-
-    async def _ask_for_runs(self, request: NewRuns | None) -> None:
-        names = await self.app.push_screen_wait(NewRunScreen(request))
-        if names:
-            self.dashboard.say(f"started {_listed(names)}")
-            self.dashboard.read_runs()
+        self.app.call_from_thread(self.dashboard.open_form, request)
 
     def action_stop_run(self) -> None:
         consequence = "A checkpoint is written first; it can be resumed."

@@ -1,0 +1,52 @@
+"""The box in which one setting's value is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.widgets import Input
+
+from cr_tui.dashboard import keymap
+from cr_tui.dashboard.widgets.ordered_keys import OrderedKeys
+
+
+class ValueEditor(OrderedKeys, Input):
+    """Stands over the value that is edited. Empty, it shows what the preset says.
+
+    Args:
+        done: called when typing has ended, with whether the value is meant, else it is to be what it was before, and
+            with the neighbour to go on to: 1, -1, or 0 to stay.
+    """
+
+    BINDINGS = keymap.bindings("field")
+    DEFAULT_CSS = """
+    ValueEditor { display: none; position: absolute; height: 1; border: none; padding: 0; }
+    """
+
+    def __init__(self, done: Callable[[bool, int], None], *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id, compact=True, select_on_focus=False)
+        self._done = done
+
+    @property
+    def takes_text(self) -> bool:
+        """Letters are text."""
+        return True
+
+    def action_keep(self) -> None:
+        self._done(True, 0)
+
+    def action_next(self) -> None:
+        self._done(True, 1)
+
+    def action_previous(self) -> None:
+        self._done(True, -1)
+
+    def action_undo(self) -> None:
+        self._done(False, 0)
+
+    def action_right_or_default(self) -> None:
+        if self.value:
+            self.action_cursor_right()
+        else:
+            self.value = str(self.placeholder)
+            self.cursor_position = len(self.value)

@@ -1,0 +1,80 @@
+"""Before runs are made: whether they can be started, and how many of them get a device at once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.data import check
+from engine.errors import InputError
+from engine.launch import slots
+from engine.runs.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What would happen to runs that were started now.
+
+    Attributes:
+        starting: how many would get a device at once.
+        waiting: how many would wait for one.
+        ahead: runs that already wait for such a device.
+        free: slots that nobody has, of the kinds that are asked for.
+        slots: how many of these there are.
+    """
+
+    starting: int
+    waiting: int
+    ahead: int
+    free: int
+    slots: int
+
+
+def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -> None:
+    """Check what can be known before a run begins: its launcher and its data.
+
+    Args:
+        specs: what would be started.
+        data_root: the store's folder of datasets; without it, files of a dataset's authors are not looked for.
+
+    Raises:
+        InputError: a launcher that is not there, or a dataset that cannot be read.
+    """
+    for spec in specs:
+        if spec.launcher != "local":
+            raise InputError(f"launcher '{spec.launcher}' is not part of this version; use --launcher local")
+    for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
+        check(name, data_root, size=size)
+
+
+def forecast(specs: Sequence[RunSpec]) -> Forecast:
+    """How runs would fare that were started now, as far as the slots of this machine tell.
+
+    Raises:
+        InputError: a device is not there.
+    """
+    requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in specs]
+    folder = slots.slot_folder()
+    names = {name for request in requests for name in request.devices}
+    free = {name for name in names if not slots.is_held(folder / name, discard=False)}
+    for taken in {request.queue: request.taken for request in requests}.values():
+        with contextlib.suppress(InputError):
+            free -= taken()
+    ahead = slots.queue_lengths()
+    left = set(free)
+    starting: Counter[str] = Counter()
+    blocked = {queue for queue, length in ahead.items() if length}
+    for request in requests:
+        usable = [name for name in request.devices if name in left]
+        if request.queue in blocked or len(usable) < request.count:
+            # First come, first served: who cannot start holds up those behind it.
+            blocked.add(request.queue)
+            continue
+        left -= set(usable[: request.count])
+        starting[request.queue] += 1
+    asked = {request.queue for request in requests}
+    began = sum(starting.values())
+    return Forecast(began, len(specs) - began, sum(ahead[queue] for queue in asked), len(free), len(names))

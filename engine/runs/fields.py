@@ -1,0 +1,120 @@
+"""The keys of a specification described: what a form, or a help page, needs to know of each."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from engine.data import DATASETS
+from engine.methods import method_class
+from engine.methods.settings import Schedule, Settings
+from engine.runs.spec import DataSettings, RunSpec
+from engine.training.settings import TrainingSettings
+
+_NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_UNBOUNDED = 10**9
+"""Limits from here on are the machine's, and no help to people."""
+_TOLD_ELSEWHERE = frozenset({"preset", "method.name"})
+
+
+@dataclass(frozen=True)
+class SpecField:
+    """One key of a specification.
+
+    Attributes:
+        key: dotted.
+        help: what it means.
+        accepts: which values it takes, in words: ``number ≥ 0``.
+        choices: every value that it takes, where these can be listed, as text.
+        open_choices: whether other values than the choices are taken as well.
+        own: whether it belongs to this method, or to what presets of the method set, and is no part of a network.
+    """
+
+    key: str
+    help: str
+    accepts: str
+    choices: tuple[str, ...] = ()
+    open_choices: bool = False
+    own: bool = False
+
+
+def spec_fields(method: str) -> list[SpecField]:
+    """Every key of a specification with this method, but for the method's and the preset's name.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    chosen = method_class(method)
+    in_presets = {key for preset in chosen.presets.values() for key in preset.method}
+    declared = set(chosen.settings_type.__annotations__)
+    fields = []
+    for key, info in _leaves(RunSpec, method):
+        if key in _TOLD_ELSEWHERE:
+            continue
+        table, _, name = key.partition(".")
+        datasets = tuple(DATASETS) if key == "data.name" else ()
+        fields.append(
+            SpecField(
+                key,
+                info.description or "",
+                _accepts(info.annotation, info),
+                datasets or _choices(info.annotation),
+                open_choices=bool(datasets),
+                own=table == "method" and name in in_presets | declared,
+            )
+        )
+    return fields
+
+
+def _leaves(settings: type[Settings], method: str, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    tables: dict[str, type[Settings]] = {
+        "method": method_class(method).settings_type,
+        "data": DataSettings,
+        "training": TrainingSettings,
+    }
+    for name, info in settings.model_fields.items():
+        nested = info.annotation if isinstance(info.annotation, type) else None
+        if settings is RunSpec and name in tables:
+            nested = tables[name]
+        if nested is not None and issubclass(nested, Settings):
+            yield from _leaves(nested, method, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", info
+
+
+def _plain(annotation: Any) -> tuple[Any, bool]:
+    """A type without ``Annotated`` and ``None``, and whether it may be left out."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        parts = [part for part in get_args(annotation) if part is not type(None)]
+        return _plain(parts[0])[0], True
+    return annotation, False
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    plain, _ = _plain(annotation)
+    if plain is bool:
+        return ("true", "false")
+    return tuple(map(str, get_args(plain))) if get_origin(plain) is Literal else ()
+
+
+def _accepts(annotation: Any, info: FieldInfo | None = None) -> str:
+    """Values in words, with their bounds."""
+    plain, _ = _plain(annotation)
+    if get_origin(plain) is Literal:
+        return "one of " + ", ".join(map(str, get_args(plain)))
+    if get_origin(plain) is tuple:
+        return f"list of {_accepts(get_args(plain)[0])}s"
+    bounds = [
+        f"{sign} {limit:,}"
+        for constraint in (info.metadata if info else ())
+        for bound, sign in _BOUNDS.items()
+        if isinstance(limit := getattr(constraint, bound, None), int | float) and abs(limit) < _UNBOUNDED
+    ]
+    return " ".join([_NAMES.get(plain, "text"), *([" and ".join(bounds)] if bounds else [])])
