@@ -6,9 +6,10 @@
 Ten of the runs have 100,000 points of seven scalars each, twenty are written to while the dashboard looks on. The
 dashboard runs in a pseudo-terminal of 120 by 40 cells, as a user's does, and is driven by keys. A frame is what the
 event loop does between two chances to answer a key: a probe in it sleeps 5 ms again and again and notes by how much it
-wakes too late. Bytes and processor time are taken without the probe. For comparison one of the long runs is read by the
-dashboard's own reader, by pandas (``read_json`` of the same lines) and by TensorBoard's ``EventAccumulator`` (of an
-event file with the same scalars), where these are installed.
+wakes too late, and how much processor time the loop's thread took meanwhile: the one is what a user feels, the other
+does not grow when other programs want the same cores. Bytes and processor time of the whole are taken without the
+probe. For comparison one of the long runs is read by the dashboard's own reader, by pandas (``read_json`` of the same
+lines) and by TensorBoard's ``EventAccumulator`` (of an event file with the same scalars), where these are installed.
 """
 
 from __future__ import annotations
@@ -185,14 +186,16 @@ def child(store: str, refresh: float, report: Path | None) -> None:
     from cr_tui.dashboard.app import Dashboard
 
     lags: list[float] = []
+    cpu: list[float] = []
     began: list[float] = []
     reading: dict[str, float] = {}
 
     async def probe(app: Dashboard) -> None:
         while True:
-            asked = time.perf_counter()
+            asked, spent = time.perf_counter(), time.thread_time()
             await asyncio.sleep(PROBE_SECONDS)
             lags.append(time.perf_counter() - asked - PROBE_SECONDS)
+            cpu.append(time.thread_time() - spent)
             began.append(asked)
             if len(app.feeds) >= LONG and "done" not in reading:
                 reading.setdefault("began", asked)
@@ -204,8 +207,9 @@ def child(store: str, refresh: float, report: Path | None) -> None:
         Dashboard.on_ready = lambda app: app.run_worker(probe(app), group="probe")  # type: ignore[attr-defined]
     run(Store.open(store), read_only=True, refresh=refresh)
     if report is not None:
-        late = np.array(lags) * 1000
+        late, busy = np.array(lags) * 1000, np.array(cpu) * 1000
         found = {"worst_ms": float(late.max()), "p99_ms": float(np.percentile(late, 99))}
+        found |= {"cpu_worst_ms": float(busy.max()), "cpu_p99_ms": float(np.percentile(busy, 99))}
         found |= {
             "p50_ms": float(np.percentile(late, 50)),
             "over_50_ms": (np.array(began)[late > 50] - began[0]).tolist(),
@@ -327,6 +331,7 @@ def _frames(what: str, report: Path) -> None:
     over = "; ".join(f"{at:.1f} s" for at in found["over_50_ms"])
     text = f"worst {found['worst_ms']:.0f} ms (over 50 ms after: {over or 'never'}), "
     text += f"99th percentile {found['p99_ms']:.1f} ms, median {found['p50_ms']:.1f} ms"
+    text += f"; of the processor: worst {found['cpu_worst_ms']:.0f} ms, 99th percentile {found['cpu_p99_ms']:.1f} ms"
     _say(what, text + (f"; all read in {found['reading_s']:.1f} s" if "reading_s" in found else ""))
 
 

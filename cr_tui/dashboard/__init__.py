@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING
 
+from cr_tui.dashboard import garbage
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def run(store: Store, read_only: bool, refresh: float, group: str | None = None)
 
     # Threads that parse give the interpreter back this often, so that no drawing waits longer for them.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    # What was imported stays for good; to search it for garbage would hold up a frame every few seconds.
-    gc.freeze()
+    garbage.take_over()
     Dashboard(
         StoreSource(store), read_only=read_only, refresh_seconds=refresh, group=group, state_path=default_path()
     ).run()

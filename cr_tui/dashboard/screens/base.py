@@ -25,6 +25,7 @@ class DashboardScreen(Screen[None]):
     """
 
     place: ClassVar[Place]
+    _is_behind = False
 
     @property
     def dashboard(self) -> Dashboard:
@@ -43,6 +44,11 @@ class DashboardScreen(Screen[None]):
         self.watch(self.app, "runs", self._runs_changed)
         self.watch(self.app, "trouble", self._title_changed, init=False)
 
+    def on_screen_resume(self) -> None:
+        if self._is_behind:
+            self._is_behind = False
+            self._runs_changed(self.dashboard.runs)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Withhold what changes anything in read-only mode."""
         return not (self.dashboard.read_only and action in CHANGING_ACTIONS)
@@ -57,7 +63,16 @@ class DashboardScreen(Screen[None]):
         """Draw what is drawn by hand in the colours of another theme."""
         self._runs_changed(self.dashboard.runs)
 
+    @property
+    def _is_covered(self) -> bool:
+        """Whether another full screen is in front of this one."""
+        return isinstance(self.app.screen, DashboardScreen) and self.app.screen is not self
+
     def _runs_changed(self, runs: Sequence[Run] | None) -> None:
+        if self._is_covered:
+            # Drawing what nobody sees would hold up what is seen.
+            self._is_behind = True
+            return
         self._title_changed()
         if runs is not None:
             self.show_runs(runs)
