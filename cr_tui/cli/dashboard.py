@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cr_tui.cli.invocation import invocation_of
+from cr_tui.cli.invocation import ImagesOption, invocation_of
 from engine.errors import InputError
 
 SHORTEST_REFRESH = 0.1
@@ -20,6 +20,7 @@ def dashboard(
     ] = False,
     refresh: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks at the runs.")] = 1.0,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Show only the runs of a group at first.")] = None,
+    images: ImagesOption = None,
 ) -> None:
     """Watch, start and compare runs in the terminal.
 
@@ -29,4 +30,4 @@ def dashboard(
 
     if not SHORTEST_REFRESH <= refresh <= LONGEST_REFRESH:
         raise InputError(f"--refresh takes {SHORTEST_REFRESH} to {LONGEST_REFRESH:.0f} seconds, not {refresh}")
-    run(invocation_of(context).open_store(), read_only, refresh, group)
+    run(invocation_of(context).open_store(), read_only, refresh, group, images)

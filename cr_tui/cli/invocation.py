@@ -50,6 +50,14 @@ def invocation_of(context: typer.Context) -> Invocation:
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ImagesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--images",
+        metavar="auto|kitty|sixel|halfblock|ascii|off",
+        help="How the terminal shows images; default: $CRTUI_IMAGES, else what it can.",
+    ),
+]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id, the beginning of it, or its name.")]
 RunsArgument = Annotated[
     list[str], typer.Argument(metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _SWITCH_SECONDS = 0.001
 
 
-def run(store: Store, read_only: bool, refresh: float, group: str | None = None) -> None:
+def run(store: Store, read_only: bool, refresh: float, group: str | None = None, images: str | None = None) -> None:
     """Show the dashboard until it is closed. Runs go on without it.
 
     Args:
@@ -22,20 +23,38 @@ def run(store: Store, read_only: bool, refresh: float, group: str | None = None)
         read_only: withhold every action that changes anything.
         refresh: seconds between two looks at the runs.
         group: show only the runs of this group at first.
+        images: how to show images, one of :data:`cr_tui.render.image_modes.CHOICES`; None for ``$CRTUI_IMAGES``.
 
     Raises:
-        InputError: one of the standard streams is not a terminal; nothing has been written to it then.
+        InputError: ``images`` or ``$CRTUI_IMAGES`` is no way to show them, or one of the standard streams is not a
+            terminal; nothing has been written to it then.
     """
     # Textual reads from standard input and writes to standard error.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("the dashboard needs a terminal; use 'crtui runs list' in scripts and pipes")
-    from cr_tui.dashboard.app import Dashboard
-    from cr_tui.dashboard.source import StoreSource
-    from cr_tui.dashboard.view_state import default_path
+    from cr_tui.render.image_modes import ImageQuestion
+
+    # The terminal thinks about its answer while everything is imported.
+    with ImageQuestion(images, sys.stdin.fileno(), sys.stdout.fileno()) as question:
+        from cr_tui.dashboard.app import Dashboard
+        from cr_tui.dashboard.source import StoreSource
+        from cr_tui.dashboard.view_state import default_path
+        from cr_tui.render import graphics
+
+        found = question.answer()
+    graphics.prepare(found.mode, found.cell)
+    if found.mode == "kitty":
+        # Its pictures are named by colours of 24 bits, and every terminal that has it has these.
+        os.environ.setdefault("COLORTERM", "truecolor")
 
     # Threads that parse give the interpreter back this often, so that no drawing waits longer for them.
     sys.setswitchinterval(_SWITCH_SECONDS)
     garbage.take_over()
     Dashboard(
-        StoreSource(store), read_only=read_only, refresh_seconds=refresh, group=group, state_path=default_path()
+        StoreSource(store),
+        read_only=read_only,
+        refresh_seconds=refresh,
+        group=group,
+        images=found,
+        state_path=default_path(),
     ).run()

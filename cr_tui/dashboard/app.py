@@ -20,6 +20,7 @@ from cr_tui.dashboard.draft import Draft
 from cr_tui.dashboard.feeds import Feed, Feeds
 from cr_tui.dashboard.garbage import Sweeper
 from cr_tui.dashboard.groups import ShownRun
+from cr_tui.dashboard.late_answer import LateAnswer
 from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.palette import KeyCommands
 from cr_tui.dashboard.run_colours import RunColours
@@ -35,6 +36,7 @@ from cr_tui.dashboard.screens.selection import SelectionScreen
 from cr_tui.dashboard.screens.system import SystemScreen
 from cr_tui.dashboard.theme import LOOKS, look_of
 from cr_tui.dashboard.view_state import ViewStates
+from cr_tui.render.image_modes import ImageMode, TerminalImages
 from cr_tui.text import clean
 from engine.errors import CrtuiError
 
@@ -53,6 +55,7 @@ class Dashboard(App[None]):
         read_only: withhold every action that changes anything.
         refresh_seconds: between two looks at the runs, and least between two drawings of what grows.
         group: show only the runs of this group at first.
+        images: how the terminal shows images.
         state_path: the file in which it remembers how things were shown; None remembers nothing.
 
     Attributes:
@@ -63,6 +66,8 @@ class Dashboard(App[None]):
         cursor_run: id of the run under the cursor of the home screen.
         feeds: newest curves and logs of the runs that were asked for.
         draft: what the form for new runs holds; None where nobody has begun to fill it in.
+        images: how the terminal can show images.
+        image_mode: how it does at present.
     """
 
     TITLE = "crtui"
@@ -74,6 +79,7 @@ class Dashboard(App[None]):
 
     runs: reactive[list[Run] | None] = reactive(None, repaint=False)
     trouble: reactive[str] = reactive("", repaint=False)
+    image_mode: reactive[ImageMode] = reactive[ImageMode]("halfblock", repaint=False)
 
     @dataclass
     class Fed(Message):
@@ -88,9 +94,13 @@ class Dashboard(App[None]):
         read_only: bool = False,
         refresh_seconds: float = 1.0,
         group: str | None = None,
+        images: TerminalImages | None = None,
         state_path: Path | None = None,
     ) -> None:
         super().__init__()
+        self.images = images or TerminalImages("halfblock")
+        self.set_reactive(Dashboard.image_mode, self.images.mode)
+        self._late_answer = LateAnswer(awaited=self.images.outstanding)
         self.source = source
         self.read_only = read_only
         self.refresh_seconds = refresh_seconds
@@ -120,17 +130,18 @@ class Dashboard(App[None]):
         self.set_interval(_SAVE_SECONDS, self._remember)
         self.set_interval(_SWEEP_SECONDS, lambda: self._sweeper.sweep(time.monotonic()))
 
-    async def on_event(self, event: events.Event) -> None:
-        """Notice that somebody is there."""
-        if isinstance(event, events.InputEvent):
-            self._sweeper.touch(time.monotonic())
-        await super().on_event(event)
-
     def on_unmount(self) -> None:
         self._feeder.close()
         if self._view_changed():
             self._save()
         self.source.close()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Notice that somebody is there, and keep what the terminal says late from being taken for keys."""
+        if isinstance(event, events.InputEvent):
+            self._sweeper.touch(time.monotonic())
+        if not (isinstance(event, events.Key) and self._late_answer.holds(event)):
+            await super().on_event(event)
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

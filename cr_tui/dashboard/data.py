@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from cr_tui.dashboard.history import History
 from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
+from engine.errors import InputError
+from engine.models.codes import Codes
 
 LIVE_STATUSES = frozenset({"queued", "running"})
 """Statuses of runs that may still change by themselves."""
@@ -161,17 +163,62 @@ class Computation:
     message: str
 
 
+class NoCheckpointError(InputError):
+    """A run has not written a checkpoint yet."""
+
+
 @dataclass(frozen=True)
-class Traversal:
-    """Walked codes of a run's newest checkpoint.
+class ModelFacts:
+    """The model of one checkpoint.
 
     Args:
-        frames: uint8 ``[samples, codes, steps, H, W, C]``.
+        codes: how its latents are made up.
         step: iteration of the checkpoint.
+        checkpoints: iterations of all that the run has, ascending; those after ``step`` could not be read if the
+            newest was asked for.
+        image_shape: ``(height, width, channels)``.
+        has_posterior: whether its encoder answers with a distribution, as that of a VAE does.
     """
 
-    frames: NDArray[np.uint8]
+    codes: Codes
     step: int
+    checkpoints: tuple[int, ...]
+    image_shape: tuple[int, int, int]
+    has_posterior: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedImage:
+    """An image of a run's dataset and what the model's encoder makes of it.
+
+    Args:
+        image: uint8 ``[H, W, C]``.
+        codes: float32 ``[codes.count]``; of a categorical code the index of its category.
+        number: its place in the dataset, from 0.
+        images: how many the dataset has.
+    """
+
+    image: NDArray[np.uint8]
+    codes: NDArray[np.float32]
+    number: int
+    images: int
+
+
+@dataclass(frozen=True)
+class MatchedCode:
+    """A code of one model and its counterpart in another.
+
+    Args:
+        code: of the first model.
+        partner: of the second.
+        agreement: share of the votes that go from one to the other, in [0, 1].
+        sign: -1 where one falls when the other rises, else 1.
+    """
+
+    code: int
+    partner: int
+    agreement: float
+    sign: int = 1
 
 
 class Follower(Protocol):
@@ -258,8 +305,24 @@ class Source(Protocol):
         """Every stored selection, newest first."""
         ...
 
-    def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
-        """Walk the codes of the run's newest checkpoint."""
+    def model(self, run_id: str, step: int | None = None) -> ModelFacts:
+        """What a checkpoint holds; the newest that can be read when no step is given.
+
+        Raises:
+            NoCheckpointError: the run has none.
+        """
+        ...
+
+    def decode(self, run_id: str, step: int, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Images uint8 ``[n, H, W, C]`` of latents float32 ``[n, dimensions]``, by the model of a checkpoint."""
+        ...
+
+    def encode(self, run_id: str, step: int, number: int) -> EncodedImage:
+        """An image of the run's dataset with its codes by the model of a checkpoint."""
+        ...
+
+    def match(self, run_id: str, step: int, other_id: str, other_step: int) -> list[MatchedCode]:
+        """Which code of one model is which of another. May take a minute; other calls do not wait for it."""
         ...
 
     def methods(self) -> list[MethodChoice]:

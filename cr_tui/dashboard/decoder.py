@@ -1,88 +1,123 @@
-"""The process that turns latents into images, and how the dashboard talks to it.
+"""The process that turns latents into images, as the dashboard talks to it.
 
-Loading PyTorch takes seconds and decoding holds Python's lock, so neither may happen in the process that draws. The
-child loads it once, keeps the model it used last, and ends when its standard input does, that is, with the dashboard.
-It computes on the CPU: a GPU belongs to whoever trains on it.
+Loading PyTorch takes seconds and decoding holds Python's lock, so neither may happen in the process that draws.
+:mod:`cr_tui.dashboard.decoder_child` is the other side. It computes on the CPU: a GPU belongs to whoever trains on it.
 
-A request is a line of JSON; the answer is a line of JSON, followed by the pixels where it announces their shape.
+A request is a line of JSON, followed by latents where it announces their shape; the answer is a line of JSON, followed
+by pixels where it announces theirs.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import subprocess
-import sys
 import threading
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cr_tui.dashboard.child import child_command
-from cr_tui.dashboard.data import Traversal
-from engine.errors import CrtuiError, InputError, WorkError
+from cr_tui.dashboard.data import EncodedImage, MatchedCode, ModelFacts, NoCheckpointError
+from engine.errors import InputError, WorkError
+from engine.models.codes import Codes
 
-if TYPE_CHECKING:
-    from engine.models.model import Model
-
+CHILD = "cr_tui.dashboard.decoder_child"
 _THREADS = "2"
-_NICENESS = 5
 
 
 class DecoderProcess:
-    """Asks the child, starting it when first needed. Requests from several threads wait for each other."""
+    """Asks the child, starting it when first needed. Requests from several threads wait for each other.
+
+    Every request raises :class:`InputError` when it cannot be met, with the reason, and :class:`WorkError` when the
+    child ended; the next request starts another.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._closed = False
 
-    def traverse(self, run_folder: Path, steps: int, seed: int) -> Traversal:
-        """Walk the codes of the newest checkpoint of a run.
+    def model(self, run_folder: Path, step: int | None) -> ModelFacts:
+        """What a checkpoint holds, the newest that can be read when no step is given.
 
         Raises:
-            InputError: there is no whole checkpoint.
-            WorkError: the child ended.
+            NoCheckpointError: there is none yet.
         """
-        request = json.dumps({"run": str(run_folder), "steps": steps, "seed": seed}).encode() + b"\n"
-        with self._lock:
-            try:
-                header, pixels = self._exchange(request)
-            except (OSError, ValueError, EOFError) as error:
-                self._end()
-                raise WorkError("the process that decodes images ended; ask again to start another") from error
-        if "error" in header:
-            raise InputError(str(header["error"]))
-        return Traversal(np.frombuffer(pixels, dtype=np.uint8).reshape(header["shape"]), int(header["step"]))
+        answer, _ = self._ask({"ask": "model", "run": str(run_folder), "step": step})
+        codes = answer["codes"]
+        return ModelFacts(
+            Codes(codes["continuous"], codes["noise"], codes["prior"], tuple(codes["categorical"])),
+            answer["step"],
+            tuple(answer["checkpoints"]),
+            tuple(answer["image_shape"]),
+            answer["has_posterior"],
+        )
+
+    def decode(self, run_folder: Path, step: int, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Images uint8 ``[n, H, W, C]`` of latents float32 ``[n, dimensions]``."""
+        _, pixels = self._ask({"ask": "decode", "run": str(run_folder), "step": step}, latents)
+        return pixels
+
+    def encode(self, run_folder: Path, step: int, number: int) -> EncodedImage:
+        """An image of the run's dataset with its codes."""
+        answer, pixels = self._ask({"ask": "encode", "run": str(run_folder), "step": step, "number": number})
+        return EncodedImage(pixels, np.array(answer["codes"], dtype=np.float32), number, answer["images"])
+
+    def match(self, run_folder: Path, step: int, other_folder: Path, other_step: int) -> list[MatchedCode]:
+        """Which code of the first model is which of the second."""
+        other = {"other": str(other_folder), "other_step": other_step}
+        answer, _ = self._ask({"ask": "match", "run": str(run_folder), "step": step} | other)
+        return [MatchedCode(*match) for match in answer["matches"]]
 
     def close(self) -> None:
-        """End the child, also in the middle of a request."""
+        """End the child, also in the middle of a request, for good."""
+        self._closed = True
         process = self._process
         if process is not None:
             process.kill()
         with self._lock:
             self._end()
 
-    def _exchange(self, request: bytes) -> tuple[dict[str, Any], bytes]:
+    def _ask(
+        self, request: dict[str, Any], latents: NDArray[np.float32] | None = None
+    ) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        content = b"" if latents is None else np.ascontiguousarray(latents, dtype=np.float32).tobytes()
+        line = json.dumps(request | ({} if latents is None else {"shape": latents.shape})).encode() + b"\n"
+        with self._lock:
+            try:
+                header, pixels = self._exchange(line + content)
+            except (OSError, ValueError, EOFError) as error:
+                self._end()
+                raise WorkError("the process that decodes images ended; press R to start another") from error
+        if "error" in header:
+            kind = NoCheckpointError if header.get("checkpoints") == [] else InputError
+            raise kind(str(header["error"]))
+        return header, pixels
+
+    def _exchange(self, request: bytes) -> tuple[dict[str, Any], NDArray[np.uint8]]:
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(request)
         process.stdin.flush()
         header = json.loads(process.stdout.readline() or b"broken")
-        size = int(np.prod(header["shape"])) if "shape" in header else 0
-        pixels = process.stdout.read(size)
-        if len(pixels) < size:
+        shape = tuple(header.get("shape", (0,)))
+        pixels = process.stdout.read(math.prod(shape))
+        if len(pixels) < math.prod(shape):
             raise EOFError
-        return header, pixels
+        return header, np.frombuffer(pixels, dtype=np.uint8).reshape(shape)
 
     def _started(self) -> subprocess.Popen[bytes]:
+        if self._closed:
+            raise EOFError
         if self._process is None:
             self._process = subprocess.Popen(
-                child_command(__name__),
+                child_command(CHILD),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -102,57 +137,3 @@ class DecoderProcess:
                 with contextlib.suppress(OSError):
                     stream.close()
         process.wait()
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Answer requests until standard input ends. Takes no arguments; returns the exit code."""
-    os.nice(_NICENESS)
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    # Whatever a library prints must not get between the answers.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    warnings.simplefilter("ignore")
-    models = _NewestModel()
-    for line in sys.stdin.buffer:
-        _answer(json.loads(line), models, answers)
-        answers.flush()
-    return 0
-
-
-class _NewestModel:
-    """Keeps the model that was asked for last."""
-
-    def __init__(self) -> None:
-        self._path: Path | None = None
-        self._step = 0
-        self._model: Model | None = None
-
-    def of(self, run_folder: Path) -> tuple[Model, int]:
-        """The model of a run's newest whole checkpoint, and its step."""
-        from engine.runs.loading import find_checkpoint, load_model
-        from engine.training import checkpoints
-
-        present = checkpoints.steps(run_folder / "checkpoints")
-        newest = run_folder / "checkpoints" / f"step-{present[-1]:08d}" if present else None
-        if self._model is None or self._path is None or self._path != newest:
-            checkpoint = find_checkpoint(run_folder)
-            self._model = load_model(checkpoint.path)
-            self._path, self._step = checkpoint.path, checkpoint.step
-        return self._model, self._step
-
-
-def _answer(request: dict[str, Any], models: _NewestModel, answers: BinaryIO) -> None:
-    from cr_tui.render.traversal import traverse
-
-    try:
-        model, step = models.of(Path(request["run"]))
-        frames = traverse(model, request["steps"], seed=request["seed"])
-    except CrtuiError as error:
-        answers.write(json.dumps({"error": str(error)}).encode() + b"\n")
-        return
-    except Exception as error:
-        # The person is told; a bad checkpoint must not cost the next request its process.
-        reason = f"the model cannot be shown: {type(error).__name__}: {error}"
-        answers.write(json.dumps({"error": reason}).encode() + b"\n")
-        return
-    answers.write(json.dumps({"shape": frames.shape, "step": step}).encode() + b"\n")
-    answers.write(np.ascontiguousarray(frames).tobytes())

@@ -6,7 +6,18 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from threading import Lock
 
-from cr_tui.dashboard.data import Computation, Machine, Run, Selection, Traversal
+import numpy as np
+from numpy.typing import NDArray
+
+from cr_tui.dashboard.data import (
+    Computation,
+    EncodedImage,
+    Machine,
+    MatchedCode,
+    ModelFacts,
+    Run,
+    Selection,
+)
 from cr_tui.dashboard.decoder import DecoderProcess
 from cr_tui.dashboard.follower import LONG_LOG, StoreFollower
 from cr_tui.dashboard.log_tail import LogTail
@@ -34,6 +45,7 @@ class StoreSource:
         self._selections = StoredSelections(store.selections)
         self._machine = MachineReader(store.root)
         self._decoder = DecoderProcess()
+        self._matcher: DecoderProcess | None = None
         self._selections_lock, self._machine_lock = Lock(), Lock()
 
     @property
@@ -79,9 +91,25 @@ class StoreSource:
         with self._selections_lock:
             return self._selections.newest_first()
 
-    def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
-        """Walk the codes of the run's newest checkpoint, in another process."""
-        return self._decoder.traverse(self._folder(run_id).path, steps, seed)
+    def model(self, run_id: str, step: int | None = None) -> ModelFacts:
+        """What a checkpoint of a run holds."""
+        return self._decoder.model(self._folder(run_id).path, step)
+
+    def decode(self, run_id: str, step: int, latents: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Images of latents, made in another process."""
+        return self._decoder.decode(self._folder(run_id).path, step, latents)
+
+    def encode(self, run_id: str, step: int, number: int) -> EncodedImage:
+        """An image of the run's dataset with its codes, made in another process."""
+        return self._decoder.encode(self._folder(run_id).path, step, number)
+
+    def match(self, run_id: str, step: int, other_id: str, other_step: int) -> list[MatchedCode]:
+        """Match the codes of two models, in a process that serves this alone and ends with it."""
+        matcher = self._matcher = DecoderProcess()
+        try:
+            return matcher.match(self._folder(run_id).path, step, self._folder(other_id).path, other_step)
+        finally:
+            matcher.close()
 
     def methods(self) -> list[MethodChoice]:
         """The engine's methods."""
@@ -138,8 +166,10 @@ class StoreSource:
         return ranking_progress(self._store)
 
     def close(self) -> None:
-        """End the decoding process."""
-        self._decoder.close()
+        """End the processes that decode and match."""
+        for process in (self._decoder, self._matcher):
+            if process is not None:
+                process.close()
 
     def _folder(self, run_id: str) -> RunFolder:
         return RunFolder(self._store.runs / run_id)

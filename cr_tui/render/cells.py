@@ -78,6 +78,31 @@ def merge_runs(characters: Iterable[tuple[str, Style | None]]) -> tuple[Segment,
     return tuple(merged)
 
 
+def laid_out(width: int, height: int, blocks: Iterable[tuple[int, int, Cells]]) -> Cells:
+    """Put blocks at their places on an empty area.
+
+    Args:
+        width: cells across.
+        height: lines.
+        blocks: left edge, top edge and drawing of each; they must not overlap nor reach beyond the area's right edge.
+    """
+    lines: list[list[tuple[int, tuple[Segment, ...]]]] = [[] for _ in range(height)]
+    for left, top, cells in blocks:
+        for y, segments in enumerate(cells.lines[: max(height - top, 0)], top):
+            lines[y].append((left, segments))
+    return Cells(tuple(_padded(sorted(line, key=lambda part: part[0]), width) for line in lines))
+
+
+def _padded(parts: Sequence[tuple[int, tuple[Segment, ...]]], width: int) -> tuple[Segment, ...]:
+    line: list[Segment] = []
+    at = 0
+    for left, segments in parts:
+        line += [Segment(" " * (left - at))] if left > at else []
+        line += segments
+        at = max(left, at) + sum(segment.cell_length for segment in segments)
+    return (*line, Segment(" " * (width - at))) if at < width else tuple(line)
+
+
 def beside(
     left: Sequence[tuple[Segment, ...]], right: Sequence[tuple[Segment, ...]]
 ) -> tuple[tuple[Segment, ...], ...]:

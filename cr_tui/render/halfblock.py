@@ -11,7 +11,7 @@ from cr_tui.render.cells import CellMode, Cells, Rgb, style_of
 
 UPPER_HALF = "▀"
 ASCII_RAMP = " .:-=+*#%@"
-_GREY_LEVELS = 26
+GREY_LEVELS = 26
 """Black, white and the 24 greys of the 256-colour palette: finer steps would be lost there and cost bytes elsewhere."""
 _COLOUR_LEVELS = 32
 
@@ -60,7 +60,7 @@ def fit(image: NDArray[np.uint8], width: int | None, height: int | None) -> NDAr
 
 def _half_blocks(image: NDArray[np.uint8]) -> Cells:
     """Merge runs of equal pixel pairs: a picture of few colours costs a fraction of the bytes."""
-    colours = _quantised(image)
+    colours = quantised(image)
     if colours.shape[0] % 2:
         colours = np.concatenate([colours, np.zeros_like(colours[:1])])
     packed = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
@@ -87,9 +87,9 @@ def _unpacked(colour: int) -> Rgb:
     return colour >> 16, colour >> 8 & 0xFF, colour & 0xFF
 
 
-def _quantised(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def quantised(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """RGB uint8 ``[H, W, 3]`` in few levels."""
-    top = (_GREY_LEVELS if image.ndim == 2 else _COLOUR_LEVELS) - 1
+    top = (GREY_LEVELS if image.ndim == 2 else _COLOUR_LEVELS) - 1
     levels = np.rint(np.rint(image * (top / 255.0)) * (255.0 / top)).astype(np.uint8)
     return np.repeat(levels[..., None], 3, axis=2) if image.ndim == 2 else levels
 

@@ -68,7 +68,7 @@ def traverse(
     chosen = list(range(model.codes.count)) if codes is None else list(codes)
     _check(model.codes.count, chosen, steps, samples)
     width = model.codes.dimensions
-    held = _held(model.codes, samples, seed)
+    held = draw_latents(model.codes, samples, seed)
     latents = np.broadcast_to(held[:, None, None, :], (samples, len(chosen), steps, width)).astype(np.float32)
     for row, code in enumerate(chosen):
         latents[:, row, :, model.codes.columns(code)] = model.codes.walk(code, steps)
@@ -77,8 +77,8 @@ def traverse(
     return pixels.reshape(samples, len(chosen), steps, *pixels.shape[1:])
 
 
-def _held(codes: LatentCodes, samples: int, seed: int) -> NDArray[np.float64]:
-    """Random latents float64 ``[samples, dimensions]``, of categorical codes one-hot."""
+def draw_latents(codes: LatentCodes, samples: int, seed: int) -> NDArray[np.float64]:
+    """Random latents float64 ``[samples, dimensions]`` from the prior, of categorical codes one-hot."""
     generator = np.random.default_rng(seed)
     shape = (samples, codes.dimensions)
     held = generator.uniform(-1.0, 1.0, shape) if codes.prior == "uniform" else generator.standard_normal(shape)

@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 import hypothesis.strategies as st
 from hypothesis import given
 
-from cr_tui.cli.invocation import parse_seeds
 from cr_tui.cli.run_query import parse_where
 from cr_tui.dashboard.query import matcher
 from cr_tui.text import clean
+from engine.runs.seeds import parse_seeds
 from engine.runs.spec import resolve
 
 Outcome = Callable[[Callable[[], object]], str]
