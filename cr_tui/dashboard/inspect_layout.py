@@ -10,8 +10,6 @@ CAPTION = 1
 GAP = 2
 _PANEL_SHARE = 0.42
 _LEAST_PANEL = 20
-_WIDE = 110
-"""From so many cells on two runs stand side by side; below it, one under the other."""
 _LEAST_TILE = 3
 _FEWEST_STEPS, _MOST_STEPS = 3, 21
 _USUAL_TILE = 13
@@ -22,24 +20,24 @@ class Layout:
     """Sizes in cells.
 
     Args:
-        across: of a picture in the panel, how wide it is.
+        steps: images along a code.
+        strips: traversals that a code has, one for each run.
+        across: of a picture in the panel, how wide it is; 0 where no images are shown.
         down: and how high.
         columns: pictures beside each other in the panel.
-        tile_across: of an image of a traversal, how wide it is; 0 where none are shown.
+        tile_across: of an image of a traversal, how wide it is; 0 where no images are shown.
         tile_down: and how high.
-        beside: whether the traversals of two runs stand side by side.
-        steps: images along a code.
-        strips: traversals a code has.
+        beside: whether the traversals of two runs stand side by side, and not one below the other.
     """
 
-    across: int
-    down: int
-    columns: int
-    tile_across: int
-    tile_down: int
-    beside: bool
     steps: int
     strips: int
+    across: int = 0
+    down: int = 0
+    columns: int = 1
+    tile_across: int = 0
+    tile_down: int = 0
+    beside: bool = False
 
     @property
     def panel(self) -> int:
@@ -60,7 +58,7 @@ class Layout:
         """Left and top of a code's traversal in its row, of the first run or the second."""
         if self.beside:
             return MARGIN + number * (self.strip + GAP), 1
-        return MARGIN, 1 + number * self.tile_down
+        return MARGIN, 1 + number * (self.tile_down + 1)
 
 
 def usual_steps(width: int) -> int:
@@ -73,16 +71,18 @@ def bounded_steps(steps: int) -> int:
     return min(max(steps, _FEWEST_STEPS), _MOST_STEPS)
 
 
-def arrange(width: int, height: int, pictures: int, strips: int, steps: int, shape: tuple[int, ...]) -> Layout:
+def arrange(
+    width: int, height: int, pictures: int, layout: Layout, shape: tuple[int, ...], *, whole_pixels: bool
+) -> Layout:
     """Find the largest pictures that fit.
 
     Args:
         width: cells there are.
         height: lines there are.
         pictures: in the panel.
-        strips: traversals a code: one for each run.
-        steps: images along a code.
-        shape: of an image, height and width first.
+        layout: images along a code and runs; its sizes do not matter.
+        shape: of an image in pixels, height and width first.
+        whole_pixels: whether an image can only be enlarged by whole factors, as in cells.
     """
     # A cell is twice as high as wide.
     aspect = shape[0] / shape[1] / 2
@@ -91,19 +91,36 @@ def arrange(width: int, height: int, pictures: int, strips: int, steps: int, sha
         ((count, _largest(room, height, pictures, count, aspect)) for count in range(1, pictures + 1)),
         key=lambda option: (option[1], -option[0]),
     )
+    if whole_pixels and across > shape[1]:
+        across -= across % shape[1]
     panel = columns * (across + GAP) - GAP
-    rest = max(width - panel - GAP - MARGIN, steps * 2)
-    beside = strips > 1 and rest >= _WIDE
-    each = (rest - GAP * (strips - 1)) // strips if beside else rest
-    highest = max(height // 2 // (1 if beside else strips) - 1, _LEAST_TILE)
-    tile = max(min((each + 1) // steps - 1, int(highest / aspect)), 1)
-    return Layout(across, _lines(across, aspect), columns, tile, _lines(tile, aspect), beside, steps, strips)
+    rest = max(width - panel - GAP - MARGIN, layout.steps * 2)
+    strips = layout.strips
+    below = _tile(rest, (height // 2 - strips) // strips, layout.steps, aspect)
+    beside = _tile((rest - GAP * (strips - 1)) // strips, height // 2 - 1, layout.steps, aspect)
+    tile = max(below, beside)
+    return Layout(
+        steps=layout.steps,
+        strips=strips,
+        across=across,
+        down=_lines(across, aspect),
+        columns=columns,
+        tile_across=tile,
+        tile_down=_lines(tile, aspect),
+        beside=strips > 1 and beside >= below,
+    )
 
 
 def _largest(room: int, height: int, pictures: int, columns: int, aspect: float) -> int:
+    """Cells across of a picture in a panel of so many columns."""
     rows = -(-pictures // columns)
     down = (height + 1) // rows - CAPTION - 1
     return max(min((room + GAP) // columns - GAP, int(down / aspect)), 2)
+
+
+def _tile(width: int, height: int, steps: int, aspect: float) -> int:
+    """Cells across of an image of a traversal, so that at least two codes are on the screen."""
+    return max(min((width + 1) // steps - 1, int(max(height, _LEAST_TILE) / aspect)), 1)
 
 
 def _lines(across: int, aspect: float) -> int:
