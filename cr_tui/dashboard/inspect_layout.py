@@ -96,7 +96,8 @@ def arrange(
     panel = columns * (across + GAP) - GAP
     rest = max(width - panel - GAP - MARGIN, layout.steps * 2)
     strips = layout.strips
-    below = _tile(rest, (height // 2 - strips) // strips, layout.steps, aspect)
+    # Two codes are on the screen at least, or one and a half where each has two rows.
+    below = _tile(rest, (height // 2 if strips == 1 else height * 2 // 3) // strips - 1, layout.steps, aspect)
     beside = _tile((rest - GAP * (strips - 1)) // strips, height // 2 - 1, layout.steps, aspect)
     tile = max(below, beside)
     return Layout(

@@ -116,11 +116,12 @@ class Probe:
     Args:
         source: descriptor that the answers come from.
         target: descriptor that the question goes to.
-        seconds: from the question until no answer is waited for any more.
+        seconds: from the question until no answer is waited for any more; default: :data:`PROBE_SECONDS`.
     """
 
-    def __init__(self, source: int, target: int, seconds: float = PROBE_SECONDS) -> None:
-        self._source, self._target, self._seconds = source, target, seconds
+    def __init__(self, source: int, target: int, seconds: float | None = None) -> None:
+        self._source, self._target = source, target
+        self._seconds = PROBE_SECONDS if seconds is None else seconds
 
     def __enter__(self) -> Self:
         self._settings = termios.tcgetattr(self._source)

@@ -18,12 +18,15 @@ from textual.widgets import Footer
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.data import (
     Computation,
+    EncodedImage,
     Gpu,
     Machine,
+    MatchedCode,
+    ModelFacts,
+    NoCheckpointError,
     RankedRuns,
     Run,
     Selection,
-    Traversal,
 )
 from cr_tui.dashboard.form_source import Checker, method_choices, method_form
 from cr_tui.dashboard.history import History
@@ -31,6 +34,7 @@ from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
 from cr_tui.dashboard.train_call import TrainCall
 from engine.errors import InputError
 from engine.launch.planning import Forecast
+from engine.models.codes import Codes
 
 NOW = 1_800_000_000.0
 
@@ -82,6 +86,9 @@ class FakeSource:
         self.checks = 0
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
+        self.codes = Codes(continuous=4, noise=1)
+        self.checkpoints: tuple[int, ...] = (1000, 2000, 4000)
+        self.decoded: list[tuple[str, int, np.ndarray]] = []
 
     def runs(self) -> list[Run]:
         if self.trouble:
@@ -114,10 +121,30 @@ class FakeSource:
     def selections(self) -> list[Selection]:
         return list(self.stored)
 
-    def traversal(self, run_id: str, steps: int, seed: int) -> Traversal:
-        self.asked.append(("traversal", (run_id, steps, seed)))
+    def model(self, run_id: str, step: int | None = None) -> ModelFacts:
+        self.asked.append(("model", (run_id, step)))
         self._refuse()
-        return Traversal(_discs(steps, seed), 4000)
+        if not self.checkpoints:
+            raise NoCheckpointError("there is no checkpoint yet")
+        return ModelFacts(self.codes, step or self.checkpoints[-1], self.checkpoints, (32, 32, 1))
+
+    def decode(self, run_id: str, step: int, latents: np.ndarray) -> np.ndarray:
+        self._refuse()
+        self.decoded.append((run_id, step, latents))
+        return _discs(latents)
+
+    def encode(self, run_id: str, step: int, number: int) -> EncodedImage:
+        self.asked.append(("encode", (run_id, step, number)))
+        self._refuse()
+        if number >= 640:
+            raise InputError(f"the dataset has no image {number}; it has 0 to 639")
+        codes = np.array([0.5, -0.5, 0.25, 0.0], dtype=np.float32)[: self.codes.count]
+        return EncodedImage(_discs(np.array([[0.5, -0.5, 0.5, 1.0, 0.0]], dtype=np.float32))[0], codes, number, 640)
+
+    def match(self, run_id: str, step: int, other_id: str, other_step: int) -> list[MatchedCode]:
+        self.asked.append(("match", (run_id, step, other_id, other_step)))
+        self._refuse()
+        return [MatchedCode(0, 1, 0.98), MatchedCode(1, 0, 0.91, -1), MatchedCode(2, 2, 0.77)]
 
     def methods(self) -> list[MethodChoice]:
         return method_choices()
@@ -232,7 +259,7 @@ def source() -> FakeSource:
 class Driver:
     """Drives the application as a person does, and sees what a person sees."""
 
-    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw", "form", "check")
+    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw", "decode", "form", "check")
     """Groups of workers that end by themselves."""
 
     async def settle(self, pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
@@ -319,16 +346,11 @@ def _rows(steps: int) -> list[dict[str, object]]:
     return rows
 
 
-def _discs(steps: int, seed: int) -> np.ndarray:
-    """Four codes of a disc: x, y, size, brightness."""
+def _discs(latents: np.ndarray) -> np.ndarray:
+    """Discs by their codes: x, y, size, brightness; of a categorical model the last codes are its categories."""
     side = 32
     axis = np.arange(side) + 0.5
-    frames = np.zeros((1, 4, steps, side, side, 1), dtype=np.uint8)
-    for code in range(4):
-        for step, value in enumerate(np.linspace(-1, 1, steps)):
-            held = [0.1 * seed, -0.2, 0.0, 0.8]
-            held[code] = value
-            distance = np.hypot(axis[None, :] - 16 - 7 * held[0], axis[:, None] - 16 - 7 * held[1])
-            coverage = np.clip(5.5 + 2 * held[2] - distance + 0.5, 0, 1)
-            frames[0, code, step, :, :, 0] = np.rint(255 * coverage * (0.65 + 0.35 * held[3]))
-    return frames
+    x, y, size, light = (latents[:, column, None, None] for column in range(4))
+    distance = np.hypot(axis[None, None, :] - 16 - 7 * x, axis[None, :, None] - 16 - 7 * y)
+    coverage = np.clip(5.5 + 2 * size - distance + 0.5, 0, 1)
+    return np.rint(255 * coverage * (0.65 + 0.35 * light)).clip(0, 255).astype(np.uint8)[..., None]

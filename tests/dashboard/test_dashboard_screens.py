@@ -140,49 +140,6 @@ class TestSelectionRefusals:
             assert source.asked == []
 
 
-class TestInspect:
-    @pytest.mark.parametrize("size", SIZES)
-    async def test_shows_a_labelled_row_a_code(self, dashboard: Build, source: Any, size: tuple[int, int]) -> None:
-        app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "t")
-            await settle(pilot, lambda: "checkpoint 4000" in screen_text(app))
-            cells = app.screen.query_one("#traversal", CellsView).cells
-            assert [line.split()[0] for line in cells.plain.splitlines() if line.startswith("c")] == [
-                "c0",
-                "c1",
-                "c2",
-                "c3",
-            ]
-            assert cells.width <= size[0]
-            assert "▀" in screen_text(app)
-
-    async def test_keys_ask_anew(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "t")
-            await settle(pilot, lambda: len(source.asked) == 1)
-            run_id, steps, _ = source.asked[0][1]
-            for key, expected in (("space", (steps, 1)), ("plus", (steps + 2, 1)), ("minus", (steps, 1))):
-                press(app, key)
-                await settle(pilot, lambda wanted=(run_id, *expected): source.asked[-1][1] == wanted)  # type: ignore[misc]
-            press(app, *["minus"] * 20)
-            await settle(pilot, lambda: source.asked[-1][1] == (run_id, 3, 1))
-
-    async def test_says_why_there_is_nothing_to_see(self, dashboard: Build, source: Any) -> None:
-        source.refusal = "[pool-s0] has no whole checkpoint yet"
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "t")
-            await settle(pilot, lambda: "[pool-s0] has no whole checkpoint yet" in screen_text(app))
-            source.refusal = None
-            press(app, "R")
-            await settle(pilot, lambda: "checkpoint 4000" in screen_text(app))
-
-
 class TestHelpAndPalette:
     async def test_help_begins_with_the_present_screen(self, dashboard: Build) -> None:
         app = dashboard()

@@ -90,9 +90,5 @@ def test_selection(snap_compare: Any, dashboard: Build, size: tuple[int, int]) -
     assert snap_compare(dashboard(), run_before=after("m", until="0.683"), terminal_size=size)
 
 
-def test_inspect(snap_compare: Any, dashboard: Build) -> None:
-    assert snap_compare(dashboard(), run_before=after("t", until="checkpoint 4000"), terminal_size=(80, 24))
-
-
 def test_help(snap_compare: Any, dashboard: Build) -> None:
     assert snap_compare(dashboard(), run_before=after("question_mark", until="start new runs"), terminal_size=(80, 24))

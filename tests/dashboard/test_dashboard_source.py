@@ -14,10 +14,10 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from cr_tui.dashboard import decoder, ranker
+from cr_tui.dashboard import ranker
 from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.source import StoreSource
-from engine.errors import InputError, WorkError
+from engine.errors import InputError
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
@@ -275,43 +275,6 @@ def test_a_ranking_that_was_killed_is_told(
     assert ended.message == "the ranking ended early, after: comparing models, 3 of 4"
 
 
-def test_decodes_in_another_process(store: Store, make_run: Callable[..., RunFolder]) -> None:
-    folders = [make_run("one"), make_run("two")]
-    source = StoreSource(store)
-    try:
-        with pytest.raises(InputError, match="no whole checkpoint"):
-            source.traversal(folders[0].id, 5, 0)
-        for seed, folder in enumerate(folders):
-            _save_untrained(folder, 7, seed)
-        first = source.traversal(folders[0].id, 5, 0)
-        assert first.frames.shape == (1, 3, 5, 8, 8, 1)
-        assert first.step == 7
-        assert (first.frames == source.traversal(folders[0].id, 5, 0).frames).all()
-        assert (first.frames != source.traversal(folders[1].id, 5, 0).frames).any()
-        with pytest.raises(InputError, match="at least 2 steps"):
-            source.traversal(folders[0].id, 1, 0)
-        _save_untrained(folders[0], 9, seed=5)
-        newer = source.traversal(folders[0].id, 5, 0)
-        assert newer.step == 9
-        assert (newer.frames != first.frames).any()
-    finally:
-        source.close()
-
-
-def test_a_decoder_that_dies_is_replaced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    answering = 'import sys; sys.stdin.readline(); print(\'{"error": "nothing here"}\', flush=True); sys.stdin.read()'
-    commands = [[sys.executable, "-c", "import sys; sys.stdin.readline()"], [sys.executable, "-c", answering]]
-    monkeypatch.setattr(decoder, "child_command", lambda module: commands.pop(0))
-    process = decoder.DecoderProcess()
-    try:
-        with pytest.raises(WorkError, match="ask again"):
-            process.traverse(store.runs, 5, 0)
-        with pytest.raises(InputError, match="nothing here"):
-            process.traverse(store.runs, 5, 0)
-    finally:
-        process.close()
-
-
 def test_says_why_a_ranking_was_refused(store: Store) -> None:
     source = StoreSource(store)
     source.select(["nobody"])
@@ -326,21 +289,3 @@ def _wait(until: Callable[[], Any]) -> Any:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return result
-
-
-def _save_untrained(folder: RunFolder, step: int, seed: int) -> None:
-    import torch
-
-    from engine.methods import method_class
-    from engine.methods.base import Setup
-    from engine.runs.loading import describe
-    from engine.training import checkpoints
-
-    method = method_class("infogan")
-    widths = {"dense": [16], "channels": []}
-    wanted = {"name": "infogan", "codes": 3, "noise": 2, "generator": widths, "discriminator": widths}
-    settings = method.settings_type.model_validate(wanted)
-    setup = Setup((8, 8, 1), images=7, seed=seed, total_steps=7, device=torch.device("cpu"))
-    model = method(settings, setup)
-    weights = {key: tensor * 10 for key, tensor in model.networks.state_dict().items()}
-    checkpoints.save(folder.checkpoints, step, weights, {}, describe(model, (8, 8, 1), "tiny"), milestone=True)

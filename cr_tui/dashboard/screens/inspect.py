@@ -124,7 +124,7 @@ class InspectScreen(InspectView):
             box = self.query_one("#go-to", Input)
             box.placeholder = "number of an image" if self._exploration.sample.of_dataset else "number of a draw"
             box.value, box.display = "", True
-            box.focus()
+            self.set_focus(box, scroll_visible=False)
 
     @on(Input.Submitted, "#go-to")
     def _go_to(self, message: Input.Submitted) -> None:

@@ -30,10 +30,11 @@ class Signs:
     choice: str
     here: str
     partner: str
+    unknown: str
 
 
-BLOCKS = Signs("─", "●", "┼", "○", "▸", "↔")
-PLAIN = Signs("-", "@", "+", "o", ">", "=")
+BLOCKS = Signs("─", "●", "┼", "○", "▸", "↔", "…")
+PLAIN = Signs("-", "@", "+", "o", ">", "=", "?")
 
 
 class CodeRow(PicturesView):
@@ -118,18 +119,26 @@ class CodeRow(PicturesView):
         number = _number(point.value(self.code), point.categories(self.code))
         value = Segment(number, style_of(rgb(look.key)) if point.is_moved(self.code) else None)
         faint = style_of(rgb(look.faint))
-        lines: list[tuple[Segment, ...]] = [(mark, Segment(f"c{self.code}", name)), (Segment(" "), value)]
+        partner = self._partner(exploration, signs, faint, colours)
         if self._layout is not None and not self._layout.tile_across:
-            lines = [(mark, Segment(f"c{self.code}".ljust(4), name), value)]
-        if exploration.second is not None:
-            match = exploration.match_of(self.code)
-            if match is None:
-                lines.append((Segment(f" {signs.partner} {'…' if exploration.matches is None else 'none'}", faint),))
-            else:
-                sign = "-" if match.sign < 0 else ""
-                lines.append((Segment(f" {signs.partner} ", faint), Segment(f"{sign}c{match.partner}", colours[1])))
-                lines.append((Segment(f" {match.agreement:.0%}", faint),))
-        return lines
+            one_line = [part for line in partner for part in line]
+            return [(mark, Segment(f"c{self.code}".ljust(4), name), value), *([tuple(one_line)] if one_line else [])]
+        return [(mark, Segment(f"c{self.code}", name)), (Segment(" "), value), *partner]
+
+    def _partner(
+        self, exploration: Exploration, signs: Signs, faint: Style, colours: Sequence[Style]
+    ) -> list[tuple[Segment, ...]]:
+        """The counterpart in the second run, and how far both agree."""
+        if exploration.second is None:
+            return []
+        match = exploration.match_of(self.code)
+        if match is None:
+            return [(Segment(f" {signs.partner} {signs.unknown if exploration.matches is None else 'none'}", faint),)]
+        name = f"{'-' if match.sign < 0 else ''}c{match.partner}"
+        return [
+            (Segment(f" {signs.partner} ", faint), Segment(name, colours[1])),
+            (Segment(f" {match.agreement:.0%}", faint),),
+        ]
 
     def _track_of(self, layout: Layout, width: int) -> tuple[int, int]:
         """First and last cell of the slider: the middles of the first and the last image below it."""
