@@ -133,8 +133,9 @@ class Probe:
     def answers(self) -> Answers:
         """What the terminal has said until it came to the end, or until the time was over."""
         said = b""
-        while not (last := _LAST_ANSWER.search(said)) and (left := self._deadline - time.monotonic()) > 0:
-            if not select.select([self._source], [], [], left)[0]:
+        while not (last := _LAST_ANSWER.search(said)):
+            # What is there already is taken in any case: it may be late only because this process was.
+            if not select.select([self._source], [], [], max(0.0, self._deadline - time.monotonic()))[0]:
                 break
             chunk = os.read(self._source, 1024)
             if not chunk:

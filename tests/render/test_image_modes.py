@@ -110,6 +110,16 @@ def test_a_silent_terminal_costs_one_time_out_and_nothing_is_left_changed(termin
     assert termios.tcgetattr(there.slave) == before
 
 
+def test_an_answer_that_came_in_time_is_taken_by_a_program_that_is_late(terminal: Callable[..., Terminal]) -> None:
+    asked = terminal(KITTY + CELL + PLAIN)
+    with Probe(asked.slave, asked.slave, seconds=0.05) as probe:
+        time.sleep(0.3)
+        answers = probe.answers()
+    assert answers.complete
+    assert answers.kitty
+    assert not select.select([asked.slave], [], [], 0.1)[0]
+
+
 def test_settings_come_back_when_something_fails(terminal: Callable[..., Terminal]) -> None:
     there = terminal()
     before = termios.tcgetattr(there.slave)
