@@ -97,12 +97,12 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Stop runs, each with a checkpoint, and wait until they have."""
-    from engine.launch import local
+    from engine.launch import launchers
 
     store = invocation_of(context).open_store()
     records = _find(store, run)
     with ThreadPoolExecutor(min(len(records), _MOST_AT_ONCE)) as pool:
-        outcomes = list(pool.map(_attempt(lambda record: local.stop(record, grace)), records))
+        outcomes = list(pool.map(_attempt(lambda record: launchers.stop(record, grace)), records))
     _report(outcomes, as_json, "{status} at step {step}")
 
 
@@ -114,7 +114,7 @@ def resume(
     as_json: JsonOption = False,
 ) -> None:
     """Continue runs from their newest checkpoint, in the background."""
-    from engine.launch import local
+    from engine.launch import launchers
     from engine.runs.catalogue import list_runs
 
     if bool(run) == everything:
@@ -127,7 +127,7 @@ def resume(
         records = [record for record in list_runs(store) if record.status in _RESUMABLE]
         if not records:
             invocation.note("no run was stopped or crashed")
-    _report([_attempt(local.resume)(record) for record in records], as_json, "{status}, from step {step}")
+    _report([_attempt(launchers.resume)(record) for record in records], as_json, "{status}, from step {step}")
 
 
 @app.command()
@@ -167,7 +167,7 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Delete runs with everything they have: checkpoints, events, log."""
-    from engine.launch import local
+    from engine.launch import launchers
 
     store = invocation_of(context).open_store()
     records = _find(store, run)
@@ -183,7 +183,7 @@ def remove(
             say("nothing was deleted")
             raise typer.Exit(1)
     for record in records:
-        local.remove(store, record, force=force)
+        launchers.remove(store, record, force=force)
     if as_json:
         put_json([{"id": record.id, "name": record.name} for record in records])
     else:

@@ -64,6 +64,16 @@ def train(
         bool, typer.Option("--detach", "-d", help="Return at once; the runs go on in the background.")
     ] = False,
     launcher: Annotated[str | None, typer.Option(metavar="local|slurm", help="Where runs are started.")] = None,
+    partition: Annotated[str | None, typer.Option(metavar="NAME", help="With Slurm: the partition.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="NAME", help="With Slurm: the account.")] = None,
+    gres: Annotated[str | None, typer.Option(metavar="gpu:1", help="With Slurm: generic resources of a run.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="D-HH:MM:SS", help="With Slurm: a job's time limit.")] = None,
+    cpus: Annotated[int | None, typer.Option(metavar="N", help="With Slurm: cores of a run.")] = None,
+    memory: Annotated[str | None, typer.Option(metavar="16G", help="With Slurm: memory of a run.")] = None,
+    slurm_options: Annotated[
+        list[str] | None,
+        typer.Option("--slurm-option", metavar="--NAME=VALUE", help="Another option of sbatch; repeatable."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved specifications and start nothing.")
     ] = False,
@@ -92,6 +102,15 @@ def train(
         "retries": retries,
         "per_gpu": per_gpu,
     }
+    for_slurm = {
+        "slurm.partition": partition,
+        "slurm.account": account,
+        "slurm.gres": gres,
+        "slurm.time": time,
+        "slurm.cpus": cpus,
+        "slurm.memory": memory,
+        "slurm.options": slurm_options or None,
+    }
     specs = resolve(
         method,
         data=data,
@@ -100,8 +119,11 @@ def train(
         overrides=overrides or (),
         seeds=None if seeds is None else parse_seeds(seeds),
         sweep=sweep or (),
-        flags=flags,
+        flags=flags | for_slurm,
     )
+    given = sorted(key for key, value in for_slurm.items() if value is not None)
+    if given and all(spec.launcher == "local" for spec in specs):
+        raise InputError(f"{given[0]} is for Slurm; add --launcher slurm")
     require_startable(specs)
     if dry_run:
         _put_specs(specs, as_json)
@@ -112,19 +134,19 @@ def train(
 def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_json: bool) -> None:
     from cr_tui.cli.following import follow
     from cr_tui.cli.progress import run_display
-    from engine.launch import local, queueing
+    from engine.launch import launchers, queueing
     from engine.launch.planning import require_startable
     from engine.runs.catalogue import list_runs
 
     store = invocation.open_store()
     # Files that cannot be downloaded must lie in the store before runs are made.
     require_startable(specs, store.data)
-    records = local.start(store, specs)
+    records = launchers.start(store, specs)
     if detach:
         _put_detached(records, as_json)
         return
     invocation.note(f"{len(records)} run{'s' if len(records) > 1 else ''} started in the store {store.root}")
-    ending = follow(records, run_display(invocation.quiet, as_json), local.stop)
+    ending = follow(records, run_display(invocation.quiet, as_json), launchers.stop)
     # The list also brings the registry up to date with what was seen.
     latest = {record.id: record for record in list_runs(store)}
     ended = [latest.get(record.id, record) for record in ending.records]

@@ -132,30 +132,30 @@ class StoreSource:
     def start(self, request: NewRuns) -> list[str]:
         """Start runs in the background, as ``crtui train --detach`` does."""
         from cr_tui.dashboard.train_call import TrainCall
-        from engine.launch import local
+        from engine.launch import launchers
         from engine.launch.planning import require_startable
 
         specs = TrainCall.of(request).resolve()
         require_startable(specs, self._store.data)
-        return [record.name or record.id for record in local.start(self._store, specs)]
+        return [record.name or record.id for record in launchers.start(self._store, specs)]
 
     def stop(self, run_id: str) -> None:
         """Stop a run and wait until it has."""
-        from engine.launch import local
+        from engine.launch import launchers
 
-        local.stop(look_at(self._folder(run_id)))
+        launchers.stop(look_at(self._folder(run_id)))
 
     def resume(self, run_id: str) -> None:
         """Continue a run from its newest checkpoint."""
-        from engine.launch import local
+        from engine.launch import launchers
 
-        local.resume(look_at(self._folder(run_id)))
+        launchers.resume(look_at(self._folder(run_id)))
 
     def remove(self, run_id: str) -> None:
         """Delete a run."""
-        from engine.launch import local
+        from engine.launch import launchers
 
-        local.remove(self._store, look_at(self._folder(run_id)))
+        launchers.remove(self._store, look_at(self._folder(run_id)))
 
     def select(self, run_ids: Sequence[str]) -> None:
         """Begin to rank runs in a process that outlives this one."""

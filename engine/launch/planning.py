@@ -34,29 +34,27 @@ class Forecast:
 
 
 def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -> None:
-    """Check what can be known before a run begins: its launcher and its data.
+    """Check what can be known of its data before a run begins.
 
     Args:
         specs: what would be started.
         data_root: the store's folder of datasets; without it, files of a dataset's authors are not looked for.
 
     Raises:
-        InputError: a launcher that is not there, or a dataset that cannot be read.
+        InputError: a dataset that cannot be read.
     """
-    for spec in specs:
-        if spec.launcher != "local":
-            raise InputError(f"launcher '{spec.launcher}' is not part of this version; use --launcher local")
     for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
         check(name, data_root, size=size)
 
 
 def forecast(specs: Sequence[RunSpec]) -> Forecast:
-    """How runs would fare that were started now, as far as the slots of this machine tell.
+    """How runs would fare that were started now, as far as the slots of this machine tell; those for Slurm wait there.
 
     Raises:
         InputError: a device is not there.
     """
-    requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in specs]
+    here = [spec for spec in specs if spec.launcher == "local"]
+    requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in here]
     folder = slots.slot_folder()
     names = {name for request in requests for name in request.devices}
     free = {name for name in names if not slots.is_held(folder / name, discard=False)}

@@ -118,6 +118,8 @@ def _set_paused(record: RunRecord, *, paused: bool) -> RunRecord:
     present = look_at(folder)
     if present.status is not Status.QUEUED:
         raise InputError(f"run {folder.id} is {present.status}; only queued runs can be held back and let go")
+    if folder.summary().launcher == "slurm":
+        raise InputError(f"run {folder.id} waits in Slurm's queue; use 'scontrol hold {present.job}' and 'release'")
 
     def change(state: RunState) -> RunState:
         # The supervisor writes the device under the same lock before it starts the worker.
@@ -141,4 +143,7 @@ def _is_orphan(folder: RunFolder, since: float) -> bool:
     state = folder.state()
     if state.status is not Status.CRASHED or state.stop_grace is not None:
         return False
-    return state.started is None or may_retry(state, folder.summary().retries)
+    summary = folder.summary()
+    if summary.launcher == "slurm":
+        return False
+    return state.started is None or may_retry(state, summary.retries)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from engine.errors import CrtuiError, InputError
+from engine.runs import slurm_jobs
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, run_folders
 from engine.runs.registry import Registry, RunRow, describe
@@ -18,6 +19,8 @@ from engine.runs.store import Store
 
 _SILENCE_SECONDS = 15 * 60.0
 """After how long without a heartbeat a run of another machine counts as crashed: nothing else can be known of it."""
+_CLOCKS_APART_SECONDS = 60.0
+"""How far the clocks of two machines may be apart."""
 _MAX_NAMED = 5
 
 
@@ -141,8 +144,10 @@ def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:
 def _reconciled(folder: RunFolder) -> RunState:
     """The state, corrected on disk if the processes that should keep it are gone."""
     state = folder.state()
-    if state.status.terminal or _lives(folder, state):
+    if state.status.terminal:
         return state
+    if _lives(folder, state):
+        return _as_scheduled(state)
 
     def settle(present: RunState) -> RunState:
         # Asked again under the lock: the last act of a supervisor may have come in between.
@@ -159,9 +164,33 @@ def _lives(folder: RunFolder, state: RunState) -> bool:
     identities = [identity for identity in (state.supervisor, state.worker) if identity]
     if any(identity.alive() for identity in identities) or folder.lease_is_held():
         return True
+    if state.job is not None:
+        return _job_lives(state, state.job)
     if not any(identity.elsewhere for identity in identities):
         return False
     return time.time() - (state.next_beat or state.updated) < _SILENCE_SECONDS
+
+
+def _job_lives(state: RunState, job_id: str) -> bool:
+    """Whether the Slurm job of a run is still to come or goes on. Where Slurm cannot be asked, nobody is judged."""
+    try:
+        job = slurm_jobs.look_up(job_id)
+    except CrtuiError:
+        return True
+    if job is not None:
+        return not job.has_ended
+    return state.next_beat is not None and time.time() < state.next_beat + _CLOCKS_APART_SECONDS
+
+
+def _as_scheduled(state: RunState) -> RunState:
+    """A run whose job was put back into Slurm's queue before it could say so waits again."""
+    if state.status is Status.RUNNING and state.job and not (state.supervisor and state.supervisor.alive()):
+        with contextlib.suppress(CrtuiError):
+            job = slurm_jobs.look_up(state.job)
+            if job is not None and job.waits:
+                waits = {"status": Status.QUEUED, "supervisor": None, "worker": None, "next_beat": None}
+                return state.model_copy(update=waits)
+    return state
 
 
 def _settled(folder: RunFolder, state: RunState) -> RunState:
@@ -173,9 +202,19 @@ def _settled(folder: RunFolder, state: RunState) -> RunState:
     step = last_step(folder.events_path)
     if step is not None:
         state = state.model_copy(update={"step": step})
-    if state.stop_grace is not None:
+    if state.stop_grace is not None and not (state.job and state.preempted):
         return state.ended_as(Status.STOPPED, state.stop_reason)
+    if state.job is not None:
+        return state.ended_as(*_end_of_job(state.job))
     return state.ended_as(Status.CRASHED, _cause(state))
+
+
+def _end_of_job(job_id: str) -> tuple[Status, str]:
+    with contextlib.suppress(CrtuiError):
+        job = slurm_jobs.look_up(job_id)
+        if job is not None and job.has_ended:
+            return job.ending()
+    return Status.CRASHED, f"its Slurm job {job_id} is gone and Slurm has forgotten why; log.txt may know"
 
 
 def _cause(state: RunState) -> str:

@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from engine import durable
 from engine.errors import InputError, WorkError
+from engine.runs.slurm_settings import SlurmSettings
 from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, Status
 from engine.runs.store import (
     Store,
@@ -69,6 +70,8 @@ class SpecSummary(BaseModel):
     priority: Priority = 0
     retries: Count = 0
     per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
+    launcher: Literal["local", "slurm"] = "local"
+    slurm: SlurmSettings | None = None
     method: _Named
     data: _Data
     training: _Length

@@ -40,7 +40,7 @@ SCHEMA_VERSION = 1
 _MAX_BYTES = 512 * 2**20
 _MAX_REASON = 300
 _MAX_RANKING_BYTES = 64 * 2**20
-_STATE_FIELDS = ("status", "step", "total_steps", "scores", "pid", "attempt", "priority", "paused")
+_STATE_FIELDS = ("status", "step", "total_steps", "scores", "pid", "attempt", "priority", "paused", "job")
 _Tables = dict[str, dict[str, dict[str, Any]]]
 _Row = TypeVar("_Row", bound=BaseModel)
 
@@ -56,6 +56,7 @@ class RunRow(BaseModel):
         attempt: 1, and one more each time it was resumed or tried again.
         priority: its rank among the runs that wait.
         paused: whether it may not start for now.
+        job: the Slurm job it runs as.
     """
 
     id: str = Field(pattern=ID_PATTERN)
@@ -76,6 +77,7 @@ class RunRow(BaseModel):
     attempt: int = Field(default=1, ge=1, le=MAX_INTEGER)
     priority: Priority = 0
     paused: bool = False
+    job: str | None = None
 
 
 class SelectionRow(BaseModel):

@@ -20,6 +20,7 @@ from engine.data import DATASETS, LARGEST_SIZE, SMALLEST_SIZE
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings, Preset, Settings
+from engine.runs.slurm_settings import SlurmSettings
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
 from engine.training.settings import TrainingSettings
 
@@ -85,6 +86,7 @@ class RunSpec(Settings):
     per_gpu: int | None = Field(
         default=None, ge=1, le=MAX_PER_GPU, description="runs that may share its GPU; default: $CRTUI_PER_GPU, else 1"
     )
+    slurm: SlurmSettings | None = Field(default=None, description="what it asks of Slurm, with launcher slurm")
     method: Annotated[SerializeAsAny[MethodSettings], BeforeValidator(_settings_of_named_method)]
     data: DataSettings
     training: TrainingSettings
@@ -270,6 +272,7 @@ def known_keys(method: str) -> list[str]:
         "method": method_class(method).settings_type,
         "data": DataSettings,
         "training": TrainingSettings,
+        "slurm": SlurmSettings,
     }
     for name in RunSpec.model_fields:
         nested = tables.get(name)

@@ -24,6 +24,7 @@ MAX_PRIORITY = 1000
 MAX_PER_GPU = 64
 """Most runs that may share one GPU."""
 _MAX_HISTORY = 100
+JOB_PATTERN = r"^[0-9]{1,12}_[0-9]{1,12}$"
 ASKED_TO_STOP = "asked to stop"
 PREEMPTED = "preempted: SIGTERM came from outside crtui (a shutdown, a logout or a scheduler)"
 
@@ -200,6 +201,7 @@ class RunState(BaseModel):
         priority: among the runs that wait for the same device, those of higher priority get it first.
         paused: whether it may not start for now, though its turn has come.
         device: the device it got (``cpu``, ``cuda:1``); ``None`` before it got one.
+        job: the Slurm job it runs as, ``<array>_<task>``; ``None`` without Slurm, and until it is submitted.
         supervisor: the process that writes this file.
         worker: the process that trains.
         created: when the run was created.
@@ -226,6 +228,7 @@ class RunState(BaseModel):
     priority: Priority = 0
     paused: bool = False
     device: str | None = None
+    job: str | None = Field(default=None, pattern=JOB_PATTERN)
     supervisor: ProcessIdentity | None = None
     worker: ProcessIdentity | None = None
     created: Timestamp
@@ -289,6 +292,7 @@ class RunState(BaseModel):
             created=self.created,
             # What goes on by itself keeps its place; what a person starts anew waits in line like everything else.
             queued=self.queued if automatic else now,
+            job=self.job if automatic else None,
             supervisor=self.supervisor if automatic else None,
             scores=self.scores,
         )

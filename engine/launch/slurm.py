@@ -1,0 +1,262 @@
+"""Runs as jobs of Slurm: start, stop, resume, with Slurm's own commands.
+
+A sweep is one job array. Each of its tasks is :mod:`engine.launch.slurm_supervisor`, which watches the very worker that
+trains elsewhere, in the run folder that was made before the job was submitted. So the folder, on a file system that all
+nodes see, is all that the two sides share, and everything that reads run folders works as ever.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from engine.errors import CrtuiError, InputError, WorkError
+from engine.launch.spawning import WORKER, environment
+from engine.launch.supervisor import GRACE_SECONDS
+from engine.runs import slurm_jobs
+from engine.runs.catalogue import RunRecord, look_at
+from engine.runs.folder import RunFolder, SpecSummary, create_run_folders
+from engine.runs.registry import Registry
+from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.state import ProcessIdentity, RunState, Status
+from engine.runs.store import Store
+
+_SUPERVISOR = (sys.executable, "-P", "-m", "engine.launch.slurm_supervisor")
+_KILL_SECONDS = 60.0
+"""How long Slurm may take to end a job that it was told to kill: its ``KillWait``, 30 as a rule, and some more."""
+_POLL_SECONDS = 0.5
+_DEFAULT_ARRAY_SIZE = 1001
+_ARRAY_SIZE = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
+_SUBMITTED = re.compile(r"(\d+)(;.*)?")
+_SCRIPT = """\
+#!/bin/bash
+# One run of crtui for each task of the array.
+umask {umask:03o}
+runs=({runs})
+run={folder}/${{runs[$SLURM_ARRAY_TASK_ID]}}
+exec >>"$run/log.txt" 2>&1
+exec srun --ntasks=1 --cpus-per-task={cpus} --mpi=none --input=none {supervisor} "$run" -- {worker}
+"""
+
+
+@dataclass(frozen=True)
+class _Demand:
+    """What the tasks of one array have in common."""
+
+    settings: SlurmSettings
+    cpus: int
+
+    @classmethod
+    def of(cls, summary: SpecSummary) -> _Demand:
+        settings = summary.slurm or SlurmSettings()
+        return cls(settings, settings.cpus or summary.threads)
+
+    def options(self) -> list[str]:
+        """The options of sbatch."""
+        named = {
+            "cpus-per-task": self.cpus,
+            "partition": self.settings.partition,
+            "account": self.settings.account,
+            "gres": self.settings.gres,
+            "time": self.settings.time,
+            "mem": self.settings.memory,
+            # To the supervisor, which is a job step, not to the script.
+            "signal": f"USR1@{self.settings.warning}",
+        }
+        given = [f"--{name}={value}" for name, value in named.items() if value is not None]
+        return [*given, *self.settings.options]
+
+
+def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORKER) -> list[RunRecord]:
+    """Submit runs to Slurm, as one job array where they ask for the same and the cluster allows arrays that long.
+
+    Args:
+        store: where, on a file system that the nodes see under the same path.
+        specs: one resolved specification per run.
+        worker: the command that trains, without the run folder.
+
+    Returns:
+        One record per specification, in the same order.
+
+    Raises:
+        InputError: Slurm is not here or refuses, or the registry is damaged; nothing is left behind.
+        WorkError: Slurm does not answer, or the disk refused; likewise.
+    """
+    registry = Registry(store)
+    registry.rows()
+    longest = _longest_array()
+    made = create_run_folders(store, specs)
+    folders = [folder for folder, _ in made]
+    submitted: list[str] = []
+    try:
+        _keep_until_submitted(made)
+        registry.add_runs(folders)
+        for demand, members in _batches(folders, longest):
+            array = _submit(store, demand, members, worker)
+            submitted.append(array)
+    except BaseException:
+        for array in submitted:
+            with contextlib.suppress(CrtuiError):
+                slurm_jobs.call("scancel", array)
+        for folder in folders:
+            with contextlib.suppress(CrtuiError):
+                folder.delete()
+                registry.remove_run(folder.id)
+        raise
+    return [look_at(folder) for folder in folders]
+
+
+def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
+    """Stop a run that is queued or running, and wait until it has.
+
+    A job that waits is cancelled. The worker of one that runs is asked first, and stops after the update in progress,
+    with a checkpoint.
+
+    Args:
+        record: the run.
+        grace_seconds: how long the worker may take before it is killed.
+
+    Raises:
+        InputError: it does not run, or Slurm is not here.
+        WorkError: its job cannot be ended, or the disk refused.
+    """
+    folder = record.folder
+    if look_at(folder).status.terminal:
+        raise InputError(f"run {folder.id} is {look_at(folder).status} already; there is nothing to stop")
+    asked = {"stop_grace": float(grace_seconds)}
+    folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
+    began = time.monotonic()
+    sent: set[str] = set()
+    while not (present := look_at(folder)).status.terminal:
+        waited = time.monotonic() - began
+        if waited > grace_seconds + 2 * _KILL_SECONDS:
+            raise WorkError(f"run {folder.id} cannot be stopped: its Slurm job {present.job} does not end")
+        if present.job is not None:
+            _press(present.job, overdue=waited > grace_seconds, sent=sent)
+        time.sleep(_POLL_SECONDS)
+    Registry(folder.store).update_runs([folder])
+    return present
+
+
+def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
+    """Submit a run that stopped, failed or crashed again; it continues from its newest checkpoint.
+
+    Args:
+        record: the run.
+        worker: the command that trains, without the run folder.
+
+    Raises:
+        InputError: it is queued, running, finished or gone, its specification is damaged, or Slurm refuses; it stays
+            as it is.
+        WorkError: Slurm does not answer, or the disk refused; likewise.
+    """
+    folder = record.folder
+    folder.require()
+    status = look_at(folder).status
+    if not status.terminal or status is Status.FINISHED:
+        done = "has finished" if status is Status.FINISHED else f"is {status} already"
+        raise InputError(f"run {folder.id} {done}; there is nothing to resume")
+    summary = folder.summary()
+    now = time.time()
+    before: list[RunState] = []
+
+    def queue(state: RunState) -> RunState:
+        before.append(state)
+        again = state.next_attempt(now, automatic=False)
+        return again.model_copy(update={"supervisor": ProcessIdentity.own()})
+
+    lease = folder.take_lease()
+    try:
+        folder.fill_reserve()
+        blank = RunState(status=Status.CRASHED, total_steps=summary.training.steps, created=now)
+        folder.update_state(queue, fallback=blank)
+    finally:
+        os.close(lease)
+    try:
+        _submit(folder.store, _Demand.of(summary), [folder], worker)
+    except BaseException:
+        folder.write_state(before[-1])
+        raise
+    folder.outcome_path.unlink(missing_ok=True)
+    Registry(folder.store).update_runs([folder])
+    return look_at(folder)
+
+
+def _keep_until_submitted(made: Sequence[tuple[RunFolder, int]]) -> None:
+    """Say that new runs are this process's until their jobs are known, and give their leases to the jobs."""
+    try:
+        for folder, _ in made:
+            folder.update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
+    finally:
+        for _, lease in made:
+            os.close(lease)
+
+
+def _batches(folders: Sequence[RunFolder], longest: int) -> Iterator[tuple[_Demand, list[RunFolder]]]:
+    """The runs of each array."""
+    groups: dict[_Demand, list[RunFolder]] = {}
+    for folder in folders:
+        groups.setdefault(_Demand.of(folder.summary()), []).append(folder)
+    for demand, members in groups.items():
+        for first in range(0, len(members), longest):
+            yield demand, members[first : first + longest]
+
+
+def _submit(store: Store, demand: _Demand, folders: Sequence[RunFolder], worker: Sequence[str]) -> str:
+    """Submit one array, and write each run's job into its state; return the array's id."""
+    tasks = f"0-{len(folders) - 1}"
+    at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
+    script = _SCRIPT.format(
+        umask=store.umask,
+        runs=" ".join(folder.id for folder in folders),
+        folder=shlex.quote(str(store.runs)),
+        cpus=demand.cpus,
+        supervisor=shlex.join(_SUPERVISOR),
+        worker=shlex.join(worker),
+    )
+    ours = ("--parsable", f"--array={tasks}{at_once}", "--job-name=crtui", "--output=/dev/null", "--ntasks=1")
+    answer = slurm_jobs.call(
+        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=environment()
+    )
+    match = _SUBMITTED.fullmatch(answer.strip())
+    if match is None:
+        raise WorkError(f"Slurm's sbatch did not say which job it made, but '{answer.strip()[:80]}'")
+    for task, folder in enumerate(folders):
+        folder.update_state(lambda state, job=f"{match[1]}_{task}": _handed_over(state, job))  # type: ignore[misc]
+    return match[1]
+
+
+def _handed_over(state: RunState, job: str) -> RunState:
+    """The state of a run whose job was submitted, unless that has begun already and says so itself."""
+    if state.job is not None:
+        return state
+    supervisor = None if state.supervisor == ProcessIdentity.own() else state.supervisor
+    return state.model_copy(update={"job": job, "supervisor": supervisor})
+
+
+def _press(job_id: str, *, overdue: bool, sent: set[str]) -> None:
+    """Ask a job to end in the way that fits what it does, each way once; ``sent`` holds those that were used."""
+    job = slurm_jobs.look_up(job_id, _POLL_SECONDS)
+    if job is None or job.has_ended:
+        return
+    way = "kill" if job.waits or overdue else "ask"
+    if way not in sent:
+        sent.add(way)
+        # Slurm's own SIGTERM, before the SIGKILL, would come without a word of ours on how long the worker may take.
+        graceful = () if way == "kill" else ("--signal=TERM",)
+        with contextlib.suppress(InputError):
+            # It has just ended by itself.
+            slurm_jobs.call("scancel", *graceful, job_id)
+
+
+def _longest_array() -> int:
+    found = _ARRAY_SIZE.search(slurm_jobs.call("scontrol", "show", "config"))
+    return max(1, int(found[1]) - 1 if found else _DEFAULT_ARRAY_SIZE - 1)

@@ -1,0 +1,201 @@
+"""The process that watches one run inside a job: ``srun python -m engine.launch.slurm_supervisor RUN_DIR``.
+
+It is the supervisor, but for three things. Slurm gives it its device, so it waits for no slot. When Slurm takes the
+node away, by preemption or because the job's time is nearly over, the worker writes a checkpoint, and the supervisor
+sees to it that the job goes back into Slurm's queue. And it looks after no other runs: those of a cluster are Slurm's.
+
+What comes when was measured with Slurm 22.05. A preempted job with a grace period gets SIGTERM while it is RUNNING and
+has a ``PreemptTime``; if it ends within the period it counts as COMPLETED and stays away. One without a grace period is
+COMPLETING, with one more of ``Restarts``, and comes back. A cancelled job is COMPLETING without that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from engine.errors import CrtuiError, InputError
+from engine.launch import slots
+from engine.launch.gpus import visible_gpus
+from engine.launch.spawning import WORKER
+from engine.launch.supervisor import Supervisor
+from engine.launch.worker_process import WorkerProcess
+from engine.runs import slurm_jobs
+from engine.runs.folder import RunFolder
+from engine.runs.state import RunState, Status
+from engine.runs.store import open_file
+
+REQUEUED = "its Slurm job was put back into the queue"
+_FACT = re.compile(r"\b(JobState|Restarts|PreemptTime)=(\S+)")
+
+
+class SlurmSupervisor(Supervisor):
+    """Watches one run for as long as its job lasts.
+
+    Args:
+        folder: the run; the caller has its lease.
+        lease: descriptor of the run's lease, which the worker inherits.
+        job: the job that this process is, ``<array>_<task>``.
+        restarts: how often Slurm has started it before.
+        worker: the command that trains, without the run folder.
+    """
+
+    def __init__(self, folder: RunFolder, lease: int, job: str, restarts: int, worker: Sequence[str] = WORKER) -> None:
+        super().__init__(folder, lease, worker)
+        self._job = job
+        self._restarts = restarts
+        self._warned = False
+        self._goes_back = False
+        self._first_step = folder.state().step
+        signal.signal(signal.SIGUSR1, self._warn)
+
+    def _warn(self, number: int, frame: object) -> None:
+        self._warned = True
+        self._alarm.terminated = True
+
+    def _try_once(self) -> bool:
+        return super()._try_once() and not self._goes_back
+
+    def _wait_for_device(self) -> slots.Lease | None:
+        wanted = self._summary.device
+        automatic = "cuda:0" if wanted == "auto" and visible_gpus() else "cpu"
+        device = slots.Lease(automatic if wanted == "auto" else wanted, (), (), {})
+        while self._grace() is None:
+            if time.monotonic() >= self._not_before and self._claim(device):
+                return device
+            if self._beat_is_due():
+                self._beat()
+            self._alarm.wait(min(self._next_beat, self._not_before) - time.monotonic())
+        return None
+
+    def _start(self, device: slots.Lease) -> WorkerProcess:
+        # Slurm sends its warning to every process of the job, and it would kill the worker, which inherits the mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        try:
+            return super()._start(device)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
+
+    def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
+        super()._end(change, may_go_on=may_go_on)
+        taken_away = self._state.status is Status.STOPPED and (self._state.preempted or self._state.stop_grace is None)
+        if taken_away:
+            self._go_back()
+
+    def _go_back(self) -> None:
+        """Put the run, and where Slurm does not do so by itself the job, back into Slurm's queue."""
+        by_itself, by_us = self._may_go_back()
+        if not (by_itself or by_us):
+            return
+        stopped = self._state
+        if self._warned and stopped.step <= self._first_step:
+            reason = "its time limit leaves no time to train between the start and slurm.warning; raise slurm.time"
+            self._change(lambda state: state.model_copy(update={"reason": reason}))
+            return
+        # First the run, so that nobody takes it for ended; the outcome is the last attempt's.
+        self._folder.outcome_path.unlink(missing_ok=True)
+        self._change(put_back)
+        try:
+            if by_us:
+                slurm_jobs.call("scontrol", "requeue", self._job)
+        except CrtuiError as error:
+            reason = f"{stopped.reason}, and its Slurm job cannot be put back into the queue: {error}"
+            self._change(lambda state: stopped.model_copy(update={"reason": reason}))
+            return
+        self._goes_back = True
+        print(f"supervisor: {REQUEUED} at step {stopped.step}", flush=True)
+
+    def _may_go_back(self) -> tuple[bool, bool]:
+        """Whether Slurm puts the job back by itself, and whether it will on our word."""
+        try:
+            facts = dict(_FACT.findall(slurm_jobs.call("scontrol", "show", "job", "--oneliner", self._job)))
+        except CrtuiError as error:
+            print(f"supervisor: {error}", flush=True)
+            return False, False
+        if int(facts.get("Restarts", "0")) > self._restarts:
+            return True, False
+        preempted = facts.get("PreemptTime", "None") != "None"
+        return False, facts.get("JobState") == "RUNNING" and (self._warned or preempted)
+
+    def _change(self, change: Callable[[RunState], RunState]) -> None:
+        self._update(change)
+        self._index()
+
+    def _look_after_others(self) -> None:
+        """They are Slurm's."""
+
+
+def put_back(state: RunState) -> RunState:
+    """The state of a run whose attempt was cut short and whose job will be started again."""
+    again = state.next_attempt(time.time(), automatic=True)
+    # It did not crash: what it may be retried after crashes is still whole.
+    return again.model_copy(update={"retried": state.retried, "supervisor": None})
+
+
+def claim(folder: RunFolder, job: str) -> None:
+    """Make a run this job's, which Slurm may have started before.
+
+    Raises:
+        InputError: it is another job's, or has ended and was not to go on.
+        WorkError: the disk refused.
+    """
+
+    def take(state: RunState) -> RunState:
+        if state.job not in (None, job):
+            raise InputError(f"run {folder.id} belongs to Slurm job {state.job}, not to {job}")
+        stopped_by_a_person = state.stop_grace is not None and not state.preempted
+        if state.status in (Status.FINISHED, Status.FAILED) or (state.status.terminal and stopped_by_a_person):
+            raise InputError(f"run {folder.id} is {state.status}; job {job} has nothing to do")
+        if state.status is Status.RUNNING:
+            state = state.ended_as(Status.STOPPED, REQUEUED)
+        if state.status.terminal:
+            state = put_back(state)
+        return state.model_copy(update={"job": job})
+
+    folder.update_state(take)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Watch the run that the arguments name, for as long as its job lasts."""
+    parser = argparse.ArgumentParser(
+        prog="python -m engine.launch.slurm_supervisor", description="Watch one run in a Slurm job."
+    )
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("worker", nargs="*", default=WORKER, help="command that trains; the run folder is added to it")
+    given = parser.parse_args(arguments)
+    folder = RunFolder(given.run.absolute())
+    task = os.environ.get("SLURM_ARRAY_TASK_ID")
+    if task is None:
+        parser.exit(2, "supervisor: this is no task of a Slurm job array; use 'crtui train --launcher slurm'\n")
+    job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{task}"
+    try:
+        folder.require()
+        os.umask(folder.store.umask)
+        _write_to_log(folder)
+        lease = folder.take_lease()
+        claim(folder, job)
+    except CrtuiError as error:
+        parser.exit(2, f"supervisor: {error}\n")
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+    SlurmSupervisor(folder, lease, job, restarts, given.worker).run()
+
+
+def _write_to_log(folder: RunFolder) -> None:
+    """Write straight into the log, and so will the worker, rather than through srun, which is gone when a step ends."""
+    try:
+        log = open_file(folder.log_path, os.O_WRONLY | os.O_APPEND)
+    except OSError as error:
+        raise InputError(f"log.txt of run {folder.id} cannot be written: {error.strerror}") from error
+    os.dup2(log, sys.stdout.fileno())
+    os.dup2(log, sys.stderr.fileno())
+    os.close(log)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,72 @@
+"""What a run asks of Slurm: the table ``slurm`` of a specification."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from engine.methods.settings import Settings
+
+_OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
+_OURS = frozenset(
+    (
+        *("array", "chdir", "clusters", "cpus-per-task", "error", "input", "job-name", "no-requeue", "ntasks"),
+        *("open-mode", "output", "parsable", "quiet", "requeue", "signal", "test-only", "uid", "gid", "wait"),
+        # These would make Slurm run, or load into our program, what the specification brings with it.
+        *("bcast", "container", "export", "export-file", "get-user-env", "wrap"),
+    )
+)
+"""Options of sbatch that the launcher sets itself, or that a specification may not bring."""
+
+
+def _text_of_number(value: object) -> object:
+    """TOML's ``time = 60`` means what ``time = "60"`` does."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+_Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,@/-]{0,199}$")]
+
+
+class SlurmSettings(Settings):
+    """What a job asks of Slurm. What is not given is left to Slurm's own defaults, and to ``$SBATCH_...``."""
+
+    partition: _Word | None = Field(default=None, description="partition, or several with commas between")
+    account: _Word | None = Field(default=None, description="account that pays")
+    gres: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_:.,()*/-]{0,199}$",
+        description="generic resources of a run, such as gpu:1 or gpu:a100:1",
+    )
+    time: Annotated[str, BeforeValidator(_text_of_number)] | None = Field(
+        default=None,
+        pattern=r"^(\d+-)?\d+(:\d+){0,2}$",
+        description="time limit of a job: minutes, hours:minutes:seconds, or days-hours",
+    )
+    cpus: int | None = Field(default=None, ge=1, le=4096, description="cores of a run; default: its threads")
+    memory: Annotated[str, BeforeValidator(_text_of_number)] | None = Field(
+        default=None, pattern=r"^\d+[KMGT]?$", description="memory of a run, in MiB or with a unit: 16G"
+    )
+    at_once: int | None = Field(default=None, ge=1, description="most runs of an array that run at the same time")
+    warning: int = Field(
+        default=90,
+        ge=1,
+        le=65535,
+        description="seconds before its time limit at which a job writes a checkpoint and goes back into the queue",
+    )
+    options: tuple[str, ...] = Field(
+        default=(), max_length=50, description="other options of sbatch, such as --constraint=a100"
+    )
+
+    @field_validator("options")
+    @classmethod
+    def _harmless_options(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for option in value:
+            match = _OPTION.fullmatch(option)
+            if match is None:
+                raise ValueError(f"'{option[:80]}' is no option of sbatch; write --name or --name=value")
+            # sbatch takes any unambiguous beginning of an option for the whole.
+            if any(ours.startswith(match[1]) for ours in _OURS):
+                raise ValueError(f"sbatch's option --{match[1]} cannot be set here")
+        return value
