@@ -1,0 +1,160 @@
+"""Faults injected at random moments while runs train, wait and are chosen from, and what is left after each of them.
+
+    python benchmarks/fault_campaign.py                        # 200 injections, 10 to 15 minutes on two idle cores
+    python benchmarks/fault_campaign.py --injections 20 --kind SIGKILL --seed 7
+
+After each injection, once nothing moves any more, the store is looked at by other eyes than those of the engine that
+was struck (:mod:`faults.checks`): no run has lost more than one checkpoint interval, every run says truthfully how it
+ended and why, ``runs list``, ``show`` and ``reindex`` work and agree, and no process is left over. Every few injections
+what was struck is resumed to its end, and its weights must be bit for bit those of a run that nothing happened to.
+Exits with 1 if anything was broken. What was broken stays on the disk to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from faults.checks import BrokenError, last_event, raw_state  # noqa: E402
+from faults.kinds import KINDS  # noqa: E402
+from faults.stories import Story, Training, reference_weights  # noqa: E402
+
+_STRIKES_PER_STORY = 3
+_SCENES: dict[str, type[Story]] = {"training": Training}
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One fault and what came of it.
+
+    Attributes:
+        scene: what went on.
+        kind: what struck.
+        detail: what exactly it hit.
+        broken: what did not hold afterwards; ``None`` if all did.
+    """
+
+    scene: str
+    kind: str
+    detail: str
+    broken: str | None
+
+
+def plan(injections: int, seed: int, kinds: Sequence[str]) -> list[tuple[str, tuple[str, ...], int]]:
+    """Which faults strike which stories, every pair of scene and kind about as often: scene, kinds, seed."""
+    dice = random.Random(seed)
+    pairs = [(scene, kind) for kind in kinds for scene in KINDS[kind][1]]
+    drawn: list[tuple[str, str]] = []
+    while len(drawn) < injections:
+        drawn += dice.sample(pairs, len(pairs))
+    stories = []
+    for scene in _SCENES:
+        struck = [kind for of, kind in drawn[:injections] if of == scene]
+        for first in range(0, len(struck), _STRIKES_PER_STORY):
+            stories.append((scene, tuple(struck[first : first + _STRIKES_PER_STORY]), dice.randrange(2**32)))
+    dice.shuffle(stories)
+    return stories
+
+
+def live(story: Story, kinds: Sequence[str]) -> list[Injection]:
+    """Let faults strike a story one after the other; check after each, and at the end."""
+    done: list[Injection] = []
+    kind, detail = kinds[0], "the story had not begun"
+    try:
+        story.begin()
+        for kind in kinds:
+            while not story.moment():
+                story.settle()
+                story.begin()
+            reached = {folder.id: last_event(folder.path) for folder in story.folders}
+            attempts = {folder.id: int(raw_state(folder.path).get("attempt", 1)) for folder in story.folders}
+            strike = KINDS[kind][0](story)
+            detail = strike.detail
+            story.settle()
+            story.check(strike.run, strike.expected, reached, attempts[strike.run.id])
+            done.append(Injection(story.scene, kind, detail, None))
+            story.go_on()
+        story.finish()
+    except BrokenError as error:
+        done = done[: len(kinds) - 1]
+        done.append(Injection(story.scene, kind, detail, f"{error} [{story.root}]"))
+    except Exception:
+        done = done[: len(kinds) - 1]
+        done.append(Injection(story.scene, kind, detail, f"{traceback.format_exc()} [{story.root}]"))
+    return done
+
+
+def tell(task: tuple[str, tuple[str, ...], int]) -> list[Injection]:
+    """Live one planned story in a folder of its own; one that breaks early is followed by others for the rest."""
+    scene, kinds, seed = task
+    told: list[Injection] = []
+    while len(told) < len(kinds):
+        root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
+        story = _SCENES[scene](root, random.Random(f"{seed} {len(told)}"))
+        try:
+            told += live(story, kinds[len(told) :])
+        finally:
+            story.end()
+        if not any(injection.broken for injection in told[-1:]):
+            shutil.rmtree(root)
+    return told
+
+
+def table(injections: Sequence[Injection]) -> str:
+    """The counts by fault and scene, and the details of what was broken."""
+    lines = ["| fault | while | injected | survived | broken |", "| --- | --- | --: | --: | --: |"]
+    for kind in KINDS:
+        for scene in _SCENES:
+            of = [one for one in injections if (one.kind, one.scene) == (kind, scene)]
+            if of:
+                broken = sum(one.broken is not None for one in of)
+                lines.append(f"| {kind} | {scene} | {len(of)} | {len(of) - broken} | {broken} |")
+    broken = [one for one in injections if one.broken]
+    lines.append(f"| all | | {len(injections)} | {len(injections) - len(broken)} | {len(broken)} |")
+    lines += [f"\nBROKEN {one.kind} while {one.scene} ({one.detail}): {one.broken}" for one in broken]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the campaign that the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--injections", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="stories that go on at a time")
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="only these faults")
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args(arguments)
+    began = time.monotonic()
+    root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
+    Training.reference = reference_weights(root)
+    shutil.rmtree(root)
+    told: list[Injection] = []
+    with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
+        for injections in pool.imap_unordered(tell, plan(given.injections, given.seed, given.kind or list(KINDS))):
+            told += injections
+            for one in injections:
+                print(f"{len(told):4} {one.scene}: {one.kind} ({one.detail}) {one.broken or ''}", file=sys.stderr)
+    seconds = time.monotonic() - began
+    if given.json:
+        print(json.dumps({"seconds": round(seconds), "injections": [asdict(one) for one in told]}, indent=1))
+    else:
+        print(f"{table(told)}\n\n{seconds / 60:.1f} minutes, seed {given.seed}")
+    return 1 if any(one.broken for one in told) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

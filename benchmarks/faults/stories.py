@@ -1,0 +1,271 @@
+"""What goes on while faults strike: runs that train, and runs that wait for a device."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from engine.launch import spawning
+from engine.launch.local import resume, start
+from engine.runs.catalogue import look_at
+from engine.runs.events import read_events
+from engine.runs.folder import RunFolder
+from engine.runs.spec import RunSpec, resolve
+from engine.runs.state import ProcessIdentity, Status
+from engine.runs.store import Store
+
+from .checks import (
+    BrokenError,
+    Expected,
+    check_ending,
+    check_readable,
+    last_event,
+    processes_of,
+    raw_state,
+    require,
+    until,
+    whole_checkpoints,
+)
+
+TOYS = Path(__file__).parents[2] / "tests" / "faults"
+STEPS, CHECKPOINT_EVERY = 120, 10
+TOY_STEPS, TOY_CHECKPOINT_EVERY = 40, 5
+_START_SECONDS = 3.0
+_TINY = (
+    "batch_size=4",
+    "generator.dense=[16]",
+    "discriminator.dense=[16]",
+    "score_every=0",
+    "log_every=1",
+    f"checkpoint_every={CHECKPOINT_EVERY}",
+)
+_CLOCK = """import os, time
+_true = time.time
+def _time():
+    try:
+        with open({path!r}) as file:
+            return _true() + float(file.read())
+    except (OSError, ValueError):
+        return _true()
+time.time = _time
+"""
+Weights = Mapping[str, NDArray[np.generic]]
+
+
+class Story(ABC):
+    """A store in which something goes on.
+
+    Args:
+        root: an empty folder for all of it.
+        dice: where randomness comes from.
+
+    Attributes:
+        scene: its name in the table.
+        interval: steps between two checkpoints.
+    """
+
+    scene: str
+    interval: int
+
+    def __init__(self, root: Path, dice: random.Random) -> None:
+        self.root = root
+        self.dice = dice
+        self.clock = root / "clock" / "seconds-ahead"
+        self.clock.parent.mkdir(parents=True)
+        (self.clock.parent / "sitecustomize.py").write_text(_CLOCK.format(path=str(self.clock)))
+        self.environment = {
+            "CRTUI_SLOTS": str(root / "slots"),
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join([str(self.clock.parent), str(TOYS.parents[1])]),
+        }
+        os.environ.update(self.environment)
+        os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+        spawning._SUPERVISOR = (sys.executable, "-P", str(TOYS / "impatient_supervisor.py"))
+        self.store = Store.open(root / "store")
+        self.events_are_whole = True
+        self.folders: list[RunFolder] = []
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Start what goes on, from its beginning."""
+
+    @abstractmethod
+    def moment(self) -> bool:
+        """Wait for a random moment; ``False`` where all was over before it came."""
+
+    @abstractmethod
+    def check_results(self) -> None:
+        """Everything that has finished is what it would be had nothing happened.
+
+        Raises:
+            BrokenError: it is not.
+        """
+
+    @property
+    def worker(self) -> Sequence[str]:
+        """The command that trains."""
+        return spawning.WORKER
+
+    def victim(self) -> RunFolder:
+        """The run to strike: one that runs, where there is one."""
+        alive = [folder for folder in self.folders if raw_state(folder.path).get("status") in ("queued", "running")]
+        running = [folder for folder in alive if raw_state(folder.path)["status"] == "running"]
+        return self.dice.choice(running or alive or self.folders)
+
+    def settle(self) -> None:
+        """Wait until nothing moves any more.
+
+        Raises:
+            BrokenError: something goes on for ever, or is left over.
+        """
+        until(self._is_over, "the end of all runs")
+        until(lambda: not processes_of(self.root), "the end of all processes")
+
+    def _is_over(self) -> bool:
+        return all(look_at(folder).status.terminal for folder in self.folders) and not self.supervised()
+
+    def supervised(self) -> bool:
+        """Whether a supervisor lives, which may still start something."""
+        return any(identity(folder, "supervisor") for folder in self.folders)
+
+    def check(self, struck: RunFolder, expected: Expected, reached: Mapping[str, int], attempt: int) -> None:
+        """What must hold after a fault, once all is still.
+
+        Args:
+            struck: the run that was hit.
+            expected: what may have become of it.
+            reached: last step of each run, by id, just before.
+            attempt: attempt of ``struck`` just before.
+
+        Raises:
+            BrokenError: it does not hold.
+        """
+        rows = {row["id"]: row for row in check_readable(self.store.root)}
+        if expected.gone:
+            require(not struck.path.exists(), "the run's folder came back")
+            self.folders.remove(struck)
+        for folder in self.folders:
+            require(folder.id in rows, f"run {folder.id} is not in the list")
+            lost = reached.get(folder.id, 0) - max(whole_checkpoints(folder.path), default=0)
+            allowed = self.interval * (expected.lost if folder == struck else 1)
+            require(lost <= allowed, f"run {folder.id} lost {lost} steps of {reached.get(folder.id)}")
+        if struck in self.folders:
+            check_ending(rows[struck.id], expected)
+            if not expected.attempts:
+                present = rows[struck.id]["attempt"]
+                require(present == attempt, f"attempt {attempt} became {present}, though nothing had ended it")
+        self.events_are_whole &= not expected.events
+
+    def go_on(self) -> None:
+        """Let everything continue that has ended before its time."""
+        for folder in self.folders:
+            record = look_at(folder)
+            if record.status.terminal and record.status is not Status.FINISHED:
+                resume(record, self.worker)
+
+    def finish(self) -> None:
+        """Let everything end, and check what came of it.
+
+        Raises:
+            BrokenError: something is not as it would be had nothing happened.
+        """
+        self.go_on()
+        self.settle()
+        rows = check_readable(self.store.root)
+        for row in rows:
+            require(row["status"] == "finished", f"run {row['id']} is {row['status']} at the end: {row['reason']}")
+        self.check_results()
+        for folder in self.folders:
+            steps = [row["step"] for row in read_events(folder.events_path, kinds=["train"]).rows]
+            require(steps == sorted(set(steps)), f"run {folder.id} has steps twice in its event log")
+            total = folder.summary().training.steps
+            if self.events_are_whole:
+                require(steps == list(range(1, total + 1)), f"run {folder.id} lacks steps in its event log")
+
+    def end(self) -> list[int]:
+        """End whatever still lives; the processes that were left over."""
+        left = processes_of(self.root)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return left
+
+
+def identity(folder: RunFolder, process: str) -> ProcessIdentity | None:
+    """The ``worker`` or ``supervisor`` of a run, if it lives."""
+    found = raw_state(folder.path).get(process)
+    if found is None:
+        return None
+    candidate = ProcessIdentity.model_validate(found)
+    return candidate if candidate.alive() else None
+
+
+class Training(Story):
+    """One real run on the CPU, of networks so small that it takes seconds.
+
+    Attributes:
+        reference: final weights of a run that nothing happened to.
+    """
+
+    scene = "training"
+    interval = CHECKPOINT_EVERY
+    reference: Weights = {}
+
+    @staticmethod
+    def spec() -> RunSpec:
+        """The one specification of these runs."""
+        flags = {"training.steps": STEPS, "threads": 1, "device": "cpu"}
+        [spec] = resolve("infogan", preset="quick", overrides=_TINY, flags=flags)
+        return spec
+
+    def begin(self) -> None:
+        [record] = start(self.store, [self.spec()], self.worker)
+        self.folders.append(record.folder)
+
+    def moment(self) -> bool:
+        folder = self.folders[-1]
+        if self.dice.random() < 0.2:
+            # Also while it starts.
+            time.sleep(self.dice.uniform(0.0, _START_SECONDS))
+        else:
+            step = self.dice.randrange(last_event(folder.path) + 1, STEPS)
+            until(lambda: last_event(folder.path) >= step or look_at(folder).status.terminal, f"step {step}")
+        return not look_at(folder).status.terminal
+
+    def check_results(self) -> None:
+        for folder in self.folders:
+            weights = final_weights(folder)
+            different = [name for name, tensor in self.reference.items() if not np.array_equal(tensor, weights[name])]
+            require(not different, f"run {folder.id} ends with other weights: {', '.join(different[:3])}")
+
+
+def final_weights(folder: RunFolder) -> Weights:
+    """The weights at the last step."""
+    weights: Weights = load_file(folder.checkpoints / f"step-{STEPS:08d}" / "weights.safetensors")
+    return weights
+
+
+def reference_weights(root: Path) -> Weights:
+    """The weights of a run that nothing happens to.
+
+    Raises:
+        BrokenError: not even that works.
+    """
+    story = Training(root, random.Random(0))
+    story.begin()
+    story.settle()
+    record = look_at(story.folders[0])
+    if record.status is not Status.FINISHED:
+        raise BrokenError(f"the run that nothing happens to is {record.status}: {record.reason}")
+    return final_weights(record.folder)
