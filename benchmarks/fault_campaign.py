@@ -29,12 +29,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
-from faults.checks import BrokenError, last_event, raw_state  # noqa: E402
+from faults.checks import BrokenError  # noqa: E402
 from faults.kinds import KINDS  # noqa: E402
+from faults.limits import may_mount, unmount  # noqa: E402
+from faults.queueing import Queueing  # noqa: E402
 from faults.stories import Story, Training, reference_weights  # noqa: E402
 
 _STRIKES_PER_STORY = 3
-_SCENES: dict[str, type[Story]] = {"training": Training}
+_SCENES: dict[str, type[Story]] = {"training": Training, "queueing": Queueing}
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,15 @@ class Injection:
     broken: str | None
 
 
-def plan(injections: int, seed: int, kinds: Sequence[str]) -> list[tuple[str, tuple[str, ...], int]]:
+def plan(injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]) -> list[tuple[str, tuple[str, ...], int]]:
     """Which faults strike which stories, every pair of scene and kind about as often: scene, kinds, seed."""
     dice = random.Random(seed)
-    pairs = [(scene, kind) for kind in kinds for scene in KINDS[kind][1]]
+    pairs = [(scene, kind) for kind in kinds for scene in KINDS[kind][1] if scene in scenes]
     drawn: list[tuple[str, str]] = []
     while len(drawn) < injections:
         drawn += dice.sample(pairs, len(pairs))
     stories = []
-    for scene in _SCENES:
+    for scene in scenes:
         struck = [kind for of, kind in drawn[:injections] if of == scene]
         for first in range(0, len(struck), _STRIKES_PER_STORY):
             stories.append((scene, tuple(struck[first : first + _STRIKES_PER_STORY]), dice.randrange(2**32)))
@@ -80,12 +82,11 @@ def live(story: Story, kinds: Sequence[str]) -> list[Injection]:
             while not story.moment():
                 story.settle()
                 story.begin()
-            reached = {folder.id: last_event(folder.path) for folder in story.folders}
-            attempts = {folder.id: int(raw_state(folder.path).get("attempt", 1)) for folder in story.folders}
+            before = story.known()
             strike = KINDS[kind][0](story)
             detail = strike.detail
             story.settle()
-            story.check(strike.run, strike.expected, reached, attempts[strike.run.id])
+            story.check(strike, before)
             done.append(Injection(story.scene, kind, detail, None))
             story.go_on()
         story.finish()
@@ -104,12 +105,15 @@ def tell(task: tuple[str, tuple[str, ...], int]) -> list[Injection]:
     told: list[Injection] = []
     while len(told) < len(kinds):
         root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
-        story = _SCENES[scene](root, random.Random(f"{seed} {len(told)}"))
+        left = kinds[len(told) :]
+        story = _SCENES[scene](root, random.Random(f"{seed} {len(told)}"), small_disk="full disk" in left)
         try:
-            told += live(story, kinds[len(told) :])
+            told += live(story, left)
         finally:
             story.end()
-        if not any(injection.broken for injection in told[-1:]):
+        if story.disk is not None:
+            unmount(story.disk)
+        if told[-1].broken is None:
             shutil.rmtree(root)
     return told
 
@@ -136,15 +140,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="stories that go on at a time")
     parser.add_argument("--kind", action="append", choices=list(KINDS), help="only these faults")
+    parser.add_argument("--scene", action="append", choices=list(_SCENES), help="only while this goes on")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     began = time.monotonic()
+    may_mount()
     root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
     Training.reference = reference_weights(root)
     shutil.rmtree(root)
     told: list[Injection] = []
     with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
-        for injections in pool.imap_unordered(tell, plan(given.injections, given.seed, given.kind or list(KINDS))):
+        stories = plan(given.injections, given.seed, given.kind or list(KINDS), given.scene or list(_SCENES))
+        for injections in pool.imap_unordered(tell, stories):
             told += injections
             for one in injections:
                 print(f"{len(told):4} {one.scene}: {one.kind} ({one.detail}) {one.broken or ''}", file=sys.stderr)

@@ -190,7 +190,7 @@ def check_readable(store: Path) -> list[dict[str, Any]]:
     Raises:
         BrokenError: they do not.
     """
-    before = _listed(store)
+    before = check_list(store)
     for row in before:
         shown = crtui(store, "runs", "show", row["id"], "--json")
         if row["reason"] != "run folder is gone":
@@ -201,7 +201,7 @@ def check_readable(store: Path) -> list[dict[str, Any]]:
         check_truthful(store / "runs" / row["id"], row)
     again = crtui(store, "runs", "reindex", "--json")
     require(again.code == 0, f"runs reindex fails: {again.err.strip()}")
-    after = _listed(store)
+    after = check_list(store)
     expected = [row for row in before if row["reason"] != "run folder is gone"]
     require(_told(after) == _told(expected), f"after reindex the list is {_told(after)}, before {_told(expected)}")
     return after
@@ -211,7 +211,12 @@ def _told(rows: Iterable[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
     return sorted((row["id"], row["status"], row["reason"], row["step"]) for row in rows)
 
 
-def _listed(store: Path) -> list[dict[str, Any]]:
+def check_list(store: Path) -> list[dict[str, Any]]:
+    """What ``runs list`` says, after ``reindex`` where it asks for that.
+
+    Raises:
+        BrokenError: it does not work.
+    """
     answer = crtui(store, "runs", "list", "--json")
     if answer.code == 2 and "reindex" in answer.err:
         # A registry that was damaged says so and is never overwritten; this is the remedy that it names.

@@ -2,51 +2,62 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import os
 import random
+import resource
+import shutil
 import signal
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
+
 from engine.runs.folder import RunFolder
+from engine.runs.state import ProcessIdentity
 
-from .checks import Expected, until
-from .stories import Story, identity
+from .checks import Expected, raw_state, until
+from .limits import memory_group
+from .stories import Story, Strike, identity
 
-SURVIVED = {"finished": ""}
-KILLED = SURVIVED | {"crashed": "^killed by SIGKILL$"}
-VANISHED = SURVIVED | {"crashed": "^its (processes|supervisor) vanished"}
-
-
-@dataclass(frozen=True)
-class Strike:
-    """What was done.
-
-    Attributes:
-        run: the run that was hit.
-        detail: in words.
-        expected: what may come of it.
-    """
-
-    run: RunFolder
-    detail: str
-    expected: Expected
+_DAY = 86_400
+SURVIVED: Mapping[str, str] = {"finished": ""}
+KILLED = {"finished": "", "crashed": "^killed by SIGKILL$"}
+VANISHED = {"finished": "", "crashed": "^its (processes|supervisor) vanished"}
+REBOOTED = {"finished": "", "crashed": "^the machine was rebooted$|^its supervisor vanished before training began"}
+OUT_OF_MEMORY = {
+    "finished": "",
+    "failed": "(?i)memory|alloc",
+    "crashed": "^out of memory|^killed by SIG(ABRT|SEGV|BUS)$",
+}
+OUT_OF_SPACE = {"finished": "", "failed": "(could not|cannot) be written"}
 
 
-def send(folder: RunFolder, process: str, number: signal.Signals) -> bool:
-    """Send a signal to the ``worker`` or ``supervisor`` of a run; whether it lives."""
-    found = identity(folder, process)
+def find(story: Story, run: RunFolder, process: str) -> ProcessIdentity | None:
+    """The ``worker`` or ``supervisor`` of a run, as soon as it is there; ``None`` if the run ends before."""
+
+    def known() -> bool:
+        ended = raw_state(run.path).get("status") not in ("queued", "running")
+        waits = process == "worker" and raw_state(run.path).get("status") == "queued"
+        return identity(run, process) is not None or ended or (waits and not story.runs_at_once)
+
+    until(known, f"the {process}")
+    return identity(run, process)
+
+
+def send(story: Story, run: RunFolder, process: str, number: signal.Signals) -> bool:
+    """Send a signal to the ``worker`` or ``supervisor`` of a run; whether it was there."""
+    found = find(story, run, process)
     return found is not None and found.signal(number)
 
 
-def kill_both(folder: RunFolder) -> None:
-    """End the processes of a run as a power cut does: none sees the other go."""
-    send(folder, "supervisor", signal.SIGSTOP)
-    found = [one for process in ("worker", "supervisor") if (one := identity(folder, process))]
-    for one in found:
-        one.signal(signal.SIGKILL)
+def kill_all(*runs: RunFolder) -> None:
+    """End the processes of runs as a power cut does: none sees another go."""
+    found = [one for run in runs for process in ("supervisor", "worker") if (one := identity(run, process))]
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for one in found:
+            one.signal(number)
     until(lambda: not any(one.alive() for one in found), "the death of what was killed")
 
 
@@ -55,11 +66,10 @@ def kill(story: Story) -> Strike:
     run = story.victim()
     whom = story.dice.choice(["worker", "supervisor", "both"])
     if whom == "both":
-        kill_both(run)
-        return Strike(run, whom, Expected(VANISHED))
-    send(run, whom, signal.SIGKILL)
-    # A run that was still queued has no worker of its own yet, and none will come.
-    return Strike(run, whom, Expected(KILLED if whom == "worker" else VANISHED))
+        kill_all(run)
+    else:
+        send(story, run, whom, signal.SIGKILL)
+    return Strike((run,), whom, Expected(KILLED if whom == "worker" else VANISHED))
 
 
 def halt(story: Story) -> Strike:
@@ -67,11 +77,91 @@ def halt(story: Story) -> Strike:
     run = story.victim()
     whom = story.dice.choice([("worker",), ("supervisor",), ("worker", "supervisor")])
     for process in whom:
-        send(run, process, signal.SIGSTOP)
+        send(story, run, process, signal.SIGSTOP)
     time.sleep(story.dice.uniform(0.1, 1.5))
-    for process in ("worker", "supervisor"):
-        send(run, process, signal.SIGCONT)
-    return Strike(run, " and ".join(whom), Expected(SURVIVED, attempts=False))
+    for process in whom:
+        if found := identity(run, process):
+            found.signal(signal.SIGCONT)
+    return Strike((run,), " and ".join(whom), Expected(SURVIVED, attempts=False))
+
+
+def hang_up(story: Story) -> Strike:
+    """SIGHUP, as a closing terminal sends it, to every process of a run."""
+    run = story.victim()
+    for process in ("supervisor", "worker"):
+        send(story, run, process, signal.SIGHUP)
+    return Strike((run,), "supervisor and worker", Expected(SURVIVED, attempts=False))
+
+
+def exhaust_memory(story: Story) -> Strike:
+    """No more memory for the worker: by the kernel's control groups, or by a limit on its address space."""
+    run = story.victim()
+    worker = find(story, run, "worker")
+    group = memory_group(f"crtui-faults-{os.getpid()}") if story.dice.random() < 0.5 else None
+    if worker is None:
+        return Strike((run,), "there was no worker yet", Expected(SURVIVED))
+    with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess, PermissionError):
+        if group is not None:
+            story.undo.callback(group.remove)
+            group.put(worker.pid)
+            return Strike((run,), "control group", Expected(OUT_OF_MEMORY))
+        size = psutil.Process(worker.pid).memory_info().vms
+        resource.prlimit(worker.pid, resource.RLIMIT_AS, (size, size))
+    return Strike((run,), "address space", Expected(OUT_OF_MEMORY))
+
+
+def fill_disk(story: Story) -> Strike:
+    """Not a byte more: a small disk is filled to the last block, or a limit set on the size of the worker's files."""
+    if story.disk is not None and story.dice.random() < 0.7:
+        runs, detail = tuple(story.folders), "full file system"
+        ballast = story.disk / "ballast"
+        story.undo.callback(ballast.unlink)
+        with ballast.open("wb", buffering=0) as file:
+            for size in (2**16, 2**9, 1):
+                with contextlib.suppress(OSError):
+                    while file.write(b"x" * size):
+                        pass
+    else:
+        run = story.victim()
+        runs, detail = (run,), "file size limit"
+        worker = find(story, run, "worker")
+        if worker is not None:
+            with contextlib.suppress(ProcessLookupError):
+                # Not the last words of the worker, which are shorter.
+                resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (8192, 8192))
+    return Strike(runs, detail, Expected(OUT_OF_SPACE, events=True))
+
+
+def set_clock(story: Story) -> Strike:
+    """The wall clock of all processes jumps, up to ten years ahead or back."""
+    ahead = story.dice.choice([-3650, -1, 1, 3650]) * _DAY * story.dice.random()
+    story.clock.write_text(str(ahead))
+    return Strike((story.victim(),), f"by {ahead / _DAY:+.1f} days", Expected(SURVIVED, attempts=False))
+
+
+def reboot(story: Story) -> Strike:
+    """All processes die at once, and the machine's boot id is another."""
+    runs = tuple(run for run in story.folders if raw_state(run.path).get("status") in ("queued", "running"))
+    kill_all(*runs)
+    for run in runs:
+        text = run.state_path.read_text()
+        for process in ("supervisor", "worker"):
+            if boot := (raw_state(run.path).get(process) or {}).get("boot_id"):
+                text = text.replace(boot, "of-an-earlier-boot")
+        run.state_path.write_text(text)
+    return Strike(runs, f"{len(runs)} runs", Expected(REBOOTED))
+
+
+def delete_folder(story: Story) -> Strike:
+    """The folder of a run is deleted under its processes."""
+    run = story.victim()
+    if story.dice.random() < 0.5:
+        shutil.rmtree(run.path.rename(story.root / "trash"))
+    else:
+        # What is written meanwhile makes it fail, and a person would call it again.
+        while run.path.exists():
+            shutil.rmtree(run.path, ignore_errors=True)
+    return Strike((run,), "run folder", Expected(SURVIVED, gone=True))
 
 
 def _cut(content: bytes, dice: random.Random) -> bytes:
@@ -80,52 +170,79 @@ def _cut(content: bytes, dice: random.Random) -> bytes:
 
 def _flip(content: bytes, dice: random.Random) -> bytes:
     garbled = bytearray(content)
-    for _ in range(dice.choice([1, 20]) if garbled else 0):
-        garbled[dice.randrange(len(garbled))] ^= 1 << dice.randrange(8)
+    garbled[dice.randrange(len(garbled))] ^= 1 << dice.randrange(8)
     return bytes(garbled)
 
 
 _DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
     "cut": _cut,
-    "bits flipped": _flip,
     "emptied": lambda content, dice: b"",
     "zeroed": lambda content, dice: b"\0" * len(content),
     "noise": lambda content, dice: dice.randbytes(300),
 }
 
 
-def damage(path: Path, dice: random.Random) -> str:
-    """Spoil a file in place; how, in words."""
-    how = dice.choice([*_DAMAGES, "deleted"])
-    if not path.exists():
+def damage(path: Path, dice: random.Random, *, hashed: bool = False) -> str:
+    """Spoil a file in place; how, in words. Only what is hashed can be expected to notice a single bit."""
+    how = dice.choice([*_DAMAGES, "deleted", *(["bit flipped"] if hashed else [])])
+    try:
+        if how == "deleted":
+            path.unlink()
+        else:
+            content = path.read_bytes()
+            path.write_bytes(_flip(content, dice) if how == "bit flipped" else _DAMAGES[how](content, dice))
+    except FileNotFoundError:
         return f"{path.name} was not there"
-    if how == "deleted":
-        path.unlink()
-    else:
-        path.write_bytes(_DAMAGES[how](path.read_bytes(), dice))
     return f"{path.name} {how}"
 
 
-def checkpoint(story: Story) -> Strike:
-    """The newest checkpoint is damaged while the run is dead."""
+def damage_checkpoint(story: Story) -> Strike:
+    """The newest checkpoint of a run that was killed is damaged."""
     run = story.victim()
-    kill_both(run)
-    present = sorted(path for path in run.checkpoints.glob("*") if not path.name.startswith("."))
+    kill_all(run)
+    present = sorted(path for path in run.checkpoints.glob("*") if not path.name.endswith(".damaged"))
     if not present:
-        return Strike(run, "there was none yet", Expected(VANISHED))
-    newest = present[-1]
-    file = story.dice.choice(sorted(newest.iterdir())) if newest.is_dir() else newest
-    return Strike(run, damage(file, story.dice), Expected(VANISHED, lost=2))
+        return Strike((run,), "there was none yet", Expected(VANISHED))
+    file = story.dice.choice(sorted(present[-1].iterdir())) if present[-1].is_dir() else present[-1]
+    return Strike((run,), damage(file, story.dice, hashed=present[-1].is_dir()), Expected(VANISHED, lost=2))
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _damage_file(name: str, *, events: bool = False) -> Callable[[Story], Strike]:
+    """Damage a file of a run, while it goes on or after it was killed."""
+
+    def strike(story: Story) -> Strike:
+        run = story.victim()
+        killed = story.dice.random() < 0.5
+        if killed:
+            kill_all(run)
+        detail = damage(run.path / name, story.dice)
+        # Once its state is gone, that alone can be said of a run whose processes are gone, too.
+        endings = VANISHED | {"crashed": f"{VANISHED['crashed']}|^{name} of run"} if killed else SURVIVED
+        when = "after its end" if killed else "while it goes on"
+        return Strike((run,), f"{detail} {when}", Expected(endings, attempts=killed, events=events))
+
+    return strike
 
 
+def damage_registry(story: Story) -> Strike:
+    """The registry is damaged under everybody."""
+    return Strike((), damage(story.store.registry_path, story.dice), Expected(SURVIVED))
+
+
+_ALL = ("training", "queueing")
 KINDS: dict[str, tuple[Callable[[Story], Strike], tuple[str, ...]]] = {
-    "SIGKILL": (kill, ("training",)),
-    "SIGSTOP, SIGCONT": (halt, ("training",)),
-    "damaged checkpoint": (checkpoint, ("training",)),
+    "SIGKILL": (kill, _ALL),
+    "SIGSTOP, SIGCONT": (halt, _ALL),
+    "SIGHUP": (hang_up, _ALL),
+    "memory limit": (exhaust_memory, _ALL),
+    "full disk": (fill_disk, _ALL),
+    "clock jump": (set_clock, _ALL),
+    "reboot": (reboot, _ALL),
+    "deleted run folder": (delete_folder, _ALL),
+    "damaged checkpoint": (damage_checkpoint, _ALL),
+    "damaged spec.json": (_damage_file("spec.json"), _ALL),
+    "damaged state.json": (_damage_file("state.json"), _ALL),
+    "damaged events.jsonl": (_damage_file("events.jsonl", events=True), _ALL),
+    "damaged registry.json": (damage_registry, _ALL),
 }
 """What strikes, and in which scenes, by name."""

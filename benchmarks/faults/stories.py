@@ -10,6 +10,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from .checks import (
     BrokenError,
     Expected,
     check_ending,
+    check_list,
     check_readable,
     last_event,
     processes_of,
@@ -37,11 +39,13 @@ from .checks import (
     until,
     whole_checkpoints,
 )
+from .limits import mount_small_disk
 
 TOYS = Path(__file__).parents[2] / "tests" / "faults"
 STEPS, CHECKPOINT_EVERY = 120, 10
 TOY_STEPS, TOY_CHECKPOINT_EVERY = 40, 5
 _START_SECONDS = 3.0
+_DISK_BYTES = 16 * 2**20
 _TINY = (
     "batch_size=4",
     "generator.dense=[16]",
@@ -63,22 +67,52 @@ time.time = _time
 Weights = Mapping[str, NDArray[np.generic]]
 
 
+@dataclass(frozen=True)
+class Strike:
+    """What was done.
+
+    Attributes:
+        runs: the runs that were hit.
+        detail: in words.
+        expected: what may come of it.
+    """
+
+    runs: tuple[RunFolder, ...]
+    detail: str
+    expected: Expected
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was known before a fault: the last step and the attempt of each run, by id."""
+
+    steps: Mapping[str, int]
+    attempts: Mapping[str, int]
+
+
 class Story(ABC):
     """A store in which something goes on.
 
     Args:
         root: an empty folder for all of it.
         dice: where randomness comes from.
+        small_disk: whether the store is to be on a small file system of its own, where that is permitted.
 
     Attributes:
         scene: its name in the table.
         interval: steps between two checkpoints.
+        steps: length of a run.
+        runs_at_once: whether no run has to wait for a device.
+        disk: the small file system, if there is one.
+        undo: what takes faults away again that stay otherwise.
     """
 
     scene: str
     interval: int
+    steps: int
+    runs_at_once = True
 
-    def __init__(self, root: Path, dice: random.Random) -> None:
+    def __init__(self, root: Path, dice: random.Random, *, small_disk: bool = False) -> None:
         self.root = root
         self.dice = dice
         self.clock = root / "clock" / "seconds-ahead"
@@ -92,9 +126,13 @@ class Story(ABC):
         os.environ.update(self.environment)
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         spawning._SUPERVISOR = (sys.executable, "-P", str(TOYS / "impatient_supervisor.py"))
+        (root / "store").mkdir()
+        mounted = small_disk and mount_small_disk(root / "store", _DISK_BYTES)
+        self.disk = root / "store" if mounted else None
         self.store = Store.open(root / "store")
         self.events_are_whole = True
         self.folders: list[RunFolder] = []
+        self.undo = contextlib.ExitStack()
 
     @abstractmethod
     def begin(self) -> None:
@@ -110,6 +148,13 @@ class Story(ABC):
 
         Raises:
             BrokenError: it is not.
+        """
+
+    def check_always(self) -> None:
+        """What holds at any time, whatever happens.
+
+        Raises:
+            BrokenError: it does not.
         """
 
     @property
@@ -132,40 +177,51 @@ class Story(ABC):
         until(self._is_over, "the end of all runs")
         until(lambda: not processes_of(self.root), "the end of all processes")
 
+    def all_ended(self) -> bool:
+        """Whether every run has ended for now."""
+        return all(look_at(folder).status.terminal for folder in self.folders)
+
     def _is_over(self) -> bool:
-        return all(look_at(folder).status.terminal for folder in self.folders) and not self.supervised()
+        # A supervisor that lives may still start something.
+        return self.all_ended() and not any(identity(folder, "supervisor") for folder in self.folders)
 
-    def supervised(self) -> bool:
-        """Whether a supervisor lives, which may still start something."""
-        return any(identity(folder, "supervisor") for folder in self.folders)
-
-    def check(self, struck: RunFolder, expected: Expected, reached: Mapping[str, int], attempt: int) -> None:
+    def check(self, strike: Strike, before: Before) -> None:
         """What must hold after a fault, once all is still.
 
         Args:
-            struck: the run that was hit.
-            expected: what may have become of it.
-            reached: last step of each run, by id, just before.
-            attempt: attempt of ``struck`` just before.
+            strike: what was done.
+            before: what was known just before.
 
         Raises:
             BrokenError: it does not hold.
         """
+        self.check_always()
+        # First as it is, a full disk for one; then with the fault taken away.
+        check_list(self.store.root)
+        self.undo.close()
         rows = {row["id"]: row for row in check_readable(self.store.root)}
-        if expected.gone:
-            require(not struck.path.exists(), "the run's folder came back")
-            self.folders.remove(struck)
+        if strike.expected.gone:
+            for folder in strike.runs:
+                require(not folder.path.exists(), "the run's folder came back")
+                self.folders.remove(folder)
+        self.events_are_whole &= not strike.expected.events
         for folder in self.folders:
             require(folder.id in rows, f"run {folder.id} is not in the list")
-            lost = reached.get(folder.id, 0) - max(whole_checkpoints(folder.path), default=0)
-            allowed = self.interval * (expected.lost if folder == struck else 1)
-            require(lost <= allowed, f"run {folder.id} lost {lost} steps of {reached.get(folder.id)}")
-        if struck in self.folders:
-            check_ending(rows[struck.id], expected)
-            if not expected.attempts:
-                present = rows[struck.id]["attempt"]
-                require(present == attempt, f"attempt {attempt} became {present}, though nothing had ended it")
-        self.events_are_whole &= not expected.events
+            expected = strike.expected if folder in strike.runs else Expected({"finished": ""}, attempts=False)
+            check_ending(rows[folder.id], expected)
+            lost = before.steps.get(folder.id, 0) - max(whole_checkpoints(folder.path), default=0)
+            require(lost <= self.interval * expected.lost, f"run {folder.id} lost {lost} steps")
+            present = rows[folder.id]["attempt"]
+            if not expected.attempts and folder.id in before.attempts:
+                was = before.attempts[folder.id]
+                require(present == was, f"attempt {was} became {present}, though nothing had ended it")
+
+    def known(self) -> Before:
+        """What is known now, to be held against what is known later."""
+        return Before(
+            {folder.id: last_event(folder.path) for folder in self.folders},
+            {folder.id: int(raw_state(folder.path).get("attempt", 1)) for folder in self.folders},
+        )
 
     def go_on(self) -> None:
         """Let everything continue that has ended before its time."""
@@ -189,17 +245,15 @@ class Story(ABC):
         for folder in self.folders:
             steps = [row["step"] for row in read_events(folder.events_path, kinds=["train"]).rows]
             require(steps == sorted(set(steps)), f"run {folder.id} has steps twice in its event log")
-            total = folder.summary().training.steps
             if self.events_are_whole:
-                require(steps == list(range(1, total + 1)), f"run {folder.id} lacks steps in its event log")
+                require(steps == list(range(1, self.steps + 1)), f"run {folder.id} lacks steps in its event log")
 
-    def end(self) -> list[int]:
-        """End whatever still lives; the processes that were left over."""
-        left = processes_of(self.root)
-        for pid in left:
+    def end(self) -> None:
+        """End whatever still lives of a story that broke."""
+        self.undo.close()
+        for pid in processes_of(self.root):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return left
 
 
 def identity(folder: RunFolder, process: str) -> ProcessIdentity | None:
@@ -220,6 +274,7 @@ class Training(Story):
 
     scene = "training"
     interval = CHECKPOINT_EVERY
+    steps = STEPS
     reference: Weights = {}
 
     @staticmethod
@@ -234,12 +289,14 @@ class Training(Story):
         self.folders.append(record.folder)
 
     def moment(self) -> bool:
+        if not self.folders or look_at(self.folders[-1]).status.terminal:
+            return False
         folder = self.folders[-1]
         if self.dice.random() < 0.2:
             # Also while it starts.
             time.sleep(self.dice.uniform(0.0, _START_SECONDS))
         else:
-            step = self.dice.randrange(last_event(folder.path) + 1, STEPS)
+            step = self.dice.randrange(min(last_event(folder.path) + 1, STEPS - 1), STEPS)
             until(lambda: last_event(folder.path) >= step or look_at(folder).status.terminal, f"step {step}")
         return not look_at(folder).status.terminal
 
