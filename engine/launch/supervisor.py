@@ -25,6 +25,7 @@ from engine.cores import usable_cores
 from engine.errors import CrtuiError, InputError
 from engine.launch import slots
 from engine.launch.endings import MemoryKills, WorkerEnd, ending, tail
+from engine.launch.log import say
 from engine.launch.queueing import adopt_orphans, may_retry, queue_is_paused
 from engine.launch.spawning import WORKER
 from engine.launch.worker_process import WorkerProcess
@@ -224,7 +225,7 @@ class Supervisor:
     def _look_after_others(self) -> None:
         with contextlib.suppress(OSError):
             for folder in adopt_orphans(self._folder.store, self._born, self._command):
-                print(f"supervisor: put run {folder.id}, which had lost its own, back into the queue", flush=True)
+                say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
 
     def _reread(self) -> None:
         """Take note of what others have written into the state."""
@@ -252,7 +253,7 @@ class Supervisor:
             self._state = self._folder.update_state(with_heartbeat, fallback=self._state)
         except CrtuiError as error:
             self._state = with_heartbeat(self._state)
-            print(f"supervisor: {error}", flush=True)
+            say(f"supervisor: {error}")
 
     def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
         """Write how the attempt ended or, where it may go on by itself, that it waits again."""
@@ -267,10 +268,9 @@ class Supervisor:
         if not self._state.status.terminal:
             pause = min(RETRY_SECONDS * 2 ** (self._state.retried - 1), _LONGEST_RETRY_SECONDS)
             self._not_before = time.monotonic() + pause
-            print(
+            say(
                 f"supervisor: attempt {self._state.attempt - 1} crashed: {self._state.history[-1].reason}; "
-                f"trying again in {pause:g} seconds ({self._state.retried} of {self._summary.retries})",
-                flush=True,
+                f"trying again in {pause:g} seconds ({self._state.retried} of {self._summary.retries})"
             )
         self._index()
 
@@ -278,7 +278,7 @@ class Supervisor:
         try:
             self._registry.update_runs([self._folder])
         except CrtuiError as error:
-            print(f"supervisor: {error}", flush=True)
+            say(f"supervisor: {error}")
 
 
 class _Alarm:
@@ -311,9 +311,9 @@ def _shorten_log(log: Path) -> None:
         if log.stat().st_size > _MAX_LOG_BYTES:
             replace_file(log.with_name("log.1.txt"), tail(log, _KEPT_LOG_BYTES))
             os.truncate(log, 0)
-            print("supervisor: what was here before is in log.1.txt", flush=True)
+            say("supervisor: what was here before is in log.1.txt")
     except (OSError, CrtuiError) as error:
-        print(f"supervisor: {error}", flush=True)
+        say(f"supervisor: {error}")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ import torch
 import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
+from engine.launch.log import say
 from engine.methods import method_class
 from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     except Exception as error:
         outcome = Outcome(status=Status.FAILED, reason=_reason(error), traceback=traceback.format_exc())
     if outcome.traceback:
-        print(outcome.traceback, file=sys.stderr, flush=True)
+        say(outcome.traceback, error=True)
     folder.write_outcome(outcome.model_copy(update={"usage": _usage(began)}))
     return 0 if outcome.status is not Status.FAILED else 1
 
@@ -66,7 +67,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     spec, state = folder.spec(), folder.state()
     torch.set_num_threads(spec.threads)
     device = choose_device(state.device or spec.device)
-    print(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}", flush=True)
+    say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
     dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
     cls = method_class(spec.method.name)
     try:
@@ -83,9 +84,9 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         step = train(method, batches, spec.training, start, recorder)
     scores: dict[str, float | None] = dict(recorder.scores)
     if step < spec.training.steps:
-        print(f"stopped at step {step}", flush=True)
+        say(f"stopped at step {step}")
         return Outcome(status=Status.STOPPED, reason="asked to stop", step=step, scores=scores)
-    print(f"finished at step {step}", flush=True)
+    say(f"finished at step {step}")
     return Outcome(status=Status.FINISHED, step=step, scores=scores)
 
 
@@ -177,7 +178,7 @@ class _Recorder:
             self._method.networks.load_state_dict(checkpoint.weights())
             self._method.load_trainer_state(checkpoint.trainer_state())
             step = checkpoint.step
-            print(f"continued from the checkpoint at step {step}", flush=True)
+            say(f"continued from the checkpoint at step {step}")
         if self._attempt > 1:
             self._events.resumed(step)
             earlier = read_events(self._folder.events_path, kinds=["score"], names=[RANKING_SCORE]).rows
@@ -196,7 +197,7 @@ class _Recorder:
 
     def note(self, step: int, text: str) -> None:
         self._events.note(step, text)
-        print(f"step {step}: {text}", flush=True)
+        say(f"step {step}: {text}")
 
     def evaluate(self, step: int) -> None:
         if evaluation.obstacle_to(self._dataset, RANKING_SCORE):
@@ -209,7 +210,7 @@ class _Recorder:
         self._events.write(step, "score", **self.scores)
         self._ranked[step] = self.scores[RANKING_SCORE]
         shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        print(f"step {step}: {shown}", flush=True)
+        say(f"step {step}: {shown}")
 
     def save(self, step: int, milestone: bool) -> None:
         checkpoints.save(
@@ -224,7 +225,7 @@ class _Recorder:
         best = checkpoints.best_steps(self._folder.checkpoints, self._ranked, training.keep_best)
         checkpoints.prune(self._folder.checkpoints, training.keep_checkpoints, best)
         self._events.sync()
-        print(f"step {step}: checkpoint", flush=True)
+        say(f"step {step}: checkpoint")
 
     def stop_requested(self) -> bool:
         return self._stop.requested

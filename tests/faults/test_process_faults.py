@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -12,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.launch import local
+from engine.launch import local, spawning
 from engine.launch.local import resume, start, stop
 from engine.launch.worker_process import WorkerProcess
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import read_events
+from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.runs.store import Store
@@ -77,6 +79,18 @@ def test_retries_are_bounded_and_every_reason_is_kept(store: Store) -> None:
     resume(done, crash)
     wait_for_end(record.folder)
     assert record.folder.state().attempt == 6
+
+
+def test_a_log_that_cannot_be_written_does_not_end_the_supervisor(store: Store) -> None:
+    [(folder, lease)] = create_run_folders(store, [toy(retries=1)])
+    Registry(store).add_runs([folder])
+    os.close(lease)
+    crash = (sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    with Path("/dev/full").open("wb") as full:
+        command = [*spawning._SUPERVISOR, str(folder.path), "--", *crash]
+        subprocess.run(command, stdout=full, stderr=full, check=False)
+    state = folder.state()
+    assert (state.status, state.reason, state.attempt) == (Status.CRASHED, "killed by SIGSEGV", 2)
 
 
 def test_a_run_that_raises_is_not_tried_again(store: Store) -> None:

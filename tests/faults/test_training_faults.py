@@ -11,6 +11,7 @@ import os
 import random
 import resource
 import signal
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -288,6 +289,32 @@ def test_too_little_memory_is_named_with_its_remedy(store: Store) -> None:
     assert outcome is not None
     assert outcome.status is Status.FAILED
     assert "out of memory" in (outcome.reason or "")
-    assert "batch_size" in (outcome.reason or "")
+    assert "batch" in (outcome.reason or "")
     assert (outcome.traceback or "").startswith("Traceback")
     assert outcome.usage is not None
+
+
+def _fill_log() -> None:
+    sys.stdout = sys.stderr = Path("/dev/full").open("w")
+
+
+def test_a_log_that_cannot_be_written_costs_nothing_but_the_log(
+    store: Store, reference: dict[str, torch.Tensor]
+) -> None:
+    folder = new_run(store)
+    start_worker(folder, _fill_log).join()
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert (outcome.status, outcome.step) == (Status.FINISHED, STEPS), outcome.reason
+    ours = final_weights(folder)
+    assert all(torch.equal(ours[name], reference[name]) for name in reference)
+
+
+def test_the_reason_of_a_failure_is_kept_though_the_log_cannot_be_written(store: Store) -> None:
+    folder = new_run(store, "batch_size=65536")
+    start_worker(folder, _fill_log).join()
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert outcome.status is Status.FAILED
+    assert "batch" in (outcome.reason or "")
+    assert (outcome.traceback or "").startswith("Traceback")
