@@ -79,6 +79,8 @@ def select(
     store = invocation.open_store()
     records = _pool(invocation, store, run or [], group)
     from engine.launch import selecting
+    from engine.launch.selection_jobs import SelectionRequest
+    from engine.launch.selection_process import run_selection
 
     with TaskDisplay(invocation.quiet, as_json) as display:
         if share:
@@ -86,18 +88,17 @@ def select(
                 store, records, *share, votes=votes, group_size=group_size, device=device, progress=display
             )
         else:
-            result = selecting.select_runs(
-                store,
-                records,
-                method or ("model-centrality",),
+            request = SelectionRequest(
+                runs=tuple(record.id for record in records),
+                methods=tuple(method or ("model-centrality",)),
                 similarity=similarity,
                 votes=votes,
                 group_size=group_size,
                 budget=budget,
                 matching=matching,
                 device=device,
-                progress=display,
             )
+            result = run_selection(store, records, request, display)
     if save is not None:
         _save(save, result)
     if as_json:

@@ -17,7 +17,7 @@ import orjson
 from engine import durable
 from engine.errors import InputError, WorkError
 from engine.launch.evaluating import Progress, choose_device
-from engine.launch.selectors import SELECTORS, Pool, Selection
+from engine.launch.selectors import SELECTORS, Look, Pool, Selection
 from engine.launch.verdicts import centrality_facts
 from engine.runs.catalogue import RunRecord
 from engine.runs.folder import new_run_ids
@@ -44,6 +44,7 @@ def select_runs(
     device: str = "cpu",
     seed: int = 0,
     progress: Progress | None = None,
+    look: Look | None = None,
 ) -> dict[str, Any]:
     """Rank a pool of runs by one or more methods and keep the result in ``selections/<id>/``.
 
@@ -74,6 +75,7 @@ def select_runs(
         device: ``auto``, or a torch device.
         seed: of everything drawn.
         progress: see :data:`engine.launch.evaluating.Progress`.
+        look: called as ModelCentrality compares models, with a function that gives what it has found so far.
 
     Returns:
         The JSON object of ``crtui select``: ``runs``; ``methods``, by name ``scores`` (one a run, ``None`` where it has
@@ -94,6 +96,7 @@ def select_runs(
     if set(chosen) != {"model-centrality"}:
         pool.require_one_dataset()
     pool.budget = _budget(budget, len(pool.models))
+    pool.look = look or _ignore
     selections: dict[str, Selection] = {}
     seconds: dict[str, float] = {}
     for method in chosen:

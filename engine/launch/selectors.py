@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.errors import InputError
 from engine.launch.evaluating import Progress, load_dataset, score_run
+from engine.launch.selection_jobs import PartialMatrix
 from engine.runs.catalogue import RunRecord
 from engine.runs.store import Store
 from engine.selection import Ranking, model_centrality, udr
@@ -21,9 +22,12 @@ if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.models.model import Model
     from engine.selection.common_codes import CommonCodes
-    from engine.selection.cross_scores import CrossScores, Pairs
+    from engine.selection.cross_scores import CrossScores, PairProgress, Pairs
     from engine.selection.generated_set import VotingProtocol
     from engine.selection.uncertainty import Consensus, Uncertainty
+
+Look = Callable[[Callable[[], PartialMatrix]], None]
+"""Called as models are compared, with a function that gives what has been found so far."""
 
 _MAX_NAMED = 5
 
@@ -39,6 +43,7 @@ class Pool:
         models: the members that could be loaded.
         steps: the checkpoint that stands for each of these.
         excluded: why the others take no part.
+        look: told as models are compared.
     """
 
     store: Store
@@ -51,6 +56,7 @@ class Pool:
     models: dict[int, Model] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
     excluded: dict[int, str] = field(default_factory=dict)
+    look: Look = field(default=lambda found: None)
 
     def __post_init__(self) -> None:
         if not self.records:
@@ -116,6 +122,21 @@ class Pool:
             cache=PairCache(self.store.selections / "cache"),
             device=self.device,
         )
+
+    def comparing(self, pairs: Pairs) -> PairProgress:
+        """How the comparison of these pairs is reported."""
+
+        def so_far() -> PartialMatrix:
+            scores = pairs.result()
+            ids = [record.id for record in self.records]
+            matrix = Comparisons(scores, list(self.models)).matrix(len(ids))
+            return PartialMatrix(matrix, {ids[index]: reason for index, reason in _with(self, scores).items()})
+
+        def report(done: int, total: int) -> None:
+            self.progress("comparing models", done, total)
+            self.look(so_far)
+
+        return report
 
     def rankable(self, method: str, excluded: Mapping[int, str]) -> list[int]:
         """The members that are left.
@@ -183,7 +204,7 @@ def _by_centrality(pool: Pool) -> Selection:
     from engine.selection.uncertainty import bootstrap, consensus
 
     pairs = pool.pairs()
-    pairs.evaluate(np.ones((n, n), dtype=np.bool_), functools.partial(pool.progress, "comparing models"))
+    pairs.evaluate(np.ones((n, n), dtype=np.bool_), pool.comparing(pairs))
     scores = pairs.result()
     members, excluded = list(pool.models), _with(pool, scores)
     included = pool.rankable("model-centrality", excluded)
@@ -208,8 +229,7 @@ def _by_fast_medoid(pool: Pool, budget: int) -> Selection:
     from engine.selection.halving import fast_medoid
 
     pairs = pool.pairs()
-    report = functools.partial(pool.progress, "comparing models")
-    found = fast_medoid(pairs, len(pool.models), budget, pool.seed, report)
+    found = fast_medoid(pairs, len(pool.models), budget, pool.seed, pool.comparing(pairs))
     scores = pairs.result()
     excluded = _with(pool, scores)
     included = pool.rankable("model-centrality", excluded)
