@@ -16,7 +16,7 @@ from .checks import require
 from .stories import TOYS, Story
 
 sys.path.append(str(TOYS))
-from toy_worker import link, newest  # noqa: E402
+from toy_worker import link, newest
 
 RUNS = 4
 _LONGEST_WAIT_SECONDS = 2.5

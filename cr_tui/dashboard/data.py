@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cr_tui.dashboard.history import History
 from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
 from engine.errors import InputError
+from engine.launch.selection_jobs import SelectionRequest
 from engine.models.codes import Codes
 
 LIVE_STATUSES = frozenset({"queued", "running"})
@@ -119,15 +120,18 @@ class Machine:
     at: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection:
-    """A stored selection.
+    """A stored selection, or what is known of one that is being computed.
 
     Args:
         runs: ids of the runs, in the order of the matrix.
-        methods: per method the scores, one a run, and the ranking, ids best first.
+        methods: what each method found.
         matrix: cross-scores float ``[n, n]``, row = encoder, column = generator; None when ModelCentrality did not run.
         created: when it was stored, seconds since 1970.
+        names: names of the runs when it was made, for those that are gone; may be empty.
+        votes: ModelCentrality's votes for a pair; None where it says nothing of them.
+        partial: whether it is still being computed.
     """
 
     id: str
@@ -135,32 +139,85 @@ class Selection:
     methods: Mapping[str, RankedRuns]
     matrix: NDArray[np.float64] | None
     created: float
+    names: tuple[str, ...] = ()
+    votes: int | None = None
+    partial: bool = False
 
     @property
     def ranked(self) -> list[tuple[str, RankedRuns]]:
-        """The methods with their verdicts, ModelCentrality first."""
+        """The methods with what they found, ModelCentrality first."""
         return sorted(self.methods.items(), key=lambda item: (item[0] != CENTRALITY, item[0]))
+
+    @property
+    def excluded(self) -> dict[str, str]:
+        """Why runs take no part, by id, by the first method that says so."""
+        reasons: dict[str, str] = {}
+        for _, found in self.ranked:
+            reasons = {**found.excluded, **reasons}
+        return reasons
 
 
 @dataclass(frozen=True)
 class RankedRuns:
-    """The verdict of one selection method."""
+    """What one selection method found.
+
+    Args:
+        scores: one a run; NaN for one that has none.
+        ranking: ids, best first.
+        excluded: why other runs are not in it, by id.
+        intervals: that hold 95 % of each score's replicates, one a run, None where there is none; empty for methods
+            without.
+        medoid_probability: share of the replicates in which each run is the medoid; empty for methods without.
+        verdict: ``clear``, ``cannot tell`` or ``not estimated``; empty for methods without.
+        warnings: sentences on how far to trust it, and what would settle it.
+        similarity: what models were compared by.
+        confidence: of a pick by part of the matrix.
+        agreement: of the pick with the others.
+        agreement_by_chance: what unrelated models seldom exceed.
+    """
 
     scores: tuple[float, ...]
     ranking: tuple[str, ...]
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    intervals: tuple[tuple[float, float] | None, ...] = ()
+    medoid_probability: tuple[float, ...] = ()
+    verdict: str = ""
+    warnings: tuple[str, ...] = ()
+    similarity: str = ""
+    confidence: float | None = None
+    agreement: float | None = None
+    agreement_by_chance: float | None = None
 
 
 @dataclass(frozen=True)
 class Computation:
-    """A selection that is being computed, or that could not be.
+    """A selection that is being computed, by whomever, or that ended early.
 
     Args:
         running: whether its process still works.
-        message: the newest thing it said.
+        message: what it does, or why it ended.
+        id: by which it can be cancelled or forgotten.
+        runs: ids of the pool.
+        done: parts of what it does that are done.
+        total: parts that there are; 0 when that is not known.
+        eta: seconds until these are done; None when that is not known.
+        begun: since when, seconds since 1970.
+        terminal: whether it is somebody's ``crtui select``.
+        partial: what it has found so far.
+        request: what was asked for.
     """
 
     running: bool
     message: str
+    id: str = ""
+    runs: tuple[str, ...] = ()
+    done: int = 0
+    total: int = 0
+    eta: float | None = None
+    begun: float = 0.0
+    terminal: bool = False
+    partial: Selection | None = None
+    request: SelectionRequest | None = None
 
 
 class NoCheckpointError(InputError):
@@ -305,6 +362,10 @@ class Source(Protocol):
         """Every stored selection, newest first."""
         ...
 
+    def damaged_selections(self) -> int:
+        """How many stored selections could not be read."""
+        ...
+
     def model(self, run_id: str, step: int | None = None) -> ModelFacts:
         """What a checkpoint holds; the newest that can be read when no step is given.
 
@@ -353,12 +414,20 @@ class Source(Protocol):
         """Delete a run and its folder."""
         ...
 
-    def select(self, run_ids: Sequence[str]) -> None:
+    def select(self, request: SelectionRequest) -> None:
         """Begin to rank a pool in a process of its own, which goes on when the dashboard closes."""
         ...
 
-    def computation(self) -> Computation | None:
-        """How the newest call of :meth:`select` fares; None when there was none."""
+    def computations(self) -> list[Computation]:
+        """Selections that are being computed, by whomever, or ended early; newest first."""
+        ...
+
+    def cancel_selection(self, computation_id: str) -> None:
+        """Ask one that is being computed to end; what it has compared is kept."""
+        ...
+
+    def forget_selection(self, computation_id: str) -> None:
+        """Show no more of one that ended early."""
         ...
 
     def close(self) -> None:

@@ -56,7 +56,7 @@ def as_csv(rows: Rows) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_HEADER)
     for row in rows:
-        writer.writerow([*map(_guarded, row[:3]), *(_written(value) for value in row[3:])])
+        writer.writerow([*map(guarded, row[:3]), *(_written(value) for value in row[3:])])
     return text.getvalue().encode("utf-8", "backslashreplace")
 
 
@@ -121,6 +121,6 @@ def _written(value: float | None) -> float | str | None:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _guarded(text: str) -> str:
-    """A spreadsheet must not take a run's name for a formula."""
+def guarded(text: str) -> str:
+    """Text of which a spreadsheet does not make a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

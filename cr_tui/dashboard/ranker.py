@@ -1,128 +1,101 @@
-"""The process that ranks a pool, and how the dashboard starts it and sees how it fares.
-
-It outlives the dashboard. Its log, ``.ranking.log`` among the selections of the store, is locked as long as it
-lives: so one ranking is computed at a time in a store, and every dashboard can see it.
-"""
+"""Selections of a store that are being computed, as the dashboard shows them: those it started and everybody else's."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-import subprocess
-import sys
 import time
-import warnings
-from collections.abc import Sequence
-from pathlib import Path
 
-from cr_tui.dashboard.child import child_command
-from cr_tui.dashboard.data import Computation
-from engine.errors import CrtuiError, InputError, WorkError
-from engine.runs.store import FILE_MODE, Store
+import numpy as np
+from numpy.typing import NDArray
 
-_LOG = ".ranking.log"
-_REFUSED = "not ranked: "
-_LAST_BYTES = 2048
-_LINE_SECONDS = 1.0
-_NICENESS = 5
-_RECENT_SECONDS = 3600.0
+from cr_tui.dashboard.data import CENTRALITY, Computation, RankedRuns, Selection
+from cr_tui.text import short_duration
+from engine.launch.selection_jobs import PartialMatrix, SelectionJob, list_jobs
+from engine.runs.store import Store
+
+_SILENT_SECONDS = 60.0
+"""A process that computes says so every few seconds."""
 
 
-def start_ranking(store: Store, run_ids: Sequence[str]) -> None:
-    """Begin to rank runs in a process of its own.
+class Computations:
+    """Reads the jobs of a store; a matrix only when it has changed. Used by one thread at a time.
 
-    Raises:
-        InputError: a ranking is being computed already.
-        WorkError: the process cannot be started.
+    Args:
+        store: the store.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        log = os.open(store.selections / _LOG, flags, FILE_MODE)
-    except OSError as error:
-        raise WorkError(f"{store.selections / _LOG} cannot be written: {error.strerror}") from error
-    try:
-        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.ftruncate(log, 0)
-        subprocess.Popen(
-            child_command(__name__, str(store.root), *run_ids),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    except BlockingIOError as error:
-        raise InputError("a ranking is being computed already; wait until it has ended") from error
-    except OSError as error:
-        raise WorkError(f"the ranking cannot be started: {error.strerror}") from error
-    finally:
-        # The child holds the lock through its own copy of the descriptor.
-        os.close(log)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._partial: dict[str, tuple[int, Selection | None]] = {}
+
+    def newest_first(self) -> list[Computation]:
+        """Every selection that is being computed, or ended early."""
+        jobs = list_jobs(self._store)
+        for job_id in self._partial.keys() - {job.id for job in jobs}:
+            del self._partial[job_id]
+        return [_computation(job, self._found(job)) for job in jobs]
+
+    def _found(self, job: SelectionJob) -> Selection | None:
+        try:
+            version = (job.folder.path / "partial.json").stat().st_mtime_ns
+        except OSError:
+            return None
+        before = self._partial.get(job.id)
+        if before is None or before[0] != version:
+            partial = job.folder.partial(len(job.request.runs))
+            found = None if partial is None else provisional(job.id, job.request.runs, partial, version / 1e9)
+            before = self._partial[job.id] = (version, found)
+        return before[1]
 
 
-def ranking_progress(store: Store) -> Computation | None:
-    """How the newest ranking fares; None when it has ended well, or ended more than an hour ago."""
-    try:
-        log = os.open(store.selections / _LOG, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+def provisional(job_id: str, runs: tuple[str, ...], partial: PartialMatrix, at: float) -> Selection | None:
+    """What would be said of the pairs known so far: centralities over what there is. None where nothing is known."""
+    scores = _centralities(partial.matrix)
+    ranked = [int(index) for index in np.argsort(-scores, kind="stable") if np.isfinite(scores[index])]
+    if not np.isfinite(partial.matrix).any():
         return None
-    try:
-        running = _is_locked(log)
-        status = os.fstat(log)
-        text = os.pread(log, _LAST_BYTES, max(status.st_size - _LAST_BYTES, 0)).decode(errors="replace")
-    except OSError:
-        return None
-    finally:
-        os.close(log)
-    last = text.splitlines()[-1] if text.strip() else ""
-    if running:
-        return Computation(True, last or "ranking …")
-    if not last or time.time() - status.st_mtime > _RECENT_SECONDS:
-        return None
-    return Computation(False, last if last.startswith(_REFUSED) else f"the ranking ended early, after: {last}")
+    found = RankedRuns(
+        tuple(float(score) for score in scores), tuple(runs[index] for index in ranked), dict(partial.excluded)
+    )
+    return Selection(f"{job_id}-{at}", runs, {CENTRALITY: found}, partial.matrix, at, partial=True)
 
 
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    return False
+def _centralities(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the symmetric scores that are known with others; NaN where none is."""
+    both = np.stack([matrix, matrix.T])
+    there = np.isfinite(both)
+    count = there.sum(axis=0)
+    symmetric = np.where(count > 0, np.where(there, both, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    np.fill_diagonal(symmetric, np.nan)
+    known = np.isfinite(symmetric)
+    number = known.sum(axis=1)
+    total = np.where(known, symmetric, 0.0).sum(axis=1)
+    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Rank the runs named after the store's folder; return the exit code."""
-    os.nice(_NICENESS)
-    warnings.simplefilter("ignore")
-    from engine.launch.selecting import select_runs
-    from engine.runs.catalogue import find_among, list_runs
-
-    folder, *run_ids = arguments
-    try:
-        store = Store.open(Path(folder))
-        present = list_runs(store)
-        records = [find_among(present, run_id) for run_id in run_ids]
-        _say(f"ranking {len(records)} runs …")
-        select_runs(store, records, progress=_Progress())
-    except CrtuiError as error:
-        _say(f"{_REFUSED}{error}")
-        return 1
-    # The result lies among the selections; a log that is empty and not locked has nothing more to say.
-    os.ftruncate(sys.stdout.fileno(), 0)
-    return 0
+def _computation(job: SelectionJob, partial: Selection | None) -> Computation:
+    state, now = job.state, time.time()
+    return Computation(
+        running=job.live,
+        message=_message(job, now),
+        id=job.id,
+        runs=job.request.runs,
+        done=state.done,
+        total=state.total,
+        eta=job.seconds_left(now),
+        begun=state.begun,
+        terminal=state.origin == "terminal",
+        partial=partial,
+        request=job.request,
+    )
 
 
-def _say(line: str) -> None:
-    os.write(sys.stdout.fileno(), f"{line}\n".encode(errors="backslashreplace"))
-
-
-class _Progress:
-    """Writes at most a line a second."""
-
-    def __init__(self) -> None:
-        self._due = 0.0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if now >= self._due:
-            self._due = now + _LINE_SECONDS
-            _say(f"{what}, {done} of {total}")
+def _message(job: SelectionJob, now: float) -> str:
+    state = job.state
+    if job.status == "cancelling":
+        return "cancelling …"
+    if job.status == "running":
+        silent = now - state.updated
+        return f"no sign of life for {short_duration(silent)}" if silent > _SILENT_SECONDS else state.phase
+    if job.status == "killed":
+        return f"the process vanished (killed, or out of memory) while {state.phase}"
+    return state.message

@@ -23,10 +23,12 @@ from cr_tui.dashboard.follower import LONG_LOG, StoreFollower
 from cr_tui.dashboard.log_tail import LogTail
 from cr_tui.dashboard.machine import MachineReader
 from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
-from cr_tui.dashboard.ranker import ranking_progress, start_ranking
+from cr_tui.dashboard.ranker import Computations
 from cr_tui.dashboard.run_list import RunList
 from cr_tui.dashboard.stored_selections import StoredSelections, ranks_of
 from engine.errors import InputError
+from engine.launch.selection_jobs import SelectionRequest, cancel_job, forget_job
+from engine.launch.selection_process import start_selection
 from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
 from engine.runs.store import Store
@@ -43,6 +45,7 @@ class StoreSource:
         self._store = store
         self._runs = RunList(store)
         self._selections = StoredSelections(store.selections)
+        self._computations = Computations(store)
         self._machine = MachineReader(store.root)
         self._decoder = DecoderProcess()
         self._matcher: DecoderProcess | None = None
@@ -90,6 +93,11 @@ class StoreSource:
         """Every stored selection that can be read, newest first."""
         with self._selections_lock:
             return self._selections.newest_first()
+
+    def damaged_selections(self) -> int:
+        """How many stored selections could not be read at the last look."""
+        with self._selections_lock:
+            return self._selections.damaged
 
     def model(self, run_id: str, step: int | None = None) -> ModelFacts:
         """What a checkpoint of a run holds."""
@@ -157,13 +165,22 @@ class StoreSource:
 
         launchers.remove(self._store, look_at(self._folder(run_id)))
 
-    def select(self, run_ids: Sequence[str]) -> None:
+    def select(self, request: SelectionRequest) -> None:
         """Begin to rank runs in a process that outlives this one."""
-        start_ranking(self._store, run_ids)
+        start_selection(self._store, request)
 
-    def computation(self) -> Computation | None:
-        """How the newest ranking of this store fares."""
-        return ranking_progress(self._store)
+    def computations(self) -> list[Computation]:
+        """How the selections of this store fare that are being computed, or ended early."""
+        with self._selections_lock:
+            return self._computations.newest_first()
+
+    def cancel_selection(self, computation_id: str) -> None:
+        """Ask a selection that is being computed to end."""
+        cancel_job(self._store, computation_id)
+
+    def forget_selection(self, computation_id: str) -> None:
+        """Delete what is left of a selection that ended early, its pairs in the cache apart."""
+        forget_job(self._store, computation_id)
 
     def close(self) -> None:
         """End the processes that decode and match."""

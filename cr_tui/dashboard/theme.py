@@ -42,11 +42,19 @@ class Look:
         return self.statuses["failed"][1]
 
     @property
+    def strong(self) -> str:
+        """What stands out of text."""
+        return self.theme.foreground or "#ffffff"
+
+    @property
+    def background(self) -> str:
+        """What everything stands on."""
+        return self.theme.background or "#000000"
+
+    @property
     def ink(self) -> Ink:
         """The colours of charts."""
-        strong = self.theme.foreground or "#ffffff"
-        background = self.theme.background or "#000000"
-        return Ink(rgb(self.faint), rgb(background), rgb(self.heading), rgb(strong))
+        return Ink(rgb(self.faint), rgb(self.background), rgb(self.heading), rgb(self.strong))
 
 
 def rgb(colour: str) -> Rgb:

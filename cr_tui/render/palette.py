@@ -31,6 +31,20 @@ FAINT: Rgb = (138, 138, 138)
 LEVELS = 32
 """Distinct colours of a scale. More would not be told apart, and each distinct pair costs bytes on the line."""
 
+STEPS: tuple[Rgb, ...] = (
+    (0, 0, 95),
+    (95, 0, 95),
+    (95, 0, 175),
+    (0, 95, 175),
+    (0, 135, 135),
+    (0, 175, 135),
+    (95, 215, 95),
+    (215, 215, 95),
+    (255, 255, 95),
+)
+"""A scale along viridis made of members of the 256-colour cube, lightness L* from 7 to 97 in steps of 7 to 14: in 256
+colours viridis itself falls in lightness at four places. It rises for dichromats as well."""
+
 CATEGORIES: tuple[Rgb, ...] = (
     (95, 175, 215),
     (255, 175, 0),

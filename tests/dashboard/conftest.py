@@ -34,6 +34,7 @@ from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
 from cr_tui.dashboard.train_call import TrainCall
 from engine.errors import InputError
 from engine.launch.planning import Forecast
+from engine.launch.selection_jobs import SelectionRequest
 from engine.models.codes import Codes
 
 NOW = 1_800_000_000.0
@@ -77,7 +78,8 @@ class FakeSource:
     def __init__(self) -> None:
         self.listed: list[Run] = []
         self.stored: list[Selection] = []
-        self.computing: Computation | None = None
+        self.computing: list[Computation] = []
+        self.damaged = 0
         self.log: list[str] = [f"step {step} loss 0.{step}" for step in range(100, 130)]
         self.refusal: str | None = None
         self.trouble: str | None = None
@@ -120,6 +122,9 @@ class FakeSource:
 
     def selections(self) -> list[Selection]:
         return list(self.stored)
+
+    def damaged_selections(self) -> int:
+        return self.damaged
 
     def model(self, run_id: str, step: int | None = None) -> ModelFacts:
         self.asked.append(("model", (run_id, step)))
@@ -176,12 +181,19 @@ class FakeSource:
         self._act("remove", run_id)
         self.listed = [run for run in self.listed if run.id != run_id]
 
-    def select(self, run_ids: Sequence[str]) -> None:
-        self._act("select", tuple(run_ids))
-        self.computing = Computation(True, "ranking 3 runs: 2 of 9 pairs")
+    def select(self, request: SelectionRequest) -> None:
+        self._act("select", request)
+        self.computing = [Computation(True, "comparing models", request.id, request.runs, 2, 9, 60.0, NOW - 30)]
 
-    def computation(self) -> Computation | None:
-        return self.computing
+    def computations(self) -> list[Computation]:
+        return list(self.computing)
+
+    def cancel_selection(self, computation_id: str) -> None:
+        self._act("cancel", computation_id)
+
+    def forget_selection(self, computation_id: str) -> None:
+        self._act("forget", computation_id)
+        self.computing = []
 
     def close(self) -> None:
         self.closed = True

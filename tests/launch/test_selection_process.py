@@ -189,7 +189,12 @@ class TestFiles:
 
     @pytest.mark.parametrize(
         "content",
-        [b"", b'{"matrix": [[1]], "excluded": {}}', b'{"matrix": [["x", 1], [1, 1]], "excluded": {}}', b'{"matrix": 1}'],
+        [
+            b"",
+            b'{"matrix": [[1]], "excluded": {}}',
+            b'{"matrix": [["x", 1], [1, 1]], "excluded": {}}',
+            b'{"matrix": 1}',
+        ],
     )
     def test_a_torn_matrix_is_none(self, store: Store, content: bytes) -> None:
         path = self._ended(store)

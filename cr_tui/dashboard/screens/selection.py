@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
 from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import DataTable, Footer, Static
 
-from cr_tui.dashboard import keymap
+from cr_tui.dashboard import export, keymap, selection_export
+from cr_tui.dashboard import selection_words as words
 from cr_tui.dashboard.data import Computation, Run, Selection, Source
+from cr_tui.dashboard.pools import Pool, pools
+from cr_tui.dashboard.ranking import Ranking, ranking_of
 from cr_tui.dashboard.screens.base import DashboardScreen
-from cr_tui.dashboard.theme import FAINT
-from cr_tui.dashboard.widgets.cells_view import CellsView
-from cr_tui.dashboard.widgets.ranking_table import RankingTable
+from cr_tui.dashboard.screens.charts import ChartsScreen
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
+from cr_tui.dashboard.screens.selection_form import SelectionFormScreen, pool_choices
+from cr_tui.dashboard.widgets.matrix_view import MatrixView
+from cr_tui.dashboard.widgets.ranking_table import METHOD_TITLES, RankingTable
 from cr_tui.dashboard.widgets.text_line import TextLine
 from cr_tui.dashboard.widgets.title_bar import TitleBar
-from cr_tui.render.cells import Cells
-from cr_tui.render.heatmap import heatmap
-from cr_tui.text import clean, short_duration
+from cr_tui.render.matrix import MatrixPicture
+from cr_tui.text import clean
 from engine.errors import CrtuiError
 
-RANKED_STATUSES = frozenset({"finished", "stopped"})
-"""Statuses of runs whose model is what it will be."""
-
-NOTHING_YET = """\
-This group has not been ranked yet.
-
-Press  c  to do it in the background. ModelCentrality scores every encoder on images made by every generator:
-the model that agrees best with all others, the medoid, is the one to take. No labels are needed."""
+_CAPTION = "encoder ↓  generator →"
+_MATRIX_SHARE, _ZOOMED_SHARE = 0.5, 0.7
+"""Of the width, at most: the matrix by itself, and after somebody asked for larger values."""
+_LEAST_MATRIX = 26
+_READ_SECONDS = 1.0
 
 
 class SelectionScreen(DashboardScreen):
-    """Matrix and rankings of one group at a time.
+    """Matrix and rankings of one pool at a time.
 
     Args:
         group: the group to begin with; "" for runs without one, None for the first there is.
@@ -51,157 +52,377 @@ class SelectionScreen(DashboardScreen):
 
     @dataclass
     class StoreRead(Message):
-        """Stored selections, and how a computation fares."""
+        """Stored selections, and how computations fare; or why that cannot be read."""
 
         selections: Sequence[Selection]
-        computation: Computation | None
+        computations: Sequence[Computation]
+        damaged: int = 0
+        trouble: str = ""
 
     def __init__(self, group: str | None) -> None:
         super().__init__()
-        self._group = group
+        self._key = group
         self._runs: Sequence[Run] = ()
-        self._selections: Sequence[Selection] = ()
-        self._computation: Computation | None = None
-        self._shown: Selection | None = None
+        self._read_last = self.StoreRead((), ())
+        self._pools: list[Pool] = []
+        self._result: str | None = None
+        self._order = ""
+        self._ranking: Ranking | None = None
+        self._drawn: object = None
+        self._zoomed = False
+        self._ids: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield TitleBar("selection")
         yield TextLine(widget_id="group")
-        with Container(id="body"):
-            with VerticalScroll(id="matrix-area"):
-                yield CellsView(widget_id="matrix")
-                yield Static(Text(NOTHING_YET), id="nothing")
+        yield TextLine(widget_id="progress")
+        with Horizontal(id="body"):
+            yield MatrixView(widget_id="matrix")
+            yield Static(id="nothing")
             yield RankingTable(widget_id="ranking")
+        yield Static(id="verdict")
+        yield Static(id="pair")
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
+        self.dashboard.want(())
         self._read(self.dashboard.source)
-        self.set_interval(max(self.dashboard.refresh_seconds, 1.0), lambda: self._read(self.dashboard.source))
+        self.set_interval(max(self.dashboard.refresh_seconds, _READ_SECONDS), self._read_again)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw_matrix)
+        self.call_after_refresh(self._draw)
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """Show names and groups as they are now."""
         self._runs = runs
         self._draw()
 
+    def restyle(self) -> None:
+        """Draw everything in the colours of another theme."""
+        super().restyle()
+        self.matrix.refresh()
+
+    @property
+    def matrix(self) -> MatrixView:
+        """The heat map."""
+        return self.query_one("#matrix", MatrixView)
+
+    @property
+    def table(self) -> RankingTable:
+        """The ranking."""
+        return self.query_one("#ranking", RankingTable)
+
+    # -- reading -----------------------------------------------------------------------------------------------------
+
+    def _read_again(self) -> None:
+        self._read(self.dashboard.source)
+
     @work(thread=True, exclusive=True, group="read")
     def _read(self, source: Source) -> None:
         try:
-            self.post_message(self.StoreRead(source.selections(), source.computation()))
+            found, computations = source.selections(), source.computations()
         except CrtuiError as error:
-            self.app.call_from_thread(self.dashboard.say, str(error), "error")
+            self.post_message(self.StoreRead((), (), trouble=str(error)))
+        else:
+            self.post_message(self.StoreRead(found, computations, source.damaged_selections()))
 
     @on(StoreRead)
-    def _show_read(self, message: StoreRead) -> None:
-        self._selections, self._computation = message.selections, message.computation
+    def _take_read(self, message: StoreRead) -> None:
+        if message.trouble:
+            # What was known stays on the screen, beside the reason why nothing newer comes.
+            last = self._read_last
+            message = self.StoreRead(last.selections, last.computations, last.damaged, message.trouble)
+        self._read_last = message
         self._draw()
 
-    # -- drawing -----------------------------------------------------------------------------------------------------
+    # -- what is shown -----------------------------------------------------------------------------------------------
+
+    @property
+    def pool(self) -> Pool | None:
+        """What the screen is about; the first pool when the one that was chosen is gone."""
+        return next((pool for pool in self._pools if pool.key == self._key), next(iter(self._pools), None))
+
+    @property
+    def _shown(self) -> int:
+        """Index of the result that is shown; the newest when the one that was chosen is gone."""
+        results = self.pool.results if self.pool else ()
+        return next((at for at, result in enumerate(results) if result.id == self._result), 0)
+
+    @property
+    def run(self) -> Run | None:
+        """The run under the cursor, if it is still there."""
+        return self.dashboard.run_of(self.table.selected_id)
 
     def _draw(self) -> None:
-        groups = group_names(self._runs)
-        if self._group not in groups:
-            self._group = groups[0] if groups else None
-        pool = [run for run in self._runs if run.group == self._group]
-        selection = newest_of(self._selections, pool)
-        self.query_one("#group", TextLine).write(self._headline(groups, pool, selection))
-        changed = selection is None or self._shown is None or selection.id != self._shown.id
-        self._shown = selection
+        read = self._read_last
+        self._pools = pools(self._runs, read.selections, read.computations)
+        pool = self.pool
+        self._key = pool.key if pool else self._key
+        results = pool.results if pool else ()
+        selection = results[self._shown] if results else None
         names = {run.id: run.name for run in self._runs}
-        computing = self._computation is not None and self._computation.running
-        self.query_one("#nothing").display = selection is None and not computing
-        self.query_one("#matrix").display = selection is not None
-        if selection is None:
-            self.query_one(RankingTable).show(None, {}, {})
-            return
-        supervised = {run.id: run.scores.get("factor_vae") for run in pool}
-        self.query_one(RankingTable).show(selection, names, supervised)
-        if changed:
-            self._draw_matrix()
+        supervised = {run.id: run.scores.get("factor_vae") for run in self._runs}
+        self._ranking = ranking_of(selection, self._order, names, supervised) if selection else None
+        empty = self._ranking is None
+        nothing = self.query_one("#nothing", Static)
+        nothing.display = empty or (selection is not None and selection.matrix is None)
+        nothing.update(Text(words.empty_words(pool, self.dashboard.read_only) if empty else words.NO_MATRIX))
+        self.table.display = not empty
+        self._draw_ranking(selection)
+        self._draw_words()
+        self.refresh_bindings()
 
-    def _draw_matrix(self) -> None:
-        """Rows and columns stand in the order of the ranking, so that a good pool shows as a bright corner."""
-        selection = self._shown
-        width = self.query_one("#matrix-area").content_size.width
-        if selection is None or not width:
+    def _draw_ranking(self, selection: Selection | None) -> None:
+        """Fill table and matrix, unless they show this already."""
+        ranking, marked = self._ranking, frozenset(self.dashboard.marked)
+        self.matrix.display = ranking is not None and ranking.matrix is not None
+        # The order and the names decide what is drawn, with the scores that a result has for ever.
+        names = tuple(ranking.names.items()) if ranking else ()
+        labels = tuple(run.scores.get("factor_vae") for run in self._runs)
+        now = (selection, ranking and ranking.order_by, names, labels, marked, self.size, self.app.theme, self._zoomed)
+        if now == self._drawn:
             return
-        matrix = self.query_one("#matrix", CellsView)
-        if selection.matrix is None:
-            matrix.show(Cells(()))
-            return
-        names = {run.id: run.name for run in self._runs}
-        ranking = selection.ranked[0][1].ranking
-        ranked_first = (*ranking, *(run_id for run_id in selection.runs if run_id not in ranking))
-        order = [selection.runs.index(run_id) for run_id in ranked_first]
-        labels = [names.get(run_id, run_id) for run_id in ranked_first]
-        ordered = selection.matrix[np.ix_(order, order)]
-        matrix.show(heatmap(ordered, labels, width=width, caption="rows: encoder · columns: generator"))
+        self._drawn = now
+        at = self._pair_of_ids()
+        matrix = ranking.matrix if ranking else None
+        if ranking is not None and matrix is not None:
+            picture = MatrixPicture(matrix, [ranking.names[run_id] for run_id in ranking.compared])
+            self.matrix.show(picture, _CAPTION)
+            self._fit_matrix()
+        else:
+            self.matrix.show(None, "")
+        self.table.show(ranking, marked)
+        self._follow_ids(at)
 
-    def _headline(self, groups: Sequence[str], pool: Sequence[Run], selection: Selection | None) -> Text:
-        line = Text().append("‹ ", style=FAINT).append(clean(self._group or "no group", 40), style="bold")
-        place = groups.index(self._group) + 1 if self._group in groups else 0
-        line.append(" ›", style=FAINT).append(f"  group {place} of {len(groups)} · {len(pool)} runs", style=FAINT)
-        if selection is not None:
-            age = short_duration(time.time() - selection.created)
-            line.append(f" · ranked {age} ago, {len(selection.runs)} runs", style=FAINT)
-        if self._computation is not None:
-            colour = "#5fafd7" if self._computation.running else "#d7af5f"
-            line.append("  " + clean(self._computation.message, 60), style=colour)
-        return line
+    def _fit_matrix(self) -> None:
+        """Give the matrix the width that it can use, up to a share of the screen."""
+        most = int(self.size.width * (_ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE))
+        wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), _LEAST_MATRIX)
+        self.matrix.styles.width = min(wanted, most)
 
-    # -- actions -----------------------------------------------------------------------------------------------------
+    def _draw_words(self) -> None:
+        pool, ranking, look, now = self.pool, self._ranking, self.look, time.time()
+        place = (self._pools.index(pool) + 1 if pool else 0, len(self._pools))
+        line = words.headline(pool, place, self._shown, ranking, now, look)
+        if self._read_last.damaged:
+            line.append(f" · {self._read_last.damaged} damaged", style=look.alert)
+        self.query_one("#group", TextLine).write(line)
+        progress = words.progress_line(pool.computations if pool else (), now, look)
+        if self._read_last.trouble:
+            progress = Text("✗ ", style=look.error).append(clean(self._read_last.trouble), style=look.alert)
+        self.query_one("#progress", TextLine).write(progress)
+        self.query_one("#progress").display = bool(progress.plain)
+        verdict = self.query_one("#verdict", Static)
+        verdict.display = self.query_one("#pair").display = ranking is not None
+        verdict.update(words.verdict(ranking, look) if ranking else Text())
+        self._draw_pair()
+
+    def _draw_pair(self) -> None:
+        """What stands at the cursor."""
+        ranking, run_id = self._ranking, self.table.selected_id
+        text = Text()
+        if ranking is not None:
+            reason = ranking.selection.excluded.get(run_id or "")
+            if run_id is not None and reason is not None and run_id not in ranking.compared:
+                text = words.left_out_words(ranking.names[run_id], reason, self.look)
+            else:
+                text = words.readout(ranking, self.matrix.cursor, max(self.size.width - 2, 1), self.look)
+        self.query_one("#pair", Static).update(text)
+
+    # -- one cursor for table and matrix -----------------------------------------------------------------------------
+
+    def _pair_of_ids(self) -> tuple[str | None, str | None]:
+        """Ids of the runs at the cursors, as they were drawn last."""
+        column = self.matrix.cursor[1]
+        return self.table.selected_id, self._ids[column] if column < len(self._ids) else None
+
+    def _follow_ids(self, at: tuple[str | None, str | None]) -> None:
+        """Leave the cursor with its runs when their order has changed."""
+        self._ids = self._ranking.compared if self._ranking else ()
+        place = {run_id: index for index, run_id in enumerate(self._ids)}
+        row = place.get(self.table.selected_id or "")
+        if row is not None:
+            self.matrix.point(row, place.get(at[1] or "", self.matrix.cursor[1]))
+
+    @on(DataTable.RowHighlighted)
+    def _row_chosen(self) -> None:
+        run_id = self.table.selected_id
+        if self._ranking is not None and run_id in self._ranking.compared:
+            self.matrix.point(self._ranking.compared.index(run_id))
+        self._draw_pair()
+        self.refresh_bindings()
+
+    @on(MatrixView.Moved)
+    def _matrix_moved(self, message: MatrixView.Moved) -> None:
+        if self._ranking is not None:
+            row = self._ranking.order.index(self._ranking.compared[message.row])
+            self.table.move_cursor(row=row)
+        self._draw_pair()
+
+    # -- going about -------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim what has nothing to act on."""
+        if not super().check_action(action, parameters):
+            return False
+        if not self.is_mounted:
+            return True
+        pool, ranking = self.pool, self._ranking
+        applies = {
+            "cancel": lambda: bool(pool and pool.computations),
+            "order": lambda: ranking is not None and len(ranking.methods) > 1,
+            "open_inspect": lambda: self.run is not None,
+            "open_charts": lambda: self.run is not None,
+            "mark": lambda: self.run is not None,
+            "next_group": lambda: len(self._pools) > 1,
+            "previous_group": lambda: len(self._pools) > 1,
+        }.get(action)
+        return True if applies is None or applies() else None
 
     def action_next_group(self) -> None:
-        self._move(1)
+        self._move_pool(1)
 
     def action_previous_group(self) -> None:
-        self._move(-1)
+        self._move_pool(-1)
 
-    def _move(self, by: int) -> None:
-        groups = group_names(self._runs)
-        if groups and self._group is not None:
-            self._group = groups[(groups.index(self._group) + by) % len(groups)]
+    def _move_pool(self, by: int) -> None:
+        keys = [pool.key for pool in self._pools]
+        if self._key in keys:
+            self._key = keys[(keys.index(self._key) + by) % len(keys)]
+            self._result = None
             self._draw()
 
-    def action_compute(self) -> None:
-        pool = [run.id for run in self._runs if run.group == self._group and run.status in RANKED_STATUSES]
-        if len(pool) < 2:
-            self.dashboard.say("a ranking needs at least 2 finished runs in the group", "warning")
-        else:
-            self._compute(self.dashboard.source, pool)
+    def action_older(self) -> None:
+        self._move_result(1)
 
-    @work(thread=True, group="compute")
-    def _compute(self, source: Source, pool: Sequence[str]) -> None:
-        try:
-            source.select(pool)
-        except CrtuiError as error:
-            self.app.call_from_thread(self.dashboard.say, str(error), "error")
-        self.app.call_from_thread(self._read, source)
+    def action_newer(self) -> None:
+        self._move_result(-1)
+
+    def _move_result(self, by: int) -> None:
+        results = self.pool.results if self.pool else ()
+        at = self._shown + by
+        if 0 <= at < len(results):
+            # The newest is followed: a newer one takes its place.
+            self._result = results[at].id if at else None
+            self._draw()
+        elif results:
+            self.dashboard.say("there is no older result" if by > 0 else "this is the newest result")
+
+    def action_order(self) -> None:
+        if self._ranking is not None:
+            methods = self._ranking.methods
+            self._order = methods[(methods.index(self._ranking.order_by) + 1) % len(methods)]
+            self._draw()
+            self.dashboard.say(f"ordered by {METHOD_TITLES.get(self._order, self._order)}")
+
+    def action_larger(self) -> None:
+        self._zoom(1)
+
+    def action_smaller(self) -> None:
+        self._zoom(-1)
+
+    def _zoom(self, by: int) -> None:
+        self._zoomed = True
+        self.matrix.zoom(by)
+        self._fit_matrix()
 
     @on(DataTable.RowSelected)
     def action_open_inspect(self) -> None:
-        run_id = self.query_one(RankingTable).selected_id
-        run = next((run for run in self._runs if run.id == run_id), None)
+        if self.run is not None:
+            self.dashboard.open_inspect(self.run)
+        elif self.table.selected_id is not None:
+            self.dashboard.say("this run is no longer there", "warning")
+
+    def action_open_charts(self) -> None:
+        run, app = self.run, self.dashboard
         if run is not None:
-            self.dashboard.open_inspect(run)
+            # Charts overlay the marked runs, or show the one under the cursor.
+            app.cursor_run = run.id
+            if app.marked and run.id not in app.marked:
+                app.marked.append(run.id)
+            app.push_screen(ChartsScreen())
+
+    def action_mark(self) -> None:
+        run, marked = self.run, self.dashboard.marked
+        if run is not None:
+            marked.remove(run.id) if run.id in marked else marked.append(run.id)
+            self._draw()
 
     def action_back(self) -> None:
         self.dismiss()
 
+    # -- computing ---------------------------------------------------------------------------------------------------
 
-def group_names(runs: Iterable[Run]) -> list[str]:
-    """Groups, newest first; "" for runs without one comes last."""
-    newest: dict[str, float] = {}
-    for run in runs:
-        newest[run.group] = max(run.created, newest.get(run.group, 0.0))
-    return sorted(newest, key=lambda group: (group == "", -newest[group], group))
+    @work
+    async def action_compute(self) -> None:
+        pool = self.pool
+        ended = next((one.request for one in pool.computations if not one.running), None) if pool else None
+        choices = pool_choices(pool, self._runs, self.dashboard.marked, ended)
+        if not choices:
+            self.dashboard.say("a ranking needs at least 2 finished runs; mark some, or train more", "warning")
+        elif await self.app.push_screen_wait(SelectionFormScreen(choices, ended)):
+            self._result = None
+            self.dashboard.say("it computes in a process of its own; the dashboard may be closed")
+            self._read_again()
 
+    @work
+    async def action_cancel(self) -> None:
+        computations = self.pool.computations if self.pool else ()
+        running = next((one for one in computations if one.running), None)
+        source = self.dashboard.source
+        if running is not None:
+            subject = f"the selection of {len(running.runs)} runs"
+            kept = "What was compared is kept; the same selection goes on from there."
+            if await self.app.push_screen_wait(ConfirmScreen("Cancel", subject, kept)):
+                self._act(lambda: source.cancel_selection(running.id), "asked it to end; that can take some seconds")
+        elif computations:
+            ended = computations[0]
+            self._act(lambda: source.forget_selection(ended.id), "forgotten; pairs that were compared are kept")
 
-def newest_of(selections: Sequence[Selection], pool: Sequence[Run]) -> Selection | None:
-    """The newest stored selection that ranks runs of the pool and no others."""
-    ids = {run.id for run in pool}
-    return next(
-        (selection for selection in selections if len(selection.runs) > 1 and ids.issuperset(selection.runs)), None
-    )
+    @work(thread=True, group="act")
+    def _act(self, act: Callable[[], None], done: str) -> None:
+        try:
+            act()
+        except CrtuiError as error:
+            self.app.call_from_thread(self.dashboard.say, str(error), "error")
+        else:
+            self.app.call_from_thread(self.dashboard.say, done)
+        self.app.call_from_thread(self._read_again)
+
+    # -- taking away -------------------------------------------------------------------------------------------------
+
+    def action_export_csv(self) -> None:
+        self._export("csv", selection_export.as_csv)
+
+    def action_export_json(self) -> None:
+        self._export("json", selection_export.as_json)
+
+    def action_export_png(self) -> None:
+        if self._ranking is not None and self._ranking.matrix is None:
+            self.dashboard.say("there is no matrix to draw", "warning")
+        else:
+            self._export("png", selection_export.as_png)
+
+    def _export(self, suffix: str, make: Callable[[Ranking], bytes]) -> None:
+        if self._ranking is None:
+            self.dashboard.say("there is nothing to write yet", "warning")
+        else:
+            self._write(self._ranking, f"selection-{self.pool.title if self.pool else ''}", suffix, make)
+
+    @work(thread=True, group="act")
+    def _write(self, ranking: Ranking, subject: str, suffix: str, make: Callable[[Ranking], bytes]) -> None:
+        app = self.dashboard
+        try:
+            path = export.new_file(Path.cwd(), subject, suffix)
+            export.write(path, make(ranking))
+        except (CrtuiError, OSError) as error:
+            app.call_from_thread(app.say, str(error), "error")
+            return
+        app.call_from_thread(app.say, f"written to {path}")
+
+    def action_copy(self) -> None:
+        ranking, run_id = self._ranking, self.table.selected_id
+        if ranking is not None and ranking.matrix is not None and ranking.compared:
+            self.dashboard.copy_text(words.copied(ranking, self.matrix.cursor), "both runs and their scores")
+        elif run_id is not None:
+            self.dashboard.copy_text(run_id, "the id of the run")

@@ -2,60 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 
 from rich.text import Text
 
-from cr_tui.dashboard.columns import score_text
-from cr_tui.dashboard.data import Selection
-from cr_tui.dashboard.theme import FAINT
+from cr_tui.dashboard.data import RankedRuns
+from cr_tui.dashboard.ranking import SUPERVISED, Ranking
+from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.dashboard.widgets.keyed_table import Heading, KeyedTable
 from cr_tui.text import clean
-from cr_tui.titles import SCORE_TITLES
 
-_METHOD_TITLES = {"model-centrality": "Centrality", "udr-lasso": "UDR lasso", "udr-spearman": "UDR Spear."}
-_RANK_WIDTH, _NAME_WIDTH, _SCORE_WIDTH = 3, 20, 10
-SUPERVISED = "factor_vae"
+METHOD_TITLES = {
+    "model-centrality": "Centrality",
+    "udr-lasso": "UDR Lasso",
+    "udr-spearman": "UDR Spear.",
+    SUPERVISED: "FactorVAE",
+}
+_RANK, _LEAST_NAME, _MOST_NAME, _SCORE, _SHARE, _LEAST_BAR, _MOST_BAR = 4, 11, 28, 11, 7, 9, 24
 
 
 class RankingTable(KeyedTable):
-    """Ranks runs by the first method of a selection; the other methods' scores and the supervised one stand beside."""
+    """Ranks runs by one method, with its intervals; the scores of the others stand beside. Runs left out come last."""
 
-    def show(
-        self, selection: Selection | None, names: Mapping[str, str], supervised: Mapping[str, float | None]
-    ) -> None:
+    def show(self, ranking: Ranking | None, marked: frozenset[str]) -> None:
         """Show a ranking.
 
         Args:
-            selection: the verdicts; None empties the table.
-            names: names of runs by id; a run that is gone is shown by its id.
-            supervised: FactorVAE scores by id, where labels exist.
+            ranking: what to show; None empties the table.
+            marked: ids of marked runs.
         """
-        if selection is None:
+        # The columns bring their own gaps: every cell counts at 80 columns.
+        self.cell_padding = 0
+        if ranking is None:
             self.fill([], {})
             return
-        methods = selection.ranked
-        headings = [Heading("rank", "#".rjust(_RANK_WIDTH), _RANK_WIDTH), Heading("name", "Run", _NAME_WIDTH)]
-        headings += [
-            Heading(method, _METHOD_TITLES.get(method, clean(method, _SCORE_WIDTH)).rjust(_SCORE_WIDTH), _SCORE_WIDTH)
-            for method, _ in methods
-        ]
-        headings.append(Heading(SUPERVISED, SCORE_TITLES[SUPERVISED].rjust(_SCORE_WIDTH), _SCORE_WIDTH))
-        rows: dict[str, list[Text]] = {}
-        for rank, run_id in enumerate(methods[0][1].ranking, start=1):
-            at = selection.runs.index(run_id)
-            best = rank == 1
-            scores: list[float | None] = [verdict.scores[at] for _, verdict in methods]
-            scores.append(supervised.get(run_id))
-            rows[run_id] = [
-                Text(f"{rank:>{_RANK_WIDTH}}", style="#ffaf5f" if best else FAINT),
-                Text(clean(names.get(run_id, run_id), _NAME_WIDTH), style="bold" if best else ""),
-                *(_aligned(score) for score in scores),
-            ]
-        self.fill(headings, rows)
+        look = look_of(self.app)
+        columns = _columns(ranking, self.size.width)
+        rows = {run_id: _row(ranking, run_id, columns, marked, look) for run_id in ranking.order}
+        self.fill(columns, rows)
 
 
-def _aligned(score: float | None) -> Text:
-    text = score_text(score)
-    text.align("right", _SCORE_WIDTH)
-    return text
+def _columns(ranking: Ranking, width: int) -> list[Heading]:
+    """Rank, name, the ordering score and how sure it is; then the other methods, which may need scrolling."""
+    found = ranking.found
+    columns = [Heading("rank", "#".rjust(_RANK - 1), _RANK), Heading("name", "Run", _LEAST_NAME)]
+    columns.append(_score_heading(ranking.order_by, first=True))
+    spare = width - _RANK - _LEAST_NAME - _SCORE
+    if found is not None and any(found.intervals):
+        if any(map(math.isfinite, found.medoid_probability)):
+            columns.append(Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE))
+            spare -= _SHARE
+        bar = min(max(spare, _LEAST_BAR), _MOST_BAR)
+        columns.append(Heading("interval", "95 %".ljust(bar), bar))
+        spare -= bar
+    others = [_score_heading(method) for method in ranking.methods if method != ranking.order_by]
+    spare -= _SCORE * len(others)
+    columns[1] = Heading("name", "Run", min(_LEAST_NAME + max(spare, 0), _MOST_NAME))
+    return columns + others
+
+
+def _score_heading(method: str, first: bool = False) -> Heading:
+    title = METHOD_TITLES.get(method) or clean(method, _SCORE - 1)
+    return Heading(method, (f"▾{title}" if first else title)[: _SCORE - 1].rjust(_SCORE - 1), _SCORE)
+
+
+def _row(ranking: Ranking, run_id: str, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
+    place = ranking.order.index(run_id)
+    ranked = place < ranking.ranked
+    first = place == 0 and ranked
+    mark = "●" if run_id in marked else " "
+    cells = []
+    for column in columns:
+        if column.key == "rank":
+            number = str(place + 1) if ranked else "–"
+            cell = Text(f"{number:>{_RANK - 2}}", style=look.key if first else look.faint).append(
+                f"{mark} ", look.heading
+            )
+        elif column.key == "name":
+            style = f"bold {look.strong}" if first else "" if ranked else look.faint
+            cell = Text(clean(ranking.names[run_id], column.width - 1), style=style)
+        elif column.key == "medoid":
+            cell = _share(ranking, run_id, look)
+        elif column.key == "interval":
+            cell = _interval(ranking, run_id, column.width - 1, look)
+        else:
+            score = ranking.scores[column.key].get(run_id, math.nan)
+            shown = f"{score:.3f}" if math.isfinite(score) else "left out" if not ranked else "–"
+            cell = Text(shown.rjust(_SCORE - 1), style="" if math.isfinite(score) else look.faint)
+        cells.append(cell)
+    return cells
+
+
+def _share(ranking: Ranking, run_id: str, look: Look) -> Text:
+    found = ranking.found
+    share = ranking.of(found.medoid_probability, run_id) if found else None
+    if not isinstance(share, float) or math.isnan(share):
+        return Text("–".rjust(_SHARE - 1), style=look.faint)
+    return Text(f"{share:.0%}".rjust(_SHARE - 1), style="" if share >= 0.005 else look.faint)
+
+
+def _interval(ranking: Ranking, run_id: str, width: int, look: Look) -> Text:
+    """The interval as a bar on a scale that holds those of all, its score as a dot."""
+    found = ranking.found
+    interval = ranking.of(found.intervals, run_id) if found else None
+    if found is None or not isinstance(interval, tuple):
+        return Text()
+    low, high = scale_of(found)
+    score = ranking.scores[ranking.order_by][run_id]
+
+    def cell(value: float) -> int:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return round(min(max(share, 0.0), 1.0) * (width - 1))
+
+    start, middle, end = cell(interval[0]), cell(score), cell(interval[1])
+    bar = Text(" " * start).append("─" * (middle - start), style=look.heading)
+    return bar.append("●", style=look.key).append("─" * (end - middle), style=look.heading)
+
+
+def scale_of(found: RankedRuns) -> tuple[float, float]:
+    """What the bars of a ranking span."""
+    ends = [end for interval in found.intervals if interval for end in interval]
+    return (min(ends), max(ends)) if ends else (0.0, 1.0)

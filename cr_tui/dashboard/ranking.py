@@ -1,0 +1,99 @@
+"""A selection as it is shown: which runs in which order, their scores, and what the matrix looks like in that order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cr_tui.dashboard.data import CENTRALITY, RankedRuns, Selection
+
+SUPERVISED = "supervised"
+"""The selection method that asks labels, and the name under which known FactorVAE scores stand beside the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """One result in the order of one of its methods.
+
+    Args:
+        selection: the result.
+        order_by: the method that orders, one of :attr:`methods`.
+        methods: what the runs can be ordered by, ModelCentrality first.
+        order: ids, best first; those that the method cannot rank come last.
+        names: by id, also of runs that are gone.
+        scores: by method, a score a run by id.
+    """
+
+    selection: Selection
+    order_by: str
+    methods: tuple[str, ...]
+    order: tuple[str, ...]
+    names: Mapping[str, str]
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def found(self) -> RankedRuns | None:
+        """What the ordering method says; None for scores that come from labels."""
+        return self.selection.methods.get(self.order_by)
+
+    @property
+    def ranked(self) -> int:
+        """How many of :attr:`order` have a place."""
+        scores = self.scores[self.order_by]
+        found = self.found
+        return (
+            len(found.ranking) if found else sum(math.isfinite(scores.get(run_id, math.nan)) for run_id in self.order)
+        )
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Ids of the rows of the matrix: the runs that take part in it, in order."""
+        excluded = self.selection.methods[CENTRALITY].excluded if CENTRALITY in self.selection.methods else {}
+        return tuple(run_id for run_id in self.order if run_id not in excluded)
+
+    @property
+    def matrix(self) -> NDArray[np.float64] | None:
+        """Cross-scores over :attr:`compared`."""
+        if self.selection.matrix is None:
+            return None
+        place = {run_id: index for index, run_id in enumerate(self.selection.runs)}
+        rows = [place[run_id] for run_id in self.compared]
+        return self.selection.matrix[np.ix_(rows, rows)]
+
+    def of(self, values: Sequence[object], run_id: str) -> object | None:
+        """The value of a run, of one a run."""
+        return values[self.selection.runs.index(run_id)] if values else None
+
+
+def ranking_of(
+    selection: Selection, order_by: str, names: Mapping[str, str], supervised: Mapping[str, float | None]
+) -> Ranking:
+    """Put a result in order.
+
+    Args:
+        selection: the result.
+        order_by: the method that is wanted; the first where the result lacks it.
+        names: present names by id.
+        supervised: known FactorVAE scores by id, which stand for the method ``supervised`` where that was not asked.
+    """
+    runs = selection.runs
+    scores = {name: dict(zip(runs, found.scores, strict=True)) for name, found in selection.ranked}
+    known = {run_id: score for run_id in runs if (score := supervised.get(run_id)) is not None}
+    if SUPERVISED not in scores and known:
+        scores[SUPERVISED] = known
+    methods = tuple(scores)
+    chosen = order_by if order_by in methods else methods[0]
+    if chosen in selection.methods:
+        best_first = selection.methods[chosen].ranking
+    else:
+        best_first = tuple(sorted(known, key=lambda run_id: -known[run_id]))
+    placed = set(best_first)
+    by_id = dict(zip(runs, selection.names, strict=False)) | {
+        run_id: names[run_id] for run_id in runs if run_id in names
+    }
+    order = (*best_first, *(run_id for run_id in runs if run_id not in placed))
+    return Ranking(selection, chosen, methods, order, {run_id: by_id.get(run_id) or run_id for run_id in runs}, scores)

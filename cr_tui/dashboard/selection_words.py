@@ -1,0 +1,213 @@
+"""What the selection screen says in words: which result this is, how sure it is, and what stands at the cursor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from cr_tui.dashboard.data import CENTRALITY, Computation, RankedRuns
+from cr_tui.dashboard.pools import Pool
+from cr_tui.dashboard.ranking import SUPERVISED, Ranking
+from cr_tui.dashboard.theme import Look
+from cr_tui.text import clean, short_duration
+
+_BAR_CELLS = 16
+_TITLE_CELLS = 40
+
+NOTHING_TO_RANK = """\
+There is no run yet.
+
+A selection needs models: press  1  and there  n  to train some, for example one method with seeds 0-4 in a group."""
+TOO_FEW = """\
+A ranking needs at least 2 finished runs in the group, and says something from 3 on; this one has {finished}.
+
+Press  ]  for the next group, or  1  and there  n  to train more."""
+NOT_RANKED = """\
+This group has not been ranked yet.
+
+Press  c  to do it in the background. ModelCentrality scores every encoder on images made by every generator:
+the model that agrees best with all others, the medoid, is the one to take. No labels are needed.
+The same from a shell:  crtui select --group {group}"""
+NOT_RANKED_READ_ONLY = """\
+This group has not been ranked yet.
+
+This dashboard is read-only; from a shell:  crtui select --group {group}"""
+NO_MATRIX = """\
+Nothing was compared pair by pair in this result: only model-centrality makes a matrix.
+
+Press  c  to compute it, or  ,  for an older result."""
+
+
+def empty_words(pool: Pool | None, read_only: bool) -> str:
+    """What to do where there is no result."""
+    if pool is None:
+        return NOTHING_TO_RANK
+    if len(pool.finished) < 2 and pool.runs:
+        return TOO_FEW.format(finished=len(pool.finished))
+    words = NOT_RANKED_READ_ONLY if read_only else NOT_RANKED
+    return words.format(group=clean(pool.key, _TITLE_CELLS) if pool.key else "NAME")
+
+
+def headline(
+    pool: Pool | None, place: tuple[int, int], result: int, ranking: Ranking | None, now: float, look: Look
+) -> Text:
+    """The group, and which of its results is shown.
+
+    Args:
+        pool: what the screen is about.
+        place: number of the pool, from 1, and how many there are.
+        result: index of the result among those of the pool.
+        ranking: what is shown; None for nothing.
+        now: seconds since 1970.
+        look: colours.
+    """
+    if pool is None:
+        return Text()
+    line = Text().append("‹ ", style=look.faint).append(clean(pool.title, _TITLE_CELLS), style="bold")
+    line.append(" ›", style=look.faint)
+    parts = [f"{place[0]} of {place[1]}"] if place[1] > 1 else []
+    if pool.runs:
+        parts.append(f"{len(pool.runs)} runs")
+    if ranking is not None:
+        selection = ranking.selection
+        when = "so far" if selection.partial else f"{short_duration(max(now - selection.created, 0.0))} ago"
+        parts.append(f"{ranking.ranked} ranked {when}")
+        found = selection.methods.get(CENTRALITY)
+        if found is not None and found.similarity:
+            parts.append(
+                f"by {clean(found.similarity, 20)}" + (f", {selection.votes} votes" if selection.votes else "")
+            )
+        if left_out := len(selection.excluded):
+            parts.append(f"{left_out} left out")
+    if len(pool.results) > 1:
+        parts.append(f"result {result + 1} of {len(pool.results)}")
+    return line.append("  " + " · ".join(parts), style=look.faint)
+
+
+def progress_line(computations: Sequence[Computation], now: float, look: Look) -> Text:
+    """How what is being computed fares; for want of that, how the newest that ended early did."""
+    computation = next((one for one in computations if one.running), next(iter(computations), None))
+    if computation is None:
+        return Text()
+    if not computation.running:
+        line = Text("✗ not ranked: ", style=look.error).append(clean(computation.message), style=look.alert)
+        return line.append("   c: go on, x: forget", style=look.faint)
+    line = Text("● ", style=look.statuses["running"][1]).append(clean(computation.message, 32))
+    if computation.total > 0:
+        share = min(computation.done / computation.total, 1.0)
+        full = round(share * _BAR_CELLS)
+        line.append(" ").append("━" * full, style=look.key).append("━" * (_BAR_CELLS - full), style=look.faint)
+        line.append(f" {computation.done}/{computation.total}")
+    if computation.eta is not None:
+        line.append(f" · {short_duration(computation.eta)} left")
+    more = [f"begun {short_duration(max(now - computation.begun, 0.0))} ago"]
+    more += ["by crtui select"] if computation.terminal else []
+    others = sum(one.running for one in computations) - 1
+    more += [f"and {others} more"] if others > 0 else []
+    return line.append(" · " + " · ".join(more), style=look.faint)
+
+
+def verdict(ranking: Ranking, look: Look) -> Text:
+    """How sure the pick is, and what would settle it."""
+    if not ranking.ranked:
+        return Text("nothing can be ranked yet" if ranking.selection.partial else "nothing could be ranked", look.alert)
+    pick = clean(ranking.names[ranking.order[0]], _TITLE_CELLS)
+    if ranking.selection.partial:
+        return (
+            Text("so far ", style=look.alert).append(pick, "bold").append(" leads; no verdict before all is compared")
+        )
+    found = ranking.found
+    if found is None or ranking.order_by == SUPERVISED:
+        return (
+            Text("by labels  ", style=look.heading)
+            .append(pick, "bold")
+            .append(" scores best, if labels are to be asked")
+        )
+    if not found.verdict:
+        return (
+            Text("pick  ", style=look.heading).append(pick, "bold").append("; this method does not say how sure it is")
+        )
+    return _centrality_verdict(ranking, found, pick, look)
+
+
+def _centrality_verdict(ranking: Ranking, found: RankedRuns, pick: str, look: Look) -> Text:
+    clear = found.verdict == "clear"
+    text = Text(
+        "✓ clear  " if clear else f"? {clean(found.verdict, 20)}  ",
+        style=look.statuses["finished"][1] if clear else look.alert,
+    )
+    text.append(pick, style="bold")
+    share = ranking.of(found.medoid_probability, ranking.order[0])
+    if isinstance(share, float) and math.isfinite(share):
+        text.append(f" is the medoid in {share:.0%} of the resampled votes")
+    elif found.confidence is not None:
+        text.append(f" stays ahead in {found.confidence:.0%} of the replicates")
+    else:
+        text.append(" is the most central")
+    if found.agreement is not None and found.agreement_by_chance is not None:
+        text.append(f"; agreement {found.agreement:.2f}, by chance up to {found.agreement_by_chance:.2f}", look.faint)
+    for warning in found.warnings:
+        text.append("\n" + clean(warning), style=look.alert)
+    return text
+
+
+def readout(ranking: Ranking, cursor: tuple[int, int] | None, width: int, look: Look) -> Text:
+    """Both runs at the cursor of the matrix, their scores on each other, and the interval of the encoder's score.
+
+    Args:
+        ranking: what is shown.
+        cursor: row and column of the matrix; None where there is none.
+        width: cells a line.
+        look: colours.
+    """
+    matrix, runs = ranking.matrix, ranking.compared
+    if matrix is None or cursor is None or not runs:
+        return Text()
+    i, j = (min(at, len(runs) - 1) for at in cursor)
+    forth, back = float(matrix[i, j]), float(matrix[j, i])
+    text = Text()
+    for at, part in ((i, "encoder  "), (j, "generator")):
+        number = f"{at + 1:>3} "
+        text.append(f"{part}{number}", style=look.faint)
+        text.append(clean(ranking.names[runs[at]], max(width - len(part) - len(number), 1)) + "\n")
+    if i == j:
+        text.append("with itself ", style=look.faint).append(_number(forth), style=look.key)
+    else:
+        text.append("B[i,j] ", style=look.faint).append(_number(forth), style=look.key)
+        text.append("  B[j,i] ", style=look.faint).append(_number(back))
+        text.append("  S ", style=look.faint).append(_number((forth + back) / 2))
+    found = ranking.selection.methods.get(CENTRALITY)
+    interval = ranking.of(found.intervals, runs[i]) if found else None
+    if found is not None:
+        score = ranking.scores[CENTRALITY].get(runs[i], math.nan)
+        text.append(f"  centrality of {i + 1} ", style=look.faint).append(_number(score))
+        if isinstance(interval, tuple):
+            text.append(f" [{interval[0]:.3f}, {interval[1]:.3f}]")
+    return text
+
+
+def left_out_words(name: str, reason: str, look: Look) -> Text:
+    """Why the run under the cursor takes no part."""
+    return Text(clean(name, 60), style="bold").append(" is left out: ", look.alert).append(clean(reason))
+
+
+def copied(ranking: Ranking, cursor: tuple[int, int]) -> str:
+    """The pair at the cursor, a value a line."""
+    matrix, runs = ranking.matrix, ranking.compared
+    assert matrix is not None, "a cursor is on a matrix"
+    i, j = cursor
+    forth, back = float(matrix[i, j]), float(matrix[j, i])
+    rows = (
+        ("encoder", f"{clean(runs[i])}\t{clean(ranking.names[runs[i]])}"),
+        ("generator", f"{clean(runs[j])}\t{clean(ranking.names[runs[j]])}"),
+        ("B[i,j]", f"{forth:.12g}"),
+        ("B[j,i]", f"{back:.12g}"),
+        ("S", f"{(forth + back) / 2:.12g}"),
+    )
+    return "\n".join(f"{name}\t{value}" for name, value in rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "not compared"

@@ -1,0 +1,307 @@
+"""A window onto a large matrix of colours, with a cursor: any line of it is drawn alone and cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.cells import set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+
+from cr_tui.render.cells import Rgb, merge_runs, style_of
+from cr_tui.render.halfblock import UPPER_HALF
+from cr_tui.render.palette import MISSING, STEPS, readable_on
+from cr_tui.text import clean
+
+Line = tuple[Segment, ...]
+
+ABSENT = len(STEPS)
+"""The level of a value that is not there."""
+_COLOURS: tuple[Rgb, ...] = (*STEPS, MISSING)
+_NUMBER_CELLS = 5
+_GAP = 1
+_LEAST_NAME, _MOST_NAME = 6, 20
+
+
+@dataclass(frozen=True)
+class CellSize:
+    """How large a value is drawn: cells across, and half lines down."""
+
+    across: int
+    halves: int
+
+
+SIZES: tuple[CellSize, ...] = (CellSize(1, 1), CellSize(2, 1), CellSize(2, 2), CellSize(3, 2), CellSize(5, 2))
+"""From the smallest; the last has room for the value."""
+
+
+@dataclass(frozen=True)
+class MatrixInk:
+    """Colours beside those of the values.
+
+    Args:
+        faint: labels.
+        strong: labels of the cursor's row and column.
+        background: of everything.
+    """
+
+    faint: Rgb
+    strong: Rgb
+    background: Rgb
+
+
+class MatrixPicture:
+    """A matrix in colours of :data:`cr_tui.render.palette.STEPS`, drawn line by line.
+
+    Args:
+        values: float ``[n, n]``; what is not finite is grey.
+        labels: a name a row; rows and columns carry numbers from 1 besides.
+    """
+
+    def __init__(self, values: NDArray[np.floating[Any]], labels: Sequence[str]) -> None:
+        self.values: NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
+        self.labels = labels
+        self.low, self.high = bounds_of(self.values)
+        span = self.high - self.low
+        share = (self.values - self.low) / span if span > 0 else self.values * 0.0 + 0.5
+        absent = np.isnan(share)
+        level = np.clip(np.where(absent, 0.0, share) * len(STEPS), 0, len(STEPS) - 1)
+        self.levels: NDArray[np.intp] = np.where(absent, ABSENT, level.astype(np.intp))
+
+    @property
+    def size(self) -> int:
+        """Rows, and columns."""
+        return len(self.values)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every value is there."""
+        return not np.isnan(self.values).any()
+
+    def margin(self, spare: int) -> int:
+        """Cells for the labels of rows, the gap behind them included, where ``spare`` cells are left for names."""
+        number = len(str(max(self.size, 1)))
+        return number + _GAP + (spare + _GAP if spare >= _LEAST_NAME else 0)
+
+
+@dataclass(frozen=True)
+class MatrixWindow:
+    """What part of a picture is shown, and how.
+
+    Args:
+        cell: how large a value is.
+        margin: cells for labels of rows.
+        rows: first and last but one row shown.
+        columns: first and last but one column shown.
+        cursor: row and column of the cursor.
+    """
+
+    cell: CellSize
+    margin: int
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+    cursor: tuple[int, int]
+
+    @property
+    def height(self) -> int:
+        """Lines of values."""
+        return -(-(self.rows[1] - self.rows[0]) * self.cell.halves // 2)
+
+    def line_of(self, row: int) -> int:
+        """The line of values that shows a row."""
+        return (row - self.rows[0]) * self.cell.halves // 2
+
+    def at(self, x: int, y: int, before: tuple[int, int]) -> tuple[int, int] | None:
+        """The row and column under a cell of the values; None beside them.
+
+        Of two rows that share a line the upper one is meant, unless the cursor was there before.
+
+        Args:
+            x: cells from the left, labels included.
+            y: lines of values from the top.
+            before: where the cursor was.
+        """
+        row = self.rows[0] + 2 * y // self.cell.halves
+        column = self.columns[0] + (x - self.margin) // self.cell.across
+        if self.cell.halves == 1 and before == (row, column):
+            row += 1
+        inside = y >= 0 and self.rows[0] <= row < self.rows[1] and self.columns[0] <= column < self.columns[1]
+        return (row, column) if inside and x >= self.margin else None
+
+
+def fitting(
+    picture: MatrixPicture,
+    width: int,
+    height: int,
+    cursor: tuple[int, int],
+    *,
+    zoom: int | None = None,
+    first: tuple[int, int] = (0, 0),
+) -> MatrixWindow:
+    """The window for a place: the largest values with which the whole matrix fits, or the part around the cursor.
+
+    Args:
+        picture: what is shown.
+        width: cells across, labels included.
+        height: lines of values.
+        cursor: row and column that must be visible.
+        zoom: index into :data:`SIZES`; None takes the largest with which everything fits, else the smallest.
+        first: first row and column of the window before.
+    """
+    n = picture.size
+    margin = picture.margin(0)
+    if zoom is None:
+        fit = [k for k, size in enumerate(SIZES) if n * size.across + margin <= width and n * size.halves <= 2 * height]
+        zoom = fit[-1] if fit else 0
+    cell = SIZES[zoom]
+    spare = width - margin - n * cell.across
+    margin = picture.margin(min(spare - _GAP, _MOST_NAME)) if spare > _GAP else margin
+    shown = max(2 * height // cell.halves, 1), max((width - margin) // cell.across, 1)
+    starts = [_start(n, shown[axis], first[axis], cursor[axis]) for axis in (0, 1)]
+    if cell.halves == 1:
+        starts[0] -= starts[0] % 2
+    rows = (starts[0], min(starts[0] + shown[0], n))
+    return MatrixWindow(cell, margin, rows, (starts[1], min(starts[1] + shown[1], n)), cursor)
+
+
+def _start(n: int, shown: int, first: int, at: int) -> int:
+    """The first row or column, moved as little as possible."""
+    first = min(max(first, at - shown + 1), at)
+    return max(min(first, n - shown), 0)
+
+
+def value_line(picture: MatrixPicture, window: MatrixWindow, y: int, ink: MatrixInk) -> Line:
+    """One line of values with its label."""
+    if window.cell.halves == 1:
+        row = window.rows[0] + 2 * y
+        rows = [row] if row + 1 >= window.rows[1] else [row, row + 1]
+    else:
+        rows = [window.rows[0] + y]
+    if rows[0] >= window.rows[1]:
+        return ()
+    label = _row_label(picture, window, rows, ink)
+    cells = _half_cells(picture, window, rows, ink) if window.cell.halves == 1 else _whole(picture, window, rows[0])
+    return (*label, *cells)
+
+
+def _row_label(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int], ink: MatrixInk) -> Line:
+    here = window.cursor[0] in rows
+    row = window.cursor[0] if here else rows[0]
+    number = len(str(max(picture.size, 1)))
+    name = " " + clean(picture.labels[row], window.margin - number - 2 * _GAP) if window.margin > number + _GAP else ""
+    text = set_cell_size(f"{row + 1:>{number}}{name}", window.margin)
+    return (Segment(text, _label_style(ink, here)),)
+
+
+def header_line(picture: MatrixPicture, window: MatrixWindow, ink: MatrixInk) -> Line:
+    """Numbers of the columns, as many as have room; the cursor's comes first."""
+    columns, across = window.columns, window.cell.across
+    width = (columns[1] - columns[0]) * across
+    text = [" "] * width
+    at = window.cursor[1]
+    strong = (0, 0)
+    for column in [at, *range(columns[0], columns[1])]:
+        name = str(column + 1)
+        start = (column - columns[0]) * across + max((across - len(name)) // 2, 0)
+        start = min(start, width - len(name))
+        neighbourhood = text[max(start - 1, 0) : start + len(name) + 1]
+        if start >= 0 and not "".join(neighbourhood).strip():
+            text[start : start + len(name)] = name
+            strong = (start, start + len(name)) if column == at else strong
+    line = "".join(text)
+    faint = _label_style(ink, False)
+    return (
+        Segment(" " * window.margin + line[: strong[0]], faint),
+        Segment(line[strong[0] : strong[1]], _label_style(ink, True)),
+        Segment(line[strong[1] :], faint),
+    )
+
+
+def legend_line(picture: MatrixPicture, width: int, ink: MatrixInk) -> Line:
+    """The colours with the values at their ends and in the middle."""
+    faint = _label_style(ink, False)
+    each = 2 if width >= 2 * len(STEPS) + 14 else 1
+    scale = merge_runs((" " * each, style_of(None, colour)) for colour in STEPS)
+    line = [Segment(f"{picture.low:.2f} ", faint), *scale, Segment(f" {picture.high:.2f}", faint)]
+    if not picture.complete and width >= 2 * len(STEPS) + 28:
+        line += [Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(" not compared", faint)]
+    return tuple(line)
+
+
+def _whole(picture: MatrixPicture, window: MatrixWindow, row: int) -> Line:
+    """Values that are a line high, with their number where there is room."""
+    first, last = window.columns
+    across = window.cell.across
+    levels = picture.levels[row, first:last].tolist()
+    if across >= _NUMBER_CELLS:
+        values = picture.values[row, first:last].tolist()
+        texts = [("×" if value != value else f"{value:.2f}").center(across) for value in values]
+    else:
+        texts = [" " * across] * len(levels)
+    if window.cursor[0] == row:
+        at = window.cursor[1] - first
+        # Without its leading zero a number leaves room for the brackets.
+        inner = texts[at].strip().removeprefix("0")[: across - 2] if across >= _NUMBER_CELLS else ""
+        texts[at] = f"[{inner:^{across - 2}}]" if across > 1 else texts[at]
+    return merge_runs(zip(texts, map(_plain_style, levels), strict=True))
+
+
+def _half_cells(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int], ink: MatrixInk) -> Line:
+    """Two rows of values in one line of half blocks."""
+    first, last = window.columns
+    upper = picture.levels[rows[0], first:last]
+    lower = picture.levels[rows[1], first:last] if len(rows) > 1 else np.full(len(upper), -1)
+    # One number a pair; a run of equal ones is one segment.
+    pairs = upper * (ABSENT + 3) + lower + 1
+    starts = np.flatnonzero(np.diff(pairs, prepend=-1))
+    ends = [*starts[1:].tolist(), len(pairs)]
+    across = window.cell.across
+    line = [
+        Segment(
+            UPPER_HALF * ((end - start) * across), _pair_style(int(upper[start]), int(lower[start]), ink.background)
+        )
+        for start, end in zip(starts.tolist(), ends, strict=True)
+    ]
+    if window.cursor[0] not in rows:
+        return tuple(line)
+    at = window.cursor[1] - first
+    half: Literal[0, 1] = 0 if window.cursor[0] == rows[0] else 1
+    style = _cursor_style(int(upper[at]), int(lower[at]), half, ink)
+    before, _, after = (
+        list(part) for part in Segment.divide(line, [at * across, (at + 1) * across, len(upper) * across])
+    )
+    return (*before, Segment(UPPER_HALF * across, style), *after)
+
+
+@lru_cache(maxsize=4096)
+def _plain_style(level: int) -> Style:
+    colour = _COLOURS[level]
+    return style_of(readable_on(colour), colour)
+
+
+@lru_cache(maxsize=4096)
+def _pair_style(upper: int, lower: int, background: Rgb) -> Style:
+    return style_of(_COLOURS[upper], background if lower < 0 else _COLOURS[lower])
+
+
+@lru_cache(maxsize=4096)
+def _cursor_style(upper: int, lower: int, half: Literal[0, 1], ink: MatrixInk) -> Style:
+    other = lower if half == 0 else upper
+    beside = ink.background if other < 0 else _COLOURS[other]
+    return style_of(ink.strong, beside) if half == 0 else style_of(beside, ink.strong)
+
+
+@lru_cache(maxsize=64)
+def _label_style(ink: MatrixInk, strong: bool) -> Style:
+    return style_of(ink.strong, None) + Style(bold=True) if strong else style_of(ink.faint, None)
+
+
+def bounds_of(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The smallest and the largest value that is there; 0 and 1 where none is."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
