@@ -44,7 +44,7 @@ _WIDTHS = [(0, "-narrow"), (110, "-medium"), (150, "-wide")]
 _HEIGHTS = [(0, "-short"), (34, "-tall")]
 """Classes that styles know the room by: from so many cells on, the screen is called so."""
 _SAVE_SECONDS = 1.0
-_SWEEP_SECONDS = 2.0
+_SWEEP_SECONDS = 1.0
 
 
 class Dashboard(App[None]):
@@ -65,6 +65,7 @@ class Dashboard(App[None]):
         marked: ids of the marked runs, in the order of marking.
         cursor_run: id of the run under the cursor of the home screen.
         feeds: newest curves and logs of the runs that were asked for.
+        undoable: takes back what was done, the newest last.
         draft: what the form for new runs holds; None where nobody has begun to fill it in.
         images: how the terminal can show images.
         image_mode: how it does at present.
@@ -113,6 +114,7 @@ class Dashboard(App[None]):
         self.cursor_run: str | None = None
         self.feeds: Mapping[str, Feed] = {}
         self.draft: Draft | None = None
+        self.undoable: list[Callable[[], None]] = []
         self._feeder = Feeds(source, refresh_seconds, self._report_feeds)
         self._saved = self.view.model_copy(deep=True)
         self._reading = False

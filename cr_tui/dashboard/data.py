@@ -64,6 +64,19 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Possessions:
+    """What runs have on the disk.
+
+    Args:
+        checkpoints: how many, all runs together.
+        size: bytes, all files together.
+    """
+
+    checkpoints: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
 class Gpu:
     """A GPU as ``nvidia-smi`` sees it; None where it does not say.
 
@@ -410,8 +423,16 @@ class Source(Protocol):
         """Continue a run that ended early."""
         ...
 
+    def possessions(self, run_ids: Sequence[str]) -> Possessions:
+        """What would be lost with some runs."""
+        ...
+
     def remove(self, run_id: str) -> None:
-        """Delete a run and its folder."""
+        """Delete a run; until :meth:`close` it can be brought back."""
+        ...
+
+    def bring_back(self, run_id: str) -> None:
+        """Undo :meth:`remove`."""
         ...
 
     def select(self, request: SelectionRequest) -> None:

@@ -86,6 +86,7 @@ KEYS: tuple[Key, ...] = (
     Key("r", "resume_run", "Resume", "go on from the newest checkpoint", "runs", changes=True),
     Key("e", "duplicate_run", "Again", "start a run like this one, edited", "runs", footer=False, changes=True),
     Key("d", "delete_run", "Delete", "delete the marked runs, or this one", "runs", footer=False, changes=True),
+    Key("u", "undo", "Undo", "bring back deleted runs, marks, or the filter", "runs", footer=False),
     Key("m", "open_selection", "Matrix", "rank the run's group without labels", "runs"),
     Key("t,enter", "open_inspect", "Traverse", "see what each latent code does", "runs"),
     Key("space", "mark", "Mark", "mark the run; charts overlay the marked", "runs", "␣"),

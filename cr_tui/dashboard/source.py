@@ -15,6 +15,7 @@ from cr_tui.dashboard.data import (
     Machine,
     MatchedCode,
     ModelFacts,
+    Possessions,
     Run,
     Selection,
 )
@@ -23,6 +24,7 @@ from cr_tui.dashboard.follower import LONG_LOG, StoreFollower
 from cr_tui.dashboard.log_tail import LogTail
 from cr_tui.dashboard.machine import MachineReader
 from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
+from cr_tui.dashboard.possessions import possessions_of
 from cr_tui.dashboard.ranker import Computations
 from cr_tui.dashboard.run_list import RunList
 from cr_tui.dashboard.stored_selections import StoredSelections, ranks_of
@@ -49,6 +51,7 @@ class StoreSource:
         self._machine = MachineReader(store.root)
         self._decoder = DecoderProcess()
         self._matcher: DecoderProcess | None = None
+        self._discarded: set[str] = set()
         self._selections_lock, self._machine_lock = Lock(), Lock()
 
     @property
@@ -159,11 +162,25 @@ class StoreSource:
 
         launchers.resume(look_at(self._folder(run_id)))
 
-    def remove(self, run_id: str) -> None:
-        """Delete a run."""
-        from engine.launch import launchers
+    def possessions(self, run_ids: Sequence[str]) -> Possessions:
+        """Checkpoints and bytes of some runs, as far as they can be read."""
+        return possessions_of([self._folder(run_id).path for run_id in run_ids])
 
-        launchers.remove(self._store, look_at(self._folder(run_id)))
+    def remove(self, run_id: str) -> None:
+        """Move a run to the store's trash."""
+        from engine.launch import trash
+
+        trash.discard(self._store, look_at(self._folder(run_id)))
+        self._discarded.add(run_id)
+        # Of those that a dashboard left behind that was killed.
+        trash.purge(self._store)
+
+    def bring_back(self, run_id: str) -> None:
+        """Move a run back from the store's trash."""
+        from engine.launch import trash
+
+        trash.restore(self._store, run_id)
+        self._discarded.discard(run_id)
 
     def select(self, request: SelectionRequest) -> None:
         """Begin to rank runs in a process that outlives this one."""
@@ -183,10 +200,14 @@ class StoreSource:
         forget_job(self._store, computation_id)
 
     def close(self) -> None:
-        """End the processes that decode and match."""
+        """End the processes that decode and match, and delete for good what was deleted."""
         for process in (self._decoder, self._matcher):
             if process is not None:
                 process.close()
+        if self._discarded:
+            from engine.launch import trash
+
+            trash.purge(self._store, self._discarded)
 
     def _folder(self, run_id: str) -> RunFolder:
         return RunFolder(self._store.runs / run_id)

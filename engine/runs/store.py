@@ -95,6 +95,11 @@ class Store:
         return self.root / "data"
 
     @property
+    def trash(self) -> Path:
+        """Folders of runs that were deleted and can still be brought back."""
+        return self.root / "trash"
+
+    @property
     def registry_path(self) -> Path:
         return self.root / "registry.json"
 

@@ -24,6 +24,7 @@ from cr_tui.dashboard.data import (
     MatchedCode,
     ModelFacts,
     NoCheckpointError,
+    Possessions,
     RankedRuns,
     Run,
     Selection,
@@ -86,6 +87,7 @@ class FakeSource:
         self.asked: list[tuple[str, object]] = []
         self.closed = False
         self.checks = 0
+        self.removed: dict[str, Run] = {}
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
         self.codes = Codes(continuous=4, noise=1)
@@ -177,9 +179,17 @@ class FakeSource:
     def resume(self, run_id: str) -> None:
         self._act("resume", run_id)
 
+    def possessions(self, run_ids: Sequence[str]) -> Possessions:
+        return Possessions(4 * len(run_ids), 30_000_000 * len(run_ids))
+
     def remove(self, run_id: str) -> None:
         self._act("remove", run_id)
+        self.removed |= {run.id: run for run in self.listed if run.id == run_id}
         self.listed = [run for run in self.listed if run.id != run_id]
+
+    def bring_back(self, run_id: str) -> None:
+        self._act("bring_back", run_id)
+        self.listed = sorted([*self.listed, self.removed.pop(run_id)], key=lambda run: run.id)
 
     def select(self, request: SelectionRequest) -> None:
         self._act("select", request)

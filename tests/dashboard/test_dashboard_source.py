@@ -15,7 +15,9 @@ import pytest
 from pydantic import BaseModel
 
 from cr_tui.dashboard import ranker
+from cr_tui.dashboard.data import Possessions
 from cr_tui.dashboard.new_runs import NewRuns
+from cr_tui.dashboard.possessions import possessions_text
 from cr_tui.dashboard.source import StoreSource
 from engine.errors import InputError
 from engine.runs.events import EventLog
@@ -219,6 +221,22 @@ def test_removes_a_run(store: Store, make_run: Callable[..., RunFolder]) -> None
     source.remove(folder.id)
     assert source.runs() == []
     assert not folder.path.exists()
+    source.bring_back(folder.id)
+    assert [run.id for run in source.runs()] == [folder.id]
+    source.remove(folder.id)
+    source.close()
+    assert list(store.trash.iterdir()) == []
+
+
+def test_weighs_what_would_be_lost(store: Store, make_run: Callable[..., RunFolder]) -> None:
+    folder = make_run()
+    for step in (1, 2):
+        (folder.checkpoints / f"step-{step:08}").mkdir(parents=True)
+        (folder.checkpoints / f"step-{step:08}" / "weights").write_bytes(b"x" * 10_000_000)
+    found = StoreSource(store).possessions([folder.id, "gone"])
+    assert found.checkpoints == 2
+    assert possessions_text(found) == "2 checkpoints, 20.1 MB"
+    assert possessions_text(Possessions()) == "no checkpoint, 0 bytes"
 
 
 _STUBBED_RANKER = """

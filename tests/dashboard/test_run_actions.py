@@ -55,6 +55,47 @@ class TestActions:
             await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 6)
             assert [verb for verb, _ in source.asked] == ["stop", "remove"]
 
+    async def test_a_deletion_names_what_is_lost_and_is_taken_back(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        ids = [run.id for run in source.listed]
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "space", "space", "d")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert "Delete 2 runs (pool-s0, pool-s1)?" in drive.text(app)
+            assert "8 checkpoints, 60.0 MB" in drive.text(app)
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: "deleted pool-s0, pool-s1" in drive.text(app))
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 5)
+            drive.press(app, "u")
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 7)
+            assert [run.id for run in source.listed] == ids
+            await drive.settle(pilot, lambda: "brought back pool-s0, pool-s1" in drive.text(app))
+            drive.press(app, "u")
+            await drive.settle(pilot)
+            assert [verb for verb, _ in source.asked].count("bring_back") == 2
+
+    async def test_marks_and_filter_are_taken_back_newest_first(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "space", "a")
+            await drive.settle(pilot, lambda: len(app.marked) == 7)
+            drive.press(app, "slash")
+            await drive.settle(pilot, lambda: drive.focused(app) == "filter")
+            drive.press(app, *"s4", "enter")
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 1)
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 7)
+            drive.press(app, "u")
+            await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 1)
+            drive.press(app, "u")
+            await drive.settle(pilot, lambda: app.marked == [source.listed[1].id])
+
     async def test_again_opens_the_form_with_what_the_run_was(self, dashboard: Build, source: Any, drive: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:

@@ -64,12 +64,12 @@ class DashboardScreen(Screen[None]):
         self._runs_changed(self.dashboard.runs)
 
     @property
-    def _is_covered(self) -> bool:
+    def is_covered(self) -> bool:
         """Whether another full screen is in front of this one."""
         return isinstance(self.app.screen, DashboardScreen) and self.app.screen is not self
 
     def _runs_changed(self, runs: Sequence[Run] | None) -> None:
-        if self._is_covered:
+        if self.is_covered:
             # Drawing what nobody sees would hold up what is seen.
             self._is_behind = True
             return

@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from textual import work
 
-from cr_tui.dashboard.data import LIVE_STATUSES, Run
+from cr_tui.dashboard.data import LIVE_STATUSES, Possessions, Run
+from cr_tui.dashboard.possessions import possessions_text
 from cr_tui.dashboard.screens.base import DashboardScreen
 from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from engine.errors import CrtuiError
@@ -55,15 +56,38 @@ class RunActions(DashboardScreen):
         self.app.call_from_thread(self.dashboard.open_form, request)
 
     def action_stop_run(self) -> None:
-        consequence = "A checkpoint is written first; it can be resumed."
+        consequence = "Its update in progress is finished and a checkpoint written; r goes on from there."
         self._ask_and_do("stop_run", "Stop", consequence, "stopped", self.dashboard.source.stop)
 
     def action_resume_run(self) -> None:
         self._do(self._applicable("resume_run"), "resumed", self.dashboard.source.resume)
 
     def action_delete_run(self) -> None:
-        consequence = "The folder goes, with all checkpoints. This cannot be undone."
-        self._ask_and_do("delete_run", "Delete", consequence, "deleted", self.dashboard.source.remove)
+        runs = self._applicable("delete_run")
+        if runs:
+            self._weigh(runs)
+
+    @work(thread=True, group="act")
+    def _weigh(self, runs: Sequence[Run]) -> None:
+        """Find out what would be lost, then ask."""
+        found = self.dashboard.source.possessions([run.id for run in runs])
+        self.app.call_from_thread(self._ask_to_delete, runs, found)
+
+    @work
+    async def _ask_to_delete(self, runs: Sequence[Run], found: Possessions) -> None:
+        consequence = f"With {possessions_text(found)}. Until you leave, u brings it back; then it is gone for good."
+        if await self.app.push_screen_wait(ConfirmScreen("Delete", _subject(runs), consequence)):
+            self._do(runs, "deleted", self.dashboard.source.remove, "; u brings back", self._remember_deleted)
+
+    def _remember_deleted(self, runs: Sequence[Run]) -> None:
+        def bring_back() -> None:
+            self._do(runs, "brought back", self.dashboard.source.bring_back)
+
+        self.dashboard.undoable.append(bring_back)
+
+    def action_undo(self) -> None:
+        if self.dashboard.undoable:
+            self.dashboard.undoable.pop()()
 
     def _applicable(self, action: str) -> list[Run]:
         return [run for run in self.targets if APPLIES[action](run)]
@@ -75,28 +99,41 @@ class RunActions(DashboardScreen):
         runs = self._applicable(action)
         if not runs:
             return
-        subject = runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({_listed([run.name for run in runs])})"
-        if await self.app.push_screen_wait(ConfirmScreen(verb, subject, consequence)):
+        if await self.app.push_screen_wait(ConfirmScreen(verb, _subject(runs), consequence)):
             self._do(runs, done, act)
 
     @work(thread=True, group="act")
-    def _do(self, runs: Sequence[Run], done: str, act: Callable[[str], None]) -> None:
+    def _do(
+        self,
+        runs: Sequence[Run],
+        done: str,
+        act: Callable[[str], None],
+        hint: str = "",
+        after: Callable[[Sequence[Run]], None] | None = None,
+    ) -> None:
+        """Act on each run; say what was done, and tell ``after`` to which runs."""
         app = self.dashboard
 
-        def attempt(run: Run) -> str | None:
+        def attempt(run: Run) -> Run | None:
             try:
                 act(run.id)
             except CrtuiError as error:
                 app.call_from_thread(app.say, str(error), "error")
                 return None
-            return run.name
+            return run
 
         # A run that stops is waited for, so several are asked at once.
         with ThreadPoolExecutor(_AT_ONCE) as executor:
-            names = [name for name in executor.map(attempt, runs) if name is not None]
-        if names:
-            app.call_from_thread(app.say, f"{done} {_listed(names)}")
+            changed = [run for run in executor.map(attempt, runs) if run is not None]
+        if changed:
+            app.call_from_thread(app.say, f"{done} {_listed([run.name for run in changed])}{hint}")
+            if after is not None:
+                app.call_from_thread(after, changed)
         app.call_from_thread(app.read_runs)
+
+
+def _subject(runs: Sequence[Run]) -> str:
+    return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({_listed([run.name for run in runs])})"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -94,6 +94,8 @@ class RunsScreen(RunActions):
             return False
         if action == "clear_filter":
             return self._is_filtered
+        if action == "undo":
+            return True if self.dashboard.undoable else None
         if action in APPLIES:
             return True if any(map(APPLIES[action], self.targets)) else None
         return True
@@ -146,7 +148,7 @@ class RunsScreen(RunActions):
 
     def _tick(self) -> None:
         """Ages grow even when nothing else changes."""
-        if self.dashboard.runs is not None and self.is_current:
+        if self.dashboard.runs is not None and not self.is_covered:
             self.show_runs(self.dashboard.runs)
 
     def _colour_marks(self, table: RunTable) -> None:
@@ -179,7 +181,7 @@ class RunsScreen(RunActions):
             self._settling = self.set_timer(_SETTLE_SECONDS, self._want)
 
     def _want(self) -> None:
-        if self.is_current:
+        if not self.is_covered:
             self.dashboard.want(run.id for run in self.dashboard.shown_runs())
             self.show_feeds(self.dashboard.feeds)
 
@@ -197,7 +199,7 @@ class RunsScreen(RunActions):
         self.app.call_from_thread(self._show_machine, machine)
 
     def _look_at_machine(self) -> None:
-        if self.is_current:
+        if not self.is_covered:
             self._read_machine(self.dashboard.source)
 
     def _show_machine(self, machine: Machine) -> None:
@@ -211,7 +213,16 @@ class RunsScreen(RunActions):
         self.query_one(RunTable).action_cursor_down()
 
     def action_mark_all(self) -> None:
+        before = list(self.dashboard.marked)
         self._mark(self._listed, not all(run.id in self.dashboard.marked for run in self._listed))
+        if before:
+            self.dashboard.undoable.append(lambda: self._set_marks(before))
+
+    def _set_marks(self, marked: list[str]) -> None:
+        self.dashboard.marked = marked
+        self._tick()
+        self._want()
+        self.dashboard.say("marked as before")
 
     def _mark(self, runs: Sequence[Run], wanted: bool) -> None:
         app = self.dashboard
@@ -287,9 +298,17 @@ class RunsScreen(RunActions):
         query.focus()
 
     def action_clear_filter(self) -> None:
-        self.query_one("#filter", Input).value = ""
+        box = self.query_one("#filter", Input)
+        if before := box.value:
+            self.dashboard.undoable.append(lambda: self._set_filter(before))
+        box.value = ""
         self.query_one(RunTable).focus()
         self._tick()
+
+    def _set_filter(self, text: str) -> None:
+        self.query_one("#filter", Input).value = text
+        self._tick()
+        self.dashboard.say(f"filtered as before: {text}")
 
     @on(Input.Changed, "#filter")
     @on(Input.Blurred, "#filter")
