@@ -45,7 +45,7 @@ def run(store: Store, read_only: bool, refresh: float, group: str | None = None,
     graphics.prepare(found.mode, found.cell)
     if found.mode == "kitty":
         # Its pictures are named by colours of 24 bits, and every terminal that has it has these.
-        os.environ.setdefault("COLORTERM", "truecolor")
+        os.environ["COLORTERM"] = "truecolor"
 
     # Threads that parse give the interpreter back this often, so that no drawing waits longer for them.
     sys.setswitchinterval(_SWITCH_SECONDS)

@@ -132,15 +132,14 @@ class Probe:
 
     def answers(self) -> Answers:
         """What the terminal has said until it came to the end, or until the time was over."""
-        said = b""
-        while not (last := _LAST_ANSWER.search(said)):
-            # What is there already is taken in any case: it may be late only because this process was.
-            if not select.select([self._source], [], [], max(0.0, self._deadline - time.monotonic()))[0]:
-                break
+        said, last = b"", None
+        # What has come is read also when time is over: whatever was done in between may have taken long.
+        while last is None and select.select([self._source], [], [], max(self._deadline - time.monotonic(), 0))[0]:
             chunk = os.read(self._source, 1024)
             if not chunk:
                 break
             said += chunk
+            last = _LAST_ANSWER.search(said)
         cell = _CELL_ANSWER.search(said)
         return Answers(
             complete=last is not None,

@@ -212,3 +212,12 @@ def test_a_word_that_is_none_is_refused_with_those_that_are() -> None:
         requested("png", {})
     with pytest.raises(InputError, match="CRTUI_IMAGES is 'png'"):
         requested(None, {"CRTUI_IMAGES": "png"})
+
+
+def test_an_answer_that_came_while_something_else_took_long_is_read(terminal: Callable[..., Terminal]) -> None:
+    there = terminal(KITTY + PLAIN)
+    with Probe(there.slave, there.slave, seconds=0.0) as probe:
+        deadline = time.monotonic() + 20
+        while not select.select([there.slave], [], [], 0)[0] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert probe.answers() == Answers(True, kitty=True)
