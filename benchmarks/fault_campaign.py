@@ -56,7 +56,9 @@ class Injection:
     broken: str | None
 
 
-def plan(injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]) -> list[tuple[str, tuple[str, ...], int]]:
+def plan(
+    injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]
+) -> list[tuple[str, tuple[str, ...], int]]:
     """Which faults strike which stories, every pair of scene and kind about as often: scene, kinds, seed."""
     dice = random.Random(seed)
     pairs = [(scene, kind) for kind in kinds for scene in KINDS[kind][1] if scene in scenes]
