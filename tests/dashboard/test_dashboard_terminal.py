@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import random
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orjson
@@ -34,9 +36,17 @@ HOSTILE = [
     "x" * 10_000,
 ]
 LITERAL = ["[/nope]", "[@click=app.quit]x[/]", "␛]52;c;aGlqYWNr␇clip", "␛[2Jclear", "two␊lines", "nul␀byte"]
+PASTED = "a\x1b]52;c;aGlqYWNr\x07\x1b[2Jclear\x9b31mred\u202eturned"
 FORBIDDEN = [b"\x1b]52", b"\x1b[2Jclear", b"\xc2\x9b", b"\x9b31m", "\u202e".encode(), b"\x00"]
 START = "import sys; sys.path[:] = {path!r}; from engine.runs.store import Store; from cr_tui.dashboard import run; "
-START += "run(Store.open(sys.argv[1]), read_only=True, refresh=0.5)"
+START += "run(Store.open(sys.argv[1]), read_only={read_only}, refresh=0.5)"
+
+
+class _Unseen:
+    """Draws nothing."""
+
+    def feed(self, chunk: bytes) -> None:
+        """Forget it."""
 
 
 class Terminal:
@@ -45,7 +55,7 @@ class Terminal:
     def __init__(self, command: list[str], state: Path) -> None:
         self.raw = b""
         self.screen = pyte.Screen(COLUMNS, ROWS)
-        self._stream = pyte.ByteStream(self.screen)
+        self._stream: pyte.ByteStream | _Unseen = pyte.ByteStream(self.screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         # Some runners of tests announce a size of their own.
@@ -74,6 +84,18 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         os.write(self._master, keys.encode())
+
+    def read_unseen(self, seconds: float) -> None:
+        """Take what comes without drawing it, which would be slower than what draws it first."""
+        stream, self._stream = self._stream, _Unseen()
+        self.count_for(seconds)
+        self._stream = stream
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size as a window manager does."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+        self.screen.resize(rows, columns)
 
     def close(self) -> None:
         self.process.kill()
@@ -111,7 +133,7 @@ def hostile_store(tmp_path: Path) -> Store:
 
 def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_store: Store, tmp_path: Path) -> None:
     terminal = Terminal(
-        [sys.executable, "-c", START.format(path=sys.path), str(hostile_store.root)], tmp_path / "state"
+        [sys.executable, "-c", START.format(path=sys.path, read_only=True), str(hostile_store.root)], tmp_path / "state"
     )
     try:
         text = terminal.read_until(lambda text: "xxxxx…" in text and "losses" in text)
@@ -135,3 +157,56 @@ def test_hostile_text_is_literal_on_the_raw_output_and_idling_is_quiet(hostile_s
         assert terminal.process.wait(timeout=10) == 0
     finally:
         terminal.close()
+
+
+@pytest.fixture
+def changing(hostile_store: Store, tmp_path: Path) -> Iterator[Terminal]:
+    """The dashboard of the hostile store, which may change it."""
+    command = [sys.executable, "-c", START.format(path=sys.path, read_only=False), str(hostile_store.root)]
+    terminal = Terminal(command, tmp_path / "state")
+    yield terminal
+    terminal.close()
+
+
+def test_hostile_text_is_literal_in_forms_questions_and_what_is_pasted(changing: Terminal) -> None:
+    changing.read_until(lambda text: "xxxxx…" in text and "losses" in text)
+    for row in range(4):
+        changing.press("j" if row else "g")
+        changing.count_for(0.2)
+    changing.press("d")
+    changing.read_until(lambda text: "Delete ␛[2Jclear?" in text)
+    changing.press("n")
+    changing.read_until(lambda text: "Delete" not in text)
+    # Its specification cannot be read; that is said in words that come from the file.
+    changing.press("e")
+    changing.count_for(0.5)
+    changing.press("n")
+    changing.read_until(lambda text: "would start at once" in text or "would wait" in text)
+    changing.press("jjj\r")
+    changing.count_for(0.5)
+    changing.press(f"\x1b[200~{PASTED}\x1b[201~")
+    changing.read_until(lambda text: "control characters" in text or "must be 1 to 80" in text)
+    changing.press("\r")
+    changing.press("/")
+    changing.count_for(0.5)
+    changing.press(f"\x1b[200~{PASTED}\x1b[201~")
+    changing.count_for(1.0)
+    for forbidden in FORBIDDEN:
+        assert forbidden not in changing.raw
+
+
+def test_a_terminal_resized_a_hundred_times(changing: Terminal) -> None:
+    chance = random.Random(1)
+    changing.read_until(lambda text: "losses" in text)
+    for turn in range(100):
+        if turn % 10 == 0:
+            changing.press("1256n13"[turn // 10 % 7])
+        changing.resize(chance.randint(1, 230), chance.randint(1, 60))
+        changing.read_unseen(0.03)
+    changing.press("1")
+    changing.read_unseen(2.0)
+    changing.resize(COLUMNS, ROWS)
+    changing.read_until(lambda text: "losses" in text and "xxxxx…" in text)
+    changing.press("q")
+    changing.count_for(1.0)
+    assert changing.process.wait(timeout=20) == 0

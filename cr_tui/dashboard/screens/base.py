@@ -68,7 +68,14 @@ class DashboardScreen(Screen[None]):
         """Whether another full screen is in front of this one."""
         return isinstance(self.app.screen, DashboardScreen) and self.app.screen is not self
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it can be drawn on: its parts are made after it and go before it."""
+        return self.is_attached and bool(self.query(TitleBar))
+
     def _runs_changed(self, runs: Sequence[Run] | None) -> None:
+        if not self.is_whole:
+            return
         if self.is_covered:
             # Drawing what nobody sees would hold up what is seen.
             self._is_behind = True
@@ -79,4 +86,5 @@ class DashboardScreen(Screen[None]):
 
     def _title_changed(self) -> None:
         app = self.dashboard
-        self.query_one(TitleBar).show_runs(app.runs or (), app.read_only, app.trouble, app.source.location)
+        if self.is_whole:
+            self.query_one(TitleBar).show_runs(app.runs or (), app.read_only, app.trouble, app.source.location)

@@ -116,6 +116,8 @@ class ChartsScreen(DashboardScreen):
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
+        if not self.is_whole:
+            return
         runs = tuple(self.dashboard.shown_runs())
         keys = scalar_keys(run.feed for run in runs)
         wanted = self.query_one("#filter", Input).value.lower()
@@ -131,6 +133,8 @@ class ChartsScreen(DashboardScreen):
 
     def _draw_words(self, runs: Sequence[ShownRun]) -> None:
         """Legend, values, differences and the line that says how all is drawn."""
+        if not self.is_whole:
+            return
         look = self.look
         self.query_one("#legend", TextLine).write(_legend(runs, len(self.dashboard.chosen), look))
         self.query_one("#form", TextLine).write(self._form(look))

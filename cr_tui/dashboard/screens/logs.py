@@ -106,6 +106,8 @@ class LogsScreen(DashboardScreen):
 
     @on(Read)
     def _show(self, message: Read) -> None:
+        if not self.is_whole:
+            return
         if message.run_id != self._run_id:
             return
         fallen = max(message.dropped - self._dropped, 0)
@@ -126,6 +128,8 @@ class LogsScreen(DashboardScreen):
 
     @on(LogPane.Moved)
     def _draw_headline(self) -> None:
+        if not self.is_whole:
+            return
         look, run = self.look, self.dashboard.run_of(self._run_id)
         pane, empty = self.pane, self.query_one("#empty", Static)
         pane.display = self._count > 0

@@ -163,6 +163,8 @@ class NewRunScreen(DashboardScreen):
         self.call_after_refresh(self._place_editor)
 
     def _draw(self) -> None:
+        if not self.is_whole:
+            return
         draft, verdict = self._draft, self._verdict
         filter_box = self.query_one("#filter", Input)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
@@ -214,7 +216,7 @@ class NewRunScreen(DashboardScreen):
         self.set_focus(editor)
 
     def _place_editor(self) -> None:
-        if self.editor.display:
+        if self.is_whole and self.editor.display:
             (left, top), width = self.settings.value_place
             self.editor.styles.offset = (left, top)
             self.editor.styles.width = max(width, self.settings.size.width - left if self._is_long else width)

@@ -71,7 +71,7 @@ class DrawnView(CellsView):
         self._stale = True
         if not self._drawing and self.is_attached:
             self._drawing = True
-            self.run_worker(self._draw(), group="draw")
+            self.run_worker(self._draw, group="draw")
 
     async def _draw(self) -> None:
         try:
