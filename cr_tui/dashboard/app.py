@@ -256,17 +256,24 @@ class Dashboard(App[None]):
         """Show what the codes of a run do."""
         self.push_screen(InspectScreen(run))
 
-    @work
-    async def open_form(self, request: NewRuns | None = None) -> None:
+    def open_form(self, request: NewRuns | None = None) -> None:
         """Show the form for new runs: as it was left, unless something else is to stand in it."""
-        edited = self.draft is not None and self.draft.edited
-        if request is not None and edited:
-            consequence = "It was edited and nothing of it has been started."
-            if not await self.push_screen_wait(ConfirmScreen("Replace", "what the form holds", consequence)):
-                return
-        if request is not None or self.draft is None or not edited:
-            self.draft = Draft(request or FIRST_REQUEST)
-        self.push_screen(NewRunScreen(self.draft))
+        if self.draft is None or not self.draft.edited:
+            self._show_form(Draft(request or FIRST_REQUEST))
+        elif request is None:
+            self._show_form(self.draft)
+        else:
+            self._ask_to_replace(request)
+
+    @work
+    async def _ask_to_replace(self, request: NewRuns) -> None:
+        consequence = "It was edited and nothing of it has been started."
+        if await self.push_screen_wait(ConfirmScreen("Replace", "what the form holds", consequence)):
+            self._show_form(Draft(request))
+
+    def _show_form(self, draft: Draft) -> None:
+        self.draft = draft
+        self.push_screen(NewRunScreen(draft))
 
     def open_selection(self, group: str | None) -> None:
         """Show how a group ranks."""

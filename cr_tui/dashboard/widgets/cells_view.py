@@ -71,7 +71,8 @@ class DrawnView(CellsView):
         self._stale = True
         if not self._drawing and self.is_attached:
             self._drawing = True
-            self.run_worker(self._draw, group="draw")
+            # Not a coroutine yet: one that is never begun, as its widget goes, would be complained about.
+            self.run_worker(self._draw, group="draw")  # type: ignore[arg-type]  # mypy takes its result for Never
 
     async def _draw(self) -> None:
         try:
