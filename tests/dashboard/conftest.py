@@ -286,7 +286,7 @@ class Driver:
 
     async def settle(self, pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
         """Let threads answer and messages pass, until something is so."""
-        for _ in range(200):
+        for _ in range(800):
             await asyncio.sleep(0.03)
             idle = not any(worker.group in self.answering and not worker.is_finished for worker in pilot.app.workers)
             with contextlib.suppress(NoMatches):
