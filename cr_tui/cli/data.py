@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.invocation import JsonOption, invocation_of
-from cr_tui.cli.output import cell_mode, put, put_json, stdout_console
+from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
 from engine.errors import InputError
@@ -133,10 +133,9 @@ def preview(
         dataset = engine.data.load(name, store.data, functools.partial(display, f"preparing {name}"), size=size)
     frames = _draw(dataset, images, seed)
     if save is None:
-        from cr_tui.render.traversal import draw_traversal
+        from cr_tui.cli.pictures import put_traversal
 
-        console = stdout_console()
-        console.print(draw_traversal(frames, [""] * frames.shape[1], console.width, mode=cell_mode(console)))
+        put_traversal(frames, [""] * frames.shape[1])
         return
     from cr_tui.render.files import save_png
     from cr_tui.render.traversal import traversal_grid

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cr_tui.cli.output import stdout_console
+from cr_tui.render.image_modes import IMAGES_VARIABLE, ImageQuestion
 from engine import __version__
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
     from engine.runs.store import Store
 
-IMAGES_VARIABLE = "CRTUI_IMAGES"
 _PACKAGES = ("torch", "textual", "rich", "numpy", "scikit-learn")
 _NETWORK_FILE_SYSTEMS = (
     "nfs",
@@ -134,7 +134,7 @@ def terminal(findings: list[Finding]) -> Facts:
         "colorterm": environment.get("COLORTERM"),
         "colours": console.color_system,
         "encoding": console.encoding,
-        "images": images(environment),
+        "images": _asked_images(findings) if is_terminal and sys.stdin.isatty() else images(environment),
     }
     if is_terminal and (console.width < _SMALLEST_TERMINAL[0] or console.height < _SMALLEST_TERMINAL[1]):
         findings.append(Finding("warning", f"the terminal has {console.width}x{console.height} cells; 80x24 show more"))
@@ -163,6 +163,17 @@ def images(environment: Mapping[str, str]) -> str:
     if program in ("WezTerm", "iTerm.app") or term.startswith(("foot", "mlterm", "contour")):
         return "sixel"
     return "halfblock"
+
+
+def _asked_images(findings: list[Finding]) -> str | None:
+    """How images are shown, as this terminal says itself."""
+    try:
+        with ImageQuestion(None, sys.stdin.fileno(), sys.stdout.fileno()) as question:
+            found = question.answer()
+    except InputError as error:
+        findings.append(Finding("error", str(error)))
+        return None
+    return found.mode
 
 
 def background(findings: list[Finding]) -> Facts:

@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from cr_tui.text import clean
 
@@ -39,11 +39,16 @@ def put_json(document: object) -> None:
     sys.stdout.write("\n")
 
 
-def stdout_console() -> Console:
-    """Where tables and pictures go. Strings are shown literally."""
+def stdout_console(*, all_colours: bool = False) -> Console:
+    """Where tables and pictures go. Strings are shown literally.
+
+    Args:
+        all_colours: whether the terminal is known to have them, whatever the environment says.
+    """
     from rich.console import Console
 
-    return Console(markup=False, highlight=False, emoji=False)
+    depth: Literal["auto", "truecolor"] = "truecolor" if all_colours else "auto"
+    return Console(markup=False, highlight=False, emoji=False, color_system=depth)
 
 
 def stderr_console() -> Console:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
-from cr_tui.cli.output import cell_mode, put_json, stdout_console
+from cr_tui.cli.invocation import ImagesOption, JsonOption, RunArgument, invocation_of
+from cr_tui.cli.output import put_json
 from cr_tui.cli.saving import require_writable
+from cr_tui.render.image_modes import requested
 from engine.errors import InputError
 
 SAVED_AS = (".png", ".gif")
@@ -32,6 +34,7 @@ def traverse(
     checkpoint: Annotated[
         int | None, typer.Option(metavar="STEP", help="Which checkpoint; default: the newest.")
     ] = None,
+    images: ImagesOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what each code of a model does to an image."""
@@ -39,6 +42,7 @@ def traverse(
         require_writable(save, SAVED_AS)
     if as_json and save is None:
         raise InputError("--json says what was written, so it needs --save FILE.png or FILE.gif")
+    requested(images, os.environ)
     if seed < 0:
         raise InputError(f"--seed is {seed}, but must be 0 or more")
     invocation = invocation_of(context)
@@ -53,8 +57,9 @@ def traverse(
     frames = traversal.traverse(model, steps, samples, seed, code or None)
     labels = traversal.code_labels(code or model.codes.count)
     if save is None:
-        console = stdout_console()
-        console.print(traversal.draw_traversal(frames, labels, console.width, mode=cell_mode(console)))
+        from cr_tui.cli.pictures import put_traversal
+
+        put_traversal(frames, labels, images)
         return
     from cr_tui.render.files import save_gif, save_png
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.segment import Segment
 
 from cr_tui.render.cells import Cells
@@ -136,6 +136,22 @@ def kitty_picture(image: Image.Image, columns: int, rows: int, cell: CellSize) -
     cells = Cells(tuple((part._replace(text=part.text.rstrip("\n")),) for part in parts if isinstance(part, Segment)))
     # The library's own removal names no picture to those that go by the protocol's text; this one does.
     return KittyPicture(upload.getvalue(), cells, f"\x1b_Ga=d,d=I,i={renderable.terminal_image_id},q=2\x1b\\")
+
+
+def printable(mode: ImageMode, image: Image.Image, columns: int, rows: int, cell: CellSize) -> RenderableType:
+    """A picture that ``rich`` prints, by Kitty's protocol or as Sixel.
+
+    Args:
+        mode: ``kitty`` or ``sixel``.
+        image: the picture.
+        columns: cells across.
+        rows: cells down.
+        cell: size of a cell in pixels.
+    """
+    _library(cell)
+    from textual_image.renderable import SixelImage, TGPImage
+
+    return TGPImage(image, columns, rows) if mode == "kitty" else SixelImage(image, columns, rows)
 
 
 def sixel_widget(image: Image.Image, cell: CellSize) -> Widget:

@@ -85,6 +85,7 @@ OTHERS = {
     "traverse without checkpoint": (["traverse", "here"], "checkpoint"),
     "traversal as bitmap": (["traverse", "here", "--save", "{tmp}/x.bmp"], "x.bmp"),
     "traversal as json": (["traverse", "here", "--json"], "--save"),
+    "traversal by an unknown way": (["traverse", "here", "--images", "png"], "--images"),
     "prepare an unknown dataset": (["data", "prepare", "dsprits"], "dsprites"),
     "preview an unknown dataset": (["data", "preview", "dsprits"], "dsprites"),
     "preview a corrupt file": (["data", "preview", "{tmp}/corrupt.npz"], "corrupt.npz"),
