@@ -191,12 +191,12 @@ class TestMoving:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_inspect(app, pilot, drive)
             drive.press(app, "j", "j", "H", "H")
-            await drive.settle(pilot, lambda: "0 of 3" in row(app, 2).cells.plain)
+            await drive.settle(pilot, lambda: "1 of 3" in row(app, 2).cells.plain)
             slider = row(app, 2).cells.plain.splitlines()[0]
             assert slider.count("○") == 2
             assert slider.index("●") < slider.index("○")
             drive.press(app, "l")
-            await drive.settle(pilot, lambda: "1 of 3" in row(app, 2).cells.plain)
+            await drive.settle(pilot, lambda: "2 of 3" in row(app, 2).cells.plain)
             await drive.settle(pilot, lambda: np.array_equal(source.decoded[-1][2][-1, 2:5], [0, 1, 0]))
 
     async def test_the_mouse_sets_a_slider_and_takes_an_image(self, dashboard: Build, source: Any, drive: Any) -> None:

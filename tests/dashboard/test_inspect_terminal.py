@@ -152,6 +152,9 @@ def test_kitty_gets_a_picture_a_traversal_and_only_the_one_that_changes(start: C
     terminal.read_until(
         lambda text: "finished" in text and terminal.raw.count(b"a=d,d=I") >= terminal.raw.count(PLACEMENT)
     )
+    placed = terminal.raw.count(PLACEMENT)
+    open_inspect(terminal)
+    terminal.read_until(lambda text: terminal.raw.count(PLACEMENT) >= placed + 3)
     terminal.quit()
 
 

@@ -34,8 +34,8 @@ _AROUND = (3, 5)
 NO_CHECKPOINT = """\
 No checkpoint yet.
 
-{name} is {status} at step {step:,} of {total:,}. A run writes its first checkpoint after some time, when it is stopped,
-and at its end; then its codes can be moved here.{hint}
+{name} is {status} at step {step:,} of {total:,}. A run writes its first checkpoint after some time, \
+when it is stopped, and at its end; then its codes can be moved here.{hint}
 
  R  looks again,  5  shows its log,  esc  goes back."""
 NUMBERS_ONLY = "Images are off; press  m  to show them."
@@ -344,7 +344,7 @@ class InspectView(InspectReading):
 
     def _no_checkpoint(self) -> str:
         run = self._run
-        hint = "\nThis screen looks by itself as the run goes on." if run.status in LIVE_STATUSES else ""
+        hint = " This screen looks by itself as the run goes on." if run.status in LIVE_STATUSES else ""
         return NO_CHECKPOINT.format(
             name=clean(run.name, 60), status=clean(run.status), step=run.step, total=run.total_steps, hint=hint
         )

@@ -200,4 +200,4 @@ class CodeRow(PicturesView):
 
 
 def _number(value: float, categories: int) -> str:
-    return f"{value:.0f} of {categories}"[:7] if categories else f"{value:+.2f}"
+    return f"{value + 1:.0f} of {categories}"[:7] if categories else f"{value:+.2f}"
