@@ -92,6 +92,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     """
     registry = Registry(store)
     registry.rows()
+    slurm_jobs.require("sbatch")
     longest = _longest_array()
     made = create_run_folders(store, specs)
     folders = [folder for folder, _ in made]
@@ -111,6 +112,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
                 folder.delete()
                 registry.remove_run(folder.id)
         raise
+    registry.update_runs(folders)
     return [look_at(folder) for folder in folders]
 
 

@@ -12,12 +12,13 @@ COMPLETING, with one more of ``Restarts``, and comes back. A cancelled job is CO
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError, InputError
@@ -32,7 +33,7 @@ from engine.runs.state import RunState, Status
 from engine.runs.store import open_file
 
 REQUEUED = "its Slurm job was put back into the queue"
-_FACT = re.compile(r"\b(JobState|Restarts|PreemptTime)=(\S+)")
+_FACT = re.compile(r"\b(JobState|Reason|Restarts|PreemptTime)=(\S+)")
 
 
 class SlurmSupervisor(Supervisor):
@@ -75,12 +76,9 @@ class SlurmSupervisor(Supervisor):
         return None
 
     def _start(self, device: slots.Lease) -> WorkerProcess:
-        # Slurm sends its warning to every process of the job, and it would kill the worker, which inherits the mask.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-        try:
+        # The warning would kill the worker.
+        with _kept_from_children(signal.SIGUSR1):
             return super()._start(device)
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})
 
     def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
         super()._end(change, may_go_on=may_go_on)
@@ -90,8 +88,15 @@ class SlurmSupervisor(Supervisor):
 
     def _go_back(self) -> None:
         """Put the run, and where Slurm does not do so by itself the job, back into Slurm's queue."""
-        by_itself, by_us = self._may_go_back()
+        facts = self._facts_of_job()
+        by_itself = int(facts.get("Restarts", "0")) > self._restarts
+        runs_on = facts.get("JobState") == "RUNNING"
+        by_us = runs_on and (self._warned or facts.get("PreemptTime", "None") != "None")
         if not (by_itself or by_us):
+            if facts and not runs_on:
+                word = "TIMEOUT" if facts.get("Reason") == "TimeLimit" else "CANCELLED"
+                _, reason = slurm_jobs.Job(self._job, word).ending()
+                self._change(lambda state: state.model_copy(update={"reason": reason}))
             return
         stopped = self._state
         if self._warned and stopped.step <= self._first_step:
@@ -103,7 +108,7 @@ class SlurmSupervisor(Supervisor):
         self._change(put_back)
         try:
             if by_us:
-                slurm_jobs.call("scontrol", "requeue", self._job)
+                _undisturbed("scontrol", "requeue", self._job)
         except CrtuiError as error:
             reason = f"{stopped.reason}, and its Slurm job cannot be put back into the queue: {error}"
             self._change(lambda state: stopped.model_copy(update={"reason": reason}))
@@ -111,17 +116,13 @@ class SlurmSupervisor(Supervisor):
         self._goes_back = True
         print(f"supervisor: {REQUEUED} at step {stopped.step}", flush=True)
 
-    def _may_go_back(self) -> tuple[bool, bool]:
-        """Whether Slurm puts the job back by itself, and whether it will on our word."""
+    def _facts_of_job(self) -> dict[str, str]:
+        """What Slurm says about this job; nothing where it does not answer."""
         try:
-            facts = dict(_FACT.findall(slurm_jobs.call("scontrol", "show", "job", "--oneliner", self._job)))
+            return dict(_FACT.findall(_undisturbed("scontrol", "show", "job", "--oneliner", self._job)))
         except CrtuiError as error:
             print(f"supervisor: {error}", flush=True)
-            return False, False
-        if int(facts.get("Restarts", "0")) > self._restarts:
-            return True, False
-        preempted = facts.get("PreemptTime", "None") != "None"
-        return False, facts.get("JobState") == "RUNNING" and (self._warned or preempted)
+            return {}
 
     def _change(self, change: Callable[[RunState], RunState]) -> None:
         self._update(change)
@@ -129,6 +130,25 @@ class SlurmSupervisor(Supervisor):
 
     def _look_after_others(self) -> None:
         """They are Slurm's."""
+
+
+@contextlib.contextmanager
+def _kept_from_children(*signals: signal.Signals) -> Iterator[None]:
+    """Block signals, for this process for as long as the block lasts, for those that it starts there for ever.
+
+    Slurm signals every process of a job step, not the one that it started alone.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+
+
+def _undisturbed(*command: str) -> str:
+    """Run one of Slurm's commands to its end, while Slurm ends this job."""
+    with _kept_from_children(signal.SIGTERM, signal.SIGUSR1):
+        return slurm_jobs.call(*command)
 
 
 def put_back(state: RunState) -> RunState:

@@ -76,12 +76,12 @@ _answers: dict[str, tuple[float, dict[str, Job] | CrtuiError]] = {}
 _lock = Lock()
 
 
-def look_up(job: str, max_age: float = FRESH_SECONDS) -> Job | None:
+def look_up(job: str, max_age: float | None = None) -> Job | None:
     """What Slurm knows of a job; ``None`` once it has forgotten it.
 
     Args:
         job: ``<array>_<task>``.
-        max_age: how old the answer may be, in seconds.
+        max_age: how old the answer may be, in seconds; default: :data:`FRESH_SECONDS`.
 
     Raises:
         InputError: Slurm is not installed here.
@@ -91,7 +91,7 @@ def look_up(job: str, max_age: float = FRESH_SECONDS) -> Job | None:
     # One question at a time: who waits for it gets the same answer.
     with _lock:
         asked_at, answer = _answers.get(array, (-float("inf"), {}))
-        if time.monotonic() - asked_at > max_age:
+        if time.monotonic() - asked_at > (FRESH_SECONDS if max_age is None else max_age):
             try:
                 answer = _ask(array)
             except CrtuiError as error:
@@ -100,6 +100,18 @@ def look_up(job: str, max_age: float = FRESH_SECONDS) -> Job | None:
     if isinstance(answer, CrtuiError):
         raise answer
     return answer.get(job)
+
+
+def require(command: str) -> str:
+    """The path of one of Slurm's commands.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    program = shutil.which(command)
+    if program is None:
+        raise InputError(f"Slurm's command '{command}' is not installed here; go where it is, or use launcher local")
+    return program
 
 
 def call(*command: str, script: str | None = None, environment: Mapping[str, str] | None = None) -> str:
@@ -117,9 +129,7 @@ def call(*command: str, script: str | None = None, environment: Mapping[str, str
         InputError: it is not installed, or refuses; the message is its own.
         WorkError: Slurm's controller does not answer.
     """
-    program = shutil.which(command[0])
-    if program is None:
-        raise InputError(f"Slurm's command '{command[0]}' is not installed here; go where it is, or use launcher local")
+    program = require(command[0])
     try:
         answer = subprocess.run(
             [program, *command[1:]],

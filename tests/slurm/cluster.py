@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
 _START_SECONDS = 30.0
@@ -47,6 +48,7 @@ SlurmdSpoolDir={folder}/spool
 SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.log
 ReturnToService=2
+DefMemPerCPU=100
 KillWait=10
 MinJobAge={keep_seconds}
 JobRequeue=1
@@ -175,19 +177,20 @@ def _end(folder: Path, started: Cluster) -> None:
             timeout=30,
             check=False,
         )
-    alive = [int(path.read_text()) for path in pids if path.exists() and path.read_text().strip()]
-    for pid in alive:
-        _signal(pid, signal.SIGTERM)
+    pids = [path for path in pids if path.exists() and path.read_text().strip()]
+    daemons = [psutil.Process(int(path.read_text())) for path in pids if psutil.pid_exists(int(path.read_text()))]
+    for daemon in daemons:
+        daemon.terminate()
     deadline = time.monotonic() + 10
-    while any(_signal(pid, 0) for pid in alive) and time.monotonic() < deadline:
+    while any(map(_lives, daemons)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    for pid in alive:
-        _signal(pid, signal.SIGKILL)
+    for daemon in filter(_lives, daemons):
+        daemon.kill()
 
 
-def _signal(pid: int, number: int) -> bool:
+def _lives(daemon: psutil.Process) -> bool:
+    """Nobody but the machine's first process collects a daemon's exit code, and that may take its time."""
     try:
-        os.kill(pid, number)
-    except ProcessLookupError:
+        return daemon.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True

@@ -1,0 +1,160 @@
+"""Runs in a real Slurm of one node, which the tests start."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from engine.errors import InputError
+from engine.launch.slurm import resume, start, stop
+from engine.runs.catalogue import list_runs, look_at
+from engine.runs.events import last_step, read_events
+from engine.runs.folder import RunFolder
+from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.spec import RunSpec, resolve
+from engine.runs.state import ASKED_TO_STOP, Status
+from engine.runs.store import Store
+from engine.training import checkpoints
+
+from .cluster import Cluster
+from .conftest import TOY_WORKER, toy, until
+
+TWO_CORES = SlurmSettings(cpus=2, memory="1G")
+
+
+def equal_runs(count: int) -> list[RunSpec]:
+    """Specifications that differ in nothing but their names, so that their weights must not differ."""
+    overrides = ["checkpoint_every=50", "score_every=0", "log_every=10", "slurm.cpus=2", "slurm.memory=1G"]
+    flags = {"seed": 5, "threads": 1, "training.steps": 120, "launcher": "slurm", "device": "cpu"}
+    (spec,) = resolve("infogan", overrides=overrides, flags=flags)
+    return [spec.model_copy(update={"name": f"equal-{number}"}) for number in range(count)]
+
+
+def weights(folder: RunFolder) -> dict[str, object]:
+    newest = checkpoints.newest(folder.checkpoints, warn=pytest.fail)
+    assert newest is not None
+    assert newest.step == folder.state().total_steps
+    return {name: tensor.numpy().tobytes() for name, tensor in load_file(newest.path / "weights.safetensors").items()}
+
+
+def values(folder: RunFolder) -> str:
+    """The toy worker's newest link."""
+    return max(folder.checkpoints.glob("*.json")).read_text()
+
+
+def at_gate(folder: RunFolder) -> bool:
+    return (last_step(folder.events_path) or 0) >= 10
+
+
+def test_array_of_four_with_one_cancelled_and_one_preempted(slurm: Cluster, store: Store) -> None:
+    folders = [record.folder for record in start(store, equal_runs(4))]
+    jobs = [look_at(folder).job for folder in folders]
+    assert len({job.partition("_")[0] for job in jobs if job}) == 1
+    until(lambda: all(last_step(folder.events_path) for folder in folders), "training of all four")
+    slurm.call("scancel", str(jobs[0]))
+    # It needs the two cores of the run that was cancelled and those of one of the others.
+    slurm.call("sbatch", "--partition=high", "--cpus-per-task=4", "--mem=10", "--output=/dev/null", "--wrap=sleep 1")
+    until(lambda: all(record.status.terminal for record in list_runs(store)), "the end of all four")
+    cancelled, *others = [look_at(folder) for folder in folders]
+    assert (cancelled.status, cancelled.reason) == (Status.STOPPED, f"its Slurm job {jobs[0]} was cancelled")
+    assert 0 < cancelled.step < cancelled.total_steps
+    assert [record.status for record in others] == [Status.FINISHED] * 3
+    preempted = [record for record in others if record.attempt > 1]
+    assert len(preempted) == 1
+    (first,) = preempted[0].folder.state().history
+    assert first.status is Status.STOPPED
+    assert 0 < first.step < preempted[0].total_steps
+    # It went on where it was, on the same job, and became what the undisturbed runs are.
+    assert preempted[0].job in jobs
+    uninterrupted = [weights(record.folder) for record in others if record.attempt == 1]
+    assert weights(preempted[0].folder) == uninterrupted[0] == uninterrupted[1]
+    rows = {record.id: record.status for record in list_runs(store)}
+    assert sorted(rows.values()) == ["finished", "finished", "finished", "stopped"]
+
+
+def test_stop_and_resume(slurm: Cluster, store: Store, gate: Path) -> None:
+    blocker = slurm.call("sbatch", "--parsable", "--cpus-per-task=6", "--output=/dev/null", "--wrap=sleep 600")
+    running, waiting = start(store, [toy(slurm=TWO_CORES), toy(slurm=TWO_CORES)], TOY_WORKER)
+    until(lambda: at_gate(running.folder), "the gate")
+    assert look_at(running.folder).status is Status.RUNNING
+    assert look_at(waiting.folder).status is Status.QUEUED
+    with pytest.raises(InputError, match="is queued already"):
+        resume(waiting, TOY_WORKER)
+    never_started = stop(waiting)
+    assert (never_started.status, never_started.reason) == (Status.STOPPED, ASKED_TO_STOP)
+    assert never_started.folder.state().started is None
+    stopped = stop(running)
+    assert (stopped.status, stopped.reason) == (Status.STOPPED, ASKED_TO_STOP)
+    assert stopped.step > 0
+    assert stopped.folder.checkpoints.joinpath(f"{stopped.step:08d}.json").exists()
+    with pytest.raises(InputError, match="nothing to stop"):
+        stop(running)
+    gate.touch()
+    slurm.call("scancel", blocker)
+    again = [resume(running, TOY_WORKER), resume(waiting, TOY_WORKER)]
+    until(lambda: all(look_at(record.folder).status.terminal for record in again), "the end")
+    assert [look_at(record.folder).status for record in again] == [Status.FINISHED] * 2
+    assert values(running.folder) == values(waiting.folder)
+    assert look_at(running.folder).attempt == 2
+    with pytest.raises(InputError, match="has finished"):
+        resume(running, TOY_WORKER)
+
+
+def test_warning_of_the_time_limit_and_requeue_by_an_administrator(slurm: Cluster, store: Store, gate: Path) -> None:
+    """Slurm's warning is the signal that ``--signal`` names, sent to the job's steps."""
+    (record,) = start(store, [toy(slurm=TWO_CORES)], TOY_WORKER)
+    until(lambda: at_gate(record.folder), "the gate")
+    slurm.call("scancel", "--signal=USR1", str(record.job))
+    until(lambda: record.folder.state().attempt == 2, "the second attempt")
+    assert not look_at(record.folder).status.terminal
+    until(lambda: look_at(record.folder).status is Status.RUNNING and not at_gate_once_more(record.folder), "going on")
+    gate.touch()
+    until(lambda: look_at(record.folder).status.terminal, "the end")
+    ended = look_at(record.folder)
+    assert (ended.status, ended.job, ended.attempt) == (Status.FINISHED, record.job, 2)
+    steps = [row["step"] for row in read_events(record.folder.events_path, kinds=["train"]).rows]
+    assert steps == sorted(set(steps))
+
+
+def at_gate_once_more(folder: RunFolder) -> bool:
+    return folder.state().worker is None
+
+
+def test_a_worker_that_slurm_takes_away_without_notice(slurm: Cluster, store: Store, gate: Path) -> None:
+    """SIGKILL to the whole job, then the job put back: the folder still says running, Slurm says queued."""
+    (record,) = start(store, [toy(slurm=TWO_CORES)], TOY_WORKER)
+    until(lambda: at_gate(record.folder), "the gate")
+    before = record.folder.state()
+    assert before.supervisor
+    assert before.worker
+    for process in (before.supervisor, before.worker):
+        os.kill(process.pid, signal.SIGKILL)
+    until(lambda: look_at(record.folder).status.terminal, "the end")
+    crashed = look_at(record.folder)
+    assert crashed.status is Status.CRASHED
+    assert "its Slurm job" in str(crashed.reason)
+    assert "FAILED" in str(crashed.reason)
+    gate.touch()
+    slurm.call("scontrol", "requeue", str(record.job))
+    until(lambda: look_at(record.folder).status is Status.FINISHED, "the end")
+    assert look_at(record.folder).attempt == 2
+
+
+def test_refusals_leave_nothing_behind(slurm: Cluster, store: Store) -> None:
+    with pytest.raises(InputError, match="invalid partition specified: nowhere"):
+        start(store, [toy(slurm=SlurmSettings(partition="nowhere"))], TOY_WORKER)
+    assert list_runs(store) == []
+    assert list(store.runs.iterdir()) == []
+
+
+def test_gpus_come_from_slurm(slurm: Cluster, store: Store) -> None:
+    worker = ("/bin/sh", "-c", 'echo "saw GPU $CUDA_VISIBLE_DEVICES of $SLURM_CPUS_PER_TASK cores"; false')
+    settings = SlurmSettings(gres="gpu:1", cpus=3, memory="100M")
+    (record,) = start(store, [toy(slurm=settings)], worker)
+    until(lambda: look_at(record.folder).status.terminal, "the end")
+    assert look_at(record.folder).status is Status.FAILED
+    assert "saw GPU 0 of 3 cores" in record.folder.log_path.read_text()
