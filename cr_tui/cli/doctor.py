@@ -32,7 +32,7 @@ def doctor(
         "store": machine.storage(invocation_of(context).open_store, findings),
         "terminal": machine.terminal(findings),
         "background": machine.background(findings),
-        "slurm": machine.slurm(),
+        "slurm": machine.slurm(findings),
     }
     if as_json:
         put_json(report | {"findings": [{"level": finding.level, "text": finding.text} for finding in findings]})

@@ -191,9 +191,19 @@ def background(findings: list[Finding]) -> Facts:
     return {"killed_at_logout": kills, "lingers": lingers}
 
 
-def slurm() -> Facts:
-    """Whether Slurm is there, and whether this is one of its jobs."""
-    return {"sbatch": shutil.which("sbatch"), "job": os.environ.get("SLURM_JOB_ID")}
+def slurm(findings: list[Finding]) -> Facts:
+    """Whether Slurm is there and answers, and whether this is one of its jobs."""
+    from engine.runs import slurm_jobs
+
+    facts: Facts = {"sbatch": shutil.which("sbatch"), "job": os.environ.get("SLURM_JOB_ID")}
+    if facts["sbatch"] is None:
+        return facts | {"usable": False}
+    try:
+        partitions = slurm_jobs.call("sinfo", "--noheader", "--format=%P").split()
+    except CrtuiError as error:
+        findings.append(Finding("warning", f"--launcher slurm cannot be used: {error}"))
+        return facts | {"usable": False}
+    return facts | {"usable": True, "partitions": list(dict.fromkeys(partitions))}
 
 
 def _version(package: str) -> str | None:

@@ -181,7 +181,7 @@ def _end(folder: Path, started: Cluster) -> None:
     daemons = [psutil.Process(int(path.read_text())) for path in pids if psutil.pid_exists(int(path.read_text()))]
     for daemon in daemons:
         daemon.terminate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 3
     while any(map(_lives, daemons)) and time.monotonic() < deadline:
         time.sleep(0.05)
     for daemon in filter(_lives, daemons):
