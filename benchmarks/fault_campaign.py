@@ -113,6 +113,9 @@ def tell(task: tuple[str, tuple[str, ...], int]) -> list[Injection]:
             told += live(story, left)
         finally:
             story.end()
+        if told[-1].broken is not None:
+            # What was on a small disk goes with it.
+            shutil.copytree(story.store.root, root / "evidence", symlinks=True)
         if story.disk is not None:
             unmount(story.disk)
         if told[-1].broken is None:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -275,7 +276,7 @@ class Training(Story):
     scene = "training"
     interval = CHECKPOINT_EVERY
     steps = STEPS
-    reference: Weights = {}
+    reference: ClassVar[Weights] = {}
 
     @staticmethod
     def spec() -> RunSpec:

@@ -76,6 +76,7 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
     summary = folder.summary()
     lease = folder.take_lease()
     try:
+        folder.repair_spec()
         folder.fill_reserve()
         now = time.time()
         blank = RunState(status=Status.CRASHED, total_steps=summary.training.steps, created=now)

@@ -131,22 +131,34 @@ class RunFolder:
             raise InputError(f"run folder {self.path} is gone")
 
     def spec(self) -> RunSpec:
-        """The specification.
+        """The specification; its copy, where it is missing or damaged.
 
         Raises:
-            InputError: it is missing or damaged.
+            InputError: so is the copy.
         """
         from engine.runs.spec import RunSpec
 
-        return self._read(self.spec_path, RunSpec)
+        return self._read(self._whole_spec(), RunSpec)
 
     def summary(self) -> SpecSummary:
         """The part of the specification that every run has, whatever its method.
 
         Raises:
-            InputError: it is missing or damaged.
+            InputError: it is missing or damaged, and so is its copy.
         """
-        return self._read(self.spec_path, SpecSummary)
+        return self._read(self._whole_spec(), SpecSummary)
+
+    def repair_spec(self) -> None:
+        """Put the copy in the place of a specification that is missing or damaged.
+
+        Raises:
+            InputError: so is the copy.
+            WorkError: the disk refused.
+        """
+        path = self._whole_spec()
+        self._read(path, SpecSummary)
+        if path != self.spec_path:
+            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES))
 
     def state(self) -> RunState:
         """What the run is doing, by whoever wrote last; :mod:`engine.runs.catalogue` holds it against the facts.
@@ -286,6 +298,21 @@ class RunFolder:
     def _lease_path(self) -> Path:
         return self.path / ".lease"
 
+    @property
+    def _spec_copy(self) -> Path:
+        return self.path / ".spec.json.bak"
+
+    def _whole_spec(self) -> Path:
+        """The specification or, where that is damaged and its copy is not, the copy.
+
+        Nothing else in the folder says what it says, and without it no run can go on; so it is there twice.
+        """
+        for path in (self.spec_path, self._spec_copy):
+            with contextlib.suppress(InputError):
+                self._read(path, SpecSummary)
+                return path
+        return self.spec_path
+
     def _read(self, path: Path, model: type[_Model]) -> _Model:
         try:
             return model.model_validate_json(read_file(path, _MAX_JSON_BYTES))
@@ -385,7 +412,8 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         raise WorkError(f"run folder {making.path} cannot be made: {error.strerror}") from error
     try:
         lease = making.take_lease()
-        _write(making.spec_path, spec)
+        for path in (making.spec_path, making._spec_copy):
+            _write(path, spec)
         summary = making.summary()
         make_folder(making.checkpoints)
         state = RunState(status=Status.QUEUED, priority=summary.priority, created=created, queued=created)

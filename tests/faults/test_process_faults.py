@@ -171,6 +171,21 @@ def test_a_run_whose_folder_is_deleted_ends_and_frees_its_device(store: Store, g
     assert wait_for_end(other.folder)[0].status is Status.FINISHED
 
 
+def test_a_damaged_specification_neither_ends_a_run_nor_keeps_it_from_being_resumed(store: Store) -> None:
+    [record] = start(store, [toy(steps=30)], TOY_WORKER)
+    folder = record.folder
+    wait_for_step(folder, 3)
+    whole = folder.spec_path.read_bytes()
+    folder.spec_path.write_bytes(whole[: len(whole) // 2])
+    assert look_at(folder).status is Status.RUNNING
+    kill_both(folder)
+    assert look_at(folder).reason == "its processes vanished (killed, or out of memory)"
+    resume(record, TOY_WORKER)
+    [done] = wait_for_end(folder)
+    assert (done.status, done.step, newest(folder)) == (Status.FINISHED, 30, (30, expected_value(30)))
+    assert folder.spec_path.read_bytes() == whole
+
+
 @pytest.mark.parametrize("offset", [-86_400, 86_400])
 def test_a_clock_that_jumps_changes_nothing(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, offset: int

@@ -295,7 +295,7 @@ def test_too_little_memory_is_named_with_its_remedy(store: Store) -> None:
 
 
 def _fill_log() -> None:
-    sys.stdout = sys.stderr = Path("/dev/full").open("w")
+    sys.stdout = sys.stderr = os.fdopen(os.open("/dev/full", os.O_WRONLY), "w")
 
 
 def test_a_log_that_cannot_be_written_costs_nothing_but_the_log(

@@ -154,6 +154,7 @@ def test_a_run_that_cannot_be_loaded_is_left_out_by_every_method(
     else:
         shutil.rmtree(checkpoint)
         folder.spec_path.unlink()
+        (folder.path / ".spec.json.bak").unlink()
         pool[place] = look_at(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

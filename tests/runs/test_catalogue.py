@@ -177,10 +177,10 @@ def test_damaged_files_make_a_crashed_run_and_no_traceback(
     store: Store, make_run: MakeRun, dead: ProcessIdentity, file: str, content: bytes | None
 ) -> None:
     folder = make_run(Status.RUNNING, supervisor=dead)
-    path = folder.path / file
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
+    for path in (folder.path / file, folder.path / f".{file}.bak"):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
     store.registry_path.unlink()
     for _ in range(2):
         record = only(store)

@@ -168,3 +168,27 @@ def test_state_of_a_deleted_run_cannot_be_written(make_run: MakeRun) -> None:
     with pytest.raises(WorkError):
         folder.write_state(state)
     assert not folder.path.exists()
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"\0" * 90, b'{"name": "t'], ids=["deleted", "emptied", "zeroed", "cut"]
+)
+def test_specification_that_is_damaged_is_read_from_its_copy_and_repaired(
+    make_run: MakeRun, content: bytes | None
+) -> None:
+    folder = make_run()
+    whole, expected = folder.spec_path.read_bytes(), folder.summary()
+    folder.spec_path.unlink()
+    if content is not None:
+        folder.spec_path.write_bytes(content)
+    assert folder.summary() == expected
+    folder.repair_spec()
+    assert folder.spec_path.read_bytes() == whole
+    (folder.path / ".spec.json.bak").write_bytes(b"{")
+    folder.repair_spec()
+    assert folder.summary() == expected
+    folder.spec_path.write_bytes(b"{")
+    with pytest.raises(InputError, match=r"^spec\.json"):
+        folder.summary()
+    with pytest.raises(InputError, match=r"^spec\.json"):
+        folder.repair_spec()
