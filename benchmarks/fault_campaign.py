@@ -33,10 +33,11 @@ from faults.checks import BrokenError  # noqa: E402
 from faults.kinds import KINDS  # noqa: E402
 from faults.limits import may_mount, unmount  # noqa: E402
 from faults.queueing import Queueing  # noqa: E402
+from faults.selecting import Selecting  # noqa: E402
 from faults.stories import Story, Training, reference_weights  # noqa: E402
 
 _STRIKES_PER_STORY = 3
-_SCENES: dict[str, type[Story]] = {"training": Training, "queueing": Queueing}
+_SCENES: dict[str, type[Story]] = {"training": Training, "queueing": Queueing, "selecting": Selecting}
 
 
 @dataclass(frozen=True)
@@ -56,20 +57,22 @@ class Injection:
     broken: str | None
 
 
-def plan(
-    injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]
-) -> list[tuple[str, tuple[str, ...], int]]:
-    """Which faults strike which stories, every pair of scene and kind about as often: scene, kinds, seed."""
+Plan = tuple[str, tuple[str, ...], int]
+"""A story: its scene, the faults that strike it one after the other, and a seed."""
+
+
+def plan(injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]) -> list[Plan]:
+    """Which faults strike which stories: every pair of scene and kind about as often."""
     dice = random.Random(seed)
-    pairs = [(scene, kind) for kind in kinds for scene in KINDS[kind][1] if scene in scenes]
+    pairs = [(scene, kind) for kind in kinds for scene in scenes if scene in KINDS[kind]]
     drawn: list[tuple[str, str]] = []
     while len(drawn) < injections:
         drawn += dice.sample(pairs, len(pairs))
-    stories = []
+    stories: list[Plan] = []
     for scene in scenes:
         struck = [kind for of, kind in drawn[:injections] if of == scene]
-        for first in range(0, len(struck), _STRIKES_PER_STORY):
-            stories.append((scene, tuple(struck[first : first + _STRIKES_PER_STORY]), dice.randrange(2**32)))
+        starts = range(0, len(struck), _STRIKES_PER_STORY)
+        stories += [(scene, tuple(struck[i : i + _STRIKES_PER_STORY]), dice.randrange(2**32)) for i in starts]
     dice.shuffle(stories)
     return stories
 
@@ -85,7 +88,7 @@ def live(story: Story, kinds: Sequence[str]) -> list[Injection]:
                 story.settle()
                 story.begin()
             before = story.known()
-            strike = KINDS[kind][0](story)
+            strike = KINDS[kind][story.scene](story)
             detail = strike.detail
             story.settle()
             story.check(strike, before)
@@ -101,7 +104,7 @@ def live(story: Story, kinds: Sequence[str]) -> list[Injection]:
     return done
 
 
-def tell(task: tuple[str, tuple[str, ...], int]) -> list[Injection]:
+def tell(task: Plan) -> list[Injection]:
     """Live one planned story in a folder of its own; one that breaks early is followed by others for the rest."""
     scene, kinds, seed = task
     told: list[Injection] = []
@@ -151,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     may_mount()
     root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
-    Training.reference = reference_weights(root)
+    Training.reference = reference_weights(root / "training")
+    Selecting.reference = Selecting(root / "selecting", random.Random(0)).matrix()
     shutil.rmtree(root)
     told: list[Injection] = []
     with multiprocessing.get_context("fork").Pool(given.jobs) as pool:

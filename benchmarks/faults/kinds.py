@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import resource
 import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from typing import Any
 
 import psutil
 
 from engine.runs.folder import RunFolder
 from engine.runs.state import ProcessIdentity
 
+from . import selecting
 from .checks import Expected, raw_state, until
+from .damages import damage, fill
 from .limits import memory_group
-from .stories import Story, Strike, identity
+from .stories import Story, Strike, identity, random_jump
 
-_DAY = 86_400
 SURVIVED: Mapping[str, str] = {"finished": ""}
 KILLED = {"finished": "", "crashed": "^killed by SIGKILL$"}
 VANISHED = {"finished": "", "crashed": "^its (processes|supervisor) vanished"}
@@ -36,14 +36,13 @@ OUT_OF_SPACE = {"finished": "", "failed": "(could not|cannot) be written"}
 
 def find(story: Story, run: RunFolder, process: str) -> ProcessIdentity | None:
     """The ``worker`` or ``supervisor`` of a run, as soon as it is there; ``None`` if the run ends before."""
-
-    def known() -> bool:
-        ended = raw_state(run.path).get("status") not in ("queued", "running")
-        waits = process == "worker" and raw_state(run.path).get("status") == "queued"
-        return identity(run, process) is not None or ended or (waits and not story.runs_at_once)
-
-    until(known, f"the {process}")
+    wait_for(run, lambda: identity(run, process))
     return identity(run, process)
+
+
+def wait_for(run: RunFolder, condition: Callable[[], object]) -> None:
+    """Wait for something that a run will do, unless it ends before."""
+    until(lambda: condition() or raw_state(run.path).get("status") not in ("queued", "running"), "what a run does")
 
 
 def send(story: Story, run: RunFolder, process: str, number: signal.Signals) -> bool:
@@ -116,11 +115,7 @@ def fill_disk(story: Story) -> Strike:
         runs, detail = tuple(story.folders), "full file system"
         ballast = story.disk / "ballast"
         story.undo.callback(ballast.unlink)
-        with ballast.open("wb", buffering=0) as file:
-            for size in (2**16, 2**9, 1):
-                with contextlib.suppress(OSError):
-                    while file.write(b"x" * size):
-                        pass
+        fill(ballast)
     else:
         run = story.victim()
         runs, detail = (run,), "file size limit"
@@ -134,9 +129,8 @@ def fill_disk(story: Story) -> Strike:
 
 def set_clock(story: Story) -> Strike:
     """The wall clock of all processes jumps, up to ten years ahead or back."""
-    ahead = story.dice.choice([-3650, -1, 1, 3650]) * _DAY * story.dice.random()
-    story.clock.write_text(str(ahead))
-    return Strike((story.victim(),), f"by {ahead / _DAY:+.1f} days", Expected(SURVIVED, attempts=False))
+    detail = random_jump(story)
+    return Strike((story.victim(),), detail, Expected(SURVIVED, attempts=False))
 
 
 def reboot(story: Story) -> Strike:
@@ -164,41 +158,10 @@ def delete_folder(story: Story) -> Strike:
     return Strike((run,), "run folder", Expected(SURVIVED, gone=True))
 
 
-def _cut(content: bytes, dice: random.Random) -> bytes:
-    return content[: dice.randrange(len(content) + 1)]
-
-
-def _flip(content: bytes, dice: random.Random) -> bytes:
-    garbled = bytearray(content)
-    garbled[dice.randrange(len(garbled))] ^= 1 << dice.randrange(8)
-    return bytes(garbled)
-
-
-_DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
-    "cut": _cut,
-    "emptied": lambda content, dice: b"",
-    "zeroed": lambda content, dice: b"\0" * len(content),
-    "noise": lambda content, dice: dice.randbytes(300),
-}
-
-
-def damage(path: Path, dice: random.Random, *, hashed: bool = False) -> str:
-    """Spoil a file in place; how, in words. Only what is hashed can be expected to notice a single bit."""
-    how = dice.choice([*_DAMAGES, "deleted", *(["bit flipped"] if hashed else [])])
-    try:
-        if how == "deleted":
-            path.unlink()
-        else:
-            content = path.read_bytes()
-            path.write_bytes(_flip(content, dice) if how == "bit flipped" else _DAMAGES[how](content, dice))
-    except FileNotFoundError:
-        return f"{path.name} was not there"
-    return f"{path.name} {how}"
-
-
 def damage_checkpoint(story: Story) -> Strike:
     """The newest checkpoint of a run that was killed is damaged."""
     run = story.victim()
+    wait_for(run, lambda: list(run.checkpoints.glob("*")))
     kill_all(run)
     present = sorted(path for path in run.checkpoints.glob("*") if not path.name.endswith(".damaged"))
     if not present:
@@ -212,6 +175,7 @@ def _damage_file(name: str, *, events: bool = False) -> Callable[[Story], Strike
 
     def strike(story: Story) -> Strike:
         run = story.victim()
+        wait_for(run, (run.path / name).exists)
         killed = story.dice.random() < 0.5
         if killed:
             kill_all(run)
@@ -229,20 +193,28 @@ def damage_registry(story: Story) -> Strike:
     return Strike((), damage(story.store.registry_path, story.dice), Expected(SURVIVED))
 
 
-_ALL = ("training", "queueing")
-KINDS: dict[str, tuple[Callable[[Story], Strike], tuple[str, ...]]] = {
-    "SIGKILL": (kill, _ALL),
-    "SIGSTOP, SIGCONT": (halt, _ALL),
-    "SIGHUP": (hang_up, _ALL),
-    "memory limit": (exhaust_memory, _ALL),
-    "full disk": (fill_disk, _ALL),
-    "clock jump": (set_clock, _ALL),
-    "reboot": (reboot, _ALL),
-    "deleted run folder": (delete_folder, _ALL),
-    "damaged checkpoint": (damage_checkpoint, _ALL),
-    "damaged spec.json": (_damage_file("spec.json"), _ALL),
-    "damaged state.json": (_damage_file("state.json"), _ALL),
-    "damaged events.jsonl": (_damage_file("events.jsonl", events=True), _ALL),
-    "damaged registry.json": (damage_registry, _ALL),
+Injection = Callable[[Any], Strike]
+
+
+def _of_runs(act: Injection, of_selecting: Injection | None = None) -> dict[str, Injection]:
+    acts = {"training": act, "queueing": act}
+    return acts if of_selecting is None else acts | {"selecting": of_selecting}
+
+
+KINDS: dict[str, dict[str, Injection]] = {
+    "SIGKILL": _of_runs(kill, selecting.kill),
+    "SIGSTOP, SIGCONT": _of_runs(halt, selecting.halt),
+    "SIGHUP": _of_runs(hang_up, selecting.hang_up),
+    "memory limit": _of_runs(exhaust_memory, selecting.exhaust_memory),
+    "full disk": _of_runs(fill_disk, selecting.fill_disk),
+    "clock jump": _of_runs(set_clock, selecting.set_clock),
+    "reboot": _of_runs(reboot),
+    "deleted run folder": _of_runs(delete_folder, selecting.delete_folder),
+    "damaged checkpoint": _of_runs(damage_checkpoint, selecting.damage_checkpoint),
+    "damaged spec.json": _of_runs(_damage_file("spec.json"), selecting.damage_spec),
+    "damaged state.json": _of_runs(_damage_file("state.json"), selecting.damage_state),
+    "damaged events.jsonl": _of_runs(_damage_file("events.jsonl", events=True)),
+    "damaged registry.json": _of_runs(damage_registry, selecting.damage_registry),
+    "damaged pair cache": {"selecting": selecting.damage_cache},
 }
-"""What strikes, and in which scenes, by name."""
+"""What strikes, by name, and how it does so in each scene."""

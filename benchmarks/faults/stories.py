@@ -103,7 +103,6 @@ class Story(ABC):
         scene: its name in the table.
         interval: steps between two checkpoints.
         steps: length of a run.
-        runs_at_once: whether no run has to wait for a device.
         disk: the small file system, if there is one.
         undo: what takes faults away again that stay otherwise.
     """
@@ -111,7 +110,6 @@ class Story(ABC):
     scene: str
     interval: int
     steps: int
-    runs_at_once = True
 
     def __init__(self, root: Path, dice: random.Random, *, small_disk: bool = False) -> None:
         self.root = root
@@ -151,12 +149,10 @@ class Story(ABC):
             BrokenError: it is not.
         """
 
-    def check_always(self) -> None:
-        """What holds at any time, whatever happens.
-
-        Raises:
-            BrokenError: it does not.
-        """
+    @property
+    def devices_are_shared(self) -> bool:
+        """Whether two runs have been on one device."""
+        return False
 
     @property
     def worker(self) -> Sequence[str]:
@@ -196,7 +192,7 @@ class Story(ABC):
         Raises:
             BrokenError: it does not hold.
         """
-        self.check_always()
+        require(not self.devices_are_shared, "two runs were on one device")
         # First as it is, a full disk for one; then with the fault taken away.
         check_list(self.store.root)
         self.undo.close()
@@ -264,6 +260,13 @@ def identity(folder: RunFolder, process: str) -> ProcessIdentity | None:
         return None
     candidate = ProcessIdentity.model_validate(found)
     return candidate if candidate.alive() else None
+
+
+def random_jump(story: Story) -> str:
+    """Let the wall clock of all processes of a story jump, by up to ten years; how far, in words."""
+    days = story.dice.choice([-3650, -1, 1, 3650]) * story.dice.random()
+    story.clock.write_text(str(days * 86_400))
+    return f"by {days:+.1f} days"
 
 
 class Training(Story):
