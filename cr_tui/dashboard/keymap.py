@@ -139,6 +139,7 @@ KEYS: tuple[Key, ...] = (
     Key("full_stop", "newer", "Newer", "show the result after this one", "selection", ".", footer=False),
     Key("plus,equals_sign", "larger", "Larger", "draw the matrix larger", "selection", "+", footer=False),
     Key("minus", "smaller", "Smaller", "draw the matrix smaller", "selection", "-", footer=False),
+    Key("s", "scale", "Scale", "colours by value, or each for as many values", "selection", footer=False),
     Key("e", "export_csv", "Export CSV", "write matrix and rankings to a file", "selection", footer=False),
     Key("E", "export_json", "Export JSON", "write matrix and rankings as JSON", "selection", footer=False),
     Key("p", "export_png", "PNG", "write the matrix as a picture", "selection", footer=False),

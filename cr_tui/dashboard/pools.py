@@ -53,9 +53,12 @@ def pools(runs: Sequence[Run], selections: Sequence[Selection], computations: Se
     found = []
     for key in [*group_names(runs), *([ACROSS] if ACROSS in stored or ACROSS in computed else [])]:
         here = computed.get(key, [])
-        partial = [computation.partial for computation in here if computation.running and computation.partial]
+        kept = stored.get(key, [])
+        newest = max((selection.created for selection in kept), default=0.0)
+        # What ended early is of interest until there is something newer.
+        partial = [one.partial for one in here if one.partial and (one.running or one.begun > newest)]
         members = tuple(run for run in runs if run.group == key)
-        found.append(Pool(key, members, (*partial, *stored.get(key, [])), tuple(here)))
+        found.append(Pool(key, members, (*partial, *kept), tuple(here)))
     return found
 
 

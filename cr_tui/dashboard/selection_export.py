@@ -93,11 +93,16 @@ def _method(ranking: Ranking, method: str) -> dict[str, object]:
     return facts
 
 
-def as_png(ranking: Ranking) -> bytes:
-    """The matrix as a picture, rows and columns in the order of the screen."""
+def as_png(ranking: Ranking, *, even: bool = False) -> bytes:
+    """The matrix as a picture, rows and columns in the order of the screen.
+
+    Args:
+        ranking: what to draw.
+        even: as of :class:`cr_tui.render.matrix.MatrixPicture`.
+    """
     matrix = ranking.matrix
     assert matrix is not None, "only a matrix can be drawn"
-    picture = MatrixPicture(matrix, [ranking.names[run_id] for run_id in ranking.compared])
+    picture = MatrixPicture(matrix, [ranking.names[run_id] for run_id in ranking.compared], even=even)
     content = io.BytesIO()
     Image.fromarray(matrix_picture(picture, _CAPTION)).save(content, format="PNG", optimize=True)
     return content.getvalue()

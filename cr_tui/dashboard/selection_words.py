@@ -40,10 +40,18 @@ Nothing was compared pair by pair in this result: only model-centrality makes a 
 Press  c  to compute it, or  ,  for an older result."""
 
 
+COMPUTING = """\
+This group is being ranked.
+
+The matrix appears when the first models have been compared. The dashboard may be closed meanwhile."""
+
+
 def empty_words(pool: Pool | None, read_only: bool) -> str:
     """What to do where there is no result."""
     if pool is None:
         return NOTHING_TO_RANK
+    if any(computation.running for computation in pool.computations):
+        return COMPUTING
     if len(pool.finished) < 2 and pool.runs:
         return TOO_FEW.format(finished=len(pool.finished))
     words = NOT_RANKED_READ_ONLY if read_only else NOT_RANKED
@@ -116,7 +124,9 @@ def verdict(ranking: Ranking, look: Look) -> Text:
     pick = clean(ranking.names[ranking.order[0]], _TITLE_CELLS)
     if ranking.selection.partial:
         return (
-            Text("so far ", style=look.alert).append(pick, "bold").append(" leads; no verdict before all is compared")
+            Text("so far ", style=look.alert)
+            .append(pick, "bold")
+            .append(" leads among the pairs compared; no verdict yet")
         )
     found = ranking.found
     if found is None or ranking.order_by == SUPERVISED:

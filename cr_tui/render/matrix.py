@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 
@@ -25,7 +25,8 @@ ABSENT = len(STEPS)
 _COLOURS: tuple[Rgb, ...] = (*STEPS, MISSING)
 _NUMBER_CELLS = 5
 _GAP = 1
-_LEAST_NAME, _MOST_NAME = 6, 20
+_TICKS = (1, 2, 5, 10, 20, 50, 100, 1000)
+_LEAST_NAME, _MOST_NAME = 12, 24
 
 
 @dataclass(frozen=True)
@@ -61,17 +62,27 @@ class MatrixPicture:
     Args:
         values: float ``[n, n]``; what is not finite is grey.
         labels: a name a row; rows and columns carry numbers from 1 besides.
+        even: give each colour as many of the values instead of an equal share of their span, which tells apart what
+            lies close together.
+
+    Attributes:
+        edges: the values at which colours change, ends included.
     """
 
-    def __init__(self, values: NDArray[np.floating[Any]], labels: Sequence[str]) -> None:
+    def __init__(self, values: NDArray[np.floating[Any]], labels: Sequence[str], *, even: bool = False) -> None:
         self.values: NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
         self.labels = labels
-        self.low, self.high = bounds_of(self.values)
-        span = self.high - self.low
-        share = (self.values - self.low) / span if span > 0 else self.values * 0.0 + 0.5
-        absent = np.isnan(share)
-        level = np.clip(np.where(absent, 0.0, share) * len(STEPS), 0, len(STEPS) - 1)
-        self.levels: NDArray[np.intp] = np.where(absent, ABSENT, level.astype(np.intp))
+        finite = self.values[np.isfinite(self.values)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        shares = np.linspace(0.0, 1.0, len(STEPS) + 1)
+        self.edges: NDArray[np.float64] = (
+            np.quantile(finite, shares) if even and finite.size else np.linspace(low, high, len(shares))
+        )
+        level = np.searchsorted(self.edges[1:-1], self.values, side="right")
+        if low == high:
+            level = np.full_like(level, len(STEPS) // 2)
+        self.levels: NDArray[np.intp] = np.where(np.isnan(self.values), ABSENT, level)
+        self._longest = max((cell_len(clean(label, _MOST_NAME)) for label in labels), default=0)
 
     @property
     def size(self) -> int:
@@ -86,7 +97,8 @@ class MatrixPicture:
     def margin(self, spare: int) -> int:
         """Cells for the labels of rows, the gap behind them included, where ``spare`` cells are left for names."""
         number = len(str(max(self.size, 1)))
-        return number + _GAP + (spare + _GAP if spare >= _LEAST_NAME else 0)
+        name = min(spare, self._longest)
+        return number + _GAP + (name + _GAP if 0 < min(self._longest, _LEAST_NAME) <= name else 0)
 
 
 @dataclass(frozen=True)
@@ -160,7 +172,7 @@ def fitting(
         zoom = fit[-1] if fit else 0
     cell = SIZES[zoom]
     spare = width - margin - n * cell.across
-    margin = picture.margin(min(spare - _GAP, _MOST_NAME)) if spare > _GAP else margin
+    margin = picture.margin(spare - _GAP) if spare > _GAP else margin
     shown = max(2 * height // cell.halves, 1), max((width - margin) // cell.across, 1)
     starts = [_start(n, shown[axis], first[axis], cursor[axis]) for axis in (0, 1)]
     if cell.halves == 1:
@@ -199,22 +211,20 @@ def _row_label(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int]
 
 
 def header_line(picture: MatrixPicture, window: MatrixWindow, ink: MatrixInk) -> Line:
-    """Numbers of the columns, as many as have room; the cursor's comes first."""
-    columns, across = window.columns, window.cell.across
-    width = (columns[1] - columns[0]) * across
+    """Numbers of the columns, evenly, as many as have room; the cursor's stands in any case."""
+    first, last = window.columns
+    across, at = window.cell.across, window.cursor[1]
+    width = (last - first) * across
     text = [" "] * width
-    at = window.cursor[1]
     strong = (0, 0)
-    for column in [at, *range(columns[0], columns[1])]:
+    step = next((step for step in _TICKS if step * across > len(str(last))), _TICKS[-1])
+    for column in [at, *(column for column in range(first, last) if (column + 1) % step == 0)]:
         name = str(column + 1)
-        start = (column - columns[0]) * across + max((across - len(name)) // 2, 0)
-        start = min(start, width - len(name))
-        neighbourhood = text[max(start - 1, 0) : start + len(name) + 1]
-        if start >= 0 and not "".join(neighbourhood).strip():
+        start = min((column - first) * across + max((across - len(name)) // 2, 0), width - len(name))
+        if start >= 0 and not "".join(text[max(start - 1, 0) : start + len(name) + 1]).strip():
             text[start : start + len(name)] = name
             strong = (start, start + len(name)) if column == at else strong
-    line = "".join(text)
-    faint = _label_style(ink, False)
+    line, faint = "".join(text), _label_style(ink, False)
     return (
         Segment(" " * window.margin + line[: strong[0]], faint),
         Segment(line[strong[0] : strong[1]], _label_style(ink, True)),
@@ -222,15 +232,31 @@ def header_line(picture: MatrixPicture, window: MatrixWindow, ink: MatrixInk) ->
     )
 
 
-def legend_line(picture: MatrixPicture, width: int, ink: MatrixInk) -> Line:
-    """The colours with the values at their ends and in the middle."""
+def legend_line(picture: MatrixPicture, margin: int, width: int, ink: MatrixInk) -> Line:
+    """The colours with the values at their ends.
+
+    Args:
+        picture: whose colours.
+        margin: cells to begin with, where there is room.
+        width: cells across.
+        ink: colours of the text.
+    """
     faint = _label_style(ink, False)
-    each = 2 if width >= 2 * len(STEPS) + 14 else 1
-    scale = merge_runs((" " * each, style_of(None, colour)) for colour in STEPS)
-    line = [Segment(f"{picture.low:.2f} ", faint), *scale, Segment(f" {picture.high:.2f}", faint)]
-    if not picture.complete and width >= 2 * len(STEPS) + 28:
-        line += [Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(" not compared", faint)]
-    return tuple(line)
+    # Where room is scarce the value in the middle goes first, then the note, then the width of the colours.
+    low, middle, high = (f"{picture.edges[at]:.2f}" for at in (0, len(STEPS) // 2, len(STEPS)))
+    note = " not compared"
+    spare = width - len(low) - len(high) - 2
+    each = next((each for each in (3, 2) if spare - margin >= each * len(STEPS)), 1)
+    spare -= each * len(STEPS)
+    halves = [STEPS[: len(STEPS) // 2], STEPS[len(STEPS) // 2 :]]
+    first, second = (merge_runs((" " * each, style_of(None, colour)) for colour in half) for half in halves)
+    between: Line = (Segment(f" {middle} ", faint),) if spare >= len(middle) + 2 else ()
+    spare -= sum(segment.cell_length for segment in between)
+    line = [Segment(f"{low} ", faint), *first, *between, *second, Segment(f" {high}", faint)]
+    if not picture.complete and spare >= len(note) + 4:
+        line += [Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(note, faint)]
+        spare -= len(note) + 4
+    return (Segment(" " * min(margin, max(spare, 0))), *line)
 
 
 def _whole(picture: MatrixPicture, window: MatrixWindow, row: int) -> Line:
@@ -261,11 +287,10 @@ def _half_cells(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int
     starts = np.flatnonzero(np.diff(pairs, prepend=-1))
     ends = [*starts[1:].tolist(), len(pairs)]
     across = window.cell.across
+    above, below = upper[starts].tolist(), lower[starts].tolist()
     line = [
-        Segment(
-            UPPER_HALF * ((end - start) * across), _pair_style(int(upper[start]), int(lower[start]), ink.background)
-        )
-        for start, end in zip(starts.tolist(), ends, strict=True)
+        _half_segment(across * (end - start), first_level, second_level, ink.background)
+        for start, end, first_level, second_level in zip(starts.tolist(), ends, above, below, strict=True)
     ]
     if window.cursor[0] not in rows:
         return tuple(line)
@@ -284,9 +309,11 @@ def _plain_style(level: int) -> Style:
     return style_of(readable_on(colour), colour)
 
 
-@lru_cache(maxsize=4096)
-def _pair_style(upper: int, lower: int, background: Rgb) -> Style:
-    return style_of(_COLOURS[upper], background if lower < 0 else _COLOURS[lower])
+@lru_cache(maxsize=16_384)
+def _half_segment(cells: int, upper: int, lower: int, background: Rgb) -> Segment:
+    """A stretch of one pair of levels, -1 for none below; there are few, so they are kept."""
+    below = background if lower < 0 else _COLOURS[lower]
+    return Segment(UPPER_HALF * cells, style_of(_COLOURS[upper], below))
 
 
 @lru_cache(maxsize=4096)
@@ -299,9 +326,3 @@ def _cursor_style(upper: int, lower: int, half: Literal[0, 1], ink: MatrixInk) -
 @lru_cache(maxsize=64)
 def _label_style(ink: MatrixInk, strong: bool) -> Style:
     return style_of(ink.strong, None) + Style(bold=True) if strong else style_of(ink.faint, None)
-
-
-def bounds_of(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The smallest and the largest value that is there; 0 and 1 where none is."""
-    finite = values[np.isfinite(values)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)

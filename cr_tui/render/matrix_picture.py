@@ -57,12 +57,11 @@ def _draw_legend(
     y: int,
 ) -> None:
     """The colours with the values between them."""
-    edges = np.linspace(picture.low, picture.high, len(STEPS) + 1)
     each = 2 * _BAR
     for at, colour in enumerate(STEPS):
         draw.rectangle((x + at * each, y, x + (at + 1) * each - 1, y + _BAR), fill=colour)
-    for at in range(0, len(edges), 3):
-        draw.text((x + at * each, y + _BAR + 4), f"{edges[at]:.2f}", fill=_TEXT, font=font, anchor="ma")
+    for at in range(0, len(picture.edges), 3):
+        draw.text((x + at * each, y + _BAR + 4), f"{picture.edges[at]:.2f}", fill=_TEXT, font=font, anchor="ma")
     if (picture.levels == ABSENT).any():
         start = x + (len(STEPS) + 2) * each
         draw.rectangle((start, y, start + each - 1, y + _BAR), fill=MISSING)

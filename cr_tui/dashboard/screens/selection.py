@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from cr_tui.text import clean
 from engine.errors import CrtuiError
 
 _CAPTION = "encoder ↓  generator →"
-_MATRIX_SHARE, _ZOOMED_SHARE = 0.5, 0.7
+_MATRIX_SHARE, _ZOOMED_SHARE = 0.55, 0.7
 """Of the width, at most: the matrix by itself, and after somebody asked for larger values."""
 _LEAST_MATRIX = 26
 _READ_SECONDS = 1.0
@@ -69,7 +70,7 @@ class SelectionScreen(DashboardScreen):
         self._order = ""
         self._ranking: Ranking | None = None
         self._drawn: object = None
-        self._zoomed = False
+        self._zoomed = self._even = False
         self._ids: tuple[str, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -178,16 +179,16 @@ class SelectionScreen(DashboardScreen):
         self.matrix.display = ranking is not None and ranking.matrix is not None
         # The order and the names decide what is drawn, with the scores that a result has for ever.
         names = tuple(ranking.names.items()) if ranking else ()
-        labels = tuple(run.scores.get("factor_vae") for run in self._runs)
-        now = (selection, ranking and ranking.order_by, names, labels, marked, self.size, self.app.theme, self._zoomed)
+        scores = tuple(run.scores.get("factor_vae") for run in self._runs)
+        now = (selection, ranking and ranking.order_by, names, scores, marked, self.size, self.app.theme, self._even)
         if now == self._drawn:
             return
         self._drawn = now
         at = self._pair_of_ids()
         matrix = ranking.matrix if ranking else None
         if ranking is not None and matrix is not None:
-            picture = MatrixPicture(matrix, [ranking.names[run_id] for run_id in ranking.compared])
-            self.matrix.show(picture, _CAPTION)
+            labels = [ranking.names[run_id] for run_id in ranking.compared]
+            self.matrix.show(MatrixPicture(matrix, labels, even=self._even), _CAPTION)
             self._fit_matrix()
         else:
             self.matrix.show(None, "")
@@ -315,6 +316,13 @@ class SelectionScreen(DashboardScreen):
             self._draw()
             self.dashboard.say(f"ordered by {METHOD_TITLES.get(self._order, self._order)}")
 
+    def action_scale(self) -> None:
+        self._even = not self._even
+        self._draw()
+        self.dashboard.say(
+            "each colour stands for as many pairs" if self._even else "colours are spread over the values"
+        )
+
     def action_larger(self) -> None:
         self._zoom(1)
 
@@ -373,7 +381,7 @@ class SelectionScreen(DashboardScreen):
         if running is not None:
             subject = f"the selection of {len(running.runs)} runs"
             kept = "What was compared is kept; the same selection goes on from there."
-            if await self.app.push_screen_wait(ConfirmScreen("Cancel", subject, kept)):
+            if await self.app.push_screen_wait(ConfirmScreen("End", subject, kept)):
                 self._act(lambda: source.cancel_selection(running.id), "asked it to end; that can take some seconds")
         elif computations:
             ended = computations[0]
@@ -401,7 +409,7 @@ class SelectionScreen(DashboardScreen):
         if self._ranking is not None and self._ranking.matrix is None:
             self.dashboard.say("there is no matrix to draw", "warning")
         else:
-            self._export("png", selection_export.as_png)
+            self._export("png", functools.partial(selection_export.as_png, even=self._even))
 
     def _export(self, suffix: str, make: Callable[[Ranking], bytes]) -> None:
         if self._ranking is None:

@@ -62,12 +62,12 @@ def pool_choices(
     """What can be ranked from where somebody is: what ended early, the group, the marked runs, the whole store."""
     known = {run.id: run for run in runs}
     choices = []
-    if ended is not None and all(run_id in known for run_id in ended.runs):
-        choices.append(PoolChoice(f"the {len(ended.runs)} runs that were being ranked", ended.runs))
     if pool is not None and pool.key != ACROSS:
         of = f"of group {clean(pool.key, 30)}" if pool.key else "without a group"
         finished = tuple(run.id for run in pool.finished)
         choices.append(PoolChoice(f"the {len(finished)} finished runs {of}", finished, pool.key or None))
+    if ended is not None and known.keys() >= set(ended.runs) and {*ended.runs} not in [{*one.runs} for one in choices]:
+        choices.insert(0, PoolChoice(f"the {len(ended.runs)} runs that were being ranked", ended.runs))
     # A run that still learns has checkpoints, too, but will be another model tomorrow.
     chosen = tuple(run_id for run_id in marked if run_id in known and known[run_id].status not in LIVE_STATUSES)
     choices.append(PoolChoice(f"the {len(chosen)} marked runs", chosen))

@@ -112,7 +112,13 @@ class MatrixView(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         style = self.visual_style.rich_style
-        segments = Segment.apply_style(self._line(y), style)
+        # Values bring their background; only what does not needs that of the widget.
+        segments = [
+            segment
+            if segment.style is not None and segment.style.bgcolor
+            else Segment(segment.text, style + segment.style)
+            for segment in self._line(y)
+        ]
         return Strip(segments).adjust_cell_length(self.size.width, style)
 
     def _line(self, y: int) -> Line:
@@ -128,8 +134,7 @@ class MatrixView(Widget, can_focus=True):
         if y < _ABOVE + window.height:
             return value_line(picture, window, y - _ABOVE, ink)
         if y == _ABOVE + window.height:
-            legend = legend_line(picture, self.content_size.width - window.margin, ink)
-            return (Segment(" " * window.margin), *legend)
+            return legend_line(picture, window.margin, self.content_size.width, ink)
         return ()
 
     def _caption_of(self, picture: MatrixPicture, window: MatrixWindow) -> str:

@@ -18,7 +18,11 @@ METHOD_TITLES = {
     "udr-spearman": "UDR Spear.",
     SUPERVISED: "FactorVAE",
 }
-_RANK, _LEAST_NAME, _MOST_NAME, _SCORE, _SHARE, _LEAST_BAR, _MOST_BAR = 4, 11, 28, 11, 7, 9, 24
+SHORT_TITLES = {"model-centrality": "MC", "udr-lasso": "UDR-L", "udr-spearman": "UDR-S", SUPERVISED: "FVAE"}
+_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 28, 7, 7, 24
+_SHORT_SCORE, _LONG_SCORE = 7, 12
+_ROOMY = 64
+"""Cells from which the methods have their full names."""
 
 
 class RankingTable(KeyedTable):
@@ -44,26 +48,27 @@ class RankingTable(KeyedTable):
 
 def _columns(ranking: Ranking, width: int) -> list[Heading]:
     """Rank, name, the ordering score and how sure it is; then the other methods, which may need scrolling."""
-    found = ranking.found
-    columns = [Heading("rank", "#".rjust(_RANK - 1), _RANK), Heading("name", "Run", _LEAST_NAME)]
-    columns.append(_score_heading(ranking.order_by, first=True))
-    spare = width - _RANK - _LEAST_NAME - _SCORE
+    found, roomy = ranking.found, width >= _ROOMY
+    headings = {method: _score_heading(method, method == ranking.order_by, roomy) for method in ranking.methods}
+    own = headings.pop(ranking.order_by)
+    sure = []
+    spare = width - _RANK - _LEAST_NAME - own.width
     if found is not None and any(found.intervals):
         if any(map(math.isfinite, found.medoid_probability)):
-            columns.append(Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE))
+            sure.append(Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE))
             spare -= _SHARE
-        bar = min(max(spare, _LEAST_BAR), _MOST_BAR)
-        columns.append(Heading("interval", "95 %".ljust(bar), bar))
+        bar = min(max(spare - sum(heading.width for heading in headings.values()), _LEAST_BAR), _MOST_BAR)
+        sure.append(Heading("interval", "95 %".ljust(bar), bar))
         spare -= bar
-    others = [_score_heading(method) for method in ranking.methods if method != ranking.order_by]
-    spare -= _SCORE * len(others)
-    columns[1] = Heading("name", "Run", min(_LEAST_NAME + max(spare, 0), _MOST_NAME))
-    return columns + others
+    spare -= sum(heading.width for heading in headings.values())
+    name = Heading("name", "Run", min(_LEAST_NAME + max(spare, 0), _MOST_NAME))
+    return [Heading("rank", "#".rjust(_RANK - 2), _RANK), name, own, *sure, *headings.values()]
 
 
-def _score_heading(method: str, first: bool = False) -> Heading:
-    title = METHOD_TITLES.get(method) or clean(method, _SCORE - 1)
-    return Heading(method, (f"▾{title}" if first else title)[: _SCORE - 1].rjust(_SCORE - 1), _SCORE)
+def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
+    width = _LONG_SCORE if roomy else _SHORT_SCORE
+    title = (METHOD_TITLES if roomy else SHORT_TITLES).get(method) or clean(method, width - 2)
+    return Heading(method, (f"▾{title}" if first else title)[: width - 1].rjust(width - 1), width)
 
 
 def _row(ranking: Ranking, run_id: str, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
@@ -87,8 +92,8 @@ def _row(ranking: Ranking, run_id: str, columns: list[Heading], marked: frozense
             cell = _interval(ranking, run_id, column.width - 1, look)
         else:
             score = ranking.scores[column.key].get(run_id, math.nan)
-            shown = f"{score:.3f}" if math.isfinite(score) else "left out" if not ranked else "–"
-            cell = Text(shown.rjust(_SCORE - 1), style="" if math.isfinite(score) else look.faint)
+            shown = f"{score:.3f}" if math.isfinite(score) else "–"
+            cell = Text(shown.rjust(column.width - 1), style="" if math.isfinite(score) else look.faint)
         cells.append(cell)
     return cells
 
