@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
     from engine.runs.store import Store
 
+_USUAL_SHARES = 16
 SAVED_AS = (".json", ".csv", ".npz", ".png")
 
 
@@ -59,6 +60,14 @@ def select(
             metavar="I/N", help="Only compute the I-th of N shares of ModelCentrality's pairs, for job arrays."
         ),
     ] = None,
+    launcher: Annotated[
+        str, typer.Option(metavar="local|slurm", help="Where ModelCentrality compares the models.")
+    ] = "local",
+    shares: Annotated[int | None, typer.Option(metavar="N", help="With Slurm: tasks that share the work.")] = None,
+    slurm: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="With Slurm: what each task asks for, such as gres=gpu:1; repeatable."),
+    ] = None,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE.{json,csv,npz,png}", help="Also write the result to a file.")
     ] = None,
@@ -75,6 +84,14 @@ def select(
         raise InputError(
             "--shard only computes for later; --votes, --group-size and --device are all that goes with it"
         )
+    if launcher not in ("local", "slurm"):
+        raise InputError(f"there is no launcher '{launcher[:80]}'; use local or slurm")
+    if launcher == "local" and (slurm or shares is not None):
+        raise InputError("--slurm and --shares are for Slurm; add --launcher slurm")
+    if launcher == "slurm" and (share or budget is not None or similarity != "factor-vae"):
+        raise InputError(
+            "--launcher slurm compares all pairs by factor-vae; --shard, --budget and --similarity stay out"
+        )
     invocation = invocation_of(context)
     store = invocation.open_store()
     records = _pool(invocation, store, run or [], group)
@@ -83,6 +100,13 @@ def select(
     from engine.launch.selection_process import run_selection
 
     with TaskDisplay(invocation.quiet, as_json) as display:
+        if launcher == "slurm" and (not method or "model-centrality" in method):
+            from engine.launch.slurm_selecting import compare_shares
+            from engine.runs.slurm_settings import parse
+
+            sizes = {"votes": votes, "group_size": group_size}
+            shares = min(len(records), _USUAL_SHARES) if shares is None else shares
+            compare_shares(store, records, shares, parse(slurm or []), device=device, progress=display, **sizes)
         if share:
             result = selecting.compare_share(
                 store, records, *share, votes=votes, group_size=group_size, device=device, progress=display

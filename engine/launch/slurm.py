@@ -8,6 +8,7 @@ nodes see, is all that the two sides share, and everything that reads run folder
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import shlex
@@ -48,14 +49,20 @@ exec srun --ntasks=1 --cpus-per-task={cpus} --mpi=none --input=none {supervisor}
 
 
 @dataclass(frozen=True)
-class _Demand:
-    """What the tasks of one array have in common."""
+class Demand:
+    """What the tasks of one array have in common.
+
+    Attributes:
+        settings: what each asks of Slurm.
+        cpus: cores of each.
+    """
 
     settings: SlurmSettings
     cpus: int
 
     @classmethod
-    def of(cls, summary: SpecSummary) -> _Demand:
+    def of(cls, summary: SpecSummary) -> Demand:
+        """What a run asks for."""
         settings = summary.slurm or SlurmSettings()
         return cls(settings, settings.cpus or summary.threads)
 
@@ -93,7 +100,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     registry = Registry(store)
     registry.rows()
     slurm_jobs.require("sbatch")
-    longest = _longest_array()
+    longest = longest_array()
     made = create_run_folders(store, specs)
     folders = [folder for folder, _ in made]
     submitted: list[str] = []
@@ -101,7 +108,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
         _keep_until_submitted(made)
         registry.add_runs(folders)
         for demand, members in _batches(folders, longest):
-            array = _submit(store, demand, members, worker)
+            array = _submit_runs(store, demand, members, worker)
             submitted.append(array)
     except BaseException:
         for array in submitted:
@@ -114,6 +121,33 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
         raise
     registry.update_runs(folders)
     return [look_at(folder) for folder in folders]
+
+
+def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
+    """Submit a job array.
+
+    Args:
+        demand: what each task asks for.
+        tasks: how many.
+        script: what each runs.
+        output: where Slurm writes what each prints.
+
+    Returns:
+        Its id.
+
+    Raises:
+        InputError: Slurm is not here or refuses.
+        WorkError: Slurm does not answer.
+    """
+    at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
+    ours = ("--parsable", f"--array=0-{tasks - 1}{at_once}", "--job-name=crtui", f"--output={output}", "--ntasks=1")
+    answer = slurm_jobs.call(
+        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=environment()
+    )
+    match = _SUBMITTED.fullmatch(answer.strip())
+    if match is None:
+        raise WorkError(f"Slurm's sbatch did not say which job it made, but {answer.strip()[:80]!r}")
+    return match[1]
 
 
 def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
@@ -183,7 +217,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     finally:
         os.close(lease)
     try:
-        _submit(folder.store, _Demand.of(summary), [folder], worker)
+        _submit_runs(folder.store, Demand.of(summary), [folder], worker)
     except BaseException:
         folder.write_state(before[-1])
         raise
@@ -202,20 +236,18 @@ def _keep_until_submitted(made: Sequence[tuple[RunFolder, int]]) -> None:
             os.close(lease)
 
 
-def _batches(folders: Sequence[RunFolder], longest: int) -> Iterator[tuple[_Demand, list[RunFolder]]]:
+def _batches(folders: Sequence[RunFolder], longest: int) -> Iterator[tuple[Demand, list[RunFolder]]]:
     """The runs of each array."""
-    groups: dict[_Demand, list[RunFolder]] = {}
+    groups: dict[Demand, list[RunFolder]] = {}
     for folder in folders:
-        groups.setdefault(_Demand.of(folder.summary()), []).append(folder)
+        groups.setdefault(Demand.of(folder.summary()), []).append(folder)
     for demand, members in groups.items():
         for first in range(0, len(members), longest):
             yield demand, members[first : first + longest]
 
 
-def _submit(store: Store, demand: _Demand, folders: Sequence[RunFolder], worker: Sequence[str]) -> str:
+def _submit_runs(store: Store, demand: Demand, folders: Sequence[RunFolder], worker: Sequence[str]) -> str:
     """Submit one array, and write each run's job into its state; return the array's id."""
-    tasks = f"0-{len(folders) - 1}"
-    at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
     script = _SCRIPT.format(
         umask=store.umask,
         runs=" ".join(folder.id for folder in folders),
@@ -224,16 +256,10 @@ def _submit(store: Store, demand: _Demand, folders: Sequence[RunFolder], worker:
         supervisor=shlex.join(_SUPERVISOR),
         worker=shlex.join(worker),
     )
-    ours = ("--parsable", f"--array={tasks}{at_once}", "--job-name=crtui", "--output=/dev/null", "--ntasks=1")
-    answer = slurm_jobs.call(
-        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=environment()
-    )
-    match = _SUBMITTED.fullmatch(answer.strip())
-    if match is None:
-        raise WorkError(f"Slurm's sbatch did not say which job it made, but '{answer.strip()[:80]}'")
+    array = submit(demand, len(folders), script, "/dev/null")
     for task, folder in enumerate(folders):
-        folder.update_state(lambda state, job=f"{match[1]}_{task}": _handed_over(state, job))  # type: ignore[misc]
-    return match[1]
+        folder.update_state(functools.partial(_handed_over, job=f"{array}_{task}"))
+    return array
 
 
 def _handed_over(state: RunState, job: str) -> RunState:
@@ -259,6 +285,12 @@ def _press(job_id: str, *, overdue: bool, sent: set[str]) -> None:
             slurm_jobs.call("scancel", *graceful, job_id)
 
 
-def _longest_array() -> int:
+def longest_array() -> int:
+    """How many tasks the cluster allows in one job array.
+
+    Raises:
+        InputError: Slurm is not here.
+        WorkError: it does not answer.
+    """
     found = _ARRAY_SIZE.search(slurm_jobs.call("scontrol", "show", "config"))
     return max(1, int(found[1]) - 1 if found else _DEFAULT_ARRAY_SIZE - 1)

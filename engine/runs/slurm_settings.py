@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
 
+from engine.errors import InputError
 from engine.methods.settings import Settings
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
@@ -70,3 +72,31 @@ class SlurmSettings(Settings):
             if any(ours.startswith(match[1]) for ours in _OURS):
                 raise ValueError(f"sbatch's option --{match[1]} cannot be set here")
         return value
+
+
+def parse(assignments: Sequence[str]) -> SlurmSettings:
+    """Settings from ``key=value`` strings; ``options`` may come several times.
+
+    Raises:
+        InputError: an unknown key, or a value that makes no sense.
+    """
+    given: dict[str, object] = {}
+    options: list[str] = []
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise InputError(f"--slurm takes key=value, not '{assignment[:80]}'")
+        if key == "options":
+            options.append(value)
+        else:
+            given[key] = value
+    try:
+        return SlurmSettings.model_validate(given | {"options": options})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = str(first["loc"][0])
+        if first["type"] == "extra_forbidden":
+            raise InputError(
+                f"Slurm's settings have no '{key}'; use {', '.join(SlurmSettings.model_fields)}"
+            ) from error
+        raise InputError(f"slurm.{key} = {str(first['input'])[:80]!r}: {first['msg']}") from error
