@@ -26,7 +26,7 @@ from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, SpecSummary, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.slurm_settings import SlurmSettings, settings_from
 from engine.runs.state import ProcessIdentity, RunState, Status
 from engine.runs.store import Store
 
@@ -62,8 +62,12 @@ class Demand:
 
     @classmethod
     def of(cls, summary: SpecSummary) -> Demand:
-        """What a run asks for."""
-        settings = summary.slurm or SlurmSettings()
+        """What a run asks for.
+
+        Raises:
+            InputError: that makes no sense to this version of crtui.
+        """
+        settings = settings_from(summary.slurm or {})
         return cls(settings, settings.cpus or summary.threads)
 
     def options(self) -> list[str]:

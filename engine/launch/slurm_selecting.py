@@ -63,7 +63,8 @@ def compare_shares(
         WorkError: Slurm does not answer, or a task failed; what the others computed is kept.
     """
     slurm_jobs.require("sbatch")
-    if not 1 <= shares <= (most := longest_array()):
+    most = longest_array()
+    if not 1 <= shares <= most:
         raise InputError(f"{shares} shares cannot be one job array; give 1 to {most}")
     numbers = {"--shares": shares, "--votes": votes, "--group-size": group_size, "--device": device}
     given = [str(word) for name, value in numbers.items() if value is not None for word in (name, value)]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import os
 import re
 import signal
@@ -91,7 +92,8 @@ class SlurmSupervisor(Supervisor):
         facts = self._facts_of_job()
         by_itself = int(facts.get("Restarts", "0")) > self._restarts
         runs_on = facts.get("JobState") == "RUNNING"
-        by_us = runs_on and (self._warned or facts.get("PreemptTime", "None") != "None")
+        preempted = facts.get("PreemptTime", "None") != "None"
+        by_us = runs_on and (self._warned or preempted)
         if not (by_itself or by_us):
             if facts and not runs_on:
                 word = "TIMEOUT" if facts.get("Reason") == "TimeLimit" else "CANCELLED"
@@ -99,13 +101,15 @@ class SlurmSupervisor(Supervisor):
                 self._change(lambda state: state.model_copy(update={"reason": reason}))
             return
         stopped = self._state
-        if self._warned and stopped.step <= self._first_step:
-            reason = "its time limit leaves no time to train between the start and slurm.warning; raise slurm.time"
+        if self._warned and not preempted and stopped.step <= self._first_step:
+            reason = "its time limit left no time for a single update before slurm.warning; raise slurm.time"
             self._change(lambda state: state.model_copy(update={"reason": reason}))
             return
         # First the run, so that nobody takes it for ended; the outcome is the last attempt's.
         self._folder.outcome_path.unlink(missing_ok=True)
-        self._change(put_back)
+        near_limit = by_us and not preempted
+        why = "its Slurm job came near its time limit" if near_limit else "its Slurm job was preempted or requeued"
+        self._change(functools.partial(put_back, why=why))
         try:
             if by_us:
                 _undisturbed("scontrol", "requeue", self._job)
@@ -151,9 +155,15 @@ def _undisturbed(*command: str) -> str:
         return slurm_jobs.call(*command)
 
 
-def put_back(state: RunState) -> RunState:
-    """The state of a run whose attempt was cut short and whose job will be started again."""
-    again = state.next_attempt(time.time(), automatic=True)
+def put_back(state: RunState, why: str | None = None) -> RunState:
+    """The state of a run whose attempt was cut short and whose job will be started again.
+
+    Args:
+        state: at the end of that attempt.
+        why: the reason of that end; default: the one that the state has.
+    """
+    ended = state.model_copy(update={"reason": why or state.reason})
+    again = ended.next_attempt(time.time(), automatic=True)
     # It did not crash: what it may be retried after crashes is still whole.
     return again.model_copy(update={"retried": state.retried, "supervisor": None})
 

@@ -13,13 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from engine import durable
 from engine.errors import InputError, WorkError
-from engine.runs.slurm_settings import SlurmSettings
 from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, Status
 from engine.runs.store import (
     Store,
@@ -71,7 +70,7 @@ class SpecSummary(BaseModel):
     retries: Count = 0
     per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
     launcher: Literal["local", "slurm"] = "local"
-    slurm: SlurmSettings | None = None
+    slurm: dict[str, Any] | None = None
     method: _Named
     data: _Data
     training: _Length

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import InputError
 from engine.methods.settings import Settings
@@ -21,6 +22,10 @@ _OURS = frozenset(
     )
 )
 """Options of sbatch that the launcher sets itself, or that a specification may not bring."""
+
+
+_EARLY_SECONDS = 60
+"""How much earlier than asked for Slurm may send a signal, by the manual of sbatch."""
 
 
 def _text_of_number(value: object) -> object:
@@ -73,6 +78,23 @@ class SlurmSettings(Settings):
                 raise ValueError(f"sbatch's option --{match[1]} cannot be set here")
         return value
 
+    @model_validator(mode="after")
+    def _time_to_train(self) -> SlurmSettings:
+        if self.time is not None and seconds_of(self.time) < (least := self.warning + _EARLY_SECONDS + 60):
+            raise ValueError(
+                f"time {self.time} leaves no time to train: Slurm may warn up to a minute before slurm.warning = "
+                f"{self.warning} seconds; give at least {math.ceil(least / 60)} minutes, or less warning"
+            )
+        return self
+
+
+def seconds_of(time_limit: str) -> int:
+    """The seconds of a time limit in Slurm's notation: ``M``, ``M:S``, ``H:M:S``, ``D-H``, ``D-H:M`` or ``D-H:M:S``."""
+    days, dash, clock = time_limit.rpartition("-")
+    parts = [int(part) for part in clock.split(":")]
+    units = (3600, 60, 1) if dash or len(parts) == 3 else (60, 1)
+    return int(days or 0) * 86_400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
+
 
 def parse(assignments: Sequence[str]) -> SlurmSettings:
     """Settings from ``key=value`` strings; ``options`` may come several times.
@@ -90,13 +112,23 @@ def parse(assignments: Sequence[str]) -> SlurmSettings:
             options.append(value)
         else:
             given[key] = value
+    return settings_from(given | {"options": options})
+
+
+def settings_from(tree: Mapping[str, object]) -> SlurmSettings:
+    """Settings from plain data.
+
+    Raises:
+        InputError: an unknown key, or a value that makes no sense.
+    """
     try:
-        return SlurmSettings.model_validate(given | {"options": options})
+        return SlurmSettings.model_validate(dict(tree))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = str(first["loc"][0])
+        key = str(first["loc"][0]) if first["loc"] else "time"
         if first["type"] == "extra_forbidden":
             raise InputError(
                 f"Slurm's settings have no '{key}'; use {', '.join(SlurmSettings.model_fields)}"
             ) from error
-        raise InputError(f"slurm.{key} = {str(first['input'])[:80]!r}: {first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"slurm.{key} = {str(tree.get(key))[:80]!r}: {message}") from error

@@ -23,7 +23,7 @@ from .cluster import CannotStartError, Cluster, cluster
 
 ROOT = Path(__file__).parents[2]
 TOY_WORKER = (sys.executable, "-P", str(ROOT / "tests" / "faults" / "toy_worker.py"))
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 """How long a test waits for what takes some seconds before it gives up: the machine may be loaded."""
 
 

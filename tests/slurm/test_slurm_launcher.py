@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import orjson
 import pytest
 
 from engine.errors import InputError, WorkError
@@ -147,6 +148,17 @@ def test_a_run_that_slurm_does_not_take_again_stays_as_it_was(fake: FakeSlurm, s
     with pytest.raises(InputError, match="QOSMaxSubmitJobPerUserLimit"):
         resume(record)
     assert record.folder.state_path.read_bytes() == before
+
+
+def test_settings_of_another_version_damage_nothing_but_the_resuming(fake: FakeSlurm, store: Store) -> None:
+    (record,) = start(store, [toy()])
+    stop(record)
+    spec = orjson.loads(record.folder.spec_path.read_bytes())
+    record.folder.spec_path.write_bytes(orjson.dumps(spec | {"slurm": {"nodes": 2}}))
+    assert look_at(record.folder).status is Status.STOPPED
+    with pytest.raises(InputError, match="no 'nodes'"):
+        resume(record)
+    assert look_at(record.folder).status is Status.STOPPED
 
 
 def test_slurm_keeps_its_own_queue(fake: FakeSlurm, store: Store) -> None:

@@ -12,7 +12,7 @@ from engine.errors import InputError
 from engine.launch.slurm import start
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.slurm_settings import SlurmSettings, seconds_of
 from engine.runs.spec import resolve
 from engine.runs.state import Outcome, Status
 from engine.runs.store import Store
@@ -156,6 +156,7 @@ def test_options_that_would_run_things_or_break_the_launcher_are_refused(option:
         ("slurm.time=soon", "slurm.time"),
         ("slurm.memory=much", "slurm.memory"),
         ('slurm.gres="gpu 1"', "slurm.gres"),
+        ("slurm.time=3", "slurm"),
         ("slurm.cpus=0", "slurm.cpus"),
         ("slurm.partition=--wrap", "slurm.partition"),
         ("slurm.nodes=1", "slurm.nodes"),
@@ -164,6 +165,15 @@ def test_options_that_would_run_things_or_break_the_launcher_are_refused(option:
 def test_settings_that_make_no_sense_are_named(assignment: str, key: str) -> None:
     with pytest.raises(InputError, match=key):
         resolve("infogan", overrides=[assignment], flags={"launcher": "slurm"})
+
+
+@pytest.mark.parametrize(
+    ("time_limit", "seconds"),
+    [("90", 5400), ("5:30", 330), ("2:00:00", 7200), ("1-12", 129_600), ("1-0:30", 88_200), ("1-0:0:5", 86_405)],
+)
+def test_time_limits_are_read_as_slurm_does(time_limit: str, seconds: int) -> None:
+    assert seconds_of(time_limit) == seconds
+    assert SlurmSettings(time=time_limit).time == time_limit
 
 
 def test_settings_come_from_a_file_and_from_flags(tmp_path: Path) -> None:
