@@ -15,6 +15,7 @@ from pathlib import Path
 import engine
 from engine.errors import InputError
 from engine.runs.folder import RunFolder
+from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
 from engine.runs.store import open_file
@@ -73,13 +74,14 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
         InputError: it still has a live process, has finished meanwhile, or its specification is damaged.
         WorkError: the disk refused.
     """
-    summary = folder.summary()
+    folder.summary()
+    # Before the lease is ours, which would speak for a live process.
+    lost = rebuilt_state(folder, "its state is lost")
     lease = folder.take_lease()
     try:
         folder.repair_spec()
         folder.fill_reserve()
         now = time.time()
-        blank = RunState(status=Status.CRASHED, total_steps=summary.training.steps, created=now)
 
         def queue(state: RunState) -> RunState:
             # Asked under the lease: somebody else may have continued it, to its end, since the caller looked.
@@ -89,7 +91,7 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
             folder.outcome_path.unlink(missing_ok=True)
             return state.next_attempt(now, automatic=automatic)
 
-        folder.update_state(queue, fallback=blank)
+        folder.update_state(queue, fallback=lost)
         Registry(folder.store).update_runs([folder])
     except BaseException:
         os.close(lease)

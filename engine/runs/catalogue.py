@@ -114,10 +114,13 @@ def look_at(folder: RunFolder) -> RunRecord:
     """One run as it truly is; ``state.json`` is corrected if its processes are gone, the registry is left alone."""
     try:
         folder.require()
-        state = _reconciled(folder)
-    except CrtuiError as error:
+    except InputError as error:
         row = describe(folder)
         return _record(row.model_copy(update={"status": Status.CRASHED, "reason": str(error), "pid": None}), folder)
+    try:
+        state = _reconciled(folder)
+    except InputError:
+        return _record(describe(folder), folder)
     if state.status is Status.RUNNING:
         step = last_step(folder.events_path)
         state = state if step is None else state.model_copy(update={"step": step})

@@ -29,6 +29,7 @@ from tinydb.table import Table
 
 from engine.errors import InputError, WorkError
 from engine.runs.folder import ID_PATTERN, RunFolder, run_folders, sweep
+from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import MAX_INTEGER, Count, Priority, RunState, Scores, Status
 from engine.runs.store import Store, exclusive_lock, read_file, replace_file
 
@@ -286,7 +287,7 @@ class Registry:
 
 
 def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
-    """The row of a run. One whose files cannot be read has crashed, and the reason names the file.
+    """The row of a run. One whose state is lost is what the rest of its folder says; without specification, crashed.
 
     Args:
         folder: the run.
@@ -295,12 +296,12 @@ def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
     summary = None
     try:
         state = state or folder.state()
+    except InputError as error:
+        state = rebuilt_state(folder, str(error))
+    try:
         summary = folder.summary()
     except InputError as error:
-        state = state or RunState(status=Status.CRASHED, created=_modified(folder.path))
         state = state.model_copy(update={"status": Status.CRASHED, "reason": str(error)})
-        with contextlib.suppress(InputError):
-            summary = folder.summary()
     row = {"id": folder.id, "created": _date(state.created), "updated": _date(state.updated), "device": state.device}
     row |= {name: getattr(state, name) for name in _STATE_FIELDS}
     row["reason"] = state.reason and state.reason[:_MAX_REASON]
@@ -347,10 +348,3 @@ def _serialised(database: TinyDB) -> bytes:
 
 def _date(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import orjson
 
+from engine.errors import WorkError
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.state import Outcome, Status
@@ -56,6 +57,14 @@ def claim_device(occupied: Path) -> int:
 
 def main() -> None:
     folder = RunFolder(Path(sys.argv[1]))
+    try:
+        outcome = train(folder)
+    except WorkError as error:
+        outcome = Outcome(status=Status.FAILED, reason=str(error))
+    folder.write_outcome(outcome)
+
+
+def train(folder: RunFolder) -> Outcome:
     stop: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     held = claim_device(Path(occupied)) if (occupied := os.environ.get("TOY_OCCUPIED")) else -1
@@ -80,9 +89,9 @@ def main() -> None:
             if stop:
                 break
     status = Status.FINISHED if step == total else Status.STOPPED
-    folder.write_outcome(Outcome(status=status, reason=None, step=step))
     if held >= 0:
         os.close(held)
+    return Outcome(status=status, step=step)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from engine.errors import InputError
-from engine.runs.catalogue import add_scores, find_run, list_runs
+from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
@@ -187,6 +187,34 @@ def test_damaged_files_make_a_crashed_run_and_no_traceback(
         assert record.status is Status.CRASHED
         assert file in record.reason
         orjson.dumps(record.to_json())
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{"])
+def test_run_whose_state_is_lost_is_what_the_rest_of_its_folder_says(
+    store: Store, make_run: MakeRun, content: bytes | None
+) -> None:
+    folders = [make_run() for _ in range(4)]
+    finished, stopped, vanished, living = folders
+    finished.write_outcome(Outcome(status=Status.FINISHED, step=100, scores={"mig": 0.3}))
+    stopped.write_outcome(Outcome(status=Status.STOPPED, step=50))
+    with EventLog(vanished.events_path) as log:
+        log.write(42, "score", mig=0.1)
+    lease = living.take_lease()
+    for folder in folders:
+        folder.state_path.unlink()
+        if content is not None:
+            folder.state_path.write_bytes(content)
+    Registry(store).reindex()
+    listed = {record.id: record for record in list_runs(store)}
+    looked_at = {folder.id: look_at(folder) for folder in folders}
+    os.close(lease)
+    for records in (listed, looked_at):
+        told = [(records[folder.id].status, records[folder.id].step) for folder in folders]
+        assert told == [(Status.FINISHED, 100), (Status.STOPPED, 50), (Status.CRASHED, 42), (Status.RUNNING, 0)]
+        assert records[finished.id].scores == {"mig": 0.3}
+        assert records[finished.id].reason is None
+        assert "state.json" in (records[vanished.id].reason or "")
+        assert {record.total_steps for record in records.values()} == {100}
 
 
 def test_unregistered_folder_is_listed_and_registered(store: Store, make_run: MakeRun) -> None:

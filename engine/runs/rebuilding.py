@@ -1,0 +1,42 @@
+"""What the rest of a run's folder says of a run whose ``state.json`` is lost."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.runs.events import last_step
+from engine.runs.folder import RunFolder
+from engine.runs.state import RunState, Status
+
+
+def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
+    """The state by the worker's last word, the event log, the specification and the lease.
+
+    Who asked a run to stop is not known any more, nor its earlier attempts.
+
+    Args:
+        folder: the run.
+        reason: what is the matter with its state, which is the reason of a run that has neither process nor outcome.
+    """
+    created = _modified(folder.spec_path) or _modified(folder.path)
+    state = RunState(status=Status.CRASHED, reason=reason, created=created, step=last_step(folder.events_path) or 0)
+    with contextlib.suppress(InputError):
+        summary = folder.summary()
+        state = state.model_copy(update={"total_steps": summary.training.steps, "priority": summary.priority})
+    if folder.lease_is_held():
+        return state.model_copy(update={"status": Status.RUNNING})
+    with contextlib.suppress(InputError):
+        if outcome := folder.outcome():
+            # Dated by the file, and stopped because somebody asked for it: a worker does not stop by itself.
+            known = {"heartbeat": _modified(folder.outcome_path), "stop_grace": 0.0}
+            return state.model_copy(update=known).completed_from(outcome)
+    return state
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
