@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import resource
 import shutil
 import signal
@@ -20,7 +21,7 @@ from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import read_events
 from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import Status
+from engine.runs.state import ProcessIdentity, Status
 from engine.runs.store import Store
 
 from .conftest import (
@@ -107,6 +108,41 @@ def test_a_closed_terminal_is_nothing_to_a_run(store: Store) -> None:
         assert send(record.folder, process, signal.SIGHUP)
     [done] = wait_for_end(record.folder)
     assert (done.status, done.attempt, done.step) == (Status.FINISHED, 1, 40)
+
+
+FROM_A_TERMINAL = """
+import subprocess, sys
+from engine.launch import spawning
+from engine.launch.local import start
+from engine.runs.store import Store
+spawning._SUPERVISOR = tuple(SUPERVISOR)
+sys.path.insert(0, TESTS)
+from conftest import toy
+attached = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+start(Store.open(STORE), [toy()], tuple(WORKER))
+print("started", attached.pid, flush=True)
+attached.wait()
+"""
+
+
+def test_a_run_finishes_though_the_terminal_that_it_was_started_from_is_gone(store: Store, gate: Path) -> None:
+    """As when a connection breaks: the kernel hangs up all that the terminal controls."""
+    program = _with_values(FROM_A_TERMINAL, store)
+    launcher, terminal = pty.fork()
+    if launcher == 0:
+        os.execv(sys.executable, [sys.executable, "-P", "-c", program])
+    said = b""
+    while b"started" not in said or not said.endswith(b"\n"):
+        said += os.read(terminal, 1024)
+    attached = ProcessIdentity.of(int(said.split()[-1]))
+    [record] = list_runs(store)
+    wait_for_step(record.folder, 10)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == -signal.SIGHUP
+    until(lambda: not attached.alive(), "the end of what was not detached")
+    gate.touch()
+    [done] = wait_for_end(record.folder)
+    assert (done.status, done.attempt, newest(record.folder)) == (Status.FINISHED, 1, (40, expected_value(40)))
 
 
 def test_a_halted_worker_is_shown_as_stalled_and_can_be_stopped_with_a_checkpoint(store: Store) -> None:
@@ -316,6 +352,17 @@ def test_a_run_that_lost_both_processes_is_put_back_if_it_may_be_retried(store: 
     assert newest(retried.folder) == (40, expected_value(40))
 
 
+def _with_values(program: str, store: Store) -> str:
+    """A program that starts runs in another process, with the values that it uses before it."""
+    values = {
+        "SUPERVISOR": list(spawning._SUPERVISOR),
+        "TESTS": str(Path(__file__).parent),
+        "STORE": str(store.root),
+        "WORKER": list(TOY_WORKER),
+    }
+    return "".join(f"{name} = {value!r}\n" for name, value in values.items()) + program
+
+
 LAUNCHER = """
 import sys, time
 from engine.launch import spawning
@@ -335,11 +382,7 @@ def test_a_sweep_over_two_devices_finishes_though_launcher_and_a_run_are_killed(
 ) -> None:
     occupied = tmp_path / "occupied"
     occupied.mkdir()
-    here = Path(__file__).parent
-    supervisor = [sys.executable, "-P", str(here / "impatient_supervisor.py")]
-    values = {"SUPERVISOR": supervisor, "TESTS": str(here), "STORE": str(store.root), "WORKER": list(TOY_WORKER)}
-    program = "".join(f"{name} = {value!r}\n" for name, value in values.items()) + LAUNCHER
-    command = [sys.executable, "-P", "-c", program]
+    command = [sys.executable, "-P", "-c", _with_values(LAUNCHER, store)]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, env=environment(TOY_OCCUPIED=str(occupied)), start_new_session=True
     ) as launcher:
