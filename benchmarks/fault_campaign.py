@@ -153,13 +153,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     began = time.monotonic()
     may_mount()
+    scenes = given.scene or list(_SCENES)
     root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
-    Training.reference = reference_weights(root / "training")
-    Selecting.reference = Selecting(root / "selecting", random.Random(0)).matrix()
+    if "training" in scenes:
+        Training.reference = reference_weights(root / "training")
+    if "selecting" in scenes:
+        Selecting.reference = Selecting(root / "selecting", random.Random(0)).matrix()
     shutil.rmtree(root)
     told: list[Injection] = []
     with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
-        stories = plan(given.injections, given.seed, given.kind or list(KINDS), given.scene or list(_SCENES))
+        stories = plan(given.injections, given.seed, given.kind or list(KINDS), scenes)
         for injections in pool.imap_unordered(tell, stories):
             told += injections
             for one in injections:

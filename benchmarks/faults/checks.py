@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import re
 import signal
-import tempfile
+import sys
 import time
+import traceback
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ from cr_tui.cli import main as crtui_main
 
 PATIENCE_SECONDS = 120.0
 """How long something is waited for that takes seconds, on a machine that may be busy."""
+_MOST_OUTPUT_BYTES = 2**20
 _GONE = "run folder is gone"
 _END_WORDS = {"finished", "stopped", "failed", "crashed"}
 
@@ -70,8 +73,9 @@ class Running:
     """A command of ``crtui`` that may still run: a child of this process and leader of a session."""
 
     pid: int
-    out: Path
-    err: Path
+    words: tuple[str, ...]
+    out: int
+    err: int
     status: int | None = field(default=None)
 
     def ended(self) -> bool:
@@ -88,36 +92,50 @@ class Running:
             BrokenError: it takes too long; it is killed.
         """
         try:
-            until(self.ended, f"the end of a command ({self.out.name})")
+            until(self.ended, f"the end of {' '.join(self.words)}")
         except BrokenError:
             os.kill(self.pid, signal.SIGKILL)
             raise
+        finally:
+            out, err = _drain(self.out), _drain(self.err)
         assert self.status is not None
-        answer = Answer(self.status, self.out.read_text(), self.err.read_text())
-        self.out.unlink()
-        self.err.unlink()
-        return answer
+        return Answer(self.status, out, err)
+
+
+def _drain(pipe: int) -> str:
+    """What was written into a pipe, which is closed."""
+    os.set_blocking(pipe, False)
+    with os.fdopen(pipe, "rb") as stream:
+        return (stream.read() or b"").decode()
 
 
 def begin_crtui(store: Path, *words: str, prepare: Callable[[], object] = lambda: None) -> Running:
     """Like :func:`crtui`, without waiting for the end."""
-    names = []
-    for suffix in (".out", ".err"):
-        descriptor, name = tempfile.mkstemp(suffix, prefix="crtui-")
-        os.close(descriptor)
-        names.append(Path(name))
+    # Pipes, which no full disk and no limit on files can stop; large enough for all that these commands print.
+    pipes = [os.pipe() for _ in range(2)]
+    for _, writing in pipes:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _MOST_OUTPUT_BYTES)
     pid = os.fork()
     if pid == 0:
-        code = 70
+        code = 1
         try:
             os.setsid()
-            for path, stream in zip(names, (1, 2), strict=True):
-                os.dup2(os.open(path, os.O_WRONLY), stream)
+            for (_, writing), stream in zip(pipes, (1, 2), strict=True):
+                os.dup2(writing, stream)
+            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             prepare()
             code = crtui_main(["--store", str(store), *words])
+        except Exception:
+            # As at the end of a process of its own.
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
             os._exit(code)
-    return Running(pid, *names)
+    for _, writing in pipes:
+        os.close(writing)
+    (out, _), (err, _) = pipes
+    return Running(pid, words, out, err)
 
 
 def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE_SECONDS) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def _cut(content: bytes, dice: random.Random) -> bytes:
-    return content[: dice.randrange(len(content) + 1)]
+    return content[: dice.randrange(len(content))]
 
 
 def _flip(content: bytes, dice: random.Random) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -85,6 +86,12 @@ def run(arguments: Sequence[str] | None) -> int:
         return EXIT_FAILED
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
+    except (MemoryError, RuntimeError) as error:
+        # PyTorch has no exception of its own for this on the CPU.
+        if not (isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))):
+            raise
+        say("error: out of memory; free some, or ask for less at a time")
+        return EXIT_FAILED
     except OSError as error:
         # What is left to print goes nowhere, or the interpreter would complain when it flushes it.
         with contextlib.suppress(OSError):

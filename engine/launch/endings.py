@@ -14,6 +14,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status, Usage
 
 _EXCERPT_BYTES = 16 * 1024
+_FATAL = re.compile(r"^Fatal Python error: .+(?:\n.+)*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,10 @@ def _last_words(log: Path) -> tuple[str, str | None]:
         text = tail(log, _EXCERPT_BYTES).decode(errors="replace")
         lines = text.strip().splitlines()
         start = text.rfind("Traceback (most recent call last)")
-        return (lines[-1] if lines else "it wrote nothing"), (text[start:] if start >= 0 else None)
+        fatal = _FATAL.findall(text)
+        # Where the interpreter itself gives up, its last line is a stack; what went wrong comes before.
+        last = "; ".join(fatal[-1].splitlines()) if fatal else lines[-1] if lines else "it wrote nothing"
+        return last, (text[start:] if start >= 0 else None)
     return "its log cannot be read", None
 
 

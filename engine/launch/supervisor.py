@@ -31,6 +31,7 @@ from engine.launch.spawning import WORKER
 from engine.launch.worker_process import WorkerProcess
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
+from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.state import ProcessIdentity, RunState, Status, uptime
 from engine.runs.store import replace_file
@@ -65,7 +66,7 @@ class Supervisor:
         self._lease = lease
         self._command = worker
         self._registry = Registry(folder.store)
-        self._state = RunState(status=Status.QUEUED, created=time.time())
+        self._state = rebuilt_state(folder, "its state is lost")
         self._seen: tuple[int, int] | None = None
         self._alarm = _Alarm()
         self._next_beat = 0.0

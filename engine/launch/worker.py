@@ -25,7 +25,7 @@ from engine.methods import method_class
 from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
-from engine.runs.events import EventLog, read_events
+from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import RunFolder
 from engine.runs.loading import describe
 from engine.runs.spec import RunSpec
@@ -179,7 +179,8 @@ class _Recorder:
             self._method.load_trainer_state(checkpoint.trainer_state())
             step = checkpoint.step
             say(f"continued from the checkpoint at step {step}")
-        if self._attempt > 1:
+        # Whatever the number says, which is lost with the state.
+        if self._attempt > 1 or last_step(self._folder.events_path) is not None:
             self._events.resumed(step)
             earlier = read_events(self._folder.events_path, kinds=["score"], names=[RANKING_SCORE]).rows
             scores = ((row["step"], row[RANKING_SCORE]) for row in earlier)

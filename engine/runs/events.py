@@ -322,6 +322,12 @@ def read_events(path: Path, kinds: Collection[str] | None = None, names: Sequenc
 
 def last_step(path: Path) -> int | None:
     """The step of the last event, from the end of the file alone; ``None`` where there is none."""
+    row = last_row(path)
+    return None if row is None else int(row["step"])
+
+
+def last_row(path: Path) -> Row | None:
+    """The last event, from the end of the file alone; ``None`` where there is none."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -331,8 +337,7 @@ def last_step(path: Path) -> int | None:
         for line in reversed(tail.split(b"\n")[:-1]):
             row = _parsed(line)
             if row is not None:
-                step: int = row["step"]
-                return step
+                return row
     return None
 
 

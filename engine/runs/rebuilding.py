@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.runs.events import last_step
+from engine.runs.events import last_row
 from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
 
@@ -14,14 +14,16 @@ from engine.runs.state import RunState, Status
 def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
     """The state by the worker's last word, the event log, the specification and the lease.
 
-    Who asked a run to stop is not known any more, nor its earlier attempts.
+    Who asked a run to stop is not known any more, nor how its earlier attempts ended.
 
     Args:
         folder: the run.
         reason: what is the matter with its state, which is the reason of a run that has neither process nor outcome.
     """
     created = _modified(folder.spec_path) or _modified(folder.path)
-    state = RunState(status=Status.CRASHED, reason=reason, created=created, step=last_step(folder.events_path) or 0)
+    state = RunState(status=Status.CRASHED, reason=reason, created=created)
+    if row := last_row(folder.events_path):
+        state = state.model_copy(update={"step": row["step"], "attempt": max(1, row["attempt"])})
     with contextlib.suppress(InputError):
         summary = folder.summary()
         state = state.model_copy(update={"total_steps": summary.training.steps, "priority": summary.priority})

@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 
 from engine.launch import worker
 from engine.runs.catalogue import look_at
-from engine.runs.events import read_events
+from engine.runs.events import last_step, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.spec import resolve
@@ -188,6 +188,23 @@ def test_training_survives_random_faults(store: Store, reference: dict[str, torc
 @pytest.mark.parametrize("seed", range(4))
 def test_training_survives_many_random_faults(store: Store, reference: dict[str, torch.Tensor], seed: int) -> None:
     check_random_faults(store, reference, injections=25, seed=100 + seed)
+
+
+def test_an_attempt_whose_number_is_lost_repeats_no_step_in_the_event_log(
+    store: Store, reference: dict[str, torch.Tensor]
+) -> None:
+    folder = new_run(store)
+    process = start_worker(folder)
+    until(lambda: (last_step(folder.events_path) or 0) >= CHECKPOINT_EVERY + 5, "the middle")
+    process.kill()
+    process.join()
+    folder.state_path.unlink()
+    folder.write_state(RunState(status=Status.QUEUED, total_steps=STEPS, created=time.time()))
+    start_worker(folder).join()
+    ours = final_weights(folder)
+    assert all(torch.equal(ours[name], reference[name]) for name in reference)
+    steps = [row["step"] for row in read_events(folder.events_path, kinds=["train"]).rows]
+    assert steps == list(range(1, STEPS + 1))
 
 
 def _limit_file_size() -> None:

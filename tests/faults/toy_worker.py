@@ -18,7 +18,7 @@ from pathlib import Path
 import orjson
 
 from engine.errors import WorkError
-from engine.runs.events import EventLog
+from engine.runs.events import EventLog, last_step
 from engine.runs.folder import RunFolder
 from engine.runs.state import Outcome, Status
 from engine.runs.store import replace_file
@@ -73,7 +73,7 @@ def train(folder: RunFolder) -> Outcome:
     attempt = folder.state().attempt
     step, value = newest(folder)
     with EventLog(folder.events_path, attempt) as events:
-        if attempt > 1:
+        if attempt > 1 or last_step(folder.events_path) is not None:
             events.resumed(step)
         while step < total:
             time.sleep(STEP_SECONDS)

@@ -396,6 +396,22 @@ def test_want_of_memory_is_named_where_the_kernel_killed_for_it(
     assert (state.status, state.reason) == (Status.CRASHED, reason)
 
 
+def test_what_the_interpreter_itself_died_of_is_named(store: Store) -> None:
+    [(folder, lease)] = create_run_folders(store, [ToySpec()])
+    os.close(lease)
+    folder.log_path.write_text(
+        "step 3: checkpoint\nFatal Python error: init: failed to initialize importlib\n"
+        "Python runtime state: preinitialized\nMemoryError\n\n"
+        "Current thread 0x00007f77af48eb80 (most recent call first):\n  <no Python frame>\n"
+    )
+    state = ending(folder.state(), folder, WorkerEnd(1))
+    assert state.status is Status.FAILED
+    assert state.reason == (
+        "the worker exited with code 1: Fatal Python error: init: failed to initialize importlib; "
+        "Python runtime state: preinitialized; MemoryError"
+    )
+
+
 def test_run_outlives_its_launcher_and_session(store: Store, worker: Worker, tmp_path: Path) -> None:
     """Neither the launcher's end nor a hang-up or Ctrl-C of its process group reaches the run."""
     program = tmp_path / "launcher.py"

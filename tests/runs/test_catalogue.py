@@ -197,7 +197,7 @@ def test_run_whose_state_is_lost_is_what_the_rest_of_its_folder_says(
     finished, stopped, vanished, living = folders
     finished.write_outcome(Outcome(status=Status.FINISHED, step=100, scores={"mig": 0.3}))
     stopped.write_outcome(Outcome(status=Status.STOPPED, step=50))
-    with EventLog(vanished.events_path) as log:
+    with EventLog(vanished.events_path, attempt=3) as log:
         log.write(42, "score", mig=0.1)
     lease = living.take_lease()
     for folder in folders:
@@ -214,6 +214,7 @@ def test_run_whose_state_is_lost_is_what_the_rest_of_its_folder_says(
         assert records[finished.id].scores == {"mig": 0.3}
         assert records[finished.id].reason is None
         assert "state.json" in (records[vanished.id].reason or "")
+        assert records[vanished.id].attempt == 3
         assert {record.total_steps for record in records.values()} == {100}
 
 
