@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Ranking:
         """What the ordering method says; None for scores that come from labels."""
         return self.selection.methods.get(self.order_by)
 
-    @property
+    @functools.cached_property
     def ranked(self) -> int:
         """How many of :attr:`order` have a place."""
         scores = self.scores[self.order_by]
@@ -49,24 +50,27 @@ class Ranking:
             len(found.ranking) if found else sum(math.isfinite(scores.get(run_id, math.nan)) for run_id in self.order)
         )
 
-    @property
+    @functools.cached_property
     def compared(self) -> tuple[str, ...]:
         """Ids of the rows of the matrix: the runs that take part in it, in order."""
         excluded = self.selection.methods[CENTRALITY].excluded if CENTRALITY in self.selection.methods else {}
         return tuple(run_id for run_id in self.order if run_id not in excluded)
 
-    @property
+    @functools.cached_property
     def matrix(self) -> NDArray[np.float64] | None:
         """Cross-scores over :attr:`compared`."""
         if self.selection.matrix is None:
             return None
-        place = {run_id: index for index, run_id in enumerate(self.selection.runs)}
-        rows = [place[run_id] for run_id in self.compared]
+        rows = [self._place[run_id] for run_id in self.compared]
         return self.selection.matrix[np.ix_(rows, rows)]
 
     def of(self, values: Sequence[object], run_id: str) -> object | None:
         """The value of a run, of one a run."""
-        return values[self.selection.runs.index(run_id)] if values else None
+        return values[self._place[run_id]] if values else None
+
+    @functools.cached_property
+    def _place(self) -> dict[str, int]:
+        return {run_id: index for index, run_id in enumerate(self.selection.runs)}
 
 
 def ranking_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from textual import events
@@ -17,13 +16,9 @@ from textual.widgets import Footer, Static
 
 from cr_tui.dashboard import run as run_dashboard
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import Computation
 from cr_tui.dashboard.screens.help import HelpScreen
 from cr_tui.dashboard.screens.inspect import InspectScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
 from cr_tui.dashboard.screens.selection import SelectionScreen
-from cr_tui.dashboard.widgets.cells_view import CellsView
-from cr_tui.dashboard.widgets.ranking_table import RankingTable
 from engine.errors import InputError
 
 ANSWERING = ("runs", "read", "act", "traverse", "compute")
@@ -71,73 +66,6 @@ def footer(app: Dashboard) -> dict[str, bool]:
         for binding in app.screen.active_bindings.values()
         if binding.binding.show and app.screen.query(Footer)
     }
-
-
-class TestSelection:
-    @pytest.mark.parametrize("size", SIZES)
-    async def test_shows_matrix_and_ranking_best_first(
-        self, dashboard: Build, source: Any, size: tuple[int, int]
-    ) -> None:
-        app = dashboard()
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen) and "Centrality" in screen_text(app))
-            ranking = source.stored[0].ranked[0][1].ranking
-            table = app.screen.query_one(RankingTable)
-            await settle(pilot, lambda: table.row_count == 3)
-            assert [table.ordered_rows[row].key.value for row in range(3)] == list(ranking)
-            drawn = app.screen.query_one("#matrix", CellsView).cells.plain.splitlines()
-            names = {run.id: run.name for run in source.listed}
-            assert [line.split()[1] for line in drawn[2:5]] == [names[run_id] for run_id in ranking]
-            best = source.stored[0].runs.index(ranking[0])
-            assert f"{source.stored[0].matrix[best, best]:.2f}" == drawn[2].split()[2]
-            assert "ranked 2m00 ago" in screen_text(app)
-
-    async def test_a_group_without_a_ranking_teaches_and_computes(self, dashboard: Build, source: Any) -> None:
-        source.stored = []
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: "has not been ranked yet" in screen_text(app))
-            press(app, "c")
-            await settle(pilot, lambda: "2 of 9 pairs" in screen_text(app))
-            assert source.asked == [("select", tuple(run.id for run in source.listed[:3]))]
-            assert "has not been ranked yet" not in screen_text(app)
-
-    async def test_walks_through_groups_into_a_run_and_back(self, dashboard: Build, source: Any) -> None:
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: "‹ pool ›" in screen_text(app))
-            press(app, "right_square_bracket")
-            await settle(pilot, lambda: "‹ no group ›" in screen_text(app))
-            assert "has not been ranked yet" in screen_text(app)
-            press(app, "left_square_bracket")
-            await settle(pilot, lambda: "‹ pool ›" in screen_text(app) and "Centrality" in screen_text(app))
-            press(app, "enter")
-            await settle(pilot, lambda: isinstance(app.screen, InspectScreen) and bool(source.asked))
-            assert source.asked[0][1][0] == source.stored[0].ranked[0][1].ranking[0]
-            press(app, "escape")
-            await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
-            press(app, "escape")
-            await settle(pilot, lambda: isinstance(app.screen, RunsScreen))
-
-
-class TestSelectionRefusals:
-    async def test_a_refused_ranking_says_why(self, dashboard: Build, source: Any) -> None:
-        source.listed = source.listed[-2:]
-        source.computing = Computation(False, "not ranked: run [x] is gone")
-        app = dashboard()
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await settle(pilot)
-            press(app, "m")
-            await settle(pilot, lambda: "not ranked: run [x] is gone" in screen_text(app))
-            press(app, "c")
-            await settle(pilot, lambda: "a ranking needs" in screen_text(app))
-            assert source.asked == []
 
 
 class TestHelpAndPalette:

@@ -85,10 +85,5 @@ def test_empty(snap_compare: Any, dashboard: Build, source: Any) -> None:
     assert snap_compare(dashboard(), run_before=after(until="No runs yet"), terminal_size=(80, 24))
 
 
-@pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["80x24", "200x50"])
-def test_selection(snap_compare: Any, dashboard: Build, size: tuple[int, int]) -> None:
-    assert snap_compare(dashboard(), run_before=after("m", until="0.683"), terminal_size=size)
-
-
 def test_help(snap_compare: Any, dashboard: Build) -> None:
     assert snap_compare(dashboard(), run_before=after("question_mark", until="start new runs"), terminal_size=(80, 24))

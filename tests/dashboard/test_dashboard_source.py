@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from cr_tui.dashboard import ranker
 from cr_tui.dashboard.data import Possessions
 from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.possessions import possessions_text
@@ -237,73 +235,3 @@ def test_weighs_what_would_be_lost(store: Store, make_run: Callable[..., RunFold
     assert found.checkpoints == 2
     assert possessions_text(found) == "2 checkpoints, 20.1 MB"
     assert possessions_text(Possessions()) == "no checkpoint, 0 bytes"
-
-
-_STUBBED_RANKER = """
-import sys, types
-sys.path[:] = {path!r}
-stub = types.ModuleType("engine.launch.selecting")
-exec({stub!r}, stub.__dict__)
-sys.modules["engine.launch.selecting"] = stub
-from cr_tui.dashboard.ranker import main
-sys.exit(main(sys.argv[1:]))
-"""
-_STUB = """
-import json, time, warnings
-def select_runs(store, records, progress):
-    progress("comparing models", 1, 4)
-    warnings.warn("nobody needs to know")
-    while not (store.root / "go").exists():
-        time.sleep(0.01)
-    ids = [record.id for record in records]
-    verdict = {"scores": [0.5] * len(ids), "ranking": ids}
-    (store.selections / "s").mkdir()
-    (store.selections / "s" / "ranking.json").write_text(json.dumps({"runs": ids, "methods": {"m": verdict}}))
-"""
-
-
-def test_ranks_in_a_process_of_its_own_one_at_a_time(
-    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    code = _STUBBED_RANKER.format(path=sys.path, stub=_STUB)
-    monkeypatch.setattr(ranker, "child_command", lambda module, *words: [sys.executable, "-c", code, *words])
-    folders = [make_run("one"), make_run("two")]
-    source = StoreSource(store)
-    assert source.computation() is None
-    source.select([folder.id for folder in folders])
-    with pytest.raises(InputError, match="already"):
-        source.select([folder.id for folder in folders])
-    said = _wait(lambda: (now := source.computation()) and "1 of 4" in now.message and now)
-    assert said.running
-    assert StoreSource(store).computation() == said
-    (store.root / "go").touch()
-    _wait(lambda: source.computation() is None)
-    (selection,) = source.selections()
-    assert set(selection.runs) == {folder.id for folder in folders}
-
-
-def test_a_ranking_that_was_killed_is_told(
-    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    dying = "import os; os.write(1, b'comparing models, 3 of 4\\n'); os.kill(os.getpid(), 9)"
-    monkeypatch.setattr(ranker, "child_command", lambda module, *words: [sys.executable, "-c", dying, *words])
-    source = StoreSource(store)
-    source.select([make_run("one").id])
-    ended = _wait(lambda: (now := source.computation()) and not now.running and now)
-    assert ended.message == "the ranking ended early, after: comparing models, 3 of 4"
-
-
-def test_says_why_a_ranking_was_refused(store: Store) -> None:
-    source = StoreSource(store)
-    source.select(["nobody"])
-    ended = _wait(lambda: (now := source.computation()) and not now.running and now)
-    assert "not ranked: there is no run 'nobody'" in ended.message
-
-
-def _wait(until: Callable[[], Any]) -> Any:
-    """What a condition gives as soon as it holds."""
-    deadline = time.monotonic() + 30
-    while not (result := until()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return result

@@ -42,7 +42,7 @@ class RankingTable(KeyedTable):
             return
         look = look_of(self.app)
         columns = _columns(ranking, self.size.width)
-        rows = {run_id: _row(ranking, run_id, columns, marked, look) for run_id in ranking.order}
+        rows = {run_id: _row(ranking, place, columns, marked, look) for place, run_id in enumerate(ranking.order)}
         self.fill(columns, rows)
 
 
@@ -71,8 +71,8 @@ def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
     return Heading(method, (f"▾{title}" if first else title)[: width - 1].rjust(width - 1), width)
 
 
-def _row(ranking: Ranking, run_id: str, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
-    place = ranking.order.index(run_id)
+def _row(ranking: Ranking, place: int, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
+    run_id = ranking.order[place]
     ranked = place < ranking.ranked
     first = place == 0 and ranked
     mark = "●" if run_id in marked else " "

@@ -1,0 +1,481 @@
+"""The selection screen, driven by keys and mouse on fixed data."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from PIL import Image
+from textual.pilot import Pilot
+from textual.widgets import Select, SelectionList
+
+from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.data import Computation, RankedRuns, Run, Selection
+from cr_tui.dashboard.screens.charts import ChartsScreen
+from cr_tui.dashboard.screens.confirm import ConfirmScreen
+from cr_tui.dashboard.screens.inspect import InspectScreen
+from cr_tui.dashboard.screens.runs import RunsScreen
+from cr_tui.dashboard.screens.selection import SelectionScreen
+from cr_tui.dashboard.screens.selection_form import SelectionFormScreen
+from cr_tui.dashboard.widgets.matrix_view import MatrixView
+from cr_tui.dashboard.widgets.ranking_table import RankingTable
+from cr_tui.render.matrix import SIZES
+from cr_tui.render.palette import MISSING, STEPS
+from engine.launch.selection_jobs import SelectionRequest
+
+Build = Callable[..., Dashboard]
+NOW = 1_800_000_000.0
+SCREENS = [(80, 24), (120, 40), (200, 50)]
+HOSTILE = "[red]x[/red]\x1b]0;gone\x07\u202eevil\n" + "n" * 10_000
+
+
+def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes: Any) -> Selection:
+    """A result of all methods; later runs are better by ModelCentrality, earlier ones by the UDR."""
+    n, members = len(runs), [*runs, *left_out]
+    ids = tuple(run.id for run in members)
+    rows, columns = np.indices((n, n))
+    matrix = np.full((len(ids), len(ids)), np.nan)
+    matrix[:n, :n] = 0.5 + 0.4 * (rows + 1) * (columns + 2) / ((n + 1) * (n + 2)) + 0.05 * (rows == columns)
+    scores = np.full(len(ids), np.nan)
+    scores[:n] = [
+        (matrix[i, :n].sum() + matrix[:n, i].sum() - 2 * matrix[i, i]) / (2 * max(n - 1, 1)) for i in range(n)
+    ]
+    best_first = tuple(ids[i] for i in range(n - 1, -1, -1))
+    nan = [float("nan")] * len(left_out)
+    share = [0.0] * n
+    share[-1], share[-2] = 0.62, 0.38
+    warnings = ("pool-s2 and pool-s1 cannot be told apart by these votes; about 900 votes a pair would settle it",)
+    excluded = {run.id: "its encoder answers with NaN" for run in left_out}
+    central = RankedRuns(
+        tuple(scores),
+        best_first,
+        excluded,
+        tuple([(score - 0.02, score + 0.01) for score in scores[:n]] + [None] * len(left_out)),
+        (*share, *nan),
+        "cannot tell",
+        warnings,
+        "factor-vae",
+        agreement=0.74,
+        agreement_by_chance=0.48,
+    )
+    udr = RankedRuns((*np.linspace(0.8, 0.4, n).tolist(), *nan), tuple(ids[:n]), excluded)
+    methods = {"model-centrality": central, "udr-lasso": udr, "udr-spearman": udr}
+    found = Selection("sel-9", ids, methods, matrix, NOW - 60, tuple(run.name for run in members), 400)
+    return replace(found, **changes)
+
+
+async def open_screen(app: Dashboard, drive: Any, pilot: Pilot[None], until: str = "MC") -> SelectionScreen:
+    await drive.settle(pilot)
+    drive.press(app, "m")
+    await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen) and until in drive.text(app))
+    assert isinstance(app.screen, SelectionScreen)
+    return app.screen
+
+
+def rows_of(screen: SelectionScreen) -> list[str | None]:
+    table = screen.query_one(RankingTable)
+    return [table.ordered_rows[row].key.value for row in range(table.row_count)]
+
+
+class TestResult:
+    @pytest.mark.parametrize("size", SCREENS)
+    async def test_best_first_with_verdict_and_every_score(
+        self, dashboard: Build, source: Any, drive: Any, size: tuple[int, int]
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=size) as pilot:
+            screen = await open_screen(app, drive, pilot, "cannot tell")
+            assert rows_of(screen) == [source.listed[k].id for k in (2, 1, 0)]
+            text = drive.text(app)
+            for shown in ("pool-s2", "62%", "900 votes", "agreement 0.74", "by factor-vae, 400 votes", "1m00 ago"):
+                assert shown in text, shown
+            headings = [heading.key for heading in screen.table._headings]
+            assert headings == ["rank", "name", "model-centrality", "medoid", "interval", "udr-lasso", "udr-spearman",
+                                "supervised"]  # fmt: skip
+            assert [line for line in text.splitlines() if "pool-s2" in line and "●" in line]
+
+    async def test_another_method_orders(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            seen = []
+            for _ in range(4):
+                seen.append((screen._ranking.order_by, rows_of(screen)[0]))  # type: ignore[union-attr]
+                drive.press(app, "o")
+                await drive.settle(pilot, lambda: screen._ranking.order_by != seen[-1][0])  # type: ignore[union-attr]
+            first, last = source.listed[0].id, source.listed[2].id
+            assert seen == [
+                ("model-centrality", last),
+                ("udr-lasso", first),
+                ("udr-spearman", first),
+                ("supervised", last),
+            ]
+
+    async def test_runs_left_out_are_named_with_the_reason(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3], source.listed[4:5])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await open_screen(app, drive, pilot, "1 left out")
+            assert rows_of(screen)[-1] == source.listed[4].id
+            assert screen.matrix._picture.size == 3  # type: ignore[union-attr]
+            drive.press(app, "G")
+            await drive.settle(pilot, lambda: "pool-s4 is left out: its encoder answers with NaN" in drive.text(app))
+
+    async def test_older_results_and_those_across_groups(self, dashboard: Build, source: Any, drive: Any) -> None:
+        pool = source.listed[:3]
+        mixed = full_selection([pool[0], pool[1], source.listed[6]], id="mixed")
+        source.stored = [full_selection(pool), full_selection(pool[:2], id="old", created=NOW - 7200), mixed]
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            screen = await open_screen(app, drive, pilot, "result 1 of 2")
+            drive.press(app, "comma")
+            await drive.settle(pilot, lambda: "result 2 of 2" in drive.text(app) and len(rows_of(screen)) == 2)
+            assert "2h00 ago" in drive.text(app)
+            drive.press(app, "comma")
+            await drive.settle(pilot, lambda: "no older result" in drive.text(app))
+            drive.press(app, "left_square_bracket")
+            await drive.settle(pilot, lambda: "‹ several groups ›" in drive.text(app))
+            assert "alone" in drive.text(app)
+
+    async def test_a_result_without_a_matrix_says_so(self, dashboard: Build, source: Any, drive: Any) -> None:
+        found = full_selection(source.listed[:3])
+        source.stored = [replace(found, matrix=None, methods={"udr-lasso": found.methods["udr-lasso"]})]
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await open_screen(app, drive, pilot, "only model-centrality makes a matrix")
+            drive.press(app, "p")
+            await drive.settle(pilot, lambda: "there is no matrix to draw" in drive.text(app))
+
+    async def test_hostile_names_and_reasons_are_shown_literally(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        source.change(source.listed[2].id, name=HOSTILE)
+        found = full_selection(source.listed[:3])
+        central = replace(found.methods["model-centrality"], warnings=(HOSTILE,), verdict=HOSTILE)
+        source.stored = [replace(found, methods={**found.methods, "model-centrality": central, HOSTILE: central})]
+        source.computing = [Computation(False, HOSTILE, "x", tuple(run.id for run in source.listed[:3]))]
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await open_screen(app, drive, pilot, "[red]x[/red]␛]0;gone")
+            assert not {"\x1b", "\u202e", "\n\n\n\n\n\n\n\n\n\n"} & set(drive.text(app))
+
+
+class TestCursor:
+    async def test_table_and_matrix_share_it_and_read_the_pair_out(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        source.stored = [found] = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            drive.press(app, "j")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (1, 0))
+            drive.press(app, "tab")
+            await drive.settle(pilot, lambda: isinstance(app.focused, MatrixView))
+            drive.press(app, "l", "l", "j")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (2, 2))
+            assert screen.table.selected_id == source.listed[0].id
+            drive.press(app, "h", "h")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (2, 0))
+            forth, back = found.matrix[0, 2], found.matrix[2, 0]  # type: ignore[index]
+            text = drive.text(app)
+            assert f"B[i,j] {forth:.3f}  B[j,i] {back:.3f}  S {(forth + back) / 2:.3f}" in text
+            score = found.methods["model-centrality"].scores[0]
+            assert f"{score:.3f} [{score - 0.02:.3f}, {score + 0.01:.3f}]" in text
+            lines = text.splitlines()
+            assert [line.split() for line in lines if line.startswith((" encoder  ", " generator "))] == [
+                ["encoder", "3", "pool-s0"],
+                ["generator", "1", "pool-s2"],
+            ]
+            drive.press(app, "m")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (0, 2))
+
+    async def test_the_mouse_points(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            window = screen.matrix.window
+            assert window is not None
+            x, y = window.margin + window.cell.across * 2 + 1, 2 + window.line_of(1)
+            await pilot.click(screen.matrix, offset=(screen.matrix.gutter.left + x, y))
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (1, 2))
+            assert screen.table.selected_id == source.listed[1].id
+
+    async def test_it_stays_with_its_runs_when_the_order_changes(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            drive.press(app, "tab", "l")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (0, 1))
+            drive.press(app, "o")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (2, 1))
+            assert screen.table.selected_id == source.listed[2].id
+
+    async def test_a_large_matrix_scrolls(self, dashboard: Build, source: Any, drive: Any) -> None:
+        base = source.listed[0]
+        source.listed = [replace(base, id=f"20261123-{k:06}-aaaaaa", name=f"run-{k}") for k in range(120)]
+        source.stored = [full_selection(source.listed)]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await open_screen(app, drive, pilot, "rows 1–")
+            drive.press(app, "tab", "G")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (119, 119))
+            assert f"–{120} of 120" in drive.text(app)
+            assert screen.table.cursor_row == 119
+            drive.press(app, "g", "plus", "plus", "plus", "plus", "plus")
+            await drive.settle(pilot, lambda: screen.matrix.window.cell == SIZES[-1])  # type: ignore[union-attr]
+            assert screen.matrix.cursor == (0, 0)
+            best = source.stored[0].matrix[119, 119]
+            assert f"[{best:.2f}".replace("0.", ".") in drive.text(app)
+
+    async def test_goes_to_inspect_charts_and_back(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            drive.press(app, "enter")
+            await drive.settle(pilot, lambda: isinstance(app.screen, InspectScreen) and bool(source.asked))
+            assert source.asked[0][1][0] == source.listed[2].id
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            drive.press(app, "tab", "j", "enter")
+            await drive.settle(pilot, lambda: isinstance(app.screen, InspectScreen) and len(source.asked) == 2)
+            assert source.asked[1][1][0] == source.listed[1].id
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            drive.press(app, "v")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ChartsScreen) and "pool-s1" in drive.text(app))
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+            drive.press(app, "space")
+            await drive.settle(pilot, lambda: app.marked == [source.listed[1].id])
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+
+    async def test_a_run_that_is_gone_keeps_its_name_and_cannot_be_opened(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        del source.listed[2]
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await open_screen(app, drive, pilot, "pool-s2")
+            drive.press(app, "enter")
+            await drive.settle(pilot, lambda: "no longer there" in drive.text(app))
+
+
+class TestComputing:
+    async def test_the_form_starts_what_it_says(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = []
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await open_screen(app, drive, pilot, "has not been ranked yet")
+            assert "crtui select --group pool" in drive.text(app)
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
+            form = app.screen
+            form.query_one("#methods", SelectionList).select("udr-lasso")
+            form.query_one("#similarity", Select).value = "margin"
+            form.query_one("#votes").value = "4x"  # type: ignore[attr-defined]
+            await drive.settle(pilot, lambda: "votes must be a whole number from 1 on, not '4x'" in drive.text(app))
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot)
+            assert source.asked == []
+            form.query_one("#votes").value = "40"  # type: ignore[attr-defined]
+            command = "crtui select --group pool --method model-centrality --method"
+            await drive.settle(pilot, lambda: command in drive.text(app) and "9 pairs at most" in drive.text(app))
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot, lambda: "2/9" in drive.text(app))
+            wanted = tuple(run.id for run in source.listed[:3])
+            methods = ("model-centrality", "udr-lasso")
+            request = SelectionRequest(runs=wanted, methods=methods, similarity="margin", votes=40)
+            assert source.asked == [("select", request)]
+            assert "is being ranked" in drive.text(app)
+
+    async def test_a_refusal_stays_in_the_form(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.refusal = "this very selection [x] is being computed already"
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot, lambda: "selection [x] is being computed already" in drive.text(app))
+            drive.press(app, "escape")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+
+    async def test_marked_runs_can_be_the_pool(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await open_screen(app, drive, pilot)
+            app.marked = [source.listed[k].id for k in (0, 1, 3, 6)]
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
+            runs = app.screen.query_one("#runs", Select)
+            # The third and the fourth still change.
+            assert [str(title) for title, _ in runs._options] == ["the 3 finished runs of group pool",
+                                                                  "the 2 marked runs"]  # fmt: skip
+            runs.value = 1
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot, lambda: bool(source.asked))
+            assert source.asked[0][1].runs == tuple(run.id for run in source.listed[:2])
+
+    async def test_the_partial_matrix_shows_while_it_fills(self, dashboard: Build, source: Any, drive: Any) -> None:
+        pool = source.listed[:3]
+        ids = tuple(run.id for run in pool)
+        matrix = np.array([[1.0, 0.5, np.nan], [0.7, 1.0, np.nan], [np.nan, np.nan, np.nan]])
+        found = RankedRuns((0.6, 0.6, float("nan")), ids[:2])
+        partial = Selection("job-1", ids, {"model-centrality": found}, matrix, NOW, partial=True)
+        computation = Computation(True, "comparing models", "job", ids, 4, 9, 90.0, NOW - 60, True, partial)
+        source.stored, source.computing = [full_selection(pool)], [computation]
+        app = dashboard()
+        async with app.run_test(size=(120, 40)) as pilot:
+            screen = await open_screen(app, drive, pilot, "so far")
+            text = drive.text(app)
+            for shown in ("4/9", "1m30 left", "begun 1m00 ago", "by crtui select", "not compared", "result 1 of 2"):
+                assert shown in text, shown
+            assert "leads" in text
+            source.computing = []
+            screen._read_again()
+            await drive.settle(pilot, lambda: "cannot tell" in drive.text(app))
+
+    async def test_cancel_asks_first_and_forgets_what_has_ended(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        ids = tuple(run.id for run in source.listed[:3])
+        source.computing = [Computation(True, "comparing models", "job", ids, 4, 9)]
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            screen = await open_screen(app, drive, pilot, "4/9")
+            drive.press(app, "x")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            drive.press(app, "n")
+            await drive.settle(pilot, lambda: app.screen is screen)
+            assert source.asked == []
+            drive.press(app, "x")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: source.asked == [("cancel", "job")])
+            request = SelectionRequest(runs=ids, votes=77)
+            source.computing = [replace(source.computing[0], running=False, message="killed [x]", request=request)]
+            screen._read_again()
+            await drive.settle(pilot, lambda: "not ranked: killed [x]" in drive.text(app))
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
+            drive.press(app, "ctrl+s")
+            await drive.settle(pilot, lambda: source.asked[-1] == ("select", request))
+            source.computing = [Computation(False, "no", "job", ids)]
+            screen._read_again()
+            await drive.settle(pilot, lambda: "not ranked: no" in drive.text(app))
+            drive.press(app, "x")
+            await drive.settle(pilot, lambda: source.asked[-1] == ("forget", "job"))
+
+    async def test_too_few_runs_teach(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.listed = source.listed[-2:]
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await open_screen(app, drive, pilot, "A ranking needs at least 2 finished runs")
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: "mark some, or train more" in drive.text(app))
+            source.listed = []
+            app.read_runs()
+            await drive.settle(pilot, lambda: "There is no run yet" in drive.text(app))
+
+    async def test_read_only_withholds_what_changes_anything(self, dashboard: Build, source: Any, drive: Any) -> None:
+        ids = tuple(run.id for run in source.listed[:3])
+        source.stored, source.computing = [], [Computation(False, "ended", "job", ids)]
+        app = dashboard(read_only=True)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot, "This dashboard is read-only")
+            assert "Compute" not in drive.footer(app)
+            drive.press(app, "c", "x", "v")
+            await drive.settle(pilot)
+            assert source.asked == []
+            assert isinstance(app.screen, SelectionScreen)
+
+    async def test_a_store_that_vanishes_leaves_what_was_known(
+        self, dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from engine.errors import InputError
+
+        def gone() -> list[Selection]:
+            raise InputError("/store/selections cannot be read: [gone]")
+
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            present = source.selections
+            source.selections, source.damaged = gone, 2
+            screen._read_again()
+            await drive.settle(pilot, lambda: "/store/selections cannot be read: [gone]" in drive.text(app))
+            assert len(rows_of(screen)) == 3
+            source.selections = present
+            screen._read_again()
+            await drive.settle(pilot, lambda: "2 damaged" in drive.text(app) and "[gone]" not in drive.text(app))
+
+
+class TestTakingAway:
+    @pytest.fixture(autouse=True)
+    def _here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    async def test_writes_csv_json_and_png_in_the_order_of_the_screen(
+        self, dashboard: Build, source: Any, drive: Any, tmp_path: Path
+    ) -> None:
+        source.change(source.listed[0].id, name="=danger")
+        source.stored = [found] = [full_selection(source.listed[:3], source.listed[4:5])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            drive.press(app, "e", "E", "p")
+            await drive.settle(pilot, lambda: len(list(tmp_path.iterdir())) == 3)
+        files = {path.suffix: path.read_bytes() for path in tmp_path.iterdir()}
+        header, *rows = csv.reader(io.StringIO(files[".csv"].decode()))
+        by_name = [dict(zip(header, row, strict=True)) for row in rows]
+        ids = [source.listed[k].id for k in (2, 1, 0, 4)]
+        assert [row["run"] for row in by_name] == ids
+        assert by_name[2]["name"] == "'=danger"
+        assert [row["model-centrality rank"] for row in by_name] == ["1", "2", "3", ""]
+        assert float(by_name[0][f"B {ids[2]}"]) == found.matrix[2, 0]  # type: ignore[index]
+        assert float(by_name[0]["model-centrality medoid probability"]) == 0.62
+        assert by_name[3][f"B {ids[0]}"] == ""
+        document = orjson.loads(files[".json"])
+        assert (document["runs"], document["matrix_runs"]) == (ids, ids[:3])
+        assert document["matrix"][0][2] == found.matrix[2, 0]  # type: ignore[index]
+        central = document["methods"]["model-centrality"]
+        assert central["excluded"] == {ids[3]: "its encoder answers with NaN"}
+        assert central["ranking"] == ids[:3]
+        assert central["intervals"][3] is None
+        picture = np.asarray(Image.open(io.BytesIO(files[".png"])))
+        colours = {tuple(colour) for colour in picture.reshape(-1, 3)[::7]}
+        assert {STEPS[0], STEPS[-1]} <= colours
+        assert MISSING not in colours
+
+    async def test_copies_the_pair(
+        self, dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source.stored = [found] = [full_selection(source.listed[:3])]
+        app = dashboard()
+        copied: list[str] = []
+        monkeypatch.setattr(app, "copy_to_clipboard", copied.append)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            drive.press(app, "tab", "l", "y")
+            await drive.settle(pilot, lambda: bool(copied))
+        facts = dict(line.split("\t", 1) for line in copied[0].splitlines())
+        assert facts["encoder"] == f"{source.listed[2].id}\tpool-s2"
+        assert float(facts["B[i,j]"]) == pytest.approx(found.matrix[2, 1])  # type: ignore[index]
+        assert float(facts["B[j,i]"]) == pytest.approx(found.matrix[1, 2])  # type: ignore[index]
