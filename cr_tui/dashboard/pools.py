@@ -56,7 +56,8 @@ def pools(runs: Sequence[Run], selections: Sequence[Selection], computations: Se
         kept = stored.get(key, [])
         newest = max((selection.created for selection in kept), default=0.0)
         # What ended early is of interest until there is something newer.
-        partial = [one.partial for one in here if one.partial and (one.running or one.begun > newest)]
+        here = [one for one in here if one.running or one.begun > newest]
+        partial = [one.partial for one in here if one.partial]
         members = tuple(run for run in runs if run.group == key)
         found.append(Pool(key, members, (*partial, *kept), tuple(here)))
     return found

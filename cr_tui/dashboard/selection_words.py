@@ -82,15 +82,12 @@ def headline(
         selection = ranking.selection
         when = "so far" if selection.partial else f"{short_duration(max(now - selection.created, 0.0))} ago"
         parts.append(f"{ranking.ranked} ranked {when}")
+        parts += [f"{len(selection.excluded)} left out"] if selection.excluded else []
+        parts += [f"result {result + 1} of {len(pool.results)}"] if len(pool.results) > 1 else []
         found = selection.methods.get(CENTRALITY)
         if found is not None and found.similarity:
-            parts.append(
-                f"by {clean(found.similarity, 20)}" + (f", {selection.votes} votes" if selection.votes else "")
-            )
-        if left_out := len(selection.excluded):
-            parts.append(f"{left_out} left out")
-    if len(pool.results) > 1:
-        parts.append(f"result {result + 1} of {len(pool.results)}")
+            votes = f", {selection.votes} votes" if selection.votes else ""
+            parts.append(f"by {clean(found.similarity, 20)}{votes}")
     return line.append("  " + " · ".join(parts), style=look.faint)
 
 

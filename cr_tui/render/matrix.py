@@ -26,6 +26,7 @@ _COLOURS: tuple[Rgb, ...] = (*STEPS, MISSING)
 _NUMBER_CELLS = 5
 _GAP = 1
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 1000)
+_NOTE = " not compared"
 _LEAST_NAME, _MOST_NAME = 12, 24
 
 
@@ -242,20 +243,21 @@ def legend_line(picture: MatrixPicture, margin: int, width: int, ink: MatrixInk)
         ink: colours of the text.
     """
     faint = _label_style(ink, False)
-    # Where room is scarce the value in the middle goes first, then the note, then the width of the colours.
+    # Where room is scarce the value in the middle goes first, then the width of the colours, then the note.
     low, middle, high = (f"{picture.edges[at]:.2f}" for at in (0, len(STEPS) // 2, len(STEPS)))
-    note = " not compared"
-    spare = width - len(low) - len(high) - 2
+    note: Line = (
+        () if picture.complete else (Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(_NOTE, faint))
+    )
+    spare = width - len(low) - len(high) - 2 - sum(segment.cell_length for segment in note)
+    if spare < len(STEPS):
+        spare, note = spare + sum(segment.cell_length for segment in note), ()
     each = next((each for each in (3, 2) if spare - margin >= each * len(STEPS)), 1)
     spare -= each * len(STEPS)
     halves = [STEPS[: len(STEPS) // 2], STEPS[len(STEPS) // 2 :]]
     first, second = (merge_runs((" " * each, style_of(None, colour)) for colour in half) for half in halves)
     between: Line = (Segment(f" {middle} ", faint),) if spare >= len(middle) + 2 else ()
     spare -= sum(segment.cell_length for segment in between)
-    line = [Segment(f"{low} ", faint), *first, *between, *second, Segment(f" {high}", faint)]
-    if not picture.complete and spare >= len(note) + 4:
-        line += [Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(note, faint)]
-        spare -= len(note) + 4
+    line = (Segment(f"{low} ", faint), *first, *between, *second, Segment(f" {high}", faint), *note)
     return (Segment(" " * min(margin, max(spare, 0))), *line)
 
 

@@ -152,7 +152,14 @@ class SelectionScreen(DashboardScreen):
     @property
     def run(self) -> Run | None:
         """The run under the cursor, if it is still there."""
-        return self.dashboard.run_of(self.table.selected_id)
+        return self.dashboard.run_of(self._run_id)
+
+    @property
+    def _run_id(self) -> str | None:
+        """The id under the cursor that keys move; the other one follows only after."""
+        if self.matrix.has_focus and self._ranking is not None and self._ranking.compared:
+            return self._ranking.compared[min(self.matrix.cursor[0], len(self._ranking.compared) - 1)]
+        return self.table.selected_id
 
     def _draw(self) -> None:
         read = self._read_last
@@ -198,7 +205,8 @@ class SelectionScreen(DashboardScreen):
     def _fit_matrix(self) -> None:
         """Give the matrix the width that it can use, up to a share of the screen."""
         most = int(self.size.width * (_ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE))
-        wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), _LEAST_MATRIX)
+        least = max(_LEAST_MATRIX, self.size.width // 3)
+        wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), least)
         self.matrix.styles.width = min(wanted, most)
 
     def _draw_words(self) -> None:
@@ -220,7 +228,7 @@ class SelectionScreen(DashboardScreen):
 
     def _draw_pair(self) -> None:
         """What stands at the cursor."""
-        ranking, run_id = self._ranking, self.table.selected_id
+        ranking, run_id = self._ranking, self._run_id
         text = Text()
         if ranking is not None:
             reason = ranking.selection.excluded.get(run_id or "")
@@ -338,7 +346,7 @@ class SelectionScreen(DashboardScreen):
     def action_open_inspect(self) -> None:
         if self.run is not None:
             self.dashboard.open_inspect(self.run)
-        elif self.table.selected_id is not None:
+        elif self._run_id is not None:
             self.dashboard.say("this run is no longer there", "warning")
 
     def action_open_charts(self) -> None:
