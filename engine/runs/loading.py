@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,17 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
     cls = method_class(method_settings["name"])
     try:
         settings = cls.settings_type.model_validate(method_settings)
-        method = cls(settings, Setup(image_shape, images=1, seed=0, total_steps=1, device=torch.device("cpu")))
-        method.networks.load_state_dict(checkpoint.weights())
-    except (ValidationError, ValueError, RuntimeError) as error:
-        # load_state_dict reports missing, unexpected and misshapen tensors as RuntimeError.
+        setup = Setup(image_shape, images=1, seed=0, total_steps=1, device=torch.device("cpu"))
+        weights = checkpoint.weights()
+        # First without memory: a description can ask for networks of any size, and only those that fit are made.
+        with torch.device("meta"):
+            shapes = cls(settings, replace(setup, device=torch.device("meta")))
+        shapes.networks.load_state_dict(weights, assign=True)
+        method = cls(settings, setup)
+        method.networks.load_state_dict(weights)
+    except (ValidationError, ValueError, RuntimeError, TypeError, OverflowError) as error:
+        # load_state_dict reports missing, unexpected and misshapen tensors as RuntimeError; sizes beyond 64 bits are
+        # TypeErrors or OverflowErrors.
         reason = str(error).splitlines()[0]
         raise InputError(f"checkpoint {checkpoint.path} does not fit its method '{cls.__name__}': {reason}") from error
     method.networks.requires_grad_(False).eval()

@@ -226,7 +226,7 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
 def _is_milestone(path: Path) -> bool:
     try:
         return bool(json.loads((path / MANIFEST).read_bytes())["milestone"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         # Unreadable: keep it for a person to look at.
         return True
 

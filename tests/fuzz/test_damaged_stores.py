@@ -23,7 +23,7 @@ from cr_tui.dashboard.history import History
 from cr_tui.dashboard.log_tail import LogTail
 from cr_tui.dashboard.stored_selections import StoredSelections
 from cr_tui.dashboard.view_state import ViewState, ViewStates
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.models.codes import Codes
@@ -255,3 +255,15 @@ def test_a_damaged_file_of_a_store_gives_clean_errors(
     with watched():
         case.read(folder)
     shutil.rmtree(folder)
+
+
+def test_a_description_cannot_ask_for_more_memory_than_its_weights_fill(
+    pristine: Path, tmp_path: Path, watched: Watch
+) -> None:
+    shutil.copytree(pristine, tmp_path, dirs_exist_ok=True)
+    manifest = min(tmp_path.glob(f"{_RUN}/checkpoints/*/manifest.json"))
+    content = json.loads(manifest.read_text())
+    content["description"]["method"]["generator"]["dense"] = [60_000, 60_000]
+    manifest.write_text(json.dumps(content))
+    with watched(), pytest.raises(InputError, match="does not fit its method"):
+        load_model(_run(tmp_path).path)
