@@ -70,7 +70,7 @@ def test_what_is_not_true_is_found(store: Store, lie: Callable[[RunFolder], Any]
 def test_a_list_that_differs_from_the_folders_is_found(store: Store) -> None:
     folder = finished(store)
     _claim(status=Status.CRASHED, reason="killed by SIGKILL")(folder)
-    with pytest.raises(checks.BrokenError, match="runs show says"):
+    with pytest.raises(checks.BrokenError, match="after reindex the list is"):
         checks.check_readable(store.root)
 
 
