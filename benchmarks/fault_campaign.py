@@ -7,12 +7,13 @@ After each injection, once nothing moves any more, the store is looked at by oth
 was struck (:mod:`faults.checks`): no run has lost more than one checkpoint interval, every run says truthfully how it
 ended and why, ``runs list``, ``show`` and ``reindex`` work and agree, and no process is left over. Every few injections
 what was struck is resumed to its end, and its weights must be bit for bit those of a run that nothing happened to.
-Exits with 1 if anything was broken. What was broken stays on the disk to be looked at.
+Exits with 1 if anything was broken. What was broken stays on the disk to be looked at. Ctrl-C ends it early.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import os
@@ -112,17 +113,19 @@ def tell(task: Plan) -> list[Injection]:
         root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
         left = kinds[len(told) :]
         story = _SCENES[scene](root, random.Random(f"{seed} {len(told)}"), small_disk="full disk" in left)
+        broken = False
         try:
             told += live(story, left)
+            broken = told[-1].broken is not None
         finally:
             story.end()
-        if told[-1].broken is not None:
-            # What was on a small disk goes with it.
-            shutil.copytree(story.store.root, root / "evidence", symlinks=True)
-        if story.disk is not None:
-            unmount(story.disk)
-        if told[-1].broken is None:
-            shutil.rmtree(root)
+            if broken:
+                # What was on a small disk goes with it.
+                shutil.copytree(story.store.root, root / "evidence", symlinks=True)
+            if story.disk is not None:
+                unmount(story.disk)
+            if not broken:
+                shutil.rmtree(root)
     return told
 
 
@@ -163,10 +166,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told: list[Injection] = []
     with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
         stories = plan(given.injections, given.seed, given.kind or list(KINDS), scenes)
-        for injections in pool.imap_unordered(tell, stories):
-            told += injections
-            for one in injections:
-                print(f"{len(told):4} {one.scene}: {one.kind} ({one.detail}) {one.broken or ''}", file=sys.stderr)
+        # Who has seen enough is told what was found until then.
+        with contextlib.suppress(KeyboardInterrupt):
+            for injections in pool.imap_unordered(tell, stories):
+                told += injections
+                for one in injections:
+                    print(f"{len(told):4} {one.scene}: {one.kind} ({one.detail}) {one.broken or ''}", file=sys.stderr)
     seconds = time.monotonic() - began
     if given.json:
         print(json.dumps({"seconds": round(seconds), "injections": [asdict(one) for one in told]}, indent=1))

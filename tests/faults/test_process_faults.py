@@ -140,6 +140,8 @@ def test_a_run_finishes_though_the_terminal_that_it_was_started_from_is_gone(sto
     os.close(terminal)
     assert os.waitstatus_to_exitcode(os.waitpid(launcher, 0)[1]) == -signal.SIGHUP
     until(lambda: not attached.alive(), "the end of what was not detached")
+    state = record.folder.state()
+    assert all(process is not None and process.alive() for process in (state.supervisor, state.worker))
     gate.touch()
     [done] = wait_for_end(record.folder)
     assert (done.status, done.attempt, newest(record.folder)) == (Status.FINISHED, 1, (40, expected_value(40)))
