@@ -125,7 +125,7 @@ def tell(task: Plan) -> list[Injection]:
             if story.disk is not None:
                 unmount(story.disk)
             if not broken:
-                shutil.rmtree(root)
+                shutil.rmtree(root, ignore_errors=True)
     return told
 
 
@@ -136,8 +136,8 @@ def table(injections: Sequence[Injection]) -> str:
         for scene in _SCENES:
             of = [one for one in injections if (one.kind, one.scene) == (kind, scene)]
             if of:
-                broken = sum(one.broken is not None for one in of)
-                lines.append(f"| {kind} | {scene} | {len(of)} | {len(of) - broken} | {broken} |")
+                survived = sum(one.broken is None for one in of)
+                lines.append(f"| {kind} | {scene} | {len(of)} | {survived} | {len(of) - survived} |")
     broken = [one for one in injections if one.broken]
     lines.append(f"| all | | {len(injections)} | {len(injections) - len(broken)} | {len(broken)} |")
     lines += [f"\nBROKEN {one.kind} while {one.scene} ({one.detail}): {one.broken}" for one in broken]

@@ -60,12 +60,14 @@ def memory_group(name: str) -> MemoryGroup | None:
 def may_mount() -> bool:
     """Enter a mount namespace of this process's own, for itself and its children; whether that is permitted."""
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.unshare(_NEW_NAMESPACE) == 0 and libc.mount(None, b"/", None, _RECURSIVE | _PRIVATE, None) == 0
+    entered: int = libc.unshare(_NEW_NAMESPACE) or libc.mount(None, b"/", None, _RECURSIVE | _PRIVATE, None)
+    return entered == 0
 
 
 def mount_small_disk(target: Path, size: int) -> bool:
     """Mount a file system in memory of so many bytes; whether that worked."""
-    return ctypes.CDLL(None).mount(b"none", str(target).encode(), b"tmpfs", 0, f"size={size}".encode()) == 0
+    failed: int = ctypes.CDLL(None).mount(b"none", str(target).encode(), b"tmpfs", 0, f"size={size}".encode())
+    return failed == 0
 
 
 def unmount(target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -24,7 +25,7 @@ from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.loading import describe
 from engine.runs.registry import Registry
 from engine.runs.spec import resolve
-from engine.runs.state import Outcome, Status
+from engine.runs.state import Outcome, RunState, Status
 from engine.training import checkpoints
 
 from .checks import BrokenError, Expected, Running, begin_crtui, check_list, check_readable, require, whole_checkpoints
@@ -75,7 +76,7 @@ class Selecting(Story):
             checkpoints.save(folder.checkpoints, STEP, weights, {}, description, milestone=True)
             outcome = Outcome(status=Status.FINISHED, step=STEP)
             folder.write_outcome(outcome)
-            folder.update_state(lambda state, outcome=outcome: state.completed_from(outcome))
+            folder.update_state(functools.partial(RunState.completed_from, outcome=outcome))
             self.folders.append(folder)
             self._seeds[folder.id] = spec.seed
         Registry(self.store).add_runs(self.folders)

@@ -117,12 +117,12 @@ class Story(ABC):
         self.clock = root / "clock" / "seconds-ahead"
         self.clock.parent.mkdir(parents=True)
         (self.clock.parent / "sitecustomize.py").write_text(_CLOCK.format(path=str(self.clock)))
-        self.environment = {
+        environment = {
             "CRTUI_SLOTS": str(root / "slots"),
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join([str(self.clock.parent), str(TOYS.parents[1])]),
         }
-        os.environ.update(self.environment)
+        os.environ.update(environment)
         os.environ.pop("CUDA_VISIBLE_DEVICES", None)
         spawning._SUPERVISOR = (sys.executable, "-P", str(TOYS / "impatient_supervisor.py"))
         (root / "store").mkdir()

@@ -338,8 +338,8 @@ def run_folders(store: Store) -> list[RunFolder]:
 
 
 def sweep(store: Store) -> None:
-    """Delete what programs left that were killed while they created or deleted a run, an hour ago or more."""
-    for path in store.runs.glob(".*"):
+    """Delete what programs left that were killed while they made or deleted a run or a selection, an hour ago or more."""
+    for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
         with contextlib.suppress(OSError):
             abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
             if abandoned and path.name.startswith((_NEW, _REMOVED)) and not path.is_symlink():

@@ -156,9 +156,13 @@ def test_sweep_deletes_only_what_was_abandoned(store: Store, make_run: MakeRun) 
     for name, age in ((".new-old", 7200), (".removed-old", 7200), (".new-young", 60), (".other", 7200)):
         (store.runs / name / "checkpoints").mkdir(parents=True)
         os.utime(store.runs / name, (time.time() - age, time.time() - age))
+    for name, age in ((".new-old", 7200), ("20260101-000000-abcdef", 7200), ("cache", 7200)):
+        (store.selections / name).mkdir()
+        os.utime(store.selections / name, (time.time() - age, time.time() - age))
     os.utime(folder.path, (0, 0))
     sweep(store)
     assert {path.name for path in store.runs.iterdir()} == {".new-young", ".other", folder.id}
+    assert {path.name for path in store.selections.iterdir()} == {"20260101-000000-abcdef", "cache"}
 
 
 def test_state_of_a_deleted_run_cannot_be_written(make_run: MakeRun) -> None:
