@@ -22,7 +22,7 @@ from engine.runs.store import open_file
 
 WORKER = (sys.executable, "-P", "-m", "engine.launch.worker")
 """The command that trains, to which the run folder is added. -P: a folder ``engine`` where the user is is not ours."""
-_SUPERVISOR = (sys.executable, "-P", "-m", "engine.launch.supervisor")
+_SUPERVISOR: Sequence[str] = (sys.executable, "-P", "-m", "engine.launch.supervisor")
 
 
 def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:

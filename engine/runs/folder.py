@@ -338,7 +338,7 @@ def run_folders(store: Store) -> list[RunFolder]:
 
 
 def sweep(store: Store) -> None:
-    """Delete what programs left that were killed while they made or deleted a run or a selection, an hour ago or more."""
+    """Delete what programs left that were killed while they made or deleted a run or selection, an hour ago or more."""
     for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
         with contextlib.suppress(OSError):
             abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
