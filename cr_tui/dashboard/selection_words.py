@@ -107,8 +107,8 @@ def progress_line(computations: Sequence[Computation], now: float, look: Look) -
         line.append(f" {computation.done}/{computation.total}")
     if computation.eta is not None:
         line.append(f" · {short_duration(computation.eta)} left")
-    more = [f"begun {short_duration(max(now - computation.begun, 0.0))} ago"]
-    more += ["by crtui select"] if computation.terminal else []
+    more = ["by crtui select"] if computation.terminal else []
+    more += [f"begun {short_duration(max(now - computation.begun, 0.0))} ago"]
     others = sum(one.running for one in computations) - 1
     more += [f"and {others} more"] if others > 0 else []
     return line.append(" · " + " · ".join(more), style=look.faint)

@@ -95,7 +95,14 @@ class TestResult:
             screen = await open_screen(app, drive, pilot, "cannot tell")
             assert rows_of(screen) == [source.listed[k].id for k in (2, 1, 0)]
             text = drive.text(app)
-            for shown in ("pool-s2", "62%", "900 votes", "agreement 0.74", "by factor-vae, 400", "1m00 ago"):
+            for shown in (
+                "pool-s2",
+                "62%",
+                "900 votes",
+                "0.74, by chance up to 0.48",
+                "by factor-vae, 400",
+                "1m00 ago",
+            ):
                 assert shown in text, shown
             headings = [heading.key for heading in screen.table._headings]
             assert headings == ["rank", "name", "model-centrality", "medoid", "interval", "udr-lasso", "udr-spearman",
@@ -162,7 +169,7 @@ class TestResult:
         found = full_selection(source.listed[:3])
         central = replace(found.methods["model-centrality"], warnings=(HOSTILE,), verdict=HOSTILE)
         source.stored = [replace(found, methods={**found.methods, "model-centrality": central, HOSTILE: central})]
-        source.computing = [Computation(False, HOSTILE, "x", tuple(run.id for run in source.listed[:3]))]
+        source.computing = [Computation(False, HOSTILE, "x", tuple(run.id for run in source.listed[:3]), begun=NOW)]
         app = dashboard()
         async with app.run_test(size=(120, 40)) as pilot:
             await open_screen(app, drive, pilot, "[red]x[/red]␛]0;gone")
@@ -363,7 +370,7 @@ class TestComputing:
         self, dashboard: Build, source: Any, drive: Any
     ) -> None:
         ids = tuple(run.id for run in source.listed[:3])
-        source.computing = [Computation(True, "comparing models", "job", ids, 4, 9)]
+        source.computing = [Computation(True, "comparing models", "job", ids, 4, 9, begun=NOW)]
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             screen = await open_screen(app, drive, pilot, "4/9")
@@ -384,7 +391,7 @@ class TestComputing:
             await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
             drive.press(app, "ctrl+s")
             await drive.settle(pilot, lambda: source.asked[-1] == ("select", request))
-            source.computing = [Computation(False, "no", "job", ids)]
+            source.computing = [Computation(False, "no", "job", ids, begun=NOW)]
             screen._read_again()
             await drive.settle(pilot, lambda: "not ranked: no" in drive.text(app))
             drive.press(app, "x")
@@ -404,7 +411,7 @@ class TestComputing:
 
     async def test_read_only_withholds_what_changes_anything(self, dashboard: Build, source: Any, drive: Any) -> None:
         ids = tuple(run.id for run in source.listed[:3])
-        source.stored, source.computing = [], [Computation(False, "ended", "job", ids)]
+        source.stored, source.computing = [], [Computation(False, "ended", "job", ids, begun=NOW)]
         app = dashboard(read_only=True)
         async with app.run_test(size=(80, 24)) as pilot:
             await open_screen(app, drive, pilot, "This dashboard is read-only")

@@ -25,7 +25,7 @@ from cr_tui.dashboard.screens.charts import ChartsScreen
 from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from cr_tui.dashboard.screens.selection_form import SelectionFormScreen, pool_choices
 from cr_tui.dashboard.widgets.matrix_view import MatrixView
-from cr_tui.dashboard.widgets.ranking_table import METHOD_TITLES, RankingTable
+from cr_tui.dashboard.widgets.ranking_table import RankingTable
 from cr_tui.dashboard.widgets.text_line import TextLine
 from cr_tui.dashboard.widgets.title_bar import TitleBar
 from cr_tui.render.matrix import MatrixPicture
@@ -72,6 +72,8 @@ class SelectionScreen(DashboardScreen):
         self._drawn: object = None
         self._zoomed = self._even = False
         self._ids: tuple[str, ...] = ()
+        self._verdict = ""
+        self._usable: tuple[bool, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield TitleBar("selection")
@@ -174,11 +176,11 @@ class SelectionScreen(DashboardScreen):
         empty = self._ranking is None
         nothing = self.query_one("#nothing", Static)
         nothing.display = empty or (selection is not None and selection.matrix is None)
-        nothing.update(Text(words.empty_words(pool, self.dashboard.read_only) if empty else words.NO_MATRIX))
+        if nothing.display:
+            nothing.update(Text(words.empty_words(pool, self.dashboard.read_only) if empty else words.NO_MATRIX))
         self.table.display = not empty
         self._draw_ranking(selection)
         self._draw_words()
-        self.refresh_bindings()
 
     def _draw_ranking(self, selection: Selection | None) -> None:
         """Fill table and matrix, unless they show this already."""
@@ -223,7 +225,10 @@ class SelectionScreen(DashboardScreen):
         self.query_one("#progress").display = bool(progress.plain)
         verdict = self.query_one("#verdict", Static)
         verdict.display = self.query_one("#pair").display = ranking is not None
-        verdict.update(words.verdict(ranking, look) if ranking else Text())
+        sure = words.verdict(ranking, look) if ranking else Text()
+        if sure.markup != self._verdict:
+            self._verdict = sure.markup
+            verdict.update(sure)
         self._draw_pair()
 
     def _draw_pair(self) -> None:
@@ -236,7 +241,9 @@ class SelectionScreen(DashboardScreen):
                 text = words.left_out_words(ranking.names[run_id], reason, self.look)
             else:
                 text = words.readout(ranking, self.matrix.cursor, max(self.size.width - 2, 1), self.look)
-        self.query_one("#pair", Static).update(text)
+        # Its height is fixed, so nothing around it has to move.
+        self.query_one("#pair", Static).update(text, layout=False)
+        self._refresh_footer()
 
     # -- one cursor for table and matrix -----------------------------------------------------------------------------
 
@@ -259,7 +266,6 @@ class SelectionScreen(DashboardScreen):
         if self._ranking is not None and run_id in self._ranking.compared:
             self.matrix.point(self._ranking.compared.index(run_id))
         self._draw_pair()
-        self.refresh_bindings()
 
     @on(MatrixView.Moved)
     def _matrix_moved(self, message: MatrixView.Moved) -> None:
@@ -276,17 +282,29 @@ class SelectionScreen(DashboardScreen):
             return False
         if not self.is_mounted:
             return True
-        pool, ranking = self.pool, self._ranking
-        applies = {
-            "cancel": lambda: bool(pool and pool.computations),
-            "order": lambda: ranking is not None and len(ranking.methods) > 1,
-            "open_inspect": lambda: self.run is not None,
-            "open_charts": lambda: self.run is not None,
-            "mark": lambda: self.run is not None,
-            "next_group": lambda: len(self._pools) > 1,
-            "previous_group": lambda: len(self._pools) > 1,
-        }.get(action)
-        return True if applies is None or applies() else None
+        applies = self._applies.get(action)
+        return True if applies is None or applies else None
+
+    @property
+    def _applies(self) -> dict[str, bool]:
+        """Which of the actions that need something have it."""
+        pool, ranking, here = self.pool, self._ranking, self.run is not None
+        return {
+            "cancel": bool(pool and pool.computations),
+            "order": ranking is not None and len(ranking.methods) > 1,
+            "open_inspect": here,
+            "open_charts": here,
+            "mark": here,
+            "next_group": len(self._pools) > 1,
+            "previous_group": len(self._pools) > 1,
+        }
+
+    def _refresh_footer(self) -> None:
+        """Dim or light keys, if any has changed: the footer is made anew each time."""
+        usable = tuple(self._applies.values())
+        if usable != self._usable:
+            self._usable = usable
+            self.refresh_bindings()
 
     def action_next_group(self) -> None:
         self._move_pool(1)
@@ -322,7 +340,6 @@ class SelectionScreen(DashboardScreen):
             methods = self._ranking.methods
             self._order = methods[(methods.index(self._ranking.order_by) + 1) % len(methods)]
             self._draw()
-            self.dashboard.say(f"ordered by {METHOD_TITLES.get(self._order, self._order)}")
 
     def action_scale(self) -> None:
         self._even = not self._even

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from rich.text import Text
+from textual import events
 
 from cr_tui.dashboard.data import RankedRuns
 from cr_tui.dashboard.ranking import SUPERVISED, Ranking
@@ -28,6 +29,15 @@ _ROOMY = 64
 class RankingTable(KeyedTable):
     """Ranks runs by one method, with its intervals; the scores of the others stand beside. Runs left out come last."""
 
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._shown: tuple[Ranking | None, frozenset[str]] = (None, frozenset())
+        self._width = 0
+
+    def on_resize(self, event: events.Resize) -> None:
+        if event.size.width != self._width:
+            self.show(*self._shown)
+
     def show(self, ranking: Ranking | None, marked: frozenset[str]) -> None:
         """Show a ranking.
 
@@ -37,6 +47,7 @@ class RankingTable(KeyedTable):
         """
         # The columns bring their own gaps: every cell counts at 80 columns.
         self.cell_padding = 0
+        self._shown, self._width = (ranking, marked), self.size.width
         if ranking is None:
             self.fill([], {})
             return
