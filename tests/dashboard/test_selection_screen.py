@@ -71,7 +71,7 @@ def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes:
     return replace(found, **changes)
 
 
-async def open_screen(app: Dashboard, drive: Any, pilot: Pilot[None], until: str = "MC") -> SelectionScreen:
+async def open_screen(app: Dashboard, drive: Any, pilot: Pilot[None], until: str = "centrality of") -> SelectionScreen:
     await drive.settle(pilot)
     drive.press(app, "m")
     await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen) and until in drive.text(app))

@@ -32,7 +32,7 @@ from engine.runs.store import Store
 
 RunMaker = Callable[..., RunRecord]
 T = TypeVar("T")
-LONG = 300
+LONG = 200
 """Votes that take the process some seconds: it can be caught in the middle."""
 
 

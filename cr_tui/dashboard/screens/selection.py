@@ -73,6 +73,7 @@ class SelectionScreen(DashboardScreen):
         self._zoomed = self._even = False
         self._ids: tuple[str, ...] = ()
         self._verdict = ""
+        self._matrix_width = 0
         self._usable: tuple[bool, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -201,7 +202,8 @@ class SelectionScreen(DashboardScreen):
             self._fit_matrix()
         else:
             self.matrix.show(None, "")
-        self.table.show(ranking, marked)
+        beside = self._matrix_width if matrix is not None else self.size.width // 2
+        self.table.show(ranking, marked, self.size.width - beside)
         self._follow_ids(at)
 
     def _fit_matrix(self) -> None:
@@ -209,7 +211,8 @@ class SelectionScreen(DashboardScreen):
         most = int(self.size.width * (_ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE))
         least = max(_LEAST_MATRIX, self.size.width // 3)
         wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), least)
-        self.matrix.styles.width = min(wanted, most)
+        self._matrix_width = min(wanted, most)
+        self.matrix.styles.width = self._matrix_width
 
     def _draw_words(self) -> None:
         pool, ranking, look, now = self.pool, self._ranking, self.look, time.time()

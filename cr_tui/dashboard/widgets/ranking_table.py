@@ -32,27 +32,28 @@ class RankingTable(KeyedTable):
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self._shown: tuple[Ranking | None, frozenset[str]] = (None, frozenset())
-        self._width = 0
 
     def on_resize(self, event: events.Resize) -> None:
-        if event.size.width != self._width:
-            self.show(*self._shown)
+        ranking, marked = self._shown
+        if ranking is not None and tuple(_columns(ranking, event.size.width)) != self._headings:
+            self.show(ranking, marked, event.size.width)
 
-    def show(self, ranking: Ranking | None, marked: frozenset[str]) -> None:
+    def show(self, ranking: Ranking | None, marked: frozenset[str], width: int) -> None:
         """Show a ranking.
 
         Args:
             ranking: what to show; None empties the table.
             marked: ids of marked runs.
+            width: cells across that the table has, or is about to have.
         """
         # The columns bring their own gaps: every cell counts at 80 columns.
         self.cell_padding = 0
-        self._shown, self._width = (ranking, marked), self.size.width
+        self._shown = (ranking, marked)
         if ranking is None:
             self.fill([], {})
             return
         look = look_of(self.app)
-        columns = _columns(ranking, self.size.width)
+        columns = _columns(ranking, width)
         rows = {run_id: _row(ranking, place, columns, marked, look) for place, run_id in enumerate(ranking.order)}
         self.fill(columns, rows)
 
