@@ -176,8 +176,9 @@ def fitting(
     margin = picture.margin(spare - _GAP) if spare > _GAP else margin
     shown = max(2 * height // cell.halves, 1), max((width - margin) // cell.across, 1)
     starts = [_start(n, shown[axis], first[axis], cursor[axis]) for axis in (0, 1)]
-    if cell.halves == 1:
-        starts[0] -= starts[0] % 2
+    if cell.halves == 1 and starts[0] % 2:
+        # A line holds two rows: it begins with an even one, and the cursor's stays inside.
+        starts[0] += 1 if cursor[0] >= starts[0] - 1 + shown[0] else -1
     rows = (starts[0], min(starts[0] + shown[0], n))
     return MatrixWindow(cell, margin, rows, (starts[1], min(starts[1] + shown[1], n)), cursor)
 
