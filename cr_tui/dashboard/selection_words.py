@@ -21,6 +21,8 @@ There is no run yet.
 
 A selection needs models: press  1  and there  n  to train some, for example one method with seeds 0-4 in a group."""
 TOO_FEW = """\
+This group has not been ranked yet.
+
 A ranking needs at least 2 finished runs in the group, and says something from 3 on; this one has {finished}.
 
 Press  ]  for the next group, or  1  and there  n  to train more."""
