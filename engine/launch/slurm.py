@@ -44,7 +44,9 @@ umask {umask:03o}
 runs=({runs})
 run={folder}/${{runs[$SLURM_ARRAY_TASK_ID]}}
 exec >>"$run/log.txt" 2>&1
-exec srun --ntasks=1 --cpus-per-task={cpus} --mpi=none --input=none {supervisor} "$run" -- {worker}
+# Deaf until it can answer: a signal before that would end it without a word.
+exec srun --ntasks=1 --cpus-per-task={cpus} --mpi=none --input=none \\
+    sh -c 'trap "" TERM USR1; exec "$@"' crtui {supervisor} "$run" -- {worker}
 """
 
 
@@ -146,7 +148,7 @@ def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
     at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
     ours = ("--parsable", f"--array=0-{tasks - 1}{at_once}", "--job-name=crtui", f"--output={output}", "--ntasks=1")
     answer = slurm_jobs.call(
-        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=environment()
+        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=_environment()
     )
     match = _SUBMITTED.fullmatch(answer.strip())
     if match is None:
@@ -272,6 +274,13 @@ def _handed_over(state: RunState, job: str) -> RunState:
         return state
     supervisor = None if state.supervisor == ProcessIdentity.own() else state.supervisor
     return state.model_copy(update={"job": job, "supervisor": supervisor})
+
+
+def _environment() -> dict[str, str]:
+    """This environment without what a job that this process may run in would hand on to its own."""
+    return {
+        name: value for name, value in environment().items() if name == "SLURM_CONF" or not name.startswith("SLURM_")
+    }
 
 
 def _press(job_id: str, *, overdue: bool, sent: set[str]) -> None:

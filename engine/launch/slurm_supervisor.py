@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import os
 import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError, InputError
 from engine.launch import slots
 from engine.launch.gpus import visible_gpus
+from engine.launch.log import say
 from engine.launch.spawning import WORKER
 from engine.launch.supervisor import Supervisor
 from engine.launch.worker_process import WorkerProcess
@@ -66,8 +66,9 @@ class SlurmSupervisor(Supervisor):
 
     def _wait_for_device(self) -> slots.Lease | None:
         wanted = self._summary.device
-        automatic = "cuda:0" if wanted == "auto" and visible_gpus() else "cpu"
-        device = slots.Lease(automatic if wanted == "auto" else wanted, (), (), {})
+        if wanted == "auto":
+            wanted = "cuda:0" if _has_gpu() else "cpu"
+        device = slots.Lease(wanted, (), (), {})
         while self._grace() is None:
             if time.monotonic() >= self._not_before and self._claim(device):
                 return device
@@ -82,58 +83,90 @@ class SlurmSupervisor(Supervisor):
             return super()._start(device)
 
     def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
-        super()._end(change, may_go_on=may_go_on)
-        taken_away = self._state.status is Status.STOPPED and (self._state.preempted or self._state.stop_grace is None)
-        if taken_away:
-            self._go_back()
+        self._reread()
+        # Whoever stops it by crtui's means says so first. Slurm is asked before the state is locked and written: nobody
+        # may take a run for ended that goes on.
+        by_slurm = self._state.preempted or self._state.stop_grace is None
+        facts = self._facts_of_job() if by_slurm else {}
+        stopped: list[RunState] = []
 
-    def _go_back(self) -> None:
-        """Put the run, and where Slurm does not do so by itself the job, back into Slurm's queue."""
-        facts = self._facts_of_job()
-        by_itself = int(facts.get("Restarts", "0")) > self._restarts
-        runs_on = facts.get("JobState") == "RUNNING"
-        preempted = facts.get("PreemptTime", "None") != "None"
-        by_us = runs_on and (self._warned or preempted)
-        if not (by_itself or by_us):
-            if facts and not runs_on:
-                word = "TIMEOUT" if facts.get("Reason") == "TimeLimit" else "CANCELLED"
-                _, reason = slurm_jobs.Job(self._job, word).ending()
-                self._change(lambda state: state.model_copy(update={"reason": reason}))
-            return
-        stopped = self._state
-        if self._warned and not preempted and stopped.step <= self._first_step:
+        def end_or_go_back(state: RunState) -> RunState:
+            ended = change(state)
+            if ended.status is not Status.STOPPED or not facts:
+                return ended
+            after = self._after(ended, facts)
+            if not after.status.terminal:
+                stopped.append(ended)
+                # It is the last attempt's.
+                self._folder.outcome_path.unlink(missing_ok=True)
+            return after
+
+        super()._end(end_or_go_back, may_go_on=may_go_on)
+        if stopped:
+            self._put_job_back(stopped[-1], facts)
+
+    def _after(self, ended: RunState, facts: Mapping[str, str]) -> RunState:
+        """The state of a run that Slurm has stopped: why, or that it waits again."""
+        runs_on, preempted = _runs_on(facts), _is_preempted(facts)
+        if not (self._comes_back(facts) or (runs_on and (self._warned or preempted))):
+            if runs_on:
+                return ended
+            word = "TIMEOUT" if facts.get("Reason") == "TimeLimit" else "CANCELLED"
+            return ended.model_copy(update={"reason": slurm_jobs.Job(self._job, word).ending()[1]})
+        if self._warned and not preempted and ended.step <= self._first_step:
             reason = "its time limit left no time for a single update before slurm.warning; raise slurm.time"
-            self._change(lambda state: state.model_copy(update={"reason": reason}))
-            return
-        # First the run, so that nobody takes it for ended; the outcome is the last attempt's.
-        self._folder.outcome_path.unlink(missing_ok=True)
-        near_limit = by_us and not preempted
-        why = "its Slurm job came near its time limit" if near_limit else "its Slurm job was preempted or requeued"
-        self._change(functools.partial(put_back, why=why))
+            return ended.model_copy(update={"reason": reason})
+        near_limit = runs_on and not preempted
+        self._goes_back = True
+        return put_back(
+            ended, "its Slurm job came near its time limit" if near_limit else "its Slurm job was preempted or requeued"
+        )
+
+    def _put_job_back(self, stopped: RunState, facts: Mapping[str, str]) -> None:
+        """Let the job of a run that waits again wait again too, where Slurm does not see to that by itself."""
         try:
-            if by_us:
+            if not self._comes_back(facts):
                 _undisturbed("scontrol", "requeue", self._job)
         except CrtuiError as error:
             reason = f"{stopped.reason}, and its Slurm job cannot be put back into the queue: {error}"
-            self._change(lambda state: stopped.model_copy(update={"reason": reason}))
-            return
-        self._goes_back = True
-        print(f"supervisor: {REQUEUED} at step {stopped.step}", flush=True)
+            self._goes_back = False
+            self._update(lambda state: stopped.model_copy(update={"reason": reason}))
+            self._index()
+
+    def _prepare_next(self) -> None:
+        if self._goes_back:
+            say(f"supervisor: {REQUEUED} at step {self._state.step}")
+        else:
+            super()._prepare_next()
+
+    def _comes_back(self, facts: Mapping[str, str]) -> bool:
+        """Whether Slurm puts the job back by itself: it has counted that already."""
+        return int(facts.get("Restarts", "0")) > self._restarts
 
     def _facts_of_job(self) -> dict[str, str]:
         """What Slurm says about this job; nothing where it does not answer."""
         try:
             return dict(_FACT.findall(_undisturbed("scontrol", "show", "job", "--oneliner", self._job)))
         except CrtuiError as error:
-            print(f"supervisor: {error}", flush=True)
+            say(f"supervisor: {error}")
             return {}
-
-    def _change(self, change: Callable[[RunState], RunState]) -> None:
-        self._update(change)
-        self._index()
 
     def _look_after_others(self) -> None:
         """They are Slurm's."""
+
+
+def _runs_on(facts: Mapping[str, str]) -> bool:
+    return facts.get("JobState") == "RUNNING"
+
+
+def _is_preempted(facts: Mapping[str, str]) -> bool:
+    return facts.get("PreemptTime", "None") != "None"
+
+
+def _has_gpu() -> bool:
+    """Whether Slurm has given this job a GPU: on nodes that fence none off, those of others can be seen."""
+    granted = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
+    return any(os.environ.get(name) for name in granted) and bool(visible_gpus())
 
 
 @contextlib.contextmanager

@@ -267,13 +267,17 @@ class Supervisor:
 
         self._update(end_or_go_on)
         if not self._state.status.terminal:
-            pause = min(RETRY_SECONDS * 2 ** (self._state.retried - 1), _LONGEST_RETRY_SECONDS)
-            self._not_before = time.monotonic() + pause
-            say(
-                f"supervisor: attempt {self._state.attempt - 1} crashed: {self._state.history[-1].reason}; "
-                f"trying again in {pause:g} seconds ({self._state.retried} of {self._summary.retries})"
-            )
+            self._prepare_next()
         self._index()
+
+    def _prepare_next(self) -> None:
+        """Say that, and when, a run that crashed is tried again."""
+        pause = min(RETRY_SECONDS * 2 ** (self._state.retried - 1), _LONGEST_RETRY_SECONDS)
+        self._not_before = time.monotonic() + pause
+        say(
+            f"supervisor: attempt {self._state.attempt - 1} crashed: {self._state.history[-1].reason}; "
+            f"trying again in {pause:g} seconds ({self._state.retried} of {self._summary.retries})"
+        )
 
     def _index(self) -> None:
         try:

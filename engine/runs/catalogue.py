@@ -21,6 +21,8 @@ _SILENCE_SECONDS = 15 * 60.0
 """After how long without a heartbeat a run of another machine counts as crashed: nothing else can be known of it."""
 _CLOCKS_APART_SECONDS = 60.0
 """How far the clocks of two machines may be apart."""
+_BY_SLURM = frozenset(("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE"))
+"""States of a job that Slurm ended."""
 _MAX_NAMED = 5
 
 
@@ -201,7 +203,7 @@ def _settled(folder: RunFolder, state: RunState) -> RunState:
     with contextlib.suppress(InputError):
         outcome = folder.outcome()
         if outcome is not None:
-            return state.completed_from(outcome)
+            return _in_slurms_words(state.completed_from(outcome))
     step = last_step(folder.events_path)
     if step is not None:
         state = state.model_copy(update={"step": step})
@@ -210,6 +212,16 @@ def _settled(folder: RunFolder, state: RunState) -> RunState:
     if state.job is not None:
         return state.ended_as(*_end_of_job(state.job))
     return state.ended_as(Status.CRASHED, _cause(state))
+
+
+def _in_slurms_words(ended: RunState) -> RunState:
+    """An ending by Slurm with its reason: the worker knows only that it was asked to stop."""
+    if ended.status is Status.STOPPED and ended.job is not None and (ended.preempted or ended.stop_grace is None):
+        with contextlib.suppress(CrtuiError):
+            job = slurm_jobs.look_up(ended.job)
+            if job is not None and job.state in _BY_SLURM:
+                return ended.model_copy(update={"reason": job.ending()[1]})
+    return ended
 
 
 def _end_of_job(job_id: str) -> tuple[Status, str]:

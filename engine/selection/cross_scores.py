@@ -164,6 +164,7 @@ class Pairs:
         while waiting:
             taken_elsewhere = [j for j in waiting if not self._filled(j, missing[:, j], report)]
             if taken_elsewhere == waiting:
+                report(self._done, self._total)
                 time.sleep(_POLL_SECONDS)
             waiting = taken_elsewhere
 

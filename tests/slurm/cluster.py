@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 import psutil
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo")
+_END_SECONDS = 20.0
 _START_SECONDS = 30.0
 _SEARCHED = f"{os.defpath}:/usr/sbin:/sbin:/usr/local/sbin"
 _NOT_DEVICES = ("null", "zero", "full", "random")
@@ -170,13 +172,13 @@ def _daemon(started: Cluster, name: str, *arguments: str) -> None:
 def _end(folder: Path, started: Cluster) -> None:
     pids = [folder / "slurmd.pid", folder / "slurmctld.pid", folder / "munge" / "pid"]
     if pids[1].exists():
-        subprocess.run(
-            ["scancel", "--full", "--signal=KILL", "--user", str(os.getuid())],
-            env=os.environ | started.environment,
-            capture_output=True,
-            timeout=30,
-            check=False,
-        )
+        deadline = time.monotonic() + _END_SECONDS
+        with contextlib.suppress(subprocess.SubprocessError):
+            started.call("scancel", "--full", "--signal=KILL", "--user", str(os.getuid()))
+            started.call("scancel", "--user", str(os.getuid()))
+            # The daemons' helpers end with the steps, not with the daemons.
+            while started.call("squeue", "--noheader") and time.monotonic() < deadline:
+                time.sleep(0.2)
     pids = [path for path in pids if path.exists() and path.read_text().strip()]
     daemons = [psutil.Process(int(path.read_text())) for path in pids if psutil.pid_exists(int(path.read_text()))]
     for daemon in daemons:
