@@ -178,3 +178,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(store, add_run) -> None:
     done = run_crtui(["--store", str(store.root), "runs", "list", "--json"], stdout=writing)
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_want_of_memory_is_one_sentence(crtui, monkeypatch, error: Exception) -> None:
+    def exhausted(store: object) -> None:
+        raise error
+
+    monkeypatch.setattr("engine.runs.catalogue.list_runs", exhausted)
+    result = crtui("runs", "list")
+    assert result.code == 1
+    assert result.err == "error: out of memory; free some, or ask for less at a time\n"
