@@ -135,7 +135,8 @@ def _texts(spec: RunSpec, fields: Sequence[SpecField]) -> dict[str, str]:
 def _value(tree: Mapping[str, Any], key: str) -> Any:
     value: Any = tree
     for part in key.split("."):
-        value = value[part]
+        # The table for Slurm is absent where nobody asked for anything of it.
+        value = None if value is None else value[part]
     return value
 
 

@@ -22,11 +22,16 @@ KEPT_SECONDS = 86_400.0
 def discard(store: Store, record: RunRecord) -> None:
     """Take a run out of the store, such that :func:`restore` can put it back.
 
+    One whose folder is gone already leaves the registry, for good.
+
     Raises:
-        InputError: it still runs, or its folder is gone.
+        InputError: it still runs, or its folder is a symbolic link.
         WorkError: the disk refused.
     """
     folder = record.folder
+    if not folder.path.exists() and not folder.path.is_symlink():
+        Registry(store).remove_run(folder.id)
+        return
     folder.require()
     status = look_at(folder).status
     if not status.terminal:

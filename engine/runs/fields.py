@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from engine.data import DATASETS
 from engine.methods import method_class
 from engine.methods.settings import Schedule, Settings
+from engine.runs.slurm_settings import SlurmSettings
 from engine.runs.spec import DataSettings, RunSpec
 from engine.training.settings import TrainingSettings
 
@@ -76,6 +77,7 @@ def _leaves(settings: type[Settings], method: str, prefix: str = "") -> Iterator
         "method": method_class(method).settings_type,
         "data": DataSettings,
         "training": TrainingSettings,
+        "slurm": SlurmSettings,
     }
     for name, info in settings.model_fields.items():
         nested = info.annotation if isinstance(info.annotation, type) else None

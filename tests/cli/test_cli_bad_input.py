@@ -103,6 +103,8 @@ def contents(folder: Path) -> dict[str, bytes | None]:
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in folder.rglob("*")
+        # Where selections are while they are being computed.
+        if path.name != ".jobs"
         if not path.name.endswith(".lock") and path.name != ".lease"
     }
 

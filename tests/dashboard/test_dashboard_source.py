@@ -202,7 +202,6 @@ def test_offers_every_method_with_its_presets(store: Store) -> None:
         ({"texts": {"name": "../x"}}, "name"),
         ({"texts": {"name": "a\x1bb"}}, "name"),
         ({"texts": {"data.name": "nowhere"}}, "nowhere"),
-        ({"texts": {"launcher": "slurm"}}, "slurm"),
         ({"preset": "fast"}, "fast"),
     ],
 )

@@ -37,6 +37,12 @@ TEXTS = {
     "seed": st.sampled_from(["3", "0-2", "0,4", "1-2,7"]),
     "data.name": st.sampled_from(["cdsprites", "minisprites,cdsprites", "minisprites"]),
     "priority": st.sampled_from(["-5", "7", "-1,1"]),
+    "slurm.partition": st.sampled_from(["gpu", "long"]),
+    "slurm.account": st.sampled_from(["lab"]),
+    "slurm.gres": st.sampled_from(["gpu:1"]),
+    "slurm.time": st.sampled_from(["2-12", "4:00:00"]),
+    "slurm.memory": st.sampled_from(["16G", "900M"]),
+    "slurm.options": st.sampled_from(['["--constraint=a100"]']),
 }
 NOT_HERE = frozenset({"launcher", "data.size", "data.name"})
 """Keys whose values depend on other things than the specification."""
@@ -100,7 +106,7 @@ def test_every_key_is_offered_explained_and_shown_with_what_the_preset_says(meth
         for key, text in preset.values.items():
             value: Any = tree
             for part in key.split("."):
-                value = value[part]
+                value = None if value is None else value[part]
             if key != "name":
                 assert text == ("" if value is None else value if isinstance(value, str) else json.dumps(value))
     assert [setting.key for setting in form.settings if not setting.help] == []

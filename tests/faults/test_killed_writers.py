@@ -55,7 +55,7 @@ def check_killed_writers(store: Store, tmp_path: Path, updates: int, kills: int)
     dice, killed = random.Random(0), 0
     writers = [begin(number) for number in range(WRITERS)]
     while any(writer.is_alive() for writer in writers):
-        time.sleep(dice.uniform(0.0, 0.05))
+        time.sleep(dice.uniform(0.0, 0.01))
         number = dice.randrange(WRITERS)
         if killed < kills and writers[number].is_alive():
             writers[number].kill()

@@ -32,7 +32,7 @@ from engine.runs.store import Store
 
 RunMaker = Callable[..., RunRecord]
 T = TypeVar("T")
-LONG = 200
+LONG = 1500
 """Votes that take the process some seconds: it can be caught in the middle."""
 
 

@@ -89,7 +89,7 @@ class SelectionFormScreen(ModalScreen[bool]):
     """
 
     CSS_PATH = "selection_form.tcss"
-    BINDINGS = keymap.bindings("form")
+    BINDINGS = keymap.bindings("ranking")
 
     @dataclass
     class Refused(Message):
