@@ -86,4 +86,9 @@ def test_empty(snap_compare: Any, dashboard: Build, source: Any) -> None:
 
 
 def test_help(snap_compare: Any, dashboard: Build) -> None:
-    assert snap_compare(dashboard(), run_before=after("question_mark", until="start new runs"), terminal_size=(80, 24))
+    async def open_help(pilot: Pilot[None]) -> None:
+        # What is behind it shows at the sides.
+        await after("j", "k", until="discriminator")(pilot)
+        await after("question_mark", until="start new runs")(pilot)
+
+    assert snap_compare(dashboard(), run_before=open_help, terminal_size=(80, 24))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,9 @@ def test_what_nobody_came_back_for_goes_after_a_day(store: Store, make_run: Call
     assert [path.name for path in store.trash.iterdir()] == [new.id]
 
 
-def test_a_run_that_lives_or_is_gone_is_not_discarded(store: Store, make_run: Callable[..., RunFolder]) -> None:
+def test_a_run_that_lives_is_not_discarded_and_one_that_is_gone_leaves_the_registry(
+    store: Store, make_run: Callable[..., RunFolder]
+) -> None:
     folder = make_run()
     lease = folder.take_lease()
     try:
@@ -101,9 +104,10 @@ def test_a_run_that_lives_or_is_gone_is_not_discarded(store: Store, make_run: Ca
     finally:
         os.close(lease)
     assert folder.path.is_dir()
+    shutil.rmtree(folder.path)
     trash.discard(store, look_at(folder))
-    with pytest.raises(InputError):
-        trash.discard(store, look_at(folder))
+    assert folder.id not in {row.id for row in Registry(store).rows()}
+    assert not store.trash.exists()
 
 
 def test_a_run_is_never_put_over_another(store: Store, make_run: Callable[..., RunFolder]) -> None:
