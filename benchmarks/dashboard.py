@@ -203,7 +203,7 @@ def child(store: str, refresh: float, report: Path | None) -> None:
                     reading["done"] = asked
 
     if report is not None:
-        # The handler of Textual's Ready event, which the dashboard has no use for itself.
+        # The handler of Textual's Ready event, which the dashboard has no use for: it has none.
         Dashboard.on_ready = lambda app: app.run_worker(probe(app), group="probe")  # type: ignore[attr-defined]
     run(Store.open(store), read_only=True, refresh=refresh)
     if report is not None:

@@ -28,6 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+# Before what follows is imported: this clone's engine is meant, wherever it is called from.
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from faults.checks import BrokenError  # noqa: E402

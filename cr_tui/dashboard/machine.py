@@ -89,7 +89,7 @@ class MachineReader:
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
                 names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))
-            return {name: slots.is_held(folder / name, discard=False) for name in self._slots[1]}, slots.positions()
+            return {name: slots.is_held(folder / name) for name in self._slots[1]}, slots.positions()
         except CrtuiError:
             return {}, {}
 

@@ -16,7 +16,7 @@ from engine.launch import slots
 from engine.launch.spawning import WORKER, begin_attempt, spawn
 from engine.launch.supervisor import GRACE_SECONDS
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import SpecSummary, create_run_folders, discard
+from engine.runs.folder import RunFolder, SpecSummary, create_run_folders, discard
 from engine.runs.registry import Registry
 from engine.runs.state import ProcessIdentity, RunState, Status
 from engine.runs.store import Store
@@ -78,12 +78,8 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         InputError: it does not run, or on another machine.
         WorkError: its processes cannot be ended, or the disk refused.
     """
-    if not (math.isfinite(grace_seconds) and grace_seconds >= 0):
-        raise InputError(f"a grace period of {grace_seconds} seconds is not possible; give 0 or more")
     folder = record.folder
-    _require_alive(look_at(folder))
-    asked = {"stop_grace": float(grace_seconds)}
-    state = folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
+    state = ask_to_stop(folder, grace_seconds)
     if (process := state.worker or state.supervisor) and process.elsewhere:
         raise InputError(f"run {folder.id} runs on machine '{process.host}'; stop it there")
     began = time.monotonic()
@@ -116,12 +112,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         WorkError: the disk refused.
     """
     folder = record.folder
-    folder.require()
-    status = look_at(folder).status
-    if not status.terminal:
-        raise InputError(f"run {folder.id} is {status} already; there is nothing to resume")
-    if status is Status.FINISHED:
-        raise InputError(f"run {folder.id} has finished; there is nothing to resume")
+    require_resumable(folder)
     slots.plan(folder.summary().device, threads=1)
     begin_attempt(folder, worker, automatic=False)
     return look_at(folder)
@@ -157,9 +148,37 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
     Registry(store).remove_run(folder.id)
 
 
-def _require_alive(record: RunRecord) -> None:
-    if record.status.terminal:
-        raise InputError(f"run {record.id} is {record.status} already; there is nothing to stop")
+def ask_to_stop(folder: RunFolder, grace_seconds: float) -> RunState:
+    """Write into the state of a run that lives how long its worker may take to stop; what every launcher begins with.
+
+    Returns:
+        The state as it is then.
+
+    Raises:
+        InputError: it does not run, or no such time is possible.
+        WorkError: the disk refused.
+    """
+    if not (math.isfinite(grace_seconds) and grace_seconds >= 0):
+        raise InputError(f"a grace period of {grace_seconds} seconds is not possible; give 0 or more")
+    status = look_at(folder).status
+    if status.terminal:
+        raise InputError(f"run {folder.id} is {status} already; there is nothing to stop")
+    asked = {"stop_grace": float(grace_seconds)}
+    return folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
+
+
+def require_resumable(folder: RunFolder) -> None:
+    """Refuse to resume what is gone, goes on or has finished, whatever the launcher.
+
+    Raises:
+        InputError: it is, does or has.
+    """
+    folder.require()
+    status = look_at(folder).status
+    if not status.terminal:
+        raise InputError(f"run {folder.id} is {status} already; there is nothing to resume")
+    if status is Status.FINISHED:
+        raise InputError(f"run {folder.id} has finished; there is nothing to resume")
 
 
 def _press(state: RunState, waited: float, grace_seconds: float, signalled: set[ProcessIdentity]) -> None:

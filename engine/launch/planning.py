@@ -57,7 +57,7 @@ def forecast(specs: Sequence[RunSpec]) -> Forecast:
     requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in here]
     folder = slots.slot_folder()
     names = {name for request in requests for name in request.devices}
-    free = {name for name in names if not slots.is_held(folder / name, discard=False)}
+    free = {name for name in names if not slots.is_held(folder / name)}
     for taken in {request.queue: request.taken for request in requests}.values():
         with contextlib.suppress(InputError):
             free -= taken()

@@ -9,7 +9,6 @@ selections. One that failed, was cancelled or killed stays until it is continued
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -26,7 +25,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from engine.errors import InputError, WorkError
 from engine.runs.state import Count, Timestamp
-from engine.runs.store import Store, make_folder, open_file, read_file, replace_file, try_lock_file
+from engine.runs.store import Store, is_locked, make_folder, open_file, read_file, replace_file, try_lock_file
 
 JobStatus = Literal["running", "cancelling", "failed", "cancelled", "killed"]
 """What a job is doing, or how it ended: ``killed`` without a word."""
@@ -182,6 +181,7 @@ class JobFolder:
         return descriptor
 
     def _try_lock(self) -> int | None:
+        # Made anew at each try: whoever had the claim deletes the folder with it.
         try:
             for folder in (self.path.parent, self.path):
                 if not folder.is_dir():
@@ -193,18 +193,9 @@ class JobFolder:
     def is_claimed(self) -> bool:
         """Whether a live process computes it."""
         try:
-            descriptor = os.open(self._lock_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            return is_locked(self._lock_path)
         except OSError:
             return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        finally:
-            os.close(descriptor)
-        return False
 
     def begin(self, request: SelectionRequest, state: JobState) -> None:
         """Write what a new attempt begins with. What an earlier one found is kept until there is more.

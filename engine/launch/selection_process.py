@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -31,7 +30,7 @@ from engine.launch.selection_jobs import (
     forget_old_jobs,
     job_folder,
 )
-from engine.launch.spawning import environment
+from engine.launch.spawning import start_detached
 from engine.runs.store import Store, open_file
 
 if TYPE_CHECKING:
@@ -67,27 +66,14 @@ def start_selection(store: Store, request: SelectionRequest) -> str:
     lock = folder.claim()
     try:
         folder.begin(request, _first_state("background"))
-        log = open_file(folder.log_path, os.O_WRONLY | os.O_TRUNC)
-        try:
-            process = subprocess.Popen(
-                [*_COMMAND, "--lock", str(lock), str(store.root), folder.id],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(lock,),
-                env=environment(),
-            )
-        finally:
-            os.close(log)
+        command = [*_COMMAND, "--lock", str(lock), str(store.root), folder.id]
+        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_TRUNC), lock)
     except OSError as error:
         folder.remove()
         raise WorkError(f"the selection cannot be started: {error.strerror}") from error
     finally:
         # The process holds the claim through its own copy of the descriptor.
         os.close(lock)
-    # A program that lives longer than the selection must not collect zombies.
-    threading.Thread(target=process.wait, name=f"reap {folder.id}", daemon=True).start()
     return folder.id
 
 

@@ -27,7 +27,7 @@ from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.runs.store import FOLDER_MODE, is_linked, lock_file, try_lock_file
+from engine.runs.store import FOLDER_MODE, is_linked, is_locked, lock_file, try_lock_file
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
@@ -153,7 +153,7 @@ def _leases_a_slot(pid: int, folder: Path, gpu: str) -> bool:
     files = Path(f"/proc/{pid}/fd")
     if not files.parent.exists():
         # In a container, numbers are the host's: it is ours if somebody has a slot there.
-        return any(is_held(path, discard=False) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
+        return any(is_held(path) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
         return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
     return False
@@ -263,7 +263,7 @@ class Waiter:
 
     def _is_first(self) -> bool:
         tickets = sorted(path.name for path in self._folder.glob(f"{self._prefix}[0-9]*"))
-        return not any(is_held(self._folder / name) for name in tickets if name < self._ticket.name)
+        return not any(_is_waiting(self._folder / name) for name in tickets if name < self._ticket.name)
 
 
 def positions() -> dict[str, int]:
@@ -285,20 +285,28 @@ def _waiting() -> Iterator[tuple[str, str]]:
     """Queue and name of all that wait, in the order in which they are served."""
     for path in sorted(slot_folder().glob("wait-*")):
         match = _TICKET.fullmatch(path.name)
-        if match and is_held(path):
+        if match and _is_waiting(path):
             yield match["queue"], match["name"]
 
 
-def is_held(path: Path, *, discard: bool = True) -> bool:
-    """Whether someone has a ticket or slot; with ``discard``, one whose owner died is thrown away."""
+def is_held(path: Path) -> bool:
+    """Whether someone has a slot."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        return is_locked(path)
+    except OSError:
+        return False
+
+
+def _is_waiting(ticket: Path) -> bool:
+    """Whether someone has a ticket; one whose owner died is thrown away."""
+    try:
+        descriptor = os.open(ticket, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, (fcntl.LOCK_EX if discard else fcntl.LOCK_SH) | fcntl.LOCK_NB)
-        if discard and is_linked(descriptor, path):
-            path.unlink()
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_linked(descriptor, ticket):
+            ticket.unlink()
     except BlockingIOError:
         return True
     except OSError:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from engine.errors import CrtuiError, InputError, WorkError
+from engine.launch.local import ask_to_stop, require_resumable
 from engine.launch.spawning import WORKER, environment
 from engine.launch.supervisor import GRACE_SECONDS
 from engine.runs import slurm_jobs
@@ -171,10 +172,7 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         WorkError: its job cannot be ended, or the disk refused.
     """
     folder = record.folder
-    if look_at(folder).status.terminal:
-        raise InputError(f"run {folder.id} is {look_at(folder).status} already; there is nothing to stop")
-    asked = {"stop_grace": float(grace_seconds)}
-    folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
+    ask_to_stop(folder, grace_seconds)
     began = time.monotonic()
     sent: set[str] = set()
     while not (present := look_at(folder)).status.terminal:
@@ -201,11 +199,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         WorkError: Slurm does not answer, or the disk refused; likewise.
     """
     folder = record.folder
-    folder.require()
-    status = look_at(folder).status
-    if not status.terminal or status is Status.FINISHED:
-        done = "has finished" if status is Status.FINISHED else f"is {status} already"
-        raise InputError(f"run {folder.id} {done}; there is nothing to resume")
+    require_resumable(folder)
     summary = folder.summary()
     now = time.time()
     before: list[RunState] = []

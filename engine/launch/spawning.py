@@ -38,28 +38,40 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
     """
     command = [*_SUPERVISOR, "--lease", str(lease), str(folder.path), "--", *worker]
     try:
-        log = open_file(folder.log_path, os.O_WRONLY | os.O_APPEND)
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(lease,),
-                env=environment(),
-            )
-        finally:
-            os.close(log)
+        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_APPEND), lease)
     except OSError as error:
         reason = f"its supervisor cannot be started: {error.strerror}"
         folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
         Registry(folder.store).update_runs([folder])
-    else:
-        # A program that lives longer than the run must not collect zombies.
-        threading.Thread(target=process.wait, name=f"reap {folder.id}", daemon=True).start()
     finally:
         os.close(lease)
+
+
+def start_detached(command: Sequence[str], log: int, inherited: int) -> None:
+    """Start a process that outlives this one, its terminal and its session.
+
+    Args:
+        command: what to run.
+        log: descriptor of what it prints to; closed here.
+        inherited: descriptor that it gets a copy of.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=(inherited,),
+            env=environment(),
+        )
+    finally:
+        os.close(log)
+    # A program that lives longer than the process must not collect zombies.
+    threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
 
 
 def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) -> None:

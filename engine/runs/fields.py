@@ -12,9 +12,7 @@ from pydantic.fields import FieldInfo
 from engine.data import DATASETS
 from engine.methods import method_class
 from engine.methods.settings import Schedule, Settings
-from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.spec import DataSettings, RunSpec
-from engine.training.settings import TrainingSettings
+from engine.runs.spec import RunSpec, tables
 
 _NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -73,16 +71,9 @@ def spec_fields(method: str) -> list[SpecField]:
 
 
 def _leaves(settings: type[Settings], method: str, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    tables: dict[str, type[Settings]] = {
-        "method": method_class(method).settings_type,
-        "data": DataSettings,
-        "training": TrainingSettings,
-        "slurm": SlurmSettings,
-    }
+    known = tables(method) if settings is RunSpec else {}
     for name, info in settings.model_fields.items():
-        nested = info.annotation if isinstance(info.annotation, type) else None
-        if settings is RunSpec and name in tables:
-            nested = tables[name]
+        nested = known.get(name) or (info.annotation if isinstance(info.annotation, type) else None)
         if nested is not None and issubclass(nested, Settings):
             yield from _leaves(nested, method, f"{prefix}{name}.")
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import secrets
@@ -23,6 +22,7 @@ from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, S
 from engine.runs.store import (
     Store,
     exclusive_lock,
+    is_locked,
     make_folder,
     open_file,
     read_file,
@@ -259,17 +259,7 @@ class RunFolder:
 
     def lease_is_held(self) -> bool:
         """Whether a live process has the lease."""
-        try:
-            descriptor = os.open(self._lease_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return is_locked(self._lease_path)
 
     def delete(self) -> None:
         """Delete the folder; it is out of every list before the first file goes. Symbolic links are never followed.

@@ -261,6 +261,20 @@ def _method_tree(name: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
     return copy.deepcopy(networks | tree)
 
 
+def tables(method: str) -> dict[str, type[Settings]]:
+    """What the tables of a specification with this method consist of.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    return {
+        "method": method_class(method).settings_type,
+        "data": DataSettings,
+        "training": TrainingSettings,
+        "slurm": SlurmSettings,
+    }
+
+
 def known_keys(method: str) -> list[str]:
     """Every dotted key of a specification with this method.
 
@@ -268,14 +282,9 @@ def known_keys(method: str) -> list[str]:
         InputError: there is no such method.
     """
     keys: list[str] = []
-    tables: dict[str, type[Settings]] = {
-        "method": method_class(method).settings_type,
-        "data": DataSettings,
-        "training": TrainingSettings,
-        "slurm": SlurmSettings,
-    }
+    nested_in = tables(method)
     for name in RunSpec.model_fields:
-        nested = tables.get(name)
+        nested = nested_in.get(name)
         keys += [f"{name}.{key}" for key in _keys_of(nested)] if nested else [name]
     return keys
 

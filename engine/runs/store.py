@@ -259,6 +259,25 @@ def try_lock_file(path: Path) -> int | None:
     return None
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a live process has the lock; nobody has one that cannot be opened.
+
+    Raises:
+        OSError: the file system does not say.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _lock_before(deadline: float, descriptor: int) -> bool:
     """Lock an open file, unless that takes too long."""
     try:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,23 +70,17 @@ def ssh(tmp_path: Path) -> Iterator[list[str]]:
         server.wait(timeout=30)
 
 
-def _children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found]
-
-
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
 def test_a_cut_connection_hurts_no_run_and_the_next_shows_it(
     ssh: list[str], crtui: Call, terminal: Open, environment: dict[str, str], columns: int, rows: int
 ) -> None:
     variables = " ".join(f"{name}='{value}'" for name, value in environment.items())
-    python = crtui.__globals__["CRTUI"][0]  # type: ignore[attr-defined]
-    dashboard = [*ssh, f"env {variables} {python} -m cr_tui dashboard"]
+    dashboard = [*ssh, f"env {variables} {sys.executable} -m cr_tui dashboard"]
     window = terminal(columns, rows, dashboard)
     window.wait_for("No runs yet")
     # Started from another connection, so that its session is not the dashboard's.
     settings = "--steps 1000000 --set score_every=0 --set checkpoint_every=100 --name far --detach"
-    begun = subprocess.run([*ssh, f"env {variables} {python} -m cr_tui train {settings}"], check=False)
+    begun = subprocess.run([*ssh, f"env {variables} {sys.executable} -m cr_tui train {settings}"], check=False)
     assert begun.returncode == 0
     try:
         window.wait_for("far")

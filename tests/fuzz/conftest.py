@@ -16,8 +16,6 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 
-from engine.errors import CrtuiError
-
 CASES = int(os.environ.get("CRTUI_FUZZ_CASES", "12"))
 """Damaged files of each kind. A few show that the tests work; a fuzz run asks for hundreds."""
 SPARE_BYTES = 2 << 30
@@ -120,20 +118,6 @@ def damaged() -> Callable[[Any, bytes], bytes]:
         return content
 
     return damage
-
-
-@pytest.fixture(scope="session")
-def outcome() -> Callable[[Callable[[], object]], str]:
-    """Calls a reader and says what it was refused with; any error but the project's own passes through."""
-
-    def of(reader: Callable[[], object]) -> str:
-        try:
-            reader()
-        except CrtuiError as error:
-            return f"refused: {error}"
-        return "read"
-
-    return of
 
 
 @pytest.fixture(scope="session")

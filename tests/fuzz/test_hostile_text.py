@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -11,10 +12,10 @@ from hypothesis import given
 from cr_tui.cli.run_query import parse_where
 from cr_tui.dashboard.query import matcher
 from cr_tui.text import clean
+from engine.errors import CrtuiError
 from engine.runs.seeds import parse_seeds
 from engine.runs.spec import resolve
 
-Outcome = Callable[[Callable[[], object]], str]
 Watch = Callable[[], AbstractContextManager[None]]
 WORDS = (
     "score.factor_vae seed lr name status method.codes training.steps sweep 0.5 nan inf 1e999 0-9 0- .. ../x true null"
@@ -25,21 +26,27 @@ PIECES = st.sampled_from([*WORDS.split(), *SIGNS.split(), *RARE])
 TEXTS = st.one_of(st.text(max_size=40), st.lists(PIECES, max_size=6).map("".join))
 
 
+def _tolerated(reader: Callable[[], object]) -> None:
+    """It may refuse, cleanly; any error but the project's own passes through."""
+    with contextlib.suppress(CrtuiError):
+        reader()
+
+
 @given(text=TEXTS)
-def test_any_text_is_a_query_or_refused(text: str, outcome: Outcome, watched: Watch) -> None:
+def test_any_text_is_a_query_or_refused(text: str, watched: Watch) -> None:
     with watched():
         matcher(text)
-        outcome(lambda: parse_where(text))
-        outcome(lambda: parse_seeds(text))
+        _tolerated(lambda: parse_where(text))
+        _tolerated(lambda: parse_seeds(text))
 
 
 @given(text=TEXTS)
-def test_any_assignment_gives_a_specification_or_a_refusal(text: str, outcome: Outcome, watched: Watch) -> None:
+def test_any_assignment_gives_a_specification_or_a_refusal(text: str, watched: Watch) -> None:
     with watched():
-        outcome(lambda: resolve("infogan", overrides=[text]))
-        outcome(lambda: resolve("vae", sweep=[text]))
-        outcome(lambda: resolve(text, data=text, preset=text))
-        outcome(lambda: resolve("infogan", flags={"name": text, "device": text, "group": text}))
+        _tolerated(lambda: resolve("infogan", overrides=[text]))
+        _tolerated(lambda: resolve("vae", sweep=[text]))
+        _tolerated(lambda: resolve(text, data=text, preset=text))
+        _tolerated(lambda: resolve("infogan", flags={"name": text, "device": text, "group": text}))
 
 
 @given(text=st.text(st.characters(codec=None), max_size=60))

@@ -36,6 +36,7 @@ class RunActions(DashboardScreen):
     @property
     def targets(self) -> Sequence[Run]:
         """The runs that an action is for."""
+        # Not abstract: Textual's screens have a metaclass of their own.
         raise NotImplementedError
 
     def action_new_run(self) -> None:
