@@ -183,7 +183,8 @@ class Dashboard(App[None]):
     @on(Fed)
     def _take_feeds(self, message: Fed) -> None:
         self.feeds = message.feeds
-        if isinstance(self.screen, DashboardScreen):
+        # What was read may arrive while everything is taken down.
+        if isinstance(self.screen, DashboardScreen) and self.screen.is_whole:
             self.screen.show_feeds(message.feeds)
 
     # -- runs that are shown -----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from cr_tui.dashboard.screens.confirm import ConfirmScreen
 from cr_tui.dashboard.screens.new_run import NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
 from cr_tui.dashboard.screens.selection import SelectionScreen
+from cr_tui.dashboard.widgets.run_detail import RunDetail
 from cr_tui.dashboard.widgets.run_table import RunTable
 
 Build = Callable[..., Dashboard]
@@ -147,3 +148,15 @@ class TestActions:
             drive.press(app, "q")
         assert source.closed
         assert source.asked == []
+
+    async def test_curves_that_come_while_everything_is_taken_down_are_not_drawn(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot, lambda: bool(app.feeds))
+            app.exit()
+            await app.screen.query_one(RunDetail).remove_children()
+            app.screen._drawn = []
+            app._take_feeds(Dashboard.Fed(app.feeds))
+        assert source.closed

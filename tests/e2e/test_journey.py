@@ -53,20 +53,21 @@ def test_from_the_form_to_the_picture_of_a_code(
         window.wait_for("infogan-cr-s0")
         window.wait_for("running")
         window.press("g")
-        window.wait_until(lambda screen: "running  infogan-cr-s0" in screen, "the cursor is not on the new run")
+        window.wait_for("running  infogan-cr-s0")
         window.press("2")
         window.wait_until(_has_curve, "no curve is drawn")
         window.press("1", "s")
         window.wait_for("Stop")
         window.press("y")
-        window.wait_for("stopped")
+        # In its row: in its log the word comes before it is true.
+        window.wait_for("stopped  infogan-cr-s0")
         assert _statuses(crtui)["infogan-cr-s0"] == "stopped"
         window.press("r")
-        window.wait_for("running")
+        window.wait_for("running  infogan-cr-s0")
         assert _statuses(crtui)["infogan-cr-s0"] == "running"
     finally:
         crtui("runs", "stop", "infogan-cr-s0")
-    window.wait_for("stopped")
+    window.wait_for("stopped  infogan-cr-s0")
 
     window.press("3")
     window.wait_for("‹ no group ›")

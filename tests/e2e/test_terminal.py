@@ -39,19 +39,21 @@ def test_a_run_is_watched_and_outlives_the_dashboard(crtui: Call, terminal: Open
 def test_a_killed_run_is_listed_as_crashed_and_resumes_to_its_end(crtui: Call) -> None:
     settings = ["--steps", "400", "--set", "checkpoint_every=50", "--set", "score_every=0"]
     (run,) = json.loads(crtui("train", *settings, "-d", "--json").stdout)
-    deadline = time.monotonic() + 60
-    listed = run
-    while not listed["step"] and time.monotonic() < deadline:
-        time.sleep(0.2)
-        (listed,) = json.loads(crtui("runs", "list", "--json").stdout)
+
+    def listed_when(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        deadline = time.monotonic() + 120
+        while True:
+            (listed,) = json.loads(crtui("runs", "list", "--json").stdout)
+            if holds(listed) or time.monotonic() > deadline:
+                return dict(listed)
+            time.sleep(0.2)
+
+    listed = listed_when(lambda run: run["step"])
     assert listed["status"] == "running"
     os.kill(listed["pid"], 9)
-    time.sleep(0.5)
-    (listed,) = json.loads(crtui("runs", "list", "--json").stdout)
-    assert listed["status"] == "crashed"
+    # Its supervisor needs a moment to see it.
+    assert listed_when(lambda run: run["status"] != "running")["status"] == "crashed"
     resumed = crtui("runs", "resume", run["id"])
     assert resumed.returncode == 0, resumed.stderr
-    while listed["status"] != "finished" and time.monotonic() < deadline + 60:
-        time.sleep(0.5)
-        (listed,) = json.loads(crtui("runs", "list", "--json").stdout)
+    listed = listed_when(lambda run: run["status"] not in ("queued", "running"))
     assert (listed["status"], listed["step"]) == ("finished", 400)

@@ -135,7 +135,9 @@ def strike(folder: RunFolder, dice: random.Random, injections: int) -> int:
             process.join(dice.uniform(0.1, 0.6))
             if process.is_alive() and dice.random() < 0.3:
                 os.kill(process.pid or 0, signal.SIGSTOP)
-                until(look_at_stalls(folder), "the stall")
+                stalls = look_at_stalls(folder)
+                # It may have ended between the two.
+                until(lambda: not process.is_alive() or stalls(), "the stall")  # noqa: B023 (called at once)
             process.kill()
         process.join()
         if folder.outcome() is not None:

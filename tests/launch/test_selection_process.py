@@ -33,12 +33,18 @@ from engine.runs.store import Store
 RunMaker = Callable[..., RunRecord]
 T = TypeVar("T")
 LONG = 1500
-"""Votes that take the process some seconds: it can be caught in the middle."""
+"""Votes that take the process some tenths of a second a pair."""
 
 
 @pytest.fixture
 def pool(make_run: RunMaker) -> list[RunRecord]:
     return [make_run(f"run-{seed}", seed=seed) for seed in range(4)]
+
+
+@pytest.fixture
+def large_pool(make_run: RunMaker) -> list[RunRecord]:
+    """With :data:`LONG`, more pairs than any machine compares before it can be stopped in the middle."""
+    return [make_run(f"run-{seed}", seed=seed) for seed in range(16)]
 
 
 def _request(pool: list[RunRecord], **options: Any) -> SelectionRequest:
@@ -69,7 +75,8 @@ def _stored(store: Store) -> list[dict[str, Any]]:
     return [orjson.loads(path.read_bytes()) for path in sorted(store.selections.glob("[!.]*/ranking.json"))]
 
 
-def test_killed_and_started_again_it_goes_on_and_ends_the_same(store: Store, pool: list[RunRecord]) -> None:
+def test_killed_and_started_again_it_goes_on_and_ends_the_same(store: Store, make_run: RunMaker) -> None:
+    pool = [make_run(f"run-{seed}", seed=seed) for seed in range(6)]
     request = _request(pool, votes=LONG)
     assert start_selection(store, request) == request.id
     with pytest.raises(InputError, match="already"):
@@ -77,22 +84,22 @@ def test_killed_and_started_again_it_goes_on_and_ends_the_same(store: Store, poo
     _wait(lambda: _known_pairs(store) >= 4)
     job = _only(store)
     assert (job.status, job.state.origin, job.state.phase) == ("running", "background", "comparing models")
-    assert 0 < job.state.total <= 16
+    assert 0 < job.state.total <= 36
     os.kill(job.state.pid, signal.SIGKILL)
     _wait(lambda: _only(store).status == "killed")
     kept = _known_pairs(store)
-    assert 4 <= kept < 16
+    assert 4 <= kept < 36
     start_selection(store, request)
     _wait(lambda: not list_jobs(store))
     (result,) = _stored(store)
-    assert result["evaluated_pairs"] <= 16 - kept
+    assert result["evaluated_pairs"] <= 36 - kept
     expected = select_runs(store, pool, votes=LONG)
     assert result["matrix"] == expected["matrix"]
     assert result["methods"]["model-centrality"]["ranking"] == expected["methods"]["model-centrality"]["ranking"]
 
 
-def test_cancelled_it_ends_by_itself_and_keeps_what_it_has(store: Store, pool: list[RunRecord]) -> None:
-    request = _request(pool, votes=LONG)
+def test_cancelled_it_ends_by_itself_and_keeps_what_it_has(store: Store, large_pool: list[RunRecord]) -> None:
+    request = _request(large_pool, votes=LONG)
     start_selection(store, request)
     _wait(lambda: _known_pairs(store) >= 4)
     cancel_job(store, request.id)
