@@ -79,7 +79,7 @@ class Desk:
         if step is None:
             try:
                 step = find_checkpoint(folder).step
-            except InputError:
+            except CrtuiError:
                 # None can be read: what is wrong with the newest says more.
                 step = present[-1]
         model = self._model(folder, step)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from cr_tui.dashboard.theme import DARK
 from engine.errors import CrtuiError
-from engine.runs.store import FOLDER_MODE, read_file, replace_file
+from engine.runs.store import read_file, replace_file
+from engine.storage import make_folders
 
 _MAX_BYTES = 2**20
 _MAX_STORES = 50
@@ -88,7 +89,7 @@ class ViewStates:
         states.pop(self._store, None)
         kept = dict(list(states.items())[-(_MAX_STORES - 1) :]) | {self._store: state.model_dump()}
         try:
-            self._path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            make_folders(self._path.parent)
             replace_file(self._path, orjson.dumps({"stores": kept}, option=orjson.OPT_INDENT_2))
         except (OSError, CrtuiError, TypeError):
             return

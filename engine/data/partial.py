@@ -14,9 +14,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from engine import durable
+from engine.storage import open_file, replacing
 
-_FILE_MODE = 0o600
 _NOTE_BYTES = 4096
 _READ_BYTES = 1 << 20
 NOTE_SECONDS = 2.0
@@ -48,8 +47,7 @@ class PartialFile:
         Raises:
             OSError: it cannot be made.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.fdopen(os.open(self._path, flags, _FILE_MODE), "r+b")
+        return os.fdopen(open_file(self._path, os.O_RDWR), "r+b")
 
     def restore(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
         """Find what can be continued and put the file's position behind it.
@@ -77,14 +75,8 @@ class PartialFile:
         file.flush()
         os.fsync(file.fileno())
         content = json.dumps({"source": self._source, "done": done, "sha256": digest.hexdigest()})
-        temporary = self._note_path.with_name(f"{self._note_path.name}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, _FILE_MODE), "w") as note:
-            note.write(content)
-            note.flush()
-            os.fsync(note.fileno())
-        temporary.replace(self._note_path)
-        durable.sync(self._note_path.parent)
+        with replacing(self._note_path) as note:
+            note.write(content.encode())
         self._due = time.monotonic() + NOTE_SECONDS
 
     def finish(self) -> None:
@@ -94,7 +86,7 @@ class PartialFile:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        for path in (self._path, self._note_path, self._note_path.with_name(f"{self._note_path.name}.tmp")):
+        for path in (self._path, self._note_path):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 

@@ -25,15 +25,13 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from engine import durable
 from engine.data import Progress
 from engine.data.partial import PartialFile
 from engine.errors import CrtuiError, InputError, WorkError
+from engine.storage import file_mode, make_folders, replacing, sync
 
 BlocksFrom = Callable[[int], Generator[NDArray[Any], None, None]]
 """Makes the pieces of an array from the given image on."""
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 _DIGEST_BYTES = hashlib.sha256().digest_size
 VERIFIED_BYTES = 1 << 30
 """A file up to this size is held against its SHA-256 whenever it is opened; a larger one when it has been made, for
@@ -114,8 +112,9 @@ class PreparedFile:
         if found is not None:
             return found
         with _told(self.path):
-            self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            with FileLock(self.path.with_name(f".{self.path.name}.lock"), mode=FILE_MODE, fallback_to_soft=False):
+            make_folders(self.path.parent)
+            lock = self.path.with_name(f".{self.path.name}.lock")
+            with FileLock(lock, mode=file_mode(self.path.parent), fallback_to_soft=False):
                 found = self._read(warn=True)
                 if found is None:
                     make()
@@ -167,20 +166,10 @@ class PreparedFile:
 
     def _write(self, blocks: Iterable[NDArray[Any]], progress: Progress) -> None:
         header = self._header()
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
-                self._reserve(file)
-                file.write(header)
-                self._write_blocks(file, blocks, progress, 0, hashlib.sha256(header), _note_nothing)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        durable.sync(self.path.parent)
+        with replacing(self.path) as file:
+            self._reserve(file)
+            file.write(header)
+            self._write_blocks(file, blocks, progress, 0, hashlib.sha256(header), _note_nothing)
 
     def _continue(self, blocks: BlocksFrom, source: str, progress: Progress) -> None:
         partial = PartialFile(self.path, self._header(), self._size_of_rows(1), source)
@@ -199,7 +188,7 @@ class PreparedFile:
         except Exception:
             partial.discard()
             raise
-        durable.sync(self.path.parent)
+        sync(self.path.parent)
 
     def _size_of_rows(self, rows: int) -> int:
         return rows * math.prod(self.shape[1:]) * self.dtype.itemsize

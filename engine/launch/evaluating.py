@@ -16,7 +16,8 @@ from engine.metrics.checks import Protocol, check_protocol
 from engine.metrics.sample_quality import check_applicable, is_applicable, judge
 from engine.metrics.scoring import choose
 from engine.runs.catalogue import RunRecord, add_scores
-from engine.runs.store import FOLDER_MODE, Store, exclusive_lock, read_file, replace_file
+from engine.runs.store import Store, exclusive_lock, read_file, replace_file
+from engine.storage import make_folder
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -170,7 +171,7 @@ def choose_device(name: str) -> str:
 
 def _keep(path: Path, result: dict[str, Any]) -> None:
     """Write a result, with what an earlier call found for the same weights, seed and kind of codes."""
-    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    make_folder(path.parent, exist_ok=True)
     with exclusive_lock(path.parent / ".lock"):
         earlier = _read(path)
         if any(earlier.get(key) != result[key] for key in ("fingerprint", "seed", "codes")):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import orjson
 
-from engine import durable
 from engine.errors import InputError, WorkError
 from engine.launch.evaluating import Progress, choose_device
 from engine.launch.selectors import SELECTORS, Look, Pool, Selection
@@ -22,7 +21,8 @@ from engine.launch.verdicts import centrality_facts
 from engine.runs.catalogue import RunRecord
 from engine.runs.folder import new_run_ids
 from engine.runs.registry import Registry, SelectionRow
-from engine.runs.store import FOLDER_MODE, Store, replace_file
+from engine.runs.store import Store, replace_file
+from engine.storage import make_folders, sync
 
 if TYPE_CHECKING:
     from engine.selection.generated_set import VotingProtocol
@@ -274,11 +274,11 @@ def _keep(store: Store, created: float, result: _Json) -> None:
     folder = store.selections / result["id"]
     making = folder.with_name(f".new-{folder.name}")
     try:
-        making.mkdir(mode=FOLDER_MODE, parents=True)
+        make_folders(making)
         replace_file(making / "scores.npz", content.getvalue())
         replace_file(making / "ranking.json", orjson.dumps(result, option=orjson.OPT_INDENT_2))
         making.rename(folder)
-        durable.sync(store.selections)
+        sync(store.selections)
     except BaseException as error:
         shutil.rmtree(making, ignore_errors=True)
         if isinstance(error, OSError):

@@ -25,7 +25,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from engine.errors import InputError, WorkError
 from engine.runs.state import Count, Timestamp
-from engine.runs.store import Store, is_locked, make_folder, open_file, read_file, replace_file, try_lock_file
+from engine.runs.store import Store, is_locked, read_file, replace_file, try_lock_file
+from engine.storage import make_folders, open_file
 
 JobStatus = Literal["running", "cancelling", "failed", "cancelled", "killed"]
 """What a job is doing, or how it ended: ``killed`` without a word."""
@@ -183,9 +184,7 @@ class JobFolder:
     def _try_lock(self) -> int | None:
         # Made anew at each try: whoever had the claim deletes the folder with it.
         try:
-            for folder in (self.path.parent, self.path):
-                if not folder.is_dir():
-                    make_folder(folder, exist_ok=True)
+            make_folders(self.path)
         except OSError as error:
             raise WorkError(f"{self.path} cannot be made: {error.strerror}") from error
         return try_lock_file(self._lock_path)

@@ -31,7 +31,8 @@ from engine.launch.selection_jobs import (
     job_folder,
 )
 from engine.launch.spawning import start_detached
-from engine.runs.store import Store, open_file
+from engine.runs.store import Store
+from engine.storage import open_file
 
 if TYPE_CHECKING:
     from engine.launch.evaluating import Progress

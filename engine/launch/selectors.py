@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import InputError
+from engine.errors import CrtuiError, InputError
 from engine.launch.evaluating import Progress, load_dataset, score_run
 from engine.launch.selection_jobs import PartialMatrix
 from engine.runs.catalogue import RunRecord
@@ -71,7 +71,7 @@ class Pool:
                 record.folder.require()
                 checkpoint = find_checkpoint(record.folder.path)
                 model = load_model(checkpoint.path, name=record.name or record.id)
-            except InputError as error:
+            except CrtuiError as error:
                 self.excluded[index] = str(error)
                 continue
             self.models[index] = model.to(self.device)

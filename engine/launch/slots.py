@@ -27,7 +27,8 @@ from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.runs.store import FOLDER_MODE, is_linked, is_locked, lock_file, try_lock_file
+from engine.runs.store import is_linked, is_locked, lock_file, try_lock_file
+from engine.storage import FOLDER_MODE
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"

@@ -31,7 +31,7 @@ from engine.launch.worker_process import WorkerProcess
 from engine.runs import slurm_jobs
 from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
-from engine.runs.store import open_file
+from engine.storage import open_file
 
 REQUEUED = "its Slurm job was put back into the queue"
 _FACT = re.compile(r"\b(JobState|Reason|Restarts|PreemptTime)=(\S+)")

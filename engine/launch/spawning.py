@@ -18,7 +18,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
-from engine.runs.store import open_file
+from engine.storage import open_file
 
 WORKER = (sys.executable, "-P", "-m", "engine.launch.worker")
 """The command that trains, to which the run folder is added. -P: a folder ``engine`` where the user is is not ours."""

@@ -13,7 +13,8 @@ from engine.errors import CrtuiError, InputError, WorkError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.store import Store, make_folder
+from engine.runs.store import Store
+from engine.storage import make_folder
 
 KEPT_SECONDS = 86_400.0
 """Runs whose deleter never came back to purge them wait so long in the trash."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from engine.data.dataset import Dataset
 from engine.errors import InputError, WorkError
 from engine.models.layers import LEAKY_SLOPE, Conv, Linear
+from engine.storage import file_mode, make_folders
 from engine.training import checkpoints
 
 FACTOR = "shape"
@@ -33,8 +34,6 @@ _SIDE = 64
 _HIDDEN = 128
 _VERSION = 1
 """Counts up when the same training begins to give another classifier."""
-_FOLDER_MODE = 0o700
-_FILE_MODE = 0o600
 _JUDGED_AT_ONCE = 512
 
 Progress = Callable[[str, int, int], None]
@@ -140,8 +139,8 @@ def load_classifier(
     values = (training.epochs, training.batch, training.learning_rate, images, training.seed)
     folder = root / f"shape-classifier.v{_VERSION}-{'-'.join(map(str, values))}"
     try:
-        folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", mode=_FILE_MODE, fallback_to_soft=False)
+        make_folders(folder)
+        lock = FileLock(folder / ".lock", mode=file_mode(folder), fallback_to_soft=False)
         with lock:
             found = _kept(folder, updates, classes)
             if found is None:

@@ -16,19 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from engine import durable
 from engine.errors import InputError, WorkError
 from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, Status
-from engine.runs.store import (
-    Store,
-    exclusive_lock,
-    is_locked,
-    make_folder,
-    open_file,
-    read_file,
-    replace_file,
-    try_lock_file,
-)
+from engine.runs.store import Store, exclusive_lock, is_locked, read_file, replace_file, try_lock_file
+from engine.storage import make_folder, open_file, sync
 
 if TYPE_CHECKING:
     from engine.runs.spec import RunSpec
@@ -409,7 +400,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
         making.path.rename(final.path)
-        durable.sync(store.runs)
+        sync(store.runs)
     except BaseException as error:
         shutil.rmtree(making.path, ignore_errors=True)
         if lease >= 0:

@@ -34,6 +34,7 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
 
     Raises:
         InputError: there is no such checkpoint, or it is damaged or not a model of this program.
+        WorkError: the disk refused to read it.
     """
     checkpoint = find_checkpoint(path, step)
     method_settings, image_shape = _described(checkpoint)
@@ -65,6 +66,7 @@ def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
 
     Raises:
         InputError: there is none.
+        WorkError: the disk refused to read it.
     """
     if (path / checkpoints.MANIFEST).is_file():
         return checkpoints.load(path)

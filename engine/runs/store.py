@@ -18,15 +18,12 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from engine import durable
 from engine.errors import InputError, WorkError
+from engine.storage import make_folder, make_folders, open_file, replacing
 
 STORE_VARIABLE = "CRTUI_STORE"
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 LOCK_PATIENCE_SECONDS = 60.0
 """How long a lock is waited for that its holder should have for milliseconds."""
-_GROUP = stat.S_IRWXG | stat.S_ISGID
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Store:
             raise InputError("the store's path is empty; give the folder that holds the runs")
         try:
             store = cls(Path(chosen).expanduser().resolve())
-            store.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            make_folders(store.root)
             for folder in (store.runs, store.selections, store.data):
                 if not folder.is_dir():
                     make_folder(folder, exist_ok=True)
@@ -75,7 +72,7 @@ class Store:
     @property
     def shared(self) -> bool:
         """Whether it is the whole group's of its folder, because that lets the group write."""
-        return bool(_mode(self.root) & stat.S_IWGRP)
+        return bool(self.root.stat().st_mode & stat.S_IWGRP)
 
     @property
     def umask(self) -> int:
@@ -113,37 +110,6 @@ def _default_root() -> str:
     return os.environ.get(STORE_VARIABLE) or user_data_dir("crtui", appauthor=False)
 
 
-def make_folder(path: Path, *, exist_ok: bool = False) -> None:
-    """Make a folder that is open to its user and to those that the folder above it is open to.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    path.mkdir(mode=FOLDER_MODE, exist_ok=exist_ok)
-    shared = _mode(path.parent) & _GROUP
-    if shared & stat.S_IWGRP:
-        path.chmod(FOLDER_MODE | shared)
-
-
-def open_file(path: Path, flags: int) -> int:
-    """Open a file for writing, made if need be, open to its user and to those that its folder is open to.
-
-    Args:
-        path: the file; a symbolic link is refused.
-        flags: of ``os.open``, beside those that every such file needs.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    shared = _mode(path.parent) & (stat.S_IRGRP | stat.S_IWGRP)
-    if shared & stat.S_IWGRP:
-        # Of a file that belongs to somebody else, that one has seen to it.
-        with contextlib.suppress(PermissionError):
-            os.fchmod(descriptor, FILE_MODE | shared)
-    return descriptor
-
-
 def read_file(path: Path, limit: int) -> bytes:
     """Read a small file whose content is not trusted.
 
@@ -173,23 +139,15 @@ def read_file(path: Path, limit: int) -> bytes:
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that every reader, at any moment and after a power cut, finds the old content or the new.
 
-    The temporary file has a fixed name, so that a writer that is killed leaves at most one behind. The caller makes
-    sure that it is the only writer, as a rule by :func:`exclusive_lock`.
+    The caller makes sure that it is the only writer, as a rule by :func:`exclusive_lock`.
 
     Raises:
         WorkError: the disk refused (full, gone, read-only); the old content is untouched.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        with replacing(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        durable.sync(path.parent)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise WorkError(f"{path} cannot be written: {_cause(error)}") from error
 
 
@@ -320,10 +278,6 @@ def is_linked(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
     except FileNotFoundError:
         return False
-
-
-def _mode(path: Path) -> int:
-    return path.stat().st_mode
 
 
 def _cause(error: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,8 @@ from filelock import FileLock, Timeout
 
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
+from engine.storage import file_mode, make_folders, replacing
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 _ARRAYS = ("deviations", "scale", "correlations", "information")
 
 
@@ -51,8 +49,9 @@ class PairCache:
         """
         path = self._of_generator(protocol, generator) / f"{_digest(encoder)}.npz"
         try:
-            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            _write(path, statistics)
+            make_folders(path.parent)
+            with replacing(path) as file:
+                np.savez(file, **{array: getattr(statistics, array) for array in _ARRAYS})
         except OSError as error:
             raise WorkError(f"{path} cannot be written: {error.strerror or error}") from error
 
@@ -71,8 +70,8 @@ class PairCache:
         folder = self._of_generator(protocol, generator)
         path = folder.with_name(f"{folder.name}.lock")
         try:
-            path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-            lock = FileLock(path, mode=FILE_MODE, fallback_to_soft=False)
+            make_folders(path.parent)
+            lock = FileLock(path, mode=file_mode(path.parent), fallback_to_soft=False)
             lock.acquire(blocking=False)
         except Timeout:
             yield False
@@ -91,18 +90,3 @@ class PairCache:
 def _digest(identity: str) -> str:
     """Identities come from outside; their digests are safe as file names whatever they hold."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
-
-
-def _write(path: Path, statistics: PairStatistics) -> None:
-    # A fixed name: who writes has the claim, and one that is killed leaves at most this one file.
-    temporary = path.with_name(f".{path.name}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    try:
-        with os.fdopen(os.open(temporary, flags, FILE_MODE), "wb") as file:
-            np.savez(file, **{array: getattr(statistics, array) for array in _ARRAYS})
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -8,6 +8,7 @@ bit.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -23,13 +24,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from engine import durable
 from engine.errors import InputError, WorkError
+from engine.storage import file_mode, make_folder, sync
 
 FORMAT = 1
 WEIGHTS = "weights.safetensors"
 TRAINER = "trainer.pt"
 MANIFEST = "manifest.json"
+_DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
+"""Why a file cannot be read that is lost. Other reasons may pass: rights, a file system that went away."""
 _NAME = re.compile(r"step-(\d{8,})")
 
 
@@ -97,10 +100,8 @@ def save(
     try:
         shutil.rmtree(temporary, ignore_errors=True)
         # Not with its parents: a run that was deleted meanwhile must not come back as half a folder.
-        folder.mkdir(mode=0o700, exist_ok=True)
-        temporary.mkdir(mode=0o700)
-        # Open to those that the run is open to.
-        temporary.chmod(folder.stat().st_mode & 0o2770)
+        make_folder(folder, exist_ok=True)
+        make_folder(temporary)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
         torch.save(dict(trainer_state), temporary / TRAINER)
         files = {name: _describe(temporary / name) for name in (WEIGHTS, TRAINER)}
@@ -113,10 +114,14 @@ def save(
             "description": description,
         }
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
-        for name in (WEIGHTS, TRAINER, MANIFEST, "."):
-            durable.sync(temporary / name)
+        mode = file_mode(temporary)
+        for name in (WEIGHTS, TRAINER, MANIFEST):
+            # What the libraries make is open to whom they think fit.
+            (temporary / name).chmod(mode)
+            sync(temporary / name)
+        sync(temporary)
         _replace(temporary, path)
-        durable.sync(folder)
+        sync(folder)
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch and safetensors report a full disk through exceptions of their own.
         with contextlib.suppress(OSError):
@@ -148,6 +153,7 @@ def load(path: Path) -> Checkpoint:
 
     Raises:
         InputError: it is not a checkpoint, or its files are not what its manifest says.
+        WorkError: the disk refused to read it.
     """
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
@@ -161,7 +167,11 @@ def load(path: Path) -> Checkpoint:
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
     except FileNotFoundError as error:
         raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except OSError as error:
+        if error.errno not in _DAMAGE:
+            raise WorkError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
+        raise InputError(f"checkpoint {path} is damaged: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
     return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]))
 
@@ -170,7 +180,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     """The newest whole checkpoint; damaged newer ones are set aside as ``….damaged`` and reported through ``warn``.
 
     Raises:
-        WorkError: a damaged one cannot be set aside, as on a disk that cannot be written.
+        WorkError: the disk refused to read one, or to set a damaged one aside.
     """
     for step in reversed(steps(folder)):
         path = folder / f"step-{step:08d}"

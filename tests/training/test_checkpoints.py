@@ -1,6 +1,11 @@
 """Checkpoints are whole or not there."""
 
+import errno
+import io
+import os
+import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -93,6 +98,39 @@ def test_nothing_is_pruned_while_the_newest_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="damaged"):
         checkpoints.prune(tmp_path, keep=1)
     assert checkpoints.steps(tmp_path) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", [checkpoints.WEIGHTS, checkpoints.MANIFEST])
+def test_what_may_be_readable_later_is_not_called_damaged(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user's file, or a network file system that went away; root reads everything, so the call is replaced."""
+    save(tmp_path, 1)
+    newest = save(tmp_path, 2)
+    open_, refusal = io.open, errno.EACCES
+
+    def refuse(file: Any, *arguments: Any, **options: Any) -> Any:
+        if Path(file) == newest.path / name:
+            raise OSError(refusal, os.strerror(refusal), file)
+        return open_(file, *arguments, **options)
+
+    monkeypatch.setattr(io, "open", refuse)
+    with pytest.raises(WorkError, match="Permission denied"):
+        checkpoints.newest(tmp_path, pytest.fail)
+    assert checkpoints.steps(tmp_path) == [1, 2]
+    # A bad sector will not get better.
+    refusal = errno.EIO
+    found = checkpoints.newest(tmp_path, lambda text: None)
+    assert found is not None
+    assert found.step == 1
+
+
+def test_files_are_their_users_or_the_groups(tmp_path: Path) -> None:
+    for mode, of_folders, of_files in ((0o755, 0o700, 0o600), (0o2770, 0o2770, 0o660)):
+        tmp_path.chmod(mode)
+        written = save(tmp_path, mode)
+        assert stat.S_IMODE(written.path.stat().st_mode) == of_folders
+        assert {stat.S_IMODE(file.stat().st_mode) for file in written.path.iterdir()} == {of_files}
 
 
 def test_an_unwritable_folder_is_a_work_error_and_leaves_nothing(tmp_path: Path) -> None:
