@@ -30,6 +30,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # Before what follows is imported: this clone's engine is meant, wherever it is called from.
 sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+# Copies of this process compute, and a copy has none of the threads that OpenMP believes it has.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 from faults.checks import BrokenError  # noqa: E402
 from faults.kinds import KINDS  # noqa: E402

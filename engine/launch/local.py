@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import resource
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel
 
-from engine.errors import InputError, WorkError
+from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch import slots
 from engine.launch.spawning import WORKER, begin_attempt, spawn
 from engine.launch.supervisor import GRACE_SECONDS
@@ -75,27 +76,27 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         The run as it is then.
 
     Raises:
-        InputError: it does not run, or on another machine.
+        InputError: it does not run, on another machine, or for another user.
         WorkError: its processes cannot be ended, or the disk refused.
     """
     folder = record.folder
-    state = ask_to_stop(folder, grace_seconds)
-    if (process := state.worker or state.supervisor) and process.elsewhere:
-        raise InputError(f"run {folder.id} runs on machine '{process.host}'; stop it there")
-    began = time.monotonic()
-    signalled: set[ProcessIdentity] = set()
-    while not (present := look_at(folder)).status.terminal:
-        waited = time.monotonic() - began
-        if waited > grace_seconds + 2 * _MARGIN_SECONDS:
-            raise WorkError(f"run {folder.id} cannot be stopped: something that it started still runs")
-        try:
-            _press(folder.state(), waited, grace_seconds, signalled)
-        except InputError:
-            # Its state is damaged; whoever writes it next repairs it.
-            pass
-        except PermissionError as error:
-            raise WorkError(f"run {folder.id} belongs to another user; only that one can stop it") from error
-        time.sleep(_POLL_SECONDS)
+    with asked_to_stop(folder, grace_seconds) as state:
+        if (process := state.worker or state.supervisor) and process.elsewhere:
+            raise InputError(f"run {folder.id} runs on machine '{process.host}'; stop it there")
+        began = time.monotonic()
+        signalled: set[ProcessIdentity] = set()
+        while not (present := look_at(folder)).status.terminal:
+            waited = time.monotonic() - began
+            if waited > grace_seconds + 2 * _MARGIN_SECONDS:
+                raise WorkError(f"run {folder.id} cannot be stopped: something that it started still runs")
+            try:
+                _press(folder.state(), waited, grace_seconds, signalled)
+            except InputError:
+                # Its state is damaged; whoever writes it next repairs it.
+                pass
+            except PermissionError as error:
+                raise InputError(not_yours(folder)) from error
+            time.sleep(_POLL_SECONDS)
     Registry(folder.store).update_runs([folder])
     return present
 
@@ -148,10 +149,14 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
     Registry(store).remove_run(folder.id)
 
 
-def ask_to_stop(folder: RunFolder, grace_seconds: float) -> RunState:
-    """Write into the state of a run that lives how long its worker may take to stop; what every launcher begins with.
+@contextlib.contextmanager
+def asked_to_stop(folder: RunFolder, grace_seconds: float) -> Iterator[RunState]:
+    """Stop a run within this context, whatever the launcher: its state says how long its worker may take.
 
-    Returns:
+    An :class:`InputError` takes that back: nobody could carry it out, and however the run ends later, it is not for
+    this.
+
+    Yields:
         The state as it is then.
 
     Raises:
@@ -163,8 +168,22 @@ def ask_to_stop(folder: RunFolder, grace_seconds: float) -> RunState:
     status = look_at(folder).status
     if status.terminal:
         raise InputError(f"run {folder.id} is {status} already; there is nothing to stop")
-    asked = {"stop_grace": float(grace_seconds)}
-    return folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
+
+    def write(changes: dict[str, float | None]) -> RunState:
+        return folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=changes))
+
+    state = write({"stop_grace": float(grace_seconds)})
+    try:
+        yield state
+    except InputError:
+        with contextlib.suppress(CrtuiError):
+            write({"stop_grace": None})
+        raise
+
+
+def not_yours(folder: RunFolder) -> str:
+    """Says that a run cannot be stopped from here."""
+    return f"run {folder.id} belongs to another user; only that one can stop it"
 
 
 def require_resumable(folder: RunFolder) -> None:

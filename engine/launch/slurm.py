@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.launch.local import ask_to_stop, require_resumable
+from engine.launch.local import asked_to_stop, not_yours, require_resumable
 from engine.launch.spawning import WORKER, environment
 from engine.launch.supervisor import GRACE_SECONDS
 from engine.runs import slurm_jobs
@@ -168,20 +168,23 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         grace_seconds: how long the worker may take before it is killed.
 
     Raises:
-        InputError: it does not run, or Slurm is not here.
+        InputError: it does not run, or for another user, or Slurm is not here.
         WorkError: its job cannot be ended, or the disk refused.
     """
     folder = record.folder
-    ask_to_stop(folder, grace_seconds)
-    began = time.monotonic()
-    sent: set[str] = set()
-    while not (present := look_at(folder)).status.terminal:
-        waited = time.monotonic() - began
-        if waited > grace_seconds + 2 * _KILL_SECONDS:
-            raise WorkError(f"run {folder.id} cannot be stopped: its Slurm job {present.job} does not end")
-        if present.job is not None:
-            _press(present.job, overdue=waited > grace_seconds, sent=sent)
-        time.sleep(_POLL_SECONDS)
+    with asked_to_stop(folder, grace_seconds):
+        began = time.monotonic()
+        sent: set[str] = set()
+        while not (present := look_at(folder)).status.terminal:
+            waited = time.monotonic() - began
+            if waited > grace_seconds + 2 * _KILL_SECONDS:
+                raise WorkError(f"run {folder.id} cannot be stopped: its Slurm job {present.job} does not end")
+            if present.job is not None:
+                try:
+                    _press(present.job, overdue=waited > grace_seconds, sent=sent)
+                except PermissionError as error:
+                    raise InputError(not_yours(folder)) from error
+            time.sleep(_POLL_SECONDS)
     Registry(folder.store).update_runs([folder])
     return present
 
@@ -287,9 +290,12 @@ def _press(job_id: str, *, overdue: bool, sent: set[str]) -> None:
         sent.add(way)
         # Slurm's own SIGTERM, before the SIGKILL, would come without a word of ours on how long the worker may take.
         graceful = () if way == "kill" else ("--signal=TERM",)
-        with contextlib.suppress(InputError):
-            # It has just ended by itself.
+        try:
             slurm_jobs.call("scancel", *graceful, job_id)
+        except InputError as error:
+            if "denied" in str(error):
+                raise PermissionError(str(error)) from error
+            # Else it has just ended by itself.
 
 
 def longest_array() -> int:

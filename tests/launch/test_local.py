@@ -247,6 +247,27 @@ def test_stop_is_asked_first_and_kills_only_when_the_time_is_over(store: Store, 
         stop(stubborn, grace_seconds=-1)
 
 
+def test_a_run_that_cannot_be_stopped_from_here_is_not_put_down_as_stopped(
+    store: Store, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ready(start(store, [ToySpec()], worker("wait"))[0])
+
+    def refuse(self: ProcessIdentity, number: signal.Signals) -> bool:
+        raise PermissionError("Operation not permitted")
+
+    with monkeypatch.context() as another_user:
+        another_user.setattr(ProcessIdentity, "signal", refuse)
+        with pytest.raises(InputError, match="belongs to another user"):
+            stop(record)
+    with monkeypatch.context() as another_machine:
+        another_machine.setattr(ProcessIdentity, "elsewhere", property(lambda self: True))
+        with pytest.raises(InputError, match="stop it there"):
+            stop(record)
+    assert record.folder.state().stop_grace is None
+    kill(record, "worker")
+    assert ended(record).status is Status.CRASHED
+
+
 def test_second_sigterm_is_harmless(store: Store, worker: Worker) -> None:
     record = ready(start(store, [ToySpec()], worker("wait"))[0])
     supervisor = record.folder.state().supervisor

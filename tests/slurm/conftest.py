@@ -129,6 +129,7 @@ cat jobs
 SCANCEL = """#!/bin/sh
 cd {folder}
 echo "$*" >> cancelled
+if [ -e denied ]; then echo "scancel: error: Kill job error on job id $*: Access/permission denied" >&2; exit 1; fi
 case "$1" in --signal=*) exit;; esac
 for job; do sed -i "s/^$job\\(_[0-9]*\\)*|.*/$job\\1|CANCELLED/" jobs; done
 """

@@ -130,6 +130,15 @@ def test_a_job_that_runs_is_asked_first_and_killed_when_it_takes_too_long(fake: 
     assert folder.state().stop_grace == 1.0
 
 
+def test_a_job_of_another_user_is_left_alone(fake: FakeSlurm, store: Store) -> None:
+    (record,) = start(store, [toy()])
+    (fake.folder / "denied").touch()
+    with pytest.raises(InputError, match="belongs to another user"):
+        stop(record)
+    assert record.folder.state().stop_grace is None
+    assert look_at(record.folder).status is Status.QUEUED
+
+
 def test_a_stopped_run_is_submitted_again(fake: FakeSlurm, store: Store) -> None:
     (record,) = start(store, [toy(slurm=SlurmSettings(partition="gpu"))])
     with pytest.raises(InputError, match="is queued already"):
