@@ -167,6 +167,8 @@ def damage_checkpoint(story: Story) -> Strike:
     present = sorted(path for path in run.checkpoints.glob("*") if not path.name.endswith(".damaged"))
     if not present:
         return Strike((run,), "there was none yet", Expected(VANISHED))
+    if (run.path / "outcome.json").exists():
+        return Strike((run,), "it had just finished", Expected(VANISHED))
     file = story.dice.choice(sorted(present[-1].iterdir())) if present[-1].is_dir() else present[-1]
     return Strike((run,), damage(file, story.dice, hashed=present[-1].is_dir()), Expected(VANISHED, lost=2))
 

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+
+# Here, because OpenBLAS can loop for ever where the address space ends while it is loaded (docs/operations.md).
+import scipy.special  # noqa: F401
 import torch
 
 from engine.methods import method_class

@@ -85,9 +85,10 @@ class Strike:
 
 @dataclass(frozen=True)
 class Before:
-    """What was known before a fault: the last step and the attempt of each run, by id."""
+    """What was known before a fault: the last step, the newest whole checkpoint and the attempt of each run, by id."""
 
     steps: Mapping[str, int]
+    safe: Mapping[str, int]
     attempts: Mapping[str, int]
 
 
@@ -206,8 +207,11 @@ class Story(ABC):
             require(folder.id in rows, f"run {folder.id} is not in the list")
             expected = strike.expected if folder in strike.runs else Expected({"finished": ""}, attempts=False)
             check_ending(rows[folder.id], expected)
-            lost = before.steps.get(folder.id, 0) - max(whole_checkpoints(folder.path), default=0)
-            require(lost <= self.interval * expected.lost, f"run {folder.id} lost {lost} steps")
+            done = before.steps.get(folder.id, 0)
+            lost = done - max(whole_checkpoints(folder.path), default=0)
+            # An earlier fault's damage is not this one's, as long as no new checkpoint has been written.
+            allowed = max(self.interval * expected.lost, done - before.safe.get(folder.id, 0))
+            require(lost <= allowed, f"run {folder.id} lost {lost} steps")
             present = rows[folder.id]["attempt"]
             if not expected.attempts and folder.id in before.attempts:
                 was = before.attempts[folder.id]
@@ -217,6 +221,7 @@ class Story(ABC):
         """What is known now, to be held against what is known later."""
         return Before(
             {folder.id: last_event(folder.path) for folder in self.folders},
+            {folder.id: max(whole_checkpoints(folder.path), default=0) for folder in self.folders},
             {folder.id: int(raw_state(folder.path).get("attempt", 1)) for folder in self.folders},
         )
 

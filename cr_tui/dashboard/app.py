@@ -20,6 +20,7 @@ from cr_tui.dashboard.draft import Draft
 from cr_tui.dashboard.feeds import Feed, Feeds
 from cr_tui.dashboard.garbage import Sweeper
 from cr_tui.dashboard.groups import ShownRun
+from cr_tui.dashboard.key_order import KeyOrder
 from cr_tui.dashboard.late_answer import LateAnswer
 from cr_tui.dashboard.new_runs import NewRuns
 from cr_tui.dashboard.palette import KeyCommands
@@ -102,6 +103,7 @@ class Dashboard(App[None]):
         self.images = images or TerminalImages("halfblock")
         self.set_reactive(Dashboard.image_mode, self.images.mode)
         self._late_answer = LateAnswer(awaited=self.images.outstanding)
+        self._key_order = KeyOrder(self, super().on_event, self._screen_is_ready)
         self.source = source
         self.read_only = read_only
         self.refresh_seconds = refresh_seconds
@@ -139,11 +141,18 @@ class Dashboard(App[None]):
         self.source.close()
 
     async def on_event(self, event: events.Event) -> None:
-        """Notice that somebody is there, and keep what the terminal says late from being taken for keys."""
+        """Notice that somebody is there, drop what the terminal says late, and keep keys in order."""
         if isinstance(event, events.InputEvent):
             self._sweeper.touch(time.monotonic())
-        if not (isinstance(event, events.Key) and self._late_answer.holds(event)):
+        if event.is_forwarded or not isinstance(event, (events.Key, events.Paste)):
             await super().on_event(event)
+            return
+        for pressed in self._late_answer.sift(event) if isinstance(event, events.Key) else (event,):
+            await self._key_order.take(pressed)
+
+    def _screen_is_ready(self) -> bool:
+        screen = self.screen
+        return screen.takes_keys if isinstance(screen, DashboardScreen) else screen.is_mounted
 
     # -- reading -----------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,11 @@ class DashboardScreen(Screen[None]):
         """Whether it can be drawn on: its parts are made after it and go before it."""
         return self.is_attached and bool(self.query(TitleBar))
 
+    @property
+    def takes_keys(self) -> bool:
+        """Whether it knows what keys mean; until then they wait."""
+        return self.is_whole
+
     def _runs_changed(self, runs: Sequence[Run] | None) -> None:
         if not self.is_whole:
             return

@@ -78,12 +78,13 @@ class NewRunScreen(DashboardScreen):
         self._before = ""
         self._settling: Timer | None = None
         self._starting = False
+        self._refused = False
 
     def compose(self) -> ComposeResult:
         yield TitleBar("new runs")
         yield Input(placeholder="part of a setting's name or meaning: learning, lambda", id="filter", compact=True)
         with Container(id="fields"):
-            yield SettingList(widget_id="settings")
+            yield SettingList(self._look_at, widget_id="settings")
             yield ValueEditor(self._typing_done, widget_id="editor")
         yield Static(id="help")
         yield TextLine(widget_id="plan")
@@ -94,6 +95,11 @@ class NewRunScreen(DashboardScreen):
         self.query_one("#filter", Input).value = self._draft.filter
         self._say_plan(Text("reading the settings …", style=self.look.faint))
         self._read_form(self.dashboard.source, self._draft.method)
+
+    @property
+    def takes_keys(self) -> bool:
+        """Before the settings are known there is nothing to type into."""
+        return super().takes_keys and (self._draft.form is not None or self._refused)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a value is typed, letters are letters."""
@@ -180,11 +186,11 @@ class NewRunScreen(DashboardScreen):
 
     @on(SettingList.Moved)
     def _moved(self) -> None:
-        entry = self.settings.selected
-        if entry is not None:
-            self._draft.cursor = entry.setting.key
         self._draw_help()
         self._place_editor()
+
+    def _look_at(self, key: str) -> None:
+        self._draft.cursor = key
 
     def _draw_help(self) -> None:
         entry, look = self.settings.selected, self.look
@@ -293,6 +299,8 @@ class NewRunScreen(DashboardScreen):
     def _filter_typed(self, message: Input.Changed) -> None:
         self._draft.filter = message.value[:200]
         self._draw()
+        if (entry := self.settings.selected) is not None:
+            self._look_at(entry.setting.key)
         self._moved()
 
     @on(Input.Blurred, "#filter")
@@ -351,6 +359,7 @@ class NewRunScreen(DashboardScreen):
     @on(Refused)
     def _show_refusal(self, message: Refused) -> None:
         self._starting = False
+        self._refused = True
         self._say_plan(Text(clean(message.reason), style=self.look.error))
 
     def action_copy(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.segment import Segment
 from rich.text import Text
@@ -15,7 +15,6 @@ from textual.strip import Strip
 from cr_tui.dashboard import keymap
 from cr_tui.dashboard.draft import Entry, Heading, Line
 from cr_tui.dashboard.theme import look_of
-from cr_tui.dashboard.widgets.ordered_keys import OrderedKeys
 from cr_tui.text import clean
 from engine.runs.spec import split_values
 
@@ -26,8 +25,12 @@ _LEAST_VALUE, _MOST_VALUE = 16, 44
 _GAP = 2
 
 
-class SettingList(OrderedKeys, ScrollView, can_focus=True, inherit_bindings=False):
-    """Lists settings; what differs from the preset stands out, what is wrong says so beside its value."""
+class SettingList(ScrollView, can_focus=True, inherit_bindings=False):
+    """Lists settings; what differs from the preset stands out, what is wrong says so beside its value.
+
+    Args:
+        moved_to: told at once of the key of the setting that the cursor comes to.
+    """
 
     BINDINGS = keymap.bindings("table")
     COMPONENT_CLASSES = {"setting-list--cursor"}  # noqa: RUF012 - Textual declares it so
@@ -43,8 +46,9 @@ class SettingList(OrderedKeys, ScrollView, can_focus=True, inherit_bindings=Fals
     class Opened(Message):
         """A setting was chosen with the mouse."""
 
-    def __init__(self, *, widget_id: str | None = None) -> None:
+    def __init__(self, moved_to: Callable[[str], None], *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
+        self._moved_to = moved_to
         self._lines: Sequence[Line] = ()
         self._errors: Mapping[str, str] = {}
         self._first_name = ""
@@ -151,6 +155,8 @@ class SettingList(OrderedKeys, ScrollView, can_focus=True, inherit_bindings=Fals
         self._cursor = self._nearest(min(max(at, 0), len(self._lines) - 1), towards)
         self._show_cursor()
         self.refresh()
+        if self.selected is not None:
+            self._moved_to(self.selected.setting.key)
         self.post_message(self.Moved())
 
     def _nearest(self, at: int, towards: int) -> int:

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from textual.widgets import Input
 
 from cr_tui.dashboard import keymap
-from cr_tui.dashboard.widgets.ordered_keys import OrderedKeys
 
 
-class ValueEditor(OrderedKeys, Input):
+class ValueEditor(Input):
     """Stands over the value that is edited. Empty, it shows what the preset says.
 
     Args:
@@ -26,11 +25,6 @@ class ValueEditor(OrderedKeys, Input):
     def __init__(self, done: Callable[[bool, int], None], *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id, compact=True, select_on_focus=False)
         self._done = done
-
-    @property
-    def takes_text(self) -> bool:
-        """Letters are text."""
-        return True
 
     def action_keep(self) -> None:
         self._done(True, 0)
