@@ -44,7 +44,7 @@ from engine.runs.state import ProcessIdentity
 from engine.runs.store import Store
 
 COLUMNS, ROWS = 120, 40
-LONG, LIVE = 10, 20
+LONG, LIVE, GROUPS = 10, 20, 5
 SCALARS = ("loss_discriminator", "loss_generator", "loss_info", "loss_contrastive", "cr_accuracy", "lambda_cr", "gap")
 PROBE_SECONDS = 0.005
 MEASURE_SECONDS = 20.0
@@ -70,14 +70,35 @@ def build(root: Path, runs: int, points: int) -> tuple[Store, list[RunFolder], l
         folder.log_path.write_text("".join(f"step {step} loss {1 / (step + 1):.3f}\n" for step in range(50)))
         folders.append(folder)
     Registry(store).add_runs(folders)
+    _rank(store, [folder.id for folder in folders[::GROUPS]])
     return store, folders[-LONG:], folders[-LONG - LIVE : -LONG]
+
+
+def _rank(store: Store, runs: list[str]) -> None:
+    """A stored selection of some runs, with a matrix such as a pool of models has that mostly agree."""
+    dice = np.random.default_rng(0)
+    matrix = np.clip(1 - dice.exponential(0.1, (len(runs), len(runs))), 0, 1)
+    scores = (matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()) / (2 * (len(runs) - 1))
+    ranking = [runs[index] for index in np.argsort(-scores)]
+    method = {
+        "scores": scores.tolist(), "ranking": ranking, "pick": ranking[0], "excluded": {}, "seconds": 1.0,
+        "intervals": [[score - 0.01, score + 0.01] for score in scores.tolist()], "verdict": "tie",
+        "medoid_probability": [1 / len(runs)] * len(runs), "warnings": [],
+    }  # fmt: skip
+    name = "20260102-000000-abcdef"
+    content = {
+        "id": name, "created": "2026-01-02T00:00:00+00:00", "runs": runs, "names": runs, "seed": 0,
+        "matrix": matrix.tolist(), "methods": {"model-centrality": method},
+    }  # fmt: skip
+    (store.selections / name).mkdir()
+    (store.selections / name / "ranking.json").write_bytes(orjson.dumps(content))
 
 
 def _describe(folder: RunFolder, number: int, points: int, identity: dict[str, object] | None) -> None:
     now = time.time()
     spec = {
-        "name": f"pool{number % 7}-s{number}",
-        "group": f"pool{number % 7}",
+        "name": f"pool{number % GROUPS}-s{number}",
+        "group": f"pool{number % GROUPS}",
         "seed": number,
         "method": {"name": "infogan-cr", "learning_rate": 1e-3 * (1 + number % 3)},
         "data": {"name": "minisprites"},
@@ -249,6 +270,16 @@ def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], fol
         terminal.press(key, 0.15)
     terminal.quit()
     _frames("table: walking, sorting, folding, 1,000 runs", report)
+
+    terminal = Terminal(store, fresh, report, 1.0)
+    terminal.read_for(60, until=b"pool")
+    terminal.read_for(5)
+    terminal.press("3", 3.0)
+    for key in "jjjjjlllll++--ss\tjjkk":
+        terminal.press(key, 0.3)
+    terminal.quit()
+    ranked = -(-len(list(store.runs.iterdir())) // GROUPS)
+    _frames(f"selection: opening {ranked} by {ranked}, walking, zooming", report)
 
     _remember_marks(fresh, store, [run.id for run in long_runs])
     terminal = Terminal(store, fresh, report, 1.0)

@@ -264,9 +264,6 @@ COLOUR_BLIND = _look(
 
 LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
 
-FAINT = DARK.faint
-"""Secondary text; readable on dark and light."""
-
 
 def look_of(app: App[Any]) -> Look:
     """How to draw by hand in an application's present theme."""
