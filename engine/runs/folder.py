@@ -28,6 +28,7 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 """What names of run folders look like; whatever else lies in the store is none."""
 _MAX_JSON_BYTES = 4 * 2**20
 _LEASE_PATIENCE_SECONDS = 2.0
+_POLL_SECONDS = 0.1
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
 _REMOVED = ".removed-"
@@ -150,13 +151,23 @@ class RunFolder:
         if path != self.spec_path:
             replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES))
 
-    def state(self) -> RunState:
+    def state(self, patience: float = 0.0) -> RunState:
         """What the run is doing, by whoever wrote last; :mod:`engine.runs.catalogue` holds it against the facts.
+
+        Args:
+            patience: seconds in which the supervisor of a run may repair it: each of its heartbeats writes it whole.
 
         Raises:
             InputError: it is missing or damaged.
         """
-        return self._read(self.state_path, RunState)
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return self._read(self.state_path, RunState)
+            except InputError:
+                if time.monotonic() >= deadline or not self.path.is_dir():
+                    raise
+            time.sleep(_POLL_SECONDS)
 
     def write_state(self, state: RunState) -> None:
         """Replace the state whatever it was.

@@ -70,7 +70,7 @@ def train(folder: RunFolder) -> Outcome:
     held = claim_device(Path(occupied)) if (occupied := os.environ.get("TOY_OCCUPIED")) else -1
     gate = Path(os.environ["TOY_GATE"]) if "TOY_GATE" in os.environ else None
     total = folder.summary().training.steps
-    attempt = folder.state().attempt
+    attempt = folder.state(patience=15.0).attempt
     step, value = newest(folder)
     with EventLog(folder.events_path, attempt) as events:
         if attempt > 1 or last_step(folder.events_path) is not None:

@@ -77,6 +77,20 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
     assert steps[-1] == STEPS
 
 
+def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), steps=2)
+    state = folder.state()
+    folder.state_path.unlink()
+    process = start_worker(folder)
+    # Long enough to have read it; as a supervisor does with its next heartbeat.
+    time.sleep(5.0)
+    folder.write_state(state)
+    assert process.wait(timeout=120) == 0
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert (outcome.status, outcome.step) == (Status.FINISHED, 2)
+
+
 def test_sigterm_stops_after_a_checkpoint(tmp_path: Path) -> None:
     folder = new_run(Store.open(tmp_path / "store"), steps=1_000_000)
     process = start_worker(folder)

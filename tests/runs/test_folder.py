@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -65,6 +67,19 @@ def test_update_does_not_lose_another_change(make_run: MakeRun) -> None:
     folder.update_state(lambda state: state.model_copy(update={"step": 5}))
     folder.update_state(lambda state: state.model_copy(update={"device": "cpu"}))
     assert (folder.state().step, folder.state().device, stale.step) == (5, "cpu", 0)
+
+
+def test_damaged_state_may_be_waited_for(make_run: MakeRun) -> None:
+    folder = make_run()
+    state = folder.state()
+    folder.state_path.write_text("{")
+    repair = threading.Timer(0.4, folder.write_state, [state])
+    repair.start()
+    assert folder.state(patience=60.0) == state
+    repair.join()
+    shutil.rmtree(folder.path)
+    with pytest.raises(InputError, match="missing"):
+        folder.state(patience=3600.0)
 
 
 def test_damaged_state_needs_a_fallback(make_run: MakeRun) -> None:
