@@ -111,6 +111,6 @@ def sync(path: Path) -> None:
 
 
 def _shared(folder: Path) -> int:
-    """What the group gets of that which is made in a folder."""
+    """What the group gets of that which is made in a folder. One that everybody may write in is no group's."""
     mode = folder.stat().st_mode
-    return mode & _GROUP if mode & stat.S_IWGRP else 0
+    return mode & _GROUP if mode & stat.S_IWGRP and not mode & stat.S_IWOTH else 0

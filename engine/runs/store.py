@@ -19,7 +19,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 from engine.errors import InputError, WorkError
-from engine.storage import make_folder, make_folders, open_file, replacing
+from engine.storage import FOLDER_MODE, make_folder, open_file, replacing
 
 STORE_VARIABLE = "CRTUI_STORE"
 LOCK_PATIENCE_SECONDS = 60.0
@@ -51,7 +51,8 @@ class Store:
             raise InputError("the store's path is empty; give the folder that holds the runs")
         try:
             store = cls(Path(chosen).expanduser().resolve())
-            make_folders(store.root)
+            # Its user's alone, whosever the folder above is: only its own mode makes a store a group's.
+            store.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             for folder in (store.runs, store.selections, store.data):
                 if not folder.is_dir():
                     make_folder(folder, exist_ok=True)

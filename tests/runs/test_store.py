@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import InputError, WorkError
 from engine.runs.store import Store, lock_file, read_file, replace_file, try_lock_file
+from engine.storage import make_folders, replacing
 
 
 def test_path_wins_over_variable_and_variable_over_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +83,25 @@ def test_store_whose_folder_is_the_groups_is_shared_throughout(tmp_path: Path) -
     assert lock is not None
     os.close(lock)
     assert {stat.S_IMODE(path.stat().st_mode) for path in root.iterdir() if path.is_file()} == {0o660}
+
+
+@pytest.mark.parametrize("mode", [0o2770, 0o1777])
+def test_new_store_is_its_users_whosever_the_folder_above_is(tmp_path: Path, mode: int) -> None:
+    tmp_path.chmod(mode)
+    store = Store.open(tmp_path / "store")
+    replace_file(store.registry_path, b"{}")
+    assert not store.shared
+    assert {folder.stat().st_mode & 0o777 for folder in (store.root, store.runs, store.data)} == {0o700}
+    assert stat.S_IMODE(store.registry_path.stat().st_mode) == 0o600
+
+
+def test_nothing_made_where_everybody_may_write_is_a_groups(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    make_folders(tmp_path / "a" / "b")
+    with replacing(tmp_path / "file") as file:
+        file.write(b"x")
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
 def test_folder_that_others_can_only_read_makes_no_shared_store(tmp_path: Path) -> None:
