@@ -85,6 +85,22 @@ def test_store_whose_folder_is_the_groups_is_shared_throughout(tmp_path: Path) -
     assert {stat.S_IMODE(path.stat().st_mode) for path in root.iterdir() if path.is_file()} == {0o660}
 
 
+def test_a_store_becomes_a_groups_by_what_the_handbook_says(tmp_path: Path) -> None:
+    root = tmp_path / "store"
+    store = Store.open(root)
+    make_folders(store.runs / "one" / "checkpoints")
+    replace_file(store.runs / "one" / "state.json", b"{}")
+    handbook = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    recipe = handbook.partition("let the group write its folders (`")[2].partition("`)")[0]
+    recipe = recipe.replace("GROUP", str(os.getgid())).replace("STORE", str(root))
+    subprocess.run(["sh", "-euc", recipe], check=True)
+    assert Store.open(root).shared
+    make_folders(store.runs / "two" / "checkpoints")
+    replace_file(store.runs / "one" / "state.json", b"[]")
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in root.rglob("*")}
+    assert {path: oct(mode) for path, mode in modes.items() if mode != (0o2770 if path.is_dir() else 0o660)} == {}
+
+
 @pytest.mark.parametrize("mode", [0o2770, 0o1777])
 def test_new_store_is_its_users_whosever_the_folder_above_is(tmp_path: Path, mode: int) -> None:
     tmp_path.chmod(mode)
