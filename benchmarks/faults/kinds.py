@@ -29,7 +29,8 @@ REBOOTED = {"finished": "", "crashed": "^the machine was rebooted$|^its supervis
 OUT_OF_MEMORY = {
     "finished": "",
     # An interpreter that gets no memory while it starts cannot always say so; its last words are all that is known.
-    "failed": "(?i)memory|alloc|^the worker exited with code 1: ",
+    # Some of its C code fails without a word.
+    "failed": "(?i)memory|alloc|^the worker exited with code 1: |error return without exception set",
     "crashed": "^out of memory|^killed by SIG(ABRT|SEGV|BUS)$",
 }
 OUT_OF_SPACE = {"finished": "", "failed": "(could not|cannot) be written"}

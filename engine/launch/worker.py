@@ -216,6 +216,8 @@ class _Recorder:
         say(f"step {step}: {shown}")
 
     def save(self, step: int, milestone: bool) -> None:
+        # First: no later attempt repeats what led to a checkpoint.
+        self._events.sync()
         checkpoints.save(
             self._folder.checkpoints,
             step,
@@ -227,7 +229,6 @@ class _Recorder:
         training = self._spec.training
         best = checkpoints.best_steps(self._folder.checkpoints, self._ranked, training.keep_best)
         checkpoints.prune(self._folder.checkpoints, training.keep_checkpoints, best)
-        self._events.sync()
         say(f"step {step}: checkpoint")
 
     def stop_requested(self) -> bool:

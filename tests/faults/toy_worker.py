@@ -84,8 +84,8 @@ def train(folder: RunFolder) -> Outcome:
             step += 1
             events.write(step, "train", loss=1.0 / step)
             if step % CHECKPOINT_EVERY == 0 or step == total or stop:
-                save(folder, step, value)
                 events.sync()
+                save(folder, step, value)
             if stop:
                 break
     status = Status.FINISHED if step == total else Status.STOPPED

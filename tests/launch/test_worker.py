@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
-from engine.runs.events import read_events
+from engine.launch import worker
+from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.spec import resolve
 from engine.runs.state import RunState, Status
@@ -75,6 +79,23 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
     steps = [row["step"] for row in read_events(broken.events_path, kinds=["train"]).rows]
     assert steps == sorted(set(steps))
     assert steps[-1] == STEPS
+
+
+def test_events_are_safe_before_the_checkpoint_that_they_led_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), steps=50)
+    save, seen = checkpoints.save, {}
+
+    def look(path: Path, step: int, *rest: Any, **more: Any) -> checkpoints.Checkpoint:
+        row = last_row(folder.events_path)
+        seen[step] = row["step"] if row else None
+        return save(path, step, *rest, **more)
+
+    monkeypatch.setattr(checkpoints, "save", look)
+    never: Any = SimpleNamespace(requested=False)
+    worker.run(folder, never)
+    assert seen == {20: 20, 40: 40, 50: 50}
 
 
 def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path) -> None:
