@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
 from engine.storage import file_mode, make_folders, replacing
 
+# zipfile says of much that it is not implemented, a RuntimeError, as of what would be encrypted.
+_DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 _ARRAYS = ("deviations", "scale", "correlations", "information")
 
 
@@ -37,9 +40,11 @@ class PairCache:
         try:
             with path.open("rb") as file:
                 archive = np.load(file, allow_pickle=False)
-                return PairStatistics(*(archive[name] for name in _ARRAYS))
-        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+                arrays = [archive[name] for name in _ARRAYS]
+        except _DAMAGE:
             return None
+        # A member that does not look like an array is handed out as its bytes.
+        return PairStatistics(*arrays) if all(isinstance(array, np.ndarray) for array in arrays) else None
 
     def save(self, protocol: str, generator: str, encoder: str, statistics: PairStatistics) -> None:
         """Keep the statistics of a pair whose generator has been claimed.

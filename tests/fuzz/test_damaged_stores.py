@@ -187,7 +187,7 @@ def _read_checkpoint(folder: Path) -> None:
 
 def _read_selection(folder: Path) -> None:
     for selection in StoredSelections(folder / "store" / "selections").newest_first():
-        assert set(selection.methods["model-centrality"].ranking) <= set(selection.runs)
+        assert all(set(ranked.ranking) <= set(selection.runs) for ranked in selection.methods.values())
 
 
 def _read_pair(folder: Path) -> None:
