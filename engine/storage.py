@@ -1,12 +1,13 @@
 """How files are made here: open to whom the folder above is open, whole for every reader, safe from a power cut.
 
-A file or folder is its user's alone, whatever the umask, unless the folder above lets its group write: then it is the
-group's as well.
+A file or folder is its user's alone, whatever the umask, unless the folder above is a group's (:func:`group_mode`):
+then it is the group's as well.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import stat
 from collections.abc import Iterator
@@ -18,6 +19,20 @@ FILE_MODE = 0o600
 _GROUP = stat.S_IRWXG | stat.S_ISGID
 
 
+def group_mode(folder: Path) -> int:
+    """What the group gets of that which is made in a folder: the bits of a mode, 0 where the folder is no group's.
+
+    It is one where the group may write and owns what is made (``chmod g+ws``). Where everybody may write, as in
+    ``/tmp``, or the group by a loose umask alone, nothing is shared.
+
+    Raises:
+        OSError: the folder is not there.
+    """
+    mode = folder.stat().st_mode
+    is_groups = mode & stat.S_IWGRP and mode & stat.S_ISGID and not mode & stat.S_IWOTH
+    return mode & _GROUP if is_groups else 0
+
+
 def make_folder(path: Path, *, exist_ok: bool = False) -> None:
     """Make a folder.
 
@@ -25,7 +40,7 @@ def make_folder(path: Path, *, exist_ok: bool = False) -> None:
         OSError: it cannot be made.
     """
     path.mkdir(mode=FOLDER_MODE, exist_ok=exist_ok)
-    if shared := _shared(path.parent):
+    if shared := group_mode(path.parent):
         # One that was there already may belong to somebody else, who has seen to it.
         with contextlib.suppress(PermissionError):
             path.chmod(FOLDER_MODE | shared)
@@ -37,8 +52,8 @@ def make_folders(path: Path) -> None:
     Raises:
         OSError: one cannot be made.
     """
-    missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
-    for folder in reversed(missing):
+    missing = itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents))
+    for folder in reversed(list(missing)):
         make_folder(folder, exist_ok=True)
 
 
@@ -48,7 +63,7 @@ def file_mode(folder: Path) -> int:
     Raises:
         OSError: the folder is not there.
     """
-    return FILE_MODE | _shared(folder) & (stat.S_IRGRP | stat.S_IWGRP)
+    return FILE_MODE | group_mode(folder) & (stat.S_IRGRP | stat.S_IWGRP)
 
 
 def open_file(path: Path, flags: int) -> int:
@@ -108,9 +123,3 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _shared(folder: Path) -> int:
-    """What the group gets of that which is made in a folder. One that everybody may write in is no group's."""
-    mode = folder.stat().st_mode
-    return mode & _GROUP if mode & stat.S_IWGRP and not mode & stat.S_IWOTH else 0

@@ -19,7 +19,7 @@ from pathlib import Path
 from platformdirs import user_data_dir
 
 from engine.errors import InputError, WorkError
-from engine.storage import FOLDER_MODE, make_folder, open_file, replacing
+from engine.storage import FOLDER_MODE, group_mode, make_folders, open_file, replacing
 
 STORE_VARIABLE = "CRTUI_STORE"
 LOCK_PATIENCE_SECONDS = 60.0
@@ -54,8 +54,7 @@ class Store:
             # Its user's alone, whosever the folder above is: only its own mode makes a store a group's.
             store.root.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             for folder in (store.runs, store.selections, store.data):
-                if not folder.is_dir():
-                    make_folder(folder, exist_ok=True)
+                make_folders(folder)
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"store {str(chosen)!r} cannot be used: {_cause(error)}; give a folder that can be written"
@@ -73,7 +72,7 @@ class Store:
     @property
     def shared(self) -> bool:
         """Whether it is the whole group's of its folder, because that lets the group write."""
-        return bool(self.root.stat().st_mode & stat.S_IWGRP)
+        return bool(group_mode(self.root))
 
     @property
     def umask(self) -> int:

@@ -101,7 +101,7 @@ def test_a_store_becomes_a_groups_by_what_the_handbook_says(tmp_path: Path) -> N
     assert {path: oct(mode) for path, mode in modes.items() if mode != (0o2770 if path.is_dir() else 0o660)} == {}
 
 
-@pytest.mark.parametrize("mode", [0o2770, 0o1777])
+@pytest.mark.parametrize("mode", [0o2770, 0o1777, 0o775])
 def test_new_store_is_its_users_whosever_the_folder_above_is(tmp_path: Path, mode: int) -> None:
     tmp_path.chmod(mode)
     store = Store.open(tmp_path / "store")
@@ -111,12 +111,14 @@ def test_new_store_is_its_users_whosever_the_folder_above_is(tmp_path: Path, mod
     assert stat.S_IMODE(store.registry_path.stat().st_mode) == 0o600
 
 
-def test_nothing_made_where_everybody_may_write_is_a_groups(tmp_path: Path) -> None:
-    tmp_path.chmod(0o1777)
+@pytest.mark.parametrize("mode", [0o1777, 0o775, 0o2777, 0o2755])
+def test_only_a_groups_own_folder_makes_what_is_in_it_the_groups(tmp_path: Path, mode: int) -> None:
+    """Not one where everybody may write, nor one that a umask of 002 leaves."""
+    tmp_path.chmod(mode)
     make_folders(tmp_path / "a" / "b")
     with replacing(tmp_path / "file") as file:
         file.write(b"x")
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o700
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
