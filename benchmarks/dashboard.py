@@ -241,19 +241,24 @@ def child(store: str, refresh: float, report: Path) -> None:
     report.write_text(json.dumps(found))
 
 
+def _painted(store: Store, state: Path, report: Path | None = None) -> Terminal:
+    """A dashboard that has just shown the table."""
+    terminal = Terminal(store, state, report, 1.0)
+    terminal.read_for(60, until=b"pool")
+    return terminal
+
+
 def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], folder: Path, points: int) -> None:
     """Drive the dashboard and print what it costs."""
     fresh = folder / "state"
     paints = []
     for _ in range(STARTS):
-        terminal = Terminal(store, fresh, None, 1.0)
-        terminal.read_for(60, until=b"pool")
+        terminal = _painted(store, fresh)
         paints.append(time.monotonic() - terminal.began)
         terminal.quit()
     times = f"median {np.median(paints):.2f} s, worst {max(paints):.2f} s of {STARTS}, from the start of the process"
     _say("first paint of the table", times)
-    terminal = Terminal(store, fresh, None, 1.0)
-    terminal.read_for(60, until=b"pool")
+    terminal = _painted(store, fresh)
     terminal.read_for(8)
     _cost("idle, 20 runs that say they run, none writes", terminal.cost(MEASURE_SECONDS))
     writer = Writer(live, points)
@@ -263,16 +268,14 @@ def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], fol
     terminal.quit()
 
     report = folder / "report.json"
-    terminal = Terminal(store, fresh, report, 1.0)
-    terminal.read_for(60, until=b"pool")
+    terminal = _painted(store, fresh, report)
     terminal.read_for(5)
     for key in "jjjjjjjjjjkkkkoooOGgzzlh":
         terminal.press(key, 0.15)
     terminal.quit()
     _frames("table: walking, sorting, folding, 1,000 runs", report)
 
-    terminal = Terminal(store, fresh, report, 1.0)
-    terminal.read_for(60, until=b"pool")
+    terminal = _painted(store, fresh, report)
     terminal.read_for(5)
     terminal.press("3", 3.0)
     for key in "jjjjjlllll++--ss\tjjkk":
@@ -282,14 +285,12 @@ def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], fol
     _frames(f"selection: opening {ranked} by {ranked}, walking, zooming", report)
 
     _remember_marks(fresh, store, [run.id for run in long_runs])
-    terminal = Terminal(store, fresh, report, 1.0)
-    terminal.read_for(60, until=b"pool")
+    terminal = _painted(store, fresh, report)
     terminal.press("2", READING_SECONDS)
     terminal.quit()
     _frames(f"charts: while {len(long_runs)} runs of {points:,} points are read", report)
 
-    terminal = Terminal(store, fresh, report, 1.0)
-    terminal.read_for(60, until=b"pool")
+    terminal = _painted(store, fresh, report)
     terminal.press("2", READING_SECONDS)
     for key in [*"ss", *"..>><", *"+++LLHH--0", *"yxby", "\r", *".>.", "\r", *"jjlhk", "d", "d"]:
         terminal.press(key, 0.4)

@@ -8,7 +8,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
@@ -79,26 +79,19 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         InputError: it does not run, on another machine, or for another user.
         WorkError: its processes cannot be ended, or the disk refused.
     """
-    folder = record.folder
-    with asked_to_stop(folder, grace_seconds) as state:
+    signalled: set[ProcessIdentity] = set()
+
+    def press(present: RunRecord, waited: float) -> None:
+        try:
+            state = present.folder.state()
+        except InputError:
+            # It is damaged; whoever writes it next repairs it.
+            return
         if (process := state.worker or state.supervisor) and process.elsewhere:
-            raise InputError(f"run {folder.id} runs on machine '{process.host}'; stop it there")
-        began = time.monotonic()
-        signalled: set[ProcessIdentity] = set()
-        while not (present := look_at(folder)).status.terminal:
-            waited = time.monotonic() - began
-            if waited > grace_seconds + 2 * _MARGIN_SECONDS:
-                raise WorkError(f"run {folder.id} cannot be stopped: something that it started still runs")
-            try:
-                _press(folder.state(), waited, grace_seconds, signalled)
-            except InputError:
-                # Its state is damaged; whoever writes it next repairs it.
-                pass
-            except PermissionError as error:
-                raise InputError(not_yours(folder)) from error
-            time.sleep(_POLL_SECONDS)
-    Registry(folder.store).update_runs([folder])
-    return present
+            raise InputError(f"run {present.id} runs on machine '{process.host}'; stop it there")
+        _press(state, waited, grace_seconds, signalled)
+
+    return stop_by(press, record.folder, grace_seconds, patience=2 * _MARGIN_SECONDS, poll=_POLL_SECONDS)
 
 
 def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
@@ -149,41 +142,54 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
     Registry(store).remove_run(folder.id)
 
 
-@contextlib.contextmanager
-def asked_to_stop(folder: RunFolder, grace_seconds: float) -> Iterator[RunState]:
-    """Stop a run within this context, whatever the launcher: its state says how long its worker may take.
+def stop_by(
+    press: Callable[[RunRecord, float], None], folder: RunFolder, grace_seconds: float, *, patience: float, poll: float
+) -> RunRecord:
+    """Stop a run, whatever the launcher: its state says how long its worker may take, and it is waited for.
 
-    An :class:`InputError` takes that back: nobody could carry it out, and however the run ends later, it is not for
+    Where it cannot be stopped from here the state does not say so any longer: however the run ends then, it is not for
     this.
 
-    Yields:
-        The state as it is then.
+    Args:
+        press: asks the run to end, or makes it, after so many seconds of waiting; called again and again.
+        folder: the run.
+        grace_seconds: how long the worker may take before it is killed.
+        patience: seconds past those until nothing is hoped for any more.
+        poll: seconds between two looks.
 
     Raises:
-        InputError: it does not run, or no such time is possible.
-        WorkError: the disk refused.
+        InputError: it does not run, is another user's, no such time is possible, or ``press`` says that it is not for
+            us to stop.
+        WorkError: it does not end, or the disk refused.
     """
     if not (math.isfinite(grace_seconds) and grace_seconds >= 0):
         raise InputError(f"a grace period of {grace_seconds} seconds is not possible; give 0 or more")
     status = look_at(folder).status
     if status.terminal:
         raise InputError(f"run {folder.id} is {status} already; there is nothing to stop")
-
-    def write(changes: dict[str, float | None]) -> RunState:
-        return folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=changes))
-
-    state = write({"stop_grace": float(grace_seconds)})
+    _write_grace(folder, float(grace_seconds))
+    began = time.monotonic()
     try:
-        yield state
-    except InputError:
+        while not (present := look_at(folder)).status.terminal:
+            waited = time.monotonic() - began
+            if waited > grace_seconds + patience:
+                rest = f"its Slurm job {present.job} does not end" if present.job else "something it started still runs"
+                raise WorkError(f"run {folder.id} cannot be stopped: {rest}")
+            press(present, waited)
+            time.sleep(poll)
+    except (InputError, PermissionError) as error:
         with contextlib.suppress(CrtuiError):
-            write({"stop_grace": None})
-        raise
+            _write_grace(folder, None)
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"run {folder.id} belongs to another user; only that one can stop it") from error
+    Registry(folder.store).update_runs([folder])
+    return present
 
 
-def not_yours(folder: RunFolder) -> str:
-    """Says that a run cannot be stopped from here."""
-    return f"run {folder.id} belongs to another user; only that one can stop it"
+def _write_grace(folder: RunFolder, seconds: float | None) -> None:
+    asked = {"stop_grace": seconds}
+    folder.update_state(lambda state: state if state.status.terminal else state.model_copy(update=asked))
 
 
 def require_resumable(folder: RunFolder) -> None:

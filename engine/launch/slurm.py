@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.launch.local import asked_to_stop, not_yours, require_resumable
+from engine.launch.local import require_resumable, stop_by
 from engine.launch.spawning import WORKER, environment
 from engine.launch.supervisor import GRACE_SECONDS
 from engine.runs import slurm_jobs
@@ -171,22 +171,13 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
         InputError: it does not run, or for another user, or Slurm is not here.
         WorkError: its job cannot be ended, or the disk refused.
     """
-    folder = record.folder
-    with asked_to_stop(folder, grace_seconds):
-        began = time.monotonic()
-        sent: set[str] = set()
-        while not (present := look_at(folder)).status.terminal:
-            waited = time.monotonic() - began
-            if waited > grace_seconds + 2 * _KILL_SECONDS:
-                raise WorkError(f"run {folder.id} cannot be stopped: its Slurm job {present.job} does not end")
-            if present.job is not None:
-                try:
-                    _press(present.job, overdue=waited > grace_seconds, sent=sent)
-                except PermissionError as error:
-                    raise InputError(not_yours(folder)) from error
-            time.sleep(_POLL_SECONDS)
-    Registry(folder.store).update_runs([folder])
-    return present
+    sent: set[str] = set()
+
+    def press(present: RunRecord, waited: float) -> None:
+        if present.job is not None:
+            _press(present.job, overdue=waited > grace_seconds, sent=sent)
+
+    return stop_by(press, record.folder, grace_seconds, patience=2 * _KILL_SECONDS, poll=_POLL_SECONDS)
 
 
 def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:

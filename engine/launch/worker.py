@@ -26,7 +26,7 @@ from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.runs.events import EventLog, last_step, read_events
-from engine.runs.folder import RunFolder
+from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
 from engine.runs.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage, resident_mib
@@ -34,8 +34,6 @@ from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.loop import Scalars, train
 
-_REPAIR_SECONDS = 15.0
-"""How long a damaged state is waited for at the beginning: several heartbeats of a supervisor."""
 SYSTEM_SECONDS = 30.0
 """Seconds between two rows of kind ``system``."""
 RANKING_SCORE = "factor_vae"
@@ -66,7 +64,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     Raises:
         CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
     """
-    spec, state = folder.spec(), folder.state(patience=_REPAIR_SECONDS)
+    spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
     torch.set_num_threads(spec.threads)
     device = choose_device(state.device or spec.device)
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")

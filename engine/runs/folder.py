@@ -29,6 +29,8 @@ ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
 _MAX_JSON_BYTES = 4 * 2**20
 _LEASE_PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
+REPAIR_SECONDS = 15.0
+"""How long a worker waits for a damaged state: several heartbeats of a supervisor."""
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
 _REMOVED = ".removed-"

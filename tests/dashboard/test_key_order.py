@@ -8,6 +8,7 @@ from typing import Any
 from textual.widgets import Input
 
 from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.screens.logs import LogsScreen
 from cr_tui.dashboard.screens.new_run import NewRunScreen
 from cr_tui.dashboard.screens.runs import RunsScreen
 
@@ -46,4 +47,4 @@ async def test_a_widget_that_goes_with_its_key_does_not_hold_up_the_next(dashboa
         for _ in range(3):
             drive.press(app, "?", "escape", "2", "1", "n", "escape", "/", "x", "escape")
         drive.press(app, "5")
-        await drive.settle(pilot, lambda: type(app.screen).__name__ == "LogsScreen")
+        await drive.settle(pilot, lambda: isinstance(app.screen, LogsScreen))

@@ -19,7 +19,7 @@ import orjson
 
 from engine.errors import WorkError
 from engine.runs.events import EventLog, last_step
-from engine.runs.folder import RunFolder
+from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.state import Outcome, Status
 from engine.runs.store import replace_file
 
@@ -70,7 +70,7 @@ def train(folder: RunFolder) -> Outcome:
     held = claim_device(Path(occupied)) if (occupied := os.environ.get("TOY_OCCUPIED")) else -1
     gate = Path(os.environ["TOY_GATE"]) if "TOY_GATE" in os.environ else None
     total = folder.summary().training.steps
-    attempt = folder.state(patience=15.0).attempt
+    attempt = folder.state(patience=REPAIR_SECONDS).attempt
     step, value = newest(folder)
     with EventLog(folder.events_path, attempt) as events:
         if attempt > 1 or last_step(folder.events_path) is not None:
