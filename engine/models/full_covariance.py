@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from engine.models.layers import Linear, Widths
+from engine.models.layers import Head, Widths
 from engine.models.posterior import Gaussian
 from engine.models.vae import GaussianEncoder
 
@@ -57,7 +57,7 @@ class FullCovarianceEncoder(GaussianEncoder):
         # One head answers for the whole covariance.
         del self.log_variance
         # As in the authors' code a full matrix, whose upper triangle is unused: its size sets Glorot's range.
-        self.matrix = Linear(widths.dense[-1], codes * codes)
+        self.matrix = Head(widths.dense[-1], codes * codes)
 
     def distribution(self, images: Tensor) -> CorrelatedGaussian:
         """q(z|x) of images float ``[n, C, H, W]``."""

@@ -18,14 +18,17 @@ from engine.models.codes import Codes
 from engine.models.layers import (
     BatchNorm,
     Conv,
+    Head,
     Linear,
     Network,
     TransposedConv,
     Widths,
     halvings,
     leaky_relu,
+    relu,
     symmetric,
 )
+from engine.models.precision import in_full
 
 PixelRange = Literal["unit", "symmetric"]
 
@@ -95,7 +98,7 @@ class Generator(Network):
         self._image_size = (image_channels, height, width)
         self._pixels = pixels
         self._normalise_first = layers.normalisation == "batch-before"
-        self._activation = leaky_relu if layers.activation == "leaky-relu" else torch.relu
+        self._activation = leaky_relu if layers.activation == "leaky-relu" else relu
         self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([inputs, *dense])])
         self.dense_norms = nn.ModuleList([BatchNorm(b) for b in dense])
         self.deconvs = nn.ModuleList(
@@ -113,13 +116,13 @@ class Generator(Network):
         x = latent
         for layer, norm in zip(self.dense, self.dense_norms, strict=True):
             x = layer(x)
-            x = torch.relu(norm(x, moving)) if self._normalise_first else norm(torch.relu(x), moving)
+            x = relu(norm(x, moving)) if self._normalise_first else norm(relu(x), moving)
         if self.deconvs:
             x = x.view(-1, *self._start)
         for layer, norm in zip(self.deconvs, self.deconv_norms, strict=True):
             x = layer(x)
             x = self._activation(norm(x, moving)) if self._normalise_first else norm(self._activation(x), moving)
-        image = self.image(x)
+        image = in_full(self.image(x))
         image = torch.sigmoid(image) if self._pixels == "unit" else (torch.tanh(image) + 1) / 2
         return image.view(-1, *self._image_size)
 
@@ -191,9 +194,9 @@ class Discriminator(Network):
         self.trunk = _Trunk(image_shape, layers, pixels)
         features = self.trunk.features
         spectral = layers.normalisation == "spectral"
-        self.real = Linear(features, 1, spectral)
+        self.real = Head(features, 1, spectral)
         self.code_hidden = Linear(features, features, spectral) if layers.dense else None
-        self.code_mean = Linear(features, codes.regularised, spectral)
+        self.code_mean = Head(features, codes.regularised, spectral)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map images float ``[n, C, H, W]`` to D's logits ``[n]`` and Q's answer ``[n, codes.regularised]``."""
@@ -227,7 +230,7 @@ class ContrastiveDiscriminator(Network):
         super().__init__()
         height, width, image_channels = image_shape
         self.trunk = _Trunk((height, width, 2 * image_channels), layers, pixels)
-        self.shared = Linear(self.trunk.features, codes)
+        self.shared = Head(self.trunk.features, codes)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Logits over the codes, float ``[n, codes]``, for two image batches float ``[n, C, H, W]``."""

@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.models.convolution import convolve, convolve_transposed
+from engine.models.precision import lowered
+
 LEAKY_SLOPE = 0.2
 INITIAL_SD = 0.02
 SPECTRAL_EPS = 1e-12
@@ -39,8 +42,13 @@ class Widths:
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """Leaky ReLU with the reference's slope."""
-    return F.leaky_relu(x, LEAKY_SLOPE)
+    """Leaky ReLU with the reference's slope, written over ``x``: nothing else may need a layer's own output."""
+    return F.leaky_relu(x, LEAKY_SLOPE, inplace=True)
+
+
+def relu(x: Tensor) -> Tensor:
+    """ReLU, written over ``x``."""
+    return F.relu(x, inplace=True)
 
 
 def _normalise(vector: Tensor) -> Tensor:
@@ -51,10 +59,10 @@ def _normalise(vector: Tensor) -> Tensor:
 class Weighted(nn.Module):
     """A layer with a weight and a bias whose weight may be spectrally normalised.
 
-    The effective weight is computed by :meth:`normalise` and used by every forward until the next call, because
-    within one training iteration many forwards share one weight. The power-iteration vector ``u`` that a call arrives
-    at is stored only by :meth:`persist`: the reference restarts every forward of an iteration from the same ``u``
-    (section 2.5).
+    The effective weight, in the compute type, is made by :meth:`normalise` and used by every forward until the next
+    call, because within one training iteration many forwards share one weight. The power-iteration vector ``u`` that a
+    call arrives at is stored only by :meth:`persist`: the reference restarts every forward of an iteration from the
+    same ``u`` (section 2.5).
     """
 
     u: Tensor
@@ -78,14 +86,14 @@ class Weighted(nn.Module):
                 the singular vectors as constants as torch's own parametrisation does. Irrelevant under ``no_grad``.
         """
         if not self.spectral:
-            self._effective = self.weight
+            self._effective = self._computed_in(self.weight)
             return
         matrix = self.weight.movedim(self._output_axis, 0).flatten(1)
         iterated = matrix if gradient == "full" else matrix.detach()
         v = _normalise(self.u @ iterated)
         u = _normalise(iterated @ v)
         self._arrived = u.detach()
-        self._effective = self.weight / torch.dot(u, matrix @ v)
+        self._effective = self._computed_in(self.weight / torch.dot(u, matrix @ v))
 
     def release(self) -> None:
         """Forget the effective weight, so that the next forward computes its own."""
@@ -104,6 +112,10 @@ class Weighted(nn.Module):
             return effective
         return self._effective
 
+    def _computed_in(self, x: Tensor) -> Tensor:
+        """An input, weight or bias of this layer in the type that it computes in."""
+        return lowered(x)
+
 
 class Linear(Weighted):
     """Fully connected layer, weights N(0, 0.02^2), bias 0."""
@@ -112,7 +124,14 @@ class Linear(Weighted):
         super().__init__(torch.randn(outputs, inputs) * INITIAL_SD, outputs, spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.effective_weight(), self.bias)
+        return F.linear(self._computed_in(x), self.effective_weight(), self._computed_in(self.bias))
+
+
+class Head(Linear):
+    """The last layer of a network, always in the type of its weight: logits and means go into losses."""
+
+    def _computed_in(self, x: Tensor) -> Tensor:
+        return x.to(self.weight.dtype)
 
 
 class Conv(Weighted):
@@ -122,16 +141,9 @@ class Conv(Weighted):
         weight = torch.empty(outputs, inputs, kernel, kernel)
         nn.init.trunc_normal_(weight, std=INITIAL_SD, a=-2 * INITIAL_SD, b=2 * INITIAL_SD)
         super().__init__(weight, outputs, spectral)
-        self._kernel = kernel
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._kernel == 4:
-            return F.conv2d(x, self.effective_weight(), self.bias, stride=2, padding=1)
-        # TF pads an odd kernel at stride 2 by one pixel more on the right and bottom.
-        total = self._kernel - 2
-        before = total // 2
-        x = F.pad(x, (before, total - before, before, total - before))
-        return F.conv2d(x, self.effective_weight(), self.bias, stride=2)
+        return convolve(lowered(x), self.effective_weight(), lowered(self.bias))
 
 
 class TransposedConv(Weighted):
@@ -140,16 +152,9 @@ class TransposedConv(Weighted):
     def __init__(self, inputs: int, outputs: int, kernel: int = 4) -> None:
         weight = torch.randn(inputs, outputs, kernel, kernel) * INITIAL_SD
         super().__init__(weight, outputs, spectral=False, output_axis=1)
-        self._kernel = kernel
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._kernel == 4:
-            return F.conv_transpose2d(x, self.effective_weight(), self.bias, stride=2, padding=1)
-        # The mirror of Conv's alignment: TF crops one pixel more at the far edges.
-        total = self._kernel - 2
-        before = total // 2
-        y = F.conv_transpose2d(x, self.effective_weight(), self.bias, stride=2)
-        return y[:, :, before : before - total or None, before : before - total or None]
+        return convolve_transposed(lowered(x), self.effective_weight(), lowered(self.bias))
 
 
 class BatchNorm(nn.Module):

@@ -14,8 +14,20 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor, nn
 
-from engine.models.layers import Conv, Linear, Network, TransposedConv, Weighted, Widths, halvings, leaky_relu
+from engine.models.layers import (
+    Conv,
+    Head,
+    Linear,
+    Network,
+    TransposedConv,
+    Weighted,
+    Widths,
+    halvings,
+    leaky_relu,
+    relu,
+)
 from engine.models.posterior import Gaussian, PosteriorEncoder
+from engine.models.precision import in_full
 
 Initialisation = Literal["normal", "glorot"]
 N = TypeVar("N", bound=Network)
@@ -38,20 +50,20 @@ class GaussianEncoder(PosteriorEncoder):
         self.convs = nn.ModuleList([Conv(a, b) for a, b in pairwise(channels)])
         area = halvings(height, len(widths.channels)) * halvings(width, len(widths.channels))
         self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([area * channels[-1], *widths.dense])])
-        self.mean = Linear(widths.dense[-1], codes)
-        self.log_variance = Linear(widths.dense[-1], codes)
+        self.mean = Head(widths.dense[-1], codes)
+        self.log_variance = Head(widths.dense[-1], codes)
         self._linear_last = linear_last
 
     def features(self, images: Tensor) -> Tensor:
         """The last hidden layer, float ``[n, widths.dense[-1]]``."""
         x = images
         for layer in self.convs:
-            x = torch.relu(layer(x))
+            x = relu(layer(x))
         x = x.flatten(1)
         for number, layer in enumerate(self.dense, 1):
             x = layer(x)
             if number < len(self.dense) or not self._linear_last:
-                x = torch.relu(x)
+                x = relu(x)
         return x
 
     def posterior(self, images: Tensor) -> Gaussian:
@@ -90,12 +102,12 @@ class Decoder(Network):
         """Logits of the pixels, float ``[n, C, H, W]``, of codes float ``[n, codes]``."""
         x = z
         for layer in self.dense:
-            x = torch.relu(layer(x))
+            x = relu(layer(x))
         if self._start:
             x = x.view(-1, *self._start)
         for layer in self.deconvs:
-            x = torch.relu(layer(x))
-        image: Tensor = self.image(x)
+            x = relu(layer(x))
+        image = in_full(self.image(x))
         return image.view(-1, *self._image_size)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -114,7 +126,7 @@ class TotalCorrelationDiscriminator(Network):
     def __init__(self, codes: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
         self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([codes, *hidden])])
-        self.verdict = Linear(hidden[-1], 2)
+        self.verdict = Head(hidden[-1], 2)
 
     def forward(self, z: Tensor) -> Tensor:
         """Logits float ``[n, 2]`` of z being from q(z), and from the product of q's marginals."""
