@@ -1,10 +1,53 @@
-"""How many processor cores there are to use."""
+"""The processor: how many cores there are, and how a process that computes uses them and its memory."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+
+_WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
+"""How long threads without work keep their core before they sleep: loop turns for GNU OpenMP, some tens of
+microseconds; milliseconds for Intel's and LLVM's. Their defaults burn a core that another process could use, until the
+slowest thread is done, which on a busy machine makes two threads several times slower than one. Sleeping at once would
+cost a quarter of the speed of an idle machine (docs/performance.md)."""
+
+_WAITING_OF_USERS = ("OMP_WAIT_POLICY", *_WAITING)
+_MEMORY_OF_USERS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
+_MMAP_THRESHOLD = -3
+_TRIM_THRESHOLD = -1
+_KEPT_BYTES = 2**30
 
 
 def usable_cores() -> int:
     """Cores that this process may use: those it is bound to where the system says so, else all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def waiting_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Variables that a process which computes needs beside ``environment``; none where the user has set one."""
+    return {} if any(name in environment for name in _WAITING_OF_USERS) else dict(_WAITING)
+
+
+def prepare_to_compute() -> None:
+    """Make this process one that computes; to be called before PyTorch is imported.
+
+    Its threads wait as :func:`waiting_environment` says. Memory that a layer's output had is kept for the next one's:
+    glibc would give large blocks back to the system each time, and the system would clear them page by page, which
+    costs as much as a quarter of a forward pass. What the user has set in the environment stays.
+    """
+    os.environ.update(waiting_environment(os.environ))
+    if not any(name in os.environ for name in _MEMORY_OF_USERS):
+        _keep_memory()
+
+
+def _keep_memory() -> None:
+    # Late: listing runs does not compute.
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):
+        # Another C library than glibc.
+        return
+    mallopt(_MMAP_THRESHOLD, _KEPT_BYTES)
+    mallopt(_TRIM_THRESHOLD, 2 * _KEPT_BYTES - 1)

@@ -146,8 +146,10 @@ def _earlier(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | None]:
 def _score(invocation: Invocation, store: Store, records: Sequence[RunRecord], as_json: bool) -> list[dict[str, Any]]:
     from cr_tui.cli.progress import TaskDisplay
     from cr_tui.cli.score import put_scores
+    from engine.cores import prepare_to_compute
     from engine.launch.evaluating import score_run
 
+    prepare_to_compute()
     invocation.note("scoring: how well do the codes match the known factors? (the choice below does not see this)")
     results = []
     with TaskDisplay(invocation.quiet, as_json) as display:

@@ -35,8 +35,12 @@ def warn(text: str) -> None:
 
 def put_json(document: object) -> None:
     """Print the one document of ``--json``. JSON has no NaN and no infinity: such numbers become null."""
-    json.dump(_finite(document), sys.stdout, indent=2, allow_nan=False)
-    sys.stdout.write("\n")
+    try:
+        text = json.dumps(document, indent=2, allow_nan=False)
+    except (TypeError, ValueError):
+        # Looked through only where that fails: a list of thousands of runs seldom holds such a number.
+        text = json.dumps(_finite(document), indent=2, allow_nan=False)
+    sys.stdout.write(f"{text}\n")
 
 
 def stdout_console(*, all_colours: bool = False) -> Console:

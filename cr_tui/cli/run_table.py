@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 
-from cr_tui.text import clean, short_duration
+from cr_tui.text import ELLIPSIS, clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 from engine.runs.catalogue import RunRecord
 
@@ -29,19 +31,66 @@ _NARROWEST_NAME = 8
 _WIDEST_TEXT = 24
 
 
+_Cell = tuple[str, str]
+"""What stands in it, on one line, and the style of that."""
+
+
 @dataclass(frozen=True)
 class _Column:
     title: str
-    cell: Callable[[RunRecord], Text]
+    cells: Sequence[_Cell]
     right: bool = False
     narrowest: int = 0
     """Cells to which it may be cut; 0 where it may not."""
 
-    def width(self, records: Sequence[RunRecord]) -> int:
-        return max([cell_len(self.title), *(self.cell(record).cell_len for record in records)])
+    @property
+    def width(self) -> int:
+        return max([cell_len(self.title), *(cell_len(word) for word, _ in self.cells)])
+
+    @property
+    def is_empty(self) -> bool:
+        return all(word == _MISSING for word, _ in self.cells)
 
 
-def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, int] | None = None) -> Table:
+@dataclass(frozen=True)
+class _Lines:
+    """A table without borders, drawn a line at a time.
+
+    Rich's own table makes a paragraph of every cell and wraps it, which takes ten times as long: seconds for thousands
+    of runs.
+
+    Args:
+        columns: each with its width.
+    """
+
+    columns: Sequence[tuple[_Column, int]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        yield from self._line([(column.title, "bold") for column, _ in self.columns], options.max_width)
+        for cells in zip(*(column.cells for column, _ in self.columns), strict=True):
+            yield from self._line(cells, options.max_width)
+
+    def _line(self, cells: Sequence[_Cell], widest: int) -> Iterator[Segment]:
+        plain = ""
+        for place, ((column, width), (word, style)) in enumerate(zip(self.columns, cells, strict=True)):
+            shown = _fitted(word, min(width, widest))
+            blank = " " * (width - cell_len(shown))
+            plain += (" " * _GAP if place else "") + (blank if column.right else "")
+            if style:
+                yield Segment(plain)
+                yield Segment(shown, Style.parse(style))
+                plain = ""
+            else:
+                plain += shown
+            plain += "" if column.right else blank
+        yield Segment(f"{plain}\n")
+
+
+def _fitted(word: str, width: int) -> str:
+    return word if cell_len(word) <= width else set_cell_size(word, width - 1) + ELLIPSIS
+
+
+def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, int] | None = None) -> _Lines:
     """A row a run.
 
     Args:
@@ -49,20 +98,7 @@ def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, 
         width: cells the table may take across; what matters least is left out, and names are cut.
         positions: place in line of runs that wait, by id.
     """
-    chosen = _choose(_columns(records, positions or {}), records, width)
-    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
-    for column, cells in chosen:
-        justify = "right" if column.right else "left"
-        table.add_column(column.title, justify=justify, width=cells, no_wrap=True, overflow="ellipsis")  # type: ignore[arg-type]
-    for record in records:
-        table.add_row(*(column.cell(record) for column, _ in chosen))
-    return table
-
-
-def status_text(record: RunRecord) -> Text:
-    """The status as a coloured word; a run whose promised heartbeat is overdue is shown as stalled."""
-    word = "stalled" if record.stalled and not record.status.terminal else str(record.status)
-    return Text(word, style=STATUS_STYLES[word])
+    return _Lines(_choose(_columns(records, positions or {}), width))
 
 
 def score_title(name: str) -> str:
@@ -72,7 +108,7 @@ def score_title(name: str) -> str:
 
 def score_text(value: float | None) -> Text:
     """A score as it stands in tables."""
-    return Text(_MISSING, style="dim") if value is None else Text(f"{value:.3f}")
+    return Text(*_score(value))
 
 
 def score_names(present: Iterable[str]) -> list[str]:
@@ -85,46 +121,60 @@ def _columns(records: Sequence[RunRecord], positions: Mapping[str, int]) -> dict
     """All columns from left to right."""
     now = time.time()
 
+    def column(title: str, read: Callable[[RunRecord], str], right: bool = False, narrowest: int = 0) -> _Column:
+        return _Column(title, [(read(record), "") for record in records], right, narrowest)
+
     def word(title: str, read: Callable[[RunRecord], str | None], narrowest: int = 0) -> _Column:
-        return _Column(title, lambda record: Text(clean(read(record) or _MISSING, _WIDEST_TEXT)), narrowest=narrowest)
+        return column(title, lambda record: clean(read(record) or _MISSING, _WIDEST_TEXT), narrowest=narrowest)
 
-    def age(record: RunRecord) -> Text:
-        return Text(short_duration(now - record.created.timestamp()) if record.created else _MISSING)
+    def age(record: RunRecord) -> str:
+        return short_duration(now - record.created.timestamp()) if record.created else _MISSING
 
-    def place(record: RunRecord) -> Text:
+    def place(record: RunRecord) -> str:
         if record.status != "queued":
-            return Text(_MISSING)
-        return Text("paused" if record.paused else str(positions.get(record.id, _MISSING)))
+            return _MISSING
+        return "paused" if record.paused else str(positions.get(record.id, _MISSING))
 
     def score(name: str) -> _Column:
-        return _Column(score_title(name), lambda record: score_text(record.scores.get(name)), right=True)
+        return _Column(score_title(name), [_score(record.scores.get(name)) for record in records], right=True)
 
     scores = score_names(name for record in records for name in record.scores)
     return {
-        "id": _Column("ID", lambda record: Text(clean(record.id))),
+        "id": column("ID", lambda record: clean(record.id)),
         "name": word("Name", lambda record: record.name, _NARROWEST_NAME),
-        "status": _Column("Status", status_text),
-        "queue": _Column("Queue", place, right=True),
-        "step": _Column("Step", lambda record: Text(f"{record.step}/{record.total_steps}"), right=True),
+        "status": _Column("Status", [_status(record) for record in records]),
+        "queue": column("Queue", place, right=True),
+        "step": column("Step", lambda record: f"{record.step}/{record.total_steps}", right=True),
         **{f"score.{name}": score(name) for name in scores},
         "method": word("Method", lambda record: record.method),
         "data": word("Data", lambda record: record.data),
-        "seed": _Column("Seed", lambda record: Text(_MISSING if record.seed is None else str(record.seed)), right=True),
+        "seed": column("Seed", lambda record: _MISSING if record.seed is None else str(record.seed), right=True),
         "group": word("Group", lambda record: record.group),
         "device": word("Device", lambda record: record.device),
-        "age": _Column("Age", age, right=True),
+        "precision": word("Precision", lambda record: record.precision),
+        "age": column("Age", age, right=True),
     }
 
 
-def _choose(columns: dict[str, _Column], records: Sequence[RunRecord], width: int) -> list[tuple[_Column, int]]:
+def _status(record: RunRecord) -> _Cell:
+    """The status as a coloured word; a run whose promised heartbeat is overdue is shown as stalled."""
+    word = "stalled" if record.stalled and not record.status.terminal else str(record.status)
+    return word, STATUS_STYLES[word]
+
+
+def _score(value: float | None) -> _Cell:
+    return (_MISSING, "dim") if value is None else (f"{value:.3f}", "")
+
+
+def _choose(columns: dict[str, _Column], width: int) -> list[tuple[_Column, int]]:
     scores = [key for key in columns if key.startswith("score.")]
-    natural = {key: column.width(records) for key, column in columns.items()}
+    natural = {key: column.width for key, column in columns.items()}
     widths: dict[str, int] = {}
     left = width + _GAP
     for key in ("id", "status", "name", "queue", "step", *scores[:1]):
         least = columns[key].narrowest or natural[key]
-        is_empty = key == "queue" and all(columns[key].cell(record).plain == _MISSING for record in records)
-        if (least + _GAP <= left or not widths) and not is_empty:
+        is_unused = key == "queue" and columns[key].is_empty
+        if (least + _GAP <= left or not widths) and not is_unused:
             widths[key] = least
             left -= least + _GAP
     if "name" in widths:
@@ -132,9 +182,8 @@ def _choose(columns: dict[str, _Column], records: Sequence[RunRecord], width: in
         spare = min(natural["name"] - widths["name"], left)
         widths["name"] += spare
         left -= spare
-    for key in ("method", "age", "group", "seed", "data", "device", *scores[1:]):
-        is_empty = all(columns[key].cell(record).plain == _MISSING for record in records)
-        if not is_empty and natural[key] + _GAP <= left:
+    for key in ("method", "age", "group", "seed", "data", "device", *scores[1:], "precision"):
+        if not columns[key].is_empty and natural[key] + _GAP <= left:
             widths[key] = natural[key]
             left -= natural[key] + _GAP
     return [(columns[key], widths[key]) for key in columns if key in widths]

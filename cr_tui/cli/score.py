@@ -42,11 +42,13 @@ def score(
 
     The scores of the newest checkpoint by the paper's protocol are kept with the run.
     """
+    from engine.cores import prepare_to_compute
     from engine.launch.evaluating import score_run
     from engine.metrics.checks import check_protocol
     from engine.runs.catalogue import find_among, list_runs
 
     check_protocol(protocol)
+    prepare_to_compute()
     invocation = invocation_of(context)
     store = invocation.open_store()
     known = list_runs(store)

@@ -95,10 +95,12 @@ def select(
     invocation = invocation_of(context)
     store = invocation.open_store()
     records = _pool(invocation, store, run or [], group)
+    from engine.cores import prepare_to_compute
     from engine.launch import selecting
     from engine.launch.selection_jobs import SelectionRequest
     from engine.launch.selection_process import run_selection
 
+    prepare_to_compute()
     with TaskDisplay(invocation.quiet, as_json) as display:
         if launcher == "slurm" and (not method or "model-centrality" in method):
             from engine.launch.slurm_selecting import compare_shares

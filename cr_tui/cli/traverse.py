@@ -51,8 +51,10 @@ def traverse(
 
     record = find_run(store, run)
     from cr_tui.render import traversal
+    from engine.cores import prepare_to_compute
     from engine.runs.loading import load_model
 
+    prepare_to_compute()
     model = load_model(record.folder.path, checkpoint, record.name or record.id)
     frames = traversal.traverse(model, steps, samples, seed, code or None)
     labels = traversal.code_labels(code or model.codes.count)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.cores import prepare_to_compute
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ Answer = tuple[dict[str, Any], NDArray[np.uint8] | None]
 def main(arguments: Sequence[str]) -> int:
     """Answer requests until standard input ends. Takes no arguments; returns the exit code."""
     os.nice(_NICENESS)
+    prepare_to_compute()
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     # Whatever a library prints must not get between the answers.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.cores import prepare_to_compute
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.selection_jobs import (
     JobFolder,
@@ -251,6 +252,7 @@ class _Lines:
 
 def main(arguments: Sequence[str]) -> int:
     """Compute the job that the arguments name; return the exit code."""
+    prepare_to_compute()
     parser = argparse.ArgumentParser(prog="python -m engine.launch.selection_process", description=__doc__)
     parser.add_argument("store", type=Path, help="folder of the store")
     parser.add_argument("job", help="id of the job")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.cores import prepare_to_compute
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.evaluating import Progress
 from engine.launch.slurm import Demand, longest_array, submit
@@ -122,6 +123,7 @@ def _last_words(log: Path) -> str:
 
 def main(arguments: Sequence[str]) -> None:
     """Compute one share."""
+    prepare_to_compute()
     parser = argparse.ArgumentParser(
         prog="python -m engine.launch.slurm_selecting", description="Compute one share of a pool's pairs."
     )

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.cores import usable_cores
+from engine.cores import usable_cores, waiting_environment
 from engine.errors import CrtuiError, InputError
 from engine.launch import slots
 from engine.launch.endings import MemoryKills, WorkerEnd, ending, tail
@@ -151,7 +151,9 @@ class Supervisor:
 
     def _start(self, device: slots.Lease) -> WorkerProcess:
         threads = min(self._summary.threads, usable_cores())
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"} | dict(device.environment)
+        # Before its first import: OpenMP reads them when PyTorch is loaded.
+        environment = os.environ | waiting_environment(os.environ) | dict(device.environment)
+        environment |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
         self._folder.outcome_path.unlink(missing_ok=True)
         command = [*self._command, str(self._folder.path)]
         worker = WorkerProcess(command, (self._lease, *device.descriptors), environment)

@@ -13,11 +13,13 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import cast
 
 import psutil
 import torch
 
 import engine.data
+from engine.cores import prepare_to_compute
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
 from engine.launch.log import say
@@ -25,6 +27,7 @@ from engine.methods import method_class
 from engine.methods.base import Method, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
+from engine.models.precision import PRECISIONS, Precision, choose
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
@@ -32,6 +35,7 @@ from engine.runs.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage, resident_mib
 from engine.training import checkpoints
 from engine.training.batches import Batches
+from engine.training.checkpoints import Checkpoint
 from engine.training.loop import Scalars, train
 
 SYSTEM_SECONDS = 30.0
@@ -42,6 +46,7 @@ RANKING_SCORE = "factor_vae"
 
 def main(arguments: list[str]) -> int:
     """Train the run whose folder is the only argument; return the exit code."""
+    prepare_to_compute()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
     os.umask(folder.store.umask)
@@ -81,13 +86,15 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
-        step = train(method, batches, spec.training, start, recorder)
+        events.note(start, f"hidden layers compute in {recorder.precision}")
+        step = train(method, batches, spec.training, start, recorder, recorder.precision)
     scores: dict[str, float | None] = dict(recorder.scores)
+    outcome = Outcome(status=Status.FINISHED, step=step, scores=scores, precision=recorder.precision)
     if step < spec.training.steps:
         say(f"stopped at step {step}")
-        return Outcome(status=Status.STOPPED, reason="asked to stop", step=step, scores=scores)
+        return outcome.model_copy(update={"status": Status.STOPPED, "reason": "asked to stop"})
     say(f"finished at step {step}")
-    return Outcome(status=Status.FINISHED, step=step, scores=scores)
+    return outcome
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -144,7 +151,12 @@ class _StopFlag:
 
 
 class _Recorder:
-    """The loop's observer: turns what happens into events, checkpoints and lines of the log."""
+    """The loop's observer: turns what happens into events, checkpoints and lines of the log.
+
+    Attributes:
+        scores: the latest, by name.
+        precision: what hidden layers compute in.
+    """
 
     def __init__(
         self,
@@ -168,6 +180,7 @@ class _Recorder:
         self._process = psutil.Process()
         self._system_due = 0.0
         self.scores: Scalars = {}
+        self.precision: Precision = choose(spec.training.precision, device)
         self._ranked: dict[int, float] = {}
 
     def restore(self) -> int:
@@ -178,6 +191,7 @@ class _Recorder:
             self._method.networks.load_state_dict(checkpoint.weights())
             self._method.load_trainer_state(checkpoint.trainer_state())
             step = checkpoint.step
+            self.precision = self._precision_of(checkpoint)
             say(f"continued from the checkpoint at step {step}")
         # Whatever the number says, which is lost with the state.
         if self._attempt > 1 or last_step(self._folder.events_path) is not None:
@@ -186,6 +200,12 @@ class _Recorder:
             scores = ((row["step"], row[RANKING_SCORE]) for row in earlier)
             self._ranked = {step: score for step, score in scores if isinstance(score, int | float)}
         return step
+
+    def _precision_of(self, checkpoint: Checkpoint) -> Precision:
+        """What ``auto`` came to where the run began: another device must not change it halfway."""
+        wrote = checkpoint.description.get("precision")
+        was_chosen = self._spec.training.precision == "auto" and wrote in PRECISIONS
+        return cast(Precision, wrote) if was_chosen else self.precision
 
     def record(self, step: int, scalars: Scalars) -> None:
         self._events.write(step, "train", **scalars)
@@ -221,7 +241,7 @@ class _Recorder:
             step,
             self._method.networks.state_dict(),
             self._method.trainer_state(),
-            describe(self._method, self._dataset.image_shape, self._spec.data.name),
+            describe(self._method, self._dataset.image_shape, self._spec.data.name, self.precision),
             milestone,
         )
         training = self._spec.training

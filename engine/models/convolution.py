@@ -23,13 +23,13 @@ THIN = 3
 _BLOCK = 2
 
 
-def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Stride-2 "SAME" convolution.
 
     Args:
         x: float ``[n, inputs, h, w]``, both sides even.
         weight: ``[outputs, inputs, k, k]``, k being 4 or 5.
-        bias: ``[outputs]``.
+        bias: ``[outputs]``, if any.
 
     Returns:
         Float ``[n, outputs, h/2, w/2]``, channels-last.
@@ -46,13 +46,13 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return F.conv2d(F.pad(x, (before, after, before, after)), weight, bias, stride=2)
 
 
-def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Stride-2 "SAME" transposed convolution: the adjoint of :func:`convolve`.
 
     Args:
         x: float ``[n, inputs, h, w]``.
         weight: ``[inputs, outputs, k, k]``, k being 4 or 5.
-        bias: ``[outputs]``.
+        bias: ``[outputs]``, if any.
 
     Returns:
         Float ``[n, outputs, 2h, 2w]``, channels-last.
@@ -62,14 +62,19 @@ def convolve_transposed(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     if kernel == 4 and _in_blocks(x, weight.shape[1]):
         blocks = F.conv_transpose2d(x, F.pixel_unshuffle(weight, _BLOCK))
         y = F.pixel_shuffle(blocks, _BLOCK)[:, :, 1:-1, 1:-1]
-        return channels_last(y) + bias[:, None, None]
+        return _shifted(channels_last(y), bias)
     before, after = _same_padding(kernel)
     y = F.conv_transpose2d(x, weight, stride=2, padding=before)
     if after > before:
         # The mirror of convolve's alignment: TF crops one pixel more at the far edges.
         cropped = before - after
-        return channels_last(y[:, :, :cropped, :cropped]) + bias[:, None, None]
-    return y.add_(bias[:, None, None])
+        y = channels_last(y[:, :, :cropped, :cropped])
+    return _shifted(y, bias)
+
+
+def _shifted(y: Tensor, bias: Tensor | None) -> Tensor:
+    # In place: nothing else has seen y.
+    return y if bias is None else y.add_(bias[:, None, None])
 
 
 def channels_last(x: Tensor) -> Tensor:

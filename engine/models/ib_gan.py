@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from engine.models.convolution import channels_last, convolve, convolve_transposed
 from engine.models.layers import INITIAL_SD, LEAKY_SLOPE, Widths, halvings, symmetric
 from engine.models.posterior import Gaussian
+from engine.models.precision import in_full, lowered
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,62 @@ class IBGANWidths(Widths):
     """
 
     same_channels: tuple[int, ...] = ()
+
+
+class _Linear(nn.Linear):
+    """A hidden layer, in the compute type."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(lowered(x), lowered(self.weight), None if self.bias is None else lowered(self.bias))
+
+
+class _Head(nn.Linear):
+    """A last layer, in float32."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(in_full(x))
+
+
+class _Down(nn.Conv2d):
+    """A 4x4 convolution that halves both sides."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__(before, after, 4, 2, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return convolve(lowered(x), lowered(self.weight), None if self.bias is None else lowered(self.bias))
+
+
+class _Up(nn.ConvTranspose2d):
+    """A 4x4 transposed convolution that doubles both sides."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__(before, after, 4, 2, 1, bias=bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        bias = None if self.bias is None else lowered(self.bias)
+        return convolve_transposed(lowered(x), lowered(self.weight), bias)
+
+
+class _Same(nn.Conv2d):
+    """A 3x3 convolution that keeps both sides."""
+
+    def __init__(self, before: int, after: int, bias: bool) -> None:
+        super().__init__(before, after, 3, 1, 1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = None if self.bias is None else lowered(self.bias)
+        return F.conv2d(channels_last(lowered(x)), lowered(self.weight), bias, padding=1)
+
+
+class _SameTransposed(nn.ConvTranspose2d):
+    """A 3x3 transposed convolution that keeps both sides, without bias."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, 3, 1, 1, bias=False)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return F.conv_transpose2d(channels_last(lowered(x)), lowered(self.weight), padding=1)
 
 
 class Embedding(nn.Module):
@@ -39,8 +99,8 @@ class Embedding(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for before, width in pairwise([noise, *dense]):
-            layers += [nn.Linear(before, width), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Linear([noise, *dense][-1], 2 * codes))
+            layers += [_Linear(before, width), nn.ReLU(inplace=True)]
+        self.layers = nn.Sequential(*layers, _Head([noise, *dense][-1], 2 * codes))
 
     def forward(self, z: Tensor) -> Gaussian:
         """Mean and log-variance of r, float ``[n, codes]`` each, of noise float ``[n, noise]``."""
@@ -65,21 +125,25 @@ class Generator(nn.Module):
         self._image_size = (image_channels, height, width)
         layers: list[nn.Module] = []
         for before, after in pairwise([codes, *widths.dense]):
-            layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU()]
+            layers += [_Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU(inplace=True)]
         last = [codes, *widths.dense][-1]
         convolutions = [*widths.same_channels, *widths.channels]
         if convolutions:
             doublings = len(widths.channels) + 1
             start = (convolutions[0], halvings(height, doublings), halvings(width, doublings))
-            layers += [nn.Linear(last, prod(start), bias=False), nn.BatchNorm1d(prod(start)), nn.ReLU()]
-            layers += [nn.Unflatten(1, start), *_upwards(start[0], widths), _up(convolutions[-1], image_channels, True)]
+            layers += [_Linear(last, prod(start), bias=False), nn.BatchNorm1d(prod(start)), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Unflatten(1, start),
+                *_upwards(start[0], widths),
+                _Up(convolutions[-1], image_channels, bias=True),
+            ]
         else:
-            layers += [nn.Linear(last, prod(image_shape))]
-        self.layers = nn.Sequential(*layers, nn.Tanh())
+            layers += [_Linear(last, prod(image_shape))]
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, r: Tensor) -> Tensor:
         """Images float ``[n, C, H, W]`` in [0, 1] of representations float ``[n, codes]``."""
-        images: Tensor = self.layers(r).view(-1, *self._image_size)
+        images = torch.tanh(in_full(self.layers(r))).view(-1, *self._image_size)
         return (images + 1) / 2
 
 
@@ -99,20 +163,20 @@ class Discriminative(nn.Module):
         height, width, before = image_shape
         hidden: list[tuple[nn.Module, nn.Module]] = []
         for channels in widths.channels:
-            hidden.append((nn.Conv2d(before, channels, 4, 2, 1, bias=not hidden), nn.BatchNorm2d(channels)))
+            hidden.append((_Down(before, channels, bias=not hidden), nn.BatchNorm2d(channels)))
             before = channels
         for channels in widths.same_channels:
-            hidden.append((nn.Conv2d(before, channels, 3, 1, 1, bias=not hidden), nn.BatchNorm2d(channels)))
+            hidden.append((_Same(before, channels, bias=not hidden), nn.BatchNorm2d(channels)))
             before = channels
         flat = before * halvings(height, len(widths.channels)) * halvings(width, len(widths.channels))
         convolutions = len(hidden)
         for a, b in pairwise([flat, *widths.dense]):
-            hidden.append((nn.Linear(a, b, bias=not hidden), nn.BatchNorm1d(b)))
+            hidden.append((_Linear(a, b, bias=not hidden), nn.BatchNorm1d(b)))
         layers: list[nn.Module] = []
         for number, (layer, norm) in enumerate(hidden):
             layers += [nn.Flatten()] if number == convolutions else []
-            layers += [layer, *([norm] if number else []), nn.LeakyReLU(LEAKY_SLOPE)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths.dense[-1], outputs))
+            layers += [layer, *([norm] if number else []), nn.LeakyReLU(LEAKY_SLOPE, inplace=True)]
+        self.layers = nn.Sequential(*layers, _Head(widths.dense[-1], outputs))
 
     def forward(self, images: Tensor) -> Tensor:
         """Float ``[n, outputs]`` of images float ``[n, C, H, W]`` in [-1, 1]."""
@@ -151,14 +215,9 @@ def initialise(network: nn.Module) -> None:
 def _upwards(before: int, widths: IBGANWidths) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for channels in widths.same_channels:
-        same = nn.ConvTranspose2d(before, channels, 3, 1, 1, bias=False)
-        layers += [same, nn.BatchNorm2d(channels), nn.ReLU()]
+        layers += [_SameTransposed(before, channels), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         before = channels
     for channels in widths.channels:
-        layers += [_up(before, channels, False), nn.BatchNorm2d(channels), nn.ReLU()]
+        layers += [_Up(before, channels, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         before = channels
     return layers
-
-
-def _up(before: int, channels: int, bias: bool) -> nn.Module:
-    return nn.ConvTranspose2d(before, channels, 4, 2, 1, bias=bias)

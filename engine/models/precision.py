@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -28,6 +28,8 @@ from engine.errors import InputError
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 """What ``training.precision`` can come to."""
+
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16_INSTRUCTIONS = {"amx_bf16", "avx512_bf16", "bf16"}
@@ -40,16 +42,14 @@ _compute_type: ContextVar[torch.dtype | None] = ContextVar("compute type", defau
 def computing_in(precision: Precision) -> Iterator[None]:
     """Let hidden layers compute in ``precision`` inside the block, the backward passes of its forwards included."""
     token = _compute_type.set(torch.bfloat16 if precision == "bfloat16" else None)
-    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
-    before = [backend.allow_tf32 for backend in backends]
-    for backend in backends:
-        # PyTorch's own default for convolutions is to round.
-        backend.allow_tf32 = precision == "tf32"
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = products.allow_tf32, convolutions.allow_tf32
+    # PyTorch's own default is to round in convolutions and not in matrix products.
+    products.allow_tf32 = convolutions.allow_tf32 = precision == "tf32"
     try:
         yield
     finally:
-        for backend, allowed in zip(backends, before, strict=True):
-            backend.allow_tf32 = allowed
+        products.allow_tf32, convolutions.allow_tf32 = before
         _compute_type.reset(token)
 
 
@@ -64,7 +64,7 @@ def in_full(x: Tensor) -> Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def choose(setting: str, device: torch.device) -> Precision:
+def choose(setting: Precision | Literal["auto"], device: torch.device) -> Precision:
     """The precision that ``training.precision`` means on ``device``.
 
     ``auto`` is bfloat16 where the processor or GPU multiplies it by itself; others emulate it, which is slower than
@@ -77,9 +77,7 @@ def choose(setting: str, device: torch.device) -> Precision:
         return "bfloat16" if has_bfloat16(device) else "float32"
     if setting == "tf32" and device.type != "cuda":
         raise InputError("training.precision tf32 needs a CUDA GPU; use float32, bfloat16 or auto")
-    if setting == "float32" or setting == "tf32" or setting == "bfloat16":
-        return setting
-    raise InputError(f"training.precision is float32, tf32, bfloat16 or auto, not '{setting}'")
+    return setting
 
 
 def has_bfloat16(device: torch.device) -> bool:

@@ -48,8 +48,9 @@ class _Data(_Named):
     size: int | None = None
 
 
-class _Length(BaseModel):
+class _Training(BaseModel):
     steps: Count
+    precision: str = "float32"
 
 
 class SpecSummary(BaseModel):
@@ -67,7 +68,7 @@ class SpecSummary(BaseModel):
     slurm: dict[str, Any] | None = None
     method: _Named
     data: _Data
-    training: _Length
+    training: _Training
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,16 @@ from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
 
 
-def describe(method: Method, image_shape: tuple[int, int, int], data: str) -> dict[str, Any]:
-    """What a checkpoint must say of its model so that it can be built again without the run."""
-    return {"method": method.settings.model_dump(mode="json"), "image_shape": list(image_shape), "data": data}
+def describe(
+    method: Method, image_shape: tuple[int, int, int], data: str, precision: str = "float32"
+) -> dict[str, Any]:
+    """What a checkpoint must say of its model so that it can be built again without the run, and how it was trained."""
+    return {
+        "method": method.settings.model_dump(mode="json"),
+        "image_shape": list(image_shape),
+        "data": data,
+        "precision": precision,
+    }
 
 
 def load_model(path: Path, step: int | None = None, name: str | None = None) -> Model:

@@ -36,8 +36,8 @@ from engine.runs.store import Store, exclusive_lock, read_file, replace_file
 RUNS = "runs"
 SELECTIONS = "selections"
 SCHEMA = "schema"
-SCHEMA_VERSION = 1
-"""Version of the rows: 0 had neither this number nor ``priority`` and ``paused``."""
+SCHEMA_VERSION = 2
+"""Version of the rows: 0 had neither this number nor ``priority`` and ``paused``, 1 had no ``precision``."""
 _MAX_BYTES = 512 * 2**20
 _MAX_REASON = 300
 _MAX_RANKING_BYTES = 64 * 2**20
@@ -52,6 +52,7 @@ class RunRow(BaseModel):
     Attributes:
         status: as last written; :mod:`engine.runs.catalogue` holds it against the facts.
         device: the device it runs on; before it has one, the device it was asked to run on.
+        precision: what hidden layers compute in; ``auto`` until it is known what that came to.
         pid: the process of a run that is queued or running.
         reason: why it ended, in one sentence.
         attempt: 1, and one more each time it was resumed or tried again.
@@ -73,6 +74,7 @@ class RunRow(BaseModel):
     created: datetime | None = None
     updated: datetime | None = None
     device: str | None = None
+    precision: str | None = None
     pid: int | None = None
     reason: str | None = None
     attempt: int = Field(default=1, ge=1, le=MAX_INTEGER)
@@ -309,6 +311,7 @@ def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
         row |= {"name": summary.name, "group": summary.group, "seed": summary.seed}
         row |= {"method": summary.method.name, "data": summary.data.name}
         row["device"] = state.device or summary.device
+        row["precision"] = state.precision or summary.training.precision
     return RunRow.model_validate(row)
 
 

@@ -186,6 +186,7 @@ class Outcome(BaseModel):
     step: Count | None = None
     scores: Scores = Field(default_factory=dict)
     usage: Usage | None = None
+    precision: str | None = None
 
 
 class RunState(BaseModel):
@@ -201,6 +202,7 @@ class RunState(BaseModel):
         priority: among the runs that wait for the same device, those of higher priority get it first.
         paused: whether it may not start for now, though its turn has come.
         device: the device it got (``cpu``, ``cuda:1``); ``None`` before it got one.
+        precision: what its hidden layers computed in; ``None`` until an attempt has ended and said so.
         job: the Slurm job it runs as, ``<array>_<task>``; ``None`` without Slurm, and until it is submitted.
         supervisor: the process that writes this file.
         worker: the process that trains.
@@ -228,6 +230,7 @@ class RunState(BaseModel):
     priority: Priority = 0
     paused: bool = False
     device: str | None = None
+    precision: str | None = None
     job: str | None = Field(default=None, pattern=JOB_PATTERN)
     supervisor: ProcessIdentity | None = None
     worker: ProcessIdentity | None = None
@@ -295,6 +298,7 @@ class RunState(BaseModel):
             job=self.job if automatic else None,
             supervisor=self.supervisor if automatic else None,
             scores=self.scores,
+            precision=self.precision,
         )
 
     def ended_as(self, status: Status, reason: str | None = None, traceback: str | None = None) -> RunState:
@@ -307,8 +311,8 @@ class RunState(BaseModel):
         reason = self.stop_reason if outcome.status is Status.STOPPED else outcome.reason
         ended = self.ended_as(Status(outcome.status), reason, outcome.traceback)
         step = self.step if outcome.step is None else outcome.step
-        usage = outcome.usage or self.usage
-        return ended.model_copy(update={"step": step, "scores": self.scores | outcome.scores, "usage": usage})
+        known = {"usage": outcome.usage or self.usage, "precision": outcome.precision or self.precision}
+        return ended.model_copy(update={"step": step, "scores": self.scores | outcome.scores, **known})
 
 
 @functools.cache

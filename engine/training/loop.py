@@ -10,6 +10,7 @@ import torch
 
 from engine.errors import WorkError
 from engine.methods.base import Method
+from engine.models.precision import Precision, computing_in
 from engine.training.batches import Batches
 from engine.training.settings import TrainingSettings
 
@@ -35,8 +36,23 @@ class Observer(Protocol):
         """Whether to stop after this update."""
 
 
-def train(method: Method, batches: Batches, settings: TrainingSettings, start: int, observer: Observer) -> int:
+def train(
+    method: Method,
+    batches: Batches,
+    settings: TrainingSettings,
+    start: int,
+    observer: Observer,
+    precision: Precision = "float32",
+) -> int:
     """Train from ``start`` finished updates to ``settings.steps``, or until asked to stop.
+
+    Args:
+        method: what is trained.
+        batches: of real images.
+        settings: length and intervals.
+        start: updates that are finished already.
+        observer: who is told.
+        precision: what hidden layers compute in during updates; everything else is float32.
 
     Returns:
         The number of finished updates; a checkpoint of exactly that state has been written.
@@ -49,7 +65,8 @@ def train(method: Method, batches: Batches, settings: TrainingSettings, start: i
     for iteration in range(start, settings.steps):
         for text in method.notes_at(iteration):
             observer.note(iteration, text)
-        window.add(method.update(batches.at(iteration), iteration))
+        with computing_in(precision):
+            window.add(method.update(batches.at(iteration), iteration))
         step = iteration + 1
         if step % settings.log_every == 0 or step == settings.steps:
             scalars = window.close(step)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from engine.methods.settings import Settings
@@ -26,4 +28,9 @@ class TrainingSettings(Settings):
     )
     score_every: int = Field(
         default=11_520, ge=0, description="updates between two FactorVAE scores when the factors are known; 0 = never"
+    )
+    precision: Literal["float32", "tf32", "bfloat16", "auto"] = Field(
+        default="float32",
+        description="number type of hidden layers in training; tf32: as CUDA GPUs round it; "
+        "auto: bfloat16 where the processor or GPU has instructions for it. Weights and losses are float32 always",
     )
