@@ -51,6 +51,20 @@ class EvaluationGroups(NamedTuple):
     labels: NDArray[np.int64]
 
 
+class Bitmaps(NamedTuple):
+    """Binary images of one channel, each kept as the bits of a window outside of which it is black.
+
+    Args:
+        words: rows of the windows, uint32 ``[n, 32]``, bit ``k`` for column ``k``.
+        corners: first row and first column of a window, int64 ``[p]`` each; image ``i`` has entry ``i % p``.
+        side: of an image, in pixels, at most 64.
+    """
+
+    words: NDArray[np.uint32]
+    corners: tuple[NDArray[np.int64], NDArray[np.int64]]
+    side: int
+
+
 class Dataset(ABC):
     """Images by index, with their factors of variation when these are known.
 
@@ -75,6 +89,10 @@ class Dataset(ABC):
     @abstractmethod
     def images(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the images at ``indices`` as uint8 ``[n, H, W, C]``, 0 = black, 255 = full intensity."""
+
+    def bitmaps(self) -> Bitmaps | None:
+        """All images as bits, where the dataset keeps them so: an eighth of their bytes or less."""
+        return None
 
     @property
     def factor_names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engine.data import Progress
 from engine.data import dsprites_rendering as rendering
-from engine.data.dataset import Dataset, Factor
+from engine.data.dataset import Bitmaps, Dataset, Factor
 from engine.data.dsprites_rendering import POSITIONS, STARTS, WINDOW, Words
 from engine.data.prepared import PreparedFile
 
@@ -68,6 +68,9 @@ class DSprites(Dataset):
             rows = frame_rows(self._words[part], part)
             eights[start : start + len(part)] = _PIXELS[rows.view(np.uint8).reshape(len(part), SIDE, SIDE // 8)]
         return eights.view(np.uint8).reshape(-1, SIDE, SIDE, 1)
+
+    def bitmaps(self) -> Bitmaps:
+        return Bitmaps(self._words, _window_corners(np.arange(POSITIONS.size**2)), SIDE)
 
 
 def open_dataset(root: Path, progress: Progress | None = None) -> DSprites:

@@ -40,11 +40,15 @@ class AnnealedVAE(VAE):
         "quick": quick_preset(gamma=30.0, c_max=10.0, threshold=2_000),
     }
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """Gamma |KL - C|, the KL divergence being the batch's mean (Burgess et al. 2018, eq. 8)."""
+        distance = (posterior.kl().sum(1).mean() - self._capacity).abs()
+        return self.settings.gamma * distance, {}
+
+    def prepare(self, iteration: int) -> dict[str, float]:
         capacity = self.capacity_at(iteration)
-        distance = (posterior.kl().sum(1).mean() - capacity).abs()
-        return self.settings.gamma * distance, {"capacity": capacity}
+        self._capacity = self.scheduled("capacity", capacity)
+        return {"capacity": capacity} | super().prepare(iteration)
 
     def capacity_at(self, iteration: int) -> float:
         """C in nats: linear from 0 at iteration 0 to ``c_max`` at ``threshold``, then ``c_max``."""

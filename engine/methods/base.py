@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 from engine.lazy import torch
 from engine.methods.settings import MethodSettings, Preset
 from engine.models.codes import Codes
+
+_DEVICE_OPTIONS = {"lr", "fused", "foreach", "capturable"}
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,12 @@ class Setup:
 class Method(ABC):
     """A way to train a latent-variable model: networks, losses, optimisers and the update of one iteration.
 
-    A method is built for one run. Its randomness (initial weights, codes, noise) comes from generators seeded by
-    ``seed`` and drawn on the CPU, so that the draws are the same on every device.
+    A method is built for one run. Initial weights are drawn on the CPU and are the same on every device. Codes and
+    noise are drawn where the networks live, from generators seeded by ``seed``, so they differ between a CPU and a GPU.
+
+    An update has two parts. :meth:`prepare` does what depends on the iteration, on the host. :meth:`compute` does the
+    rest on the device, and is the same sequence of operations as long as :meth:`phase` stays the same: so it can be
+    recorded once and replayed (:mod:`engine.training.captured`).
 
     Args:
         settings: the method's own settings.
@@ -70,7 +78,6 @@ class Method(ABC):
     @abstractmethod
     def __init__(self, settings: Any, setup: Setup) -> None: ...
 
-    @abstractmethod
     def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
         """Train on one batch.
 
@@ -82,6 +89,23 @@ class Method(ABC):
         Returns:
             Named scalars of this iteration (losses, accuracies, scheduled values); tensors stay on the device.
         """
+        scheduled = self.prepare(iteration)
+        return self.compute(images) | scheduled
+
+    def prepare(self, iteration: int) -> dict[str, float]:
+        """Set all that depends on the iteration, and return what of that is worth a curve."""
+        return {"learning_rate_factor": self.decay_learning_rates(iteration)}
+
+    @abstractmethod
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
+        """Train on one batch, after :meth:`prepare`; argument and result as of :meth:`update`.
+
+        On a CUDA device it must not wait for a result: no ``item()``, no branch on a tensor's value.
+        """
+
+    def phase(self) -> Hashable:
+        """What tells the present sequence of operations from that of other iterations; after :meth:`prepare`."""
+        return None
 
     def trainer_state(self) -> dict[str, Any]:
         """All that is needed to continue bit for bit, beside the weights: optimisers, generators."""
@@ -93,14 +117,40 @@ class Method(ABC):
     def load_trainer_state(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`trainer_state` returned."""
         for name, optimizer in self.optimizers.items():
+            # How an optimiser computes belongs to this device, not to the one that wrote the state.
+            own = [{key: group[key] for key in _DEVICE_OPTIONS & group.keys()} for group in optimizer.param_groups]
             optimizer.load_state_dict(state["optimizers"][name])
+            for group, options in zip(optimizer.param_groups, own, strict=True):
+                group.update(options)
         for name, generator in self.draws.items():
-            generator.set_state(state["draws"][name])
+            _restore(generator, state["draws"][name])
 
-    @staticmethod
-    def parameter_group(parameters: Iterable[torch.nn.Parameter], learning_rate: float) -> dict[str, Any]:
-        """What an optimiser is made of, such that :meth:`decay_learning_rates` knows its step size of the start."""
-        return {"params": list(parameters), "lr": learning_rate, "initial_lr": learning_rate}
+    def random_stream(self, seed: int) -> torch.Generator:
+        """A source of randomness on the device; on the CPU for devices that cannot record one."""
+        return torch.Generator(self.setup.device if self.on_gpu else "cpu").manual_seed(seed)
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether the networks live on a CUDA device."""
+        return self.setup.device.type == "cuda"
+
+    def parameter_group(self, parameters: Iterable[torch.nn.Parameter], learning_rate: float) -> dict[str, Any]:
+        """What an optimiser is made of, such that :meth:`decay_learning_rates` knows its step size of the start.
+
+        On a GPU the step size is a tensor: a recorded update reads it where it lies.
+        """
+        step_size = torch.tensor(learning_rate, device=self.setup.device) if self.on_gpu else learning_rate
+        return {"params": list(parameters), "lr": step_size, "initial_lr": learning_rate}
+
+    def scheduled(self, name: str, value: float) -> torch.Tensor:
+        """Put a value that changes with the iteration into the 0-d tensor on the device that holds it."""
+        if name not in self._scheduled:
+            self._scheduled[name] = torch.zeros((), device=self.setup.device)
+        return self._scheduled[name].fill_(value)
+
+    @cached_property
+    def _scheduled(self) -> dict[str, torch.Tensor]:
+        return {}
 
     def decay_learning_rates(self, iteration: int) -> float:
         """Set every step size for this iteration and return the share of the initial value."""
@@ -109,7 +159,10 @@ class Method(ABC):
         factor = min(1.0, max(total - iteration, 1) / max(total - start, 1.0))
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * factor
+                if self.on_gpu:
+                    group["lr"].fill_(group["initial_lr"] * factor)
+                else:
+                    group["lr"] = group["initial_lr"] * factor
         return factor
 
     @abstractmethod
@@ -133,3 +186,12 @@ class Method(ABC):
     def notes_at(self, iteration: int) -> list[str]:
         """Sentences for the event log about what changes just before ``iteration``."""
         return []
+
+
+def _restore(generator: torch.Generator, state: torch.Tensor) -> None:
+    """Continue a source of randomness; one of another kind of device starts anew, from a seed that follows from it."""
+    if len(state) == len(generator.get_state()):
+        generator.set_state(state)
+        return
+    digest = hashlib.sha256(state.cpu().numpy().tobytes()).digest()
+    generator.manual_seed(int.from_bytes(digest[:7], "little"))

@@ -41,7 +41,7 @@ class BetaTCVAE(VAE):
     summary: ClassVar[str] = "VAE whose total correlation has a weight, estimated within the batch"
     presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(sampling="stratified")}
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """KL divergence and weighted total correlation (Chen et al. 2018, eq. 4)."""
         tc = self.total_correlation(posterior, z)
         return posterior.kl().sum(1).mean() + (self.settings.beta - 1) * tc, {"total_correlation": tc.detach()}

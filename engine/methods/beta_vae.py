@@ -34,6 +34,6 @@ class BetaVAE(VAE):
     summary: ClassVar[str] = "VAE whose KL divergence has a weight"
     presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(beta=8.0)}
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """Beta times the KL divergence (Higgins et al. 2017, eq. 4)."""
         return self.settings.beta * posterior.kl().sum(1).mean(), {}

@@ -60,9 +60,8 @@ class CHyVAE(VAE):
 
         return self.initialised_encoder(FullCovarianceEncoder)
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One step on the reconstruction of one draw from q(z|x) and the hyperprior's terms at another."""
-        learning_rate_factor = self.decay_learning_rates(iteration)
         posterior = self.encoder.distribution(images)
         decoded = self.decoder.logits(posterior.sample(self.noise(len(images))))
         reconstruction = self.reconstruction_loss(images, decoded)
@@ -74,7 +73,6 @@ class CHyVAE(VAE):
             "loss_reconstruction": reconstruction.detach(),
             "loss_hyperprior": hyperprior.detach(),
             "kl": posterior.marginals().kl().detach().sum(1).mean(),
-            "learning_rate_factor": learning_rate_factor,
         }
 
     def hyperprior_loss(self, posterior: CorrelatedGaussian, z: torch.Tensor) -> torch.Tensor:

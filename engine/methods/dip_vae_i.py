@@ -38,7 +38,7 @@ class DIPVAEI(VAE):
         "quick": quick_preset(lambda_od=50.0, lambda_d=500.0),
     }
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """The KL divergence and the penalty on the covariance C (Kumar et al. 2018, eqs. 6 and 7)."""
         covariance = self.covariance(posterior)
         variances = covariance.diagonal()

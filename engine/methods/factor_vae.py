@@ -99,21 +99,21 @@ class FactorVAE(VAE):
         self.optimizers["discriminator"] = self.adam(
             list(self.discriminator.parameters()), settings.discriminator_learning_rate, betas
         )
-        self.draws["permutation"] = torch.Generator().manual_seed(setup.seed + 1)
+        self.draws["permutation"] = self.random_stream(setup.seed + 1)
 
     @property
     def batches_per_update(self) -> int:
         return 2 if self.settings.second_batch else 1
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One step of encoder and decoder, then one of D on codes of the encoder that came out."""
         first, *second = images.chunk(self.batches_per_update)
-        scalars, decoded = self.step_autoencoder(first, iteration)
+        scalars, decoded = self.step_autoencoder(first)
         drawn = self.drawn_codes(second[0] if second else first)
         joint = decoded if second else drawn
         return scalars | self.step_discriminator(joint, self.permuted(drawn))
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """The KL divergence and D's estimate of the total correlation (Kim & Mnih 2018, eqs. 2 and 3).
 
         With two logits, log D(z) - log(1 - D(z)) is their difference.
@@ -130,7 +130,8 @@ class FactorVAE(VAE):
 
     def permuted(self, z: torch.Tensor) -> torch.Tensor:
         """Each dimension of ``z`` ``[n, d]`` in a random order of its own over the batch (ib., algorithm 1)."""
-        order = torch.rand(z.shape, generator=self.draws["permutation"]).argsort(0)
+        stream = self.draws["permutation"]
+        order = torch.rand(z.shape, generator=stream, device=stream.device).argsort(0)
         return z.gather(0, order.to(z.device))
 
     def step_discriminator(self, joint: torch.Tensor, product: torch.Tensor) -> Scalars:

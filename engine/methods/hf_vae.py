@@ -77,7 +77,7 @@ class HFVAE(VAE):
         "quick": quick_preset(groups=[2, 2, 2], beta=10.0, gamma=8.0),
     }
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """The weighted terms of the decomposition."""
         settings = self.settings
         terms = self.decomposition(posterior, z)

@@ -134,7 +134,7 @@ class IBGAN(Method):
             "discriminator": self._rmsprop([self.discriminator], settings.discriminator_learning_rate),
         }
         self.draws = {
-            name: torch.Generator().manual_seed(setup.seed + offset)
+            name: self.random_stream(setup.seed + offset)
             for offset, name in enumerate(("latent", "representation", "instance"))
         }
 
@@ -142,7 +142,16 @@ class IBGAN(Method):
     def codes_of(settings: Any) -> Codes:
         return Codes(settings.codes, prior="normal")
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def prepare(self, iteration: int) -> dict[str, float]:
+        deviation = self.instance_noise_at(iteration)
+        self._deviation = self.scheduled("instance noise", deviation)
+        self._is_noisy = deviation > 0
+        return {"instance_noise": deviation} | super().prepare(iteration)
+
+    def phase(self) -> bool:
+        return self._is_noisy
+
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One step of all networks, both losses taken from one forward of each, before anything changes.
 
         D, the reconstructor and both losses see the same noisy images. The reconstructor sees the real ones too, which
@@ -151,15 +160,13 @@ class IBGAN(Method):
         from engine.models.layers import symmetric
 
         settings = self.settings
-        learning_rate_factor = self.decay_learning_rates(iteration)
-        deviation = self.instance_noise_at(iteration)
         # Evaluation, between updates, normalises with moving statistics.
         self.networks.train()
         z = self._normal("latent", (len(images), settings.noise))
         representation = self.embedding(z)
         r = representation.sample(self._normal("representation", (len(images), settings.codes)))
-        fake = self._noisy(symmetric(self.generator(r)), deviation)
-        real = self._noisy(symmetric(images), deviation)
+        fake = self._noisy(symmetric(self.generator(r)))
+        real = self._noisy(symmetric(images))
         answer, fake_logits = self.reconstructor(fake), self.discriminator(fake)
         real_logits = self.discriminator(real)
         with torch.no_grad():
@@ -179,8 +186,6 @@ class IBGAN(Method):
             "fake_probability": torch.sigmoid(fake_logits.detach()).mean(),
             "information_lower_bound": lower.detach(),
             "information_upper_bound": upper.detach(),
-            "instance_noise": deviation,
-            "learning_rate_factor": learning_rate_factor,
         }
 
     def information_bounds(
@@ -211,14 +216,15 @@ class IBGAN(Method):
 
         return self.generator, RepresentationEncoder(self.reconstructor, self.embedding)
 
-    def _noisy(self, images: torch.Tensor, deviation: float) -> torch.Tensor:
+    def _noisy(self, images: torch.Tensor) -> torch.Tensor:
         """Images in [-1, 1] with Gaussian noise, cut at the range."""
-        if deviation == 0:
+        if not self._is_noisy:
             return images
-        return (images + deviation * self._normal("instance", tuple(images.shape))).clamp(-1, 1)
+        return (images + self._deviation * self._normal("instance", tuple(images.shape))).clamp(-1, 1)
 
     def _normal(self, draw: str, shape: tuple[int, ...]) -> torch.Tensor:
-        return torch.randn(shape, generator=self.draws[draw]).to(self.setup.device)
+        stream = self.draws[draw]
+        return torch.randn(shape, generator=stream, device=stream.device).to(self.setup.device)
 
     @staticmethod
     def _surprise(logits: torch.Tensor) -> torch.Tensor:
@@ -233,4 +239,4 @@ class IBGAN(Method):
     def _rmsprop(self, networks: list[Any], learning_rate: float) -> torch.optim.RMSprop:
         parameters = [parameter for network in networks for parameter in network.parameters()]
         group = self.parameter_group(parameters, learning_rate)
-        return torch.optim.RMSprop([group], momentum=self.settings.rmsprop_momentum)
+        return torch.optim.RMSprop([group], momentum=self.settings.rmsprop_momentum, capturable=self.on_gpu)

@@ -210,15 +210,14 @@ class InfoGAN(Method):
             "generator": self._adam(self.generator, settings.generator_learning_rate),
             "discriminator": self._adam(self.discriminator, settings.discriminator_learning_rate),
         }
-        self.draws = {"latent": torch.Generator().manual_seed(setup.seed)}
+        self.draws = {"latent": self.random_stream(setup.seed)}
 
     @staticmethod
     def codes_of(settings: Any) -> Codes:
         return Codes(settings.codes, settings.noise, categorical=settings.categorical_codes)
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One iteration: D and Q once, then G ``generator_steps`` times on the same latent batch (section 4)."""
-        learning_rate_factor = self.decay_learning_rates(iteration)
         latent = self.codes.sample(len(images), self.draws["latent"]).to(self.setup.device)
         fake = self.generator(latent, moving=False)
         # D has not touched G, so D's fake batch and G's first forward are one; it counts twice in the moving
@@ -236,7 +235,7 @@ class InfoGAN(Method):
         self.generator.update_moving(forwards)
         self.discriminator.persist_spectral()
         self.release()
-        return scalars | {"learning_rate_factor": learning_rate_factor}
+        return scalars
 
     def train_discriminator(
         self, images: torch.Tensor, fake: torch.Tensor, latent: torch.Tensor
@@ -319,7 +318,11 @@ class InfoGAN(Method):
         settings = self.settings
         group = self.parameter_group(network.parameters(), learning_rate)
         return torch.optim.Adam(
-            [group], betas=(settings.adam_beta1, settings.adam_beta2), eps=settings.adam_eps, fused=True
+            [group],
+            betas=(settings.adam_beta1, settings.adam_beta2),
+            eps=settings.adam_eps,
+            fused=True,
+            capturable=self.on_gpu,
         )
 
     def _surprise(self, logits: torch.Tensor) -> torch.Tensor:

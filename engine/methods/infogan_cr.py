@@ -134,30 +134,36 @@ class InfoGANCR(InfoGAN):
 
     def __init__(self, settings: Any, setup: Setup) -> None:
         super().__init__(settings, setup)
-        # One stream for H's initial weights, first and after every reset; G and D draw the same weights as plain
-        # InfoGAN does.
+        # One stream, on the CPU, for H's initial weights, first and after every reset; G and D draw the same weights
+        # as plain InfoGAN does.
         self.draws["contrastive"] = torch.Generator().manual_seed(setup.seed + 1)
-        self.draws["pairs"] = torch.Generator().manual_seed(setup.seed + 2)
+        self.draws["pairs"] = self.random_stream(setup.seed + 2)
         self.contrastive = self._new_contrastive()
         self.networks["contrastive"] = self.contrastive
         self.optimizers["contrastive"] = self._adam(self.contrastive, settings.contrastive_learning_rate)
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def prepare(self, iteration: int) -> dict[str, float]:
+        settings = self.settings
+        if settings.lambda_cr.changes_at(iteration) or settings.gap.changes_at(iteration):
+            self._reset_contrastive()
+        self._lambda_cr, self._gap = settings.lambda_cr.at(iteration), settings.gap.at(iteration)
+        return {"lambda_cr": self._lambda_cr, "gap": self._gap} | super().prepare(iteration)
+
+    def phase(self) -> tuple[float, float]:
+        return self._lambda_cr, self._gap
+
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One iteration: H, then D and Q, then G ``generator_steps`` times, all on the same draws (section 4).
 
         G does not change before its own first step, so the images that H and D saw serve it again with their graphs.
         """
-        settings = self.settings
-        learning_rate_factor = self.decay_learning_rates(iteration)
-        lambda_cr, gap = settings.lambda_cr.at(iteration), settings.gap.at(iteration)
-        if settings.lambda_cr.changes_at(iteration) or settings.gap.changes_at(iteration):
-            self._reset_contrastive()
+        settings, lambda_cr, gap = self.settings, self._lambda_cr, self._gap
         regularised = lambda_cr > 0
         n = len(images)
         latent = self.codes.sample(n, self.draws["latent"]).to(self.setup.device)
         first, second, shared = (t.to(self.setup.device) for t in self.codes.sample_pairs(n, gap, self.draws["pairs"]))
 
-        scalars: dict[str, torch.Tensor | float] = {"lambda_cr": lambda_cr, "gap": gap}
+        scalars: dict[str, torch.Tensor | float] = {}
         pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
         if regularised or settings.contrastive_warm_up:
             # Before the regulariser is on, the reference shows H images made with G's moving statistics (trap 1).
@@ -185,7 +191,7 @@ class InfoGANCR(InfoGAN):
         self.contrastive.persist_spectral()
         self.release()
         self.contrastive.release()
-        return scalars | {"learning_rate_factor": learning_rate_factor}
+        return scalars
 
     def turning_points(self) -> tuple[int, ...]:
         return tuple(sorted({*self.settings.lambda_cr.turning_points, *self.settings.gap.turning_points}))

@@ -96,7 +96,7 @@ class VAE(Method):
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         betas = (settings.adam_beta1, settings.adam_beta2)
         self.optimizers = {"vae": self.adam(parameters, settings.learning_rate, betas)}
-        self.draws = {"posterior": torch.Generator().manual_seed(setup.seed)}
+        self.draws = {"posterior": self.random_stream(setup.seed)}
 
     @staticmethod
     def codes_of(settings: Any) -> Codes:
@@ -135,21 +135,20 @@ class VAE(Method):
         )
         return encoder.to(self.setup.device)
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
         """One step on reconstruction and regulariser."""
-        return self.step_autoencoder(images, iteration)[0]
+        return self.step_autoencoder(images)[0]
 
-    def step_autoencoder(self, images: torch.Tensor, iteration: int) -> tuple[Scalars, torch.Tensor]:
+    def step_autoencoder(self, images: torch.Tensor) -> tuple[Scalars, torch.Tensor]:
         """One step of encoder and decoder.
 
         Returns:
             The scalars of the iteration, and the codes that were decoded, float ``[n, d]``, without gradient.
         """
-        learning_rate_factor = self.decay_learning_rates(iteration)
         posterior = self.encoder.posterior(images)
         z = posterior.sample(self.noise(len(images)))
         reconstruction = self.reconstruction_loss(images, self.decoder.logits(z))
-        regulariser, scalars = self.regulariser(posterior, z, iteration)
+        regulariser, scalars = self.regulariser(posterior, z)
         loss = reconstruction + regulariser
         self.step("vae", loss)
         return {
@@ -157,10 +156,9 @@ class VAE(Method):
             "loss_reconstruction": reconstruction.detach(),
             "kl": posterior.kl().detach().sum(1).mean(),
             **scalars,
-            "learning_rate_factor": learning_rate_factor,
         }, z.detach()
 
-    def regulariser(self, posterior: Gaussian, z: torch.Tensor, iteration: int) -> tuple[torch.Tensor, Scalars]:
+    def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """What is added to the reconstruction loss, in nats, and its parts worth a curve.
 
         Here b KL(q(z|x) || N(0, 1)), summed over dimensions (Kingma & Welling 2014, eq. 10).
@@ -168,7 +166,6 @@ class VAE(Method):
         Args:
             posterior: q(z|x) of the batch, ``[n, d]``.
             z: the draw from it that was decoded, ``[n, d]``.
-            iteration: how many updates came before.
         """
         return posterior.kl().sum(1).mean(), {}
 
@@ -185,12 +182,13 @@ class VAE(Method):
 
     def noise(self, n: int) -> torch.Tensor:
         """N(0, 1) draws of one posterior sample a row, float32 ``[n, d]`` on the device."""
-        return torch.randn((n, self.codes.count), generator=self.draws["posterior"]).to(self.setup.device)
+        stream = self.draws["posterior"]
+        return torch.randn((n, self.codes.count), generator=stream, device=stream.device).to(self.setup.device)
 
     def adam(self, parameters: list[Any], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
         """An Adam whose step size :meth:`decay_learning_rates` knows."""
         group = self.parameter_group(parameters, learning_rate)
-        return torch.optim.Adam([group], betas=betas, eps=self.settings.adam_eps, fused=True)
+        return torch.optim.Adam([group], betas=betas, eps=self.settings.adam_eps, fused=True, capturable=self.on_gpu)
 
     def step(self, optimizer: str, loss: torch.Tensor) -> None:
         """One update of the named optimiser's parameters, and of no others."""

@@ -77,11 +77,12 @@ class Codes:
         return torch.cat([latent[:, : self.continuous], *categories], dim=1)
 
     def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw ``n`` latent vectors, float32 ``[n, dimensions]`` on the CPU, codes first."""
+        """Draw ``n`` latent vectors, float32 ``[n, dimensions]`` on the generator's device, codes first."""
         shape = (n, self.dimensions)
         if self.prior == "uniform":
-            return self.settled(torch.rand(shape, generator=generator).mul_(2.0).sub_(1.0))
-        return self.settled(torch.randn(shape, generator=generator))
+            draws = torch.rand(shape, generator=generator, device=generator.device)
+            return self.settled(draws.mul_(2.0).sub_(1.0))
+        return self.settled(torch.randn(shape, generator=generator, device=generator.device))
 
     def settled(self, latent: torch.Tensor) -> torch.Tensor:
         """Latent vectors ``[n, dimensions]`` with each categorical block made one-hot at its largest entry, in place.
@@ -127,14 +128,20 @@ class Codes:
         Args:
             n: number of pairs.
             gap: least distance between the codes that are not shared, in [0, 2).
-            generator: source of randomness (CPU).
+            generator: source of randomness; the draws lie on its device.
 
         Returns:
             The two latent batches, float32 ``[n, dimensions]``, and the index of the shared code, int64 ``[n]``.
         """
-        shared = torch.randint(self.count, (n,), generator=generator)
+        device = generator.device
+        shared = torch.randint(self.count, (n,), generator=generator, device=device)
         first = self.sample(n, generator)
-        draws = torch.rand((2, n, self.continuous), generator=generator).mul_(2.0).sub_(1.0).mul_(1.0 - gap / 2)
+        draws = (
+            torch.rand((2, n, self.continuous), generator=generator, device=device)
+            .mul_(2.0)
+            .sub_(1.0)
+            .mul_(1.0 - gap / 2)
+        )
         direction = torch.where(draws[0] > draws[1], gap / 2, -gap / 2)
         is_shared = torch.nn.functional.one_hot(shared, self.count).bool()
         second = first.clone()
@@ -146,7 +153,8 @@ class Codes:
             block = second[:, self.columns(code)]
             categories = block.shape[1]
             # A step of 0 stays, which independent draws may.
-            step = torch.randint(1 if gap > 0 and categories > 1 else 0, categories, (n,), generator=generator)
+            low = 1 if gap > 0 and categories > 1 else 0
+            step = torch.randint(low, categories, (n,), generator=generator, device=device)
             other = (block.argmax(1) + step * ~is_shared[:, code]) % categories
             block.copy_(torch.nn.functional.one_hot(other, categories))
         return first, second, shared

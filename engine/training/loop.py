@@ -12,6 +12,7 @@ from engine.errors import WorkError
 from engine.methods.base import Method
 from engine.models.precision import Precision, computing_in
 from engine.training.batches import Batches
+from engine.training.captured import CapturedUpdate
 from engine.training.settings import TrainingSettings
 
 Scalars = dict[str, float]
@@ -60,13 +61,14 @@ def train(
     Raises:
         WorkError: a loss stopped being finite. The row that shows it has been recorded.
     """
+    update = CapturedUpdate(method) if settings.cuda_graph else method.update
     turning_points = set(method.turning_points())
     window = _Window(start)
     for iteration in range(start, settings.steps):
         for text in method.notes_at(iteration):
             observer.note(iteration, text)
         with computing_in(precision):
-            window.add(method.update(batches.at(iteration), iteration))
+            window.add(update(batches.at(iteration), iteration))
         step = iteration + 1
         if step % settings.log_every == 0 or step == settings.steps:
             scalars = window.close(step)

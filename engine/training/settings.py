@@ -34,3 +34,7 @@ class TrainingSettings(Settings):
         description="number type of hidden layers in training; tf32: as CUDA GPUs round it; "
         "auto: bfloat16 where the processor or GPU has instructions for it. Weights and losses are float32 always",
     )
+    cuda_graph: bool = Field(
+        default=False,
+        description="on a CUDA GPU, record an update once and replay it; the same operations, asked for all at once",
+    )

@@ -21,9 +21,9 @@ def test_the_regulariser_holds_the_divergence_at_the_capacity(
     kl = float(kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean())
     # The capacities lie on both sides of it.
     assert 1 < kl < 7
-    regulariser, scalars = build_vae("annealed-vae", gamma=30.0, c_max=25.0, threshold=500).regulariser(
-        posterior, z, iteration
-    )
+    method = build_vae("annealed-vae", gamma=30.0, c_max=25.0, threshold=500)
+    scalars = method.prepare(iteration)
+    regulariser, _ = method.regulariser(posterior, z)
     assert float(regulariser) == pytest.approx(30 * abs(kl - capacity))
     assert scalars["capacity"] == pytest.approx(capacity)
 

@@ -60,7 +60,7 @@ def test_the_regulariser_is_the_paper_s_sum(
         marginals = [estimate(q[i, :, k], i) for k in range(4)]
         tc += (math.log(joint) - sum(map(math.log, marginals))) / 6
     kl = kl_divergence(Normal(posterior.mean, (posterior.log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1).mean()
-    regulariser, scalars = build_vae("beta-tcvae", images=N, beta=7.0, sampling=sampling).regulariser(posterior, z, 0)
+    regulariser, scalars = build_vae("beta-tcvae", images=N, beta=7.0, sampling=sampling).regulariser(posterior, z)
     assert float(scalars["total_correlation"]) == pytest.approx(tc)
     assert float(regulariser) == pytest.approx(float(kl) + 6 * tc)
 

@@ -13,7 +13,7 @@ from engine.runs.spec import resolve
 def test_the_regulariser_is_the_weighted_divergence(build_vae: Any, posterior: Gaussian, z: torch.Tensor) -> None:
     q = Normal(posterior.mean, (posterior.log_variance / 2).exp())
     expected = 5.5 * kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-    regulariser, _ = build_vae("beta-vae", beta=5.5).regulariser(posterior, z, 0)
+    regulariser, _ = build_vae("beta-vae", beta=5.5).regulariser(posterior, z)
     torch.testing.assert_close(regulariser, expected)
 
 

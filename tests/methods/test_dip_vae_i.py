@@ -20,7 +20,7 @@ def test_the_regulariser_is_the_equation(build_vae: Any, posterior: Gaussian, z:
             penalty += 3.0 * covariance[i, j] ** 2 if i != j else 40.0 * (covariance[i, i] - 1) ** 2
     q = Normal(posterior.mean, (posterior.log_variance / 2).exp())
     kl = float(kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean())
-    regulariser, scalars = build_vae("dip-vae-i", lambda_od=3.0, lambda_d=40.0).regulariser(posterior, z, 0)
+    regulariser, scalars = build_vae("dip-vae-i", lambda_od=3.0, lambda_d=40.0).regulariser(posterior, z)
     assert float(regulariser) == pytest.approx(kl + penalty)
     assert float(scalars["loss_covariance"]) == pytest.approx(penalty)
 

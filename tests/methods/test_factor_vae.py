@@ -37,7 +37,7 @@ def test_the_regulariser_is_the_density_ratio(build_vae: Any, posterior: Gaussia
     kl = kl_divergence(Normal(posterior.mean, (posterior.log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1).mean()
     d = probability(method, z)
     expected = (kl + 7 * torch.log(d / (1 - d)).mean()).detach()
-    regulariser, _ = method.regulariser(posterior, z, 0)
+    regulariser, _ = method.regulariser(posterior, z)
     torch.testing.assert_close(regulariser.detach(), expected)
 
 
@@ -76,7 +76,7 @@ def test_the_discriminators_step_touches_nothing_else_and_the_other_not_it(build
         return {name for name in after if not all(map(torch.equal, before[name], after[name]))}
 
     before = weights()
-    _, decoded = method.step_autoencoder(images(8), 0)
+    _, decoded = method.step_autoencoder(images(8))
     assert changed(before) == {"encoder", "decoder"}
     before = weights()
     method.step_discriminator(decoded, method.permuted(decoded))

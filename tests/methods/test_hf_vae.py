@@ -45,7 +45,7 @@ def test_the_regulariser_weights_the_terms(
     build_vae: Any, posterior: Gaussian, z: torch.Tensor, terms: dict[str, float]
 ) -> None:
     method = build_vae("hf-vae", images=N, groups=GROUPS, alpha=0.4, beta=5.0, gamma=2.5)
-    regulariser, scalars = method.regulariser(posterior, z, 0)
+    regulariser, scalars = method.regulariser(posterior, z)
     for name, value in terms.items():
         assert float(scalars[name]) == pytest.approx(value)
     kl = float(kl_divergence(Normal(posterior.mean, (posterior.log_variance / 2).exp()), Normal(0.0, 1.0)).sum() / 6)

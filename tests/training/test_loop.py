@@ -22,10 +22,13 @@ class Counting(Method):
         self.poison = poison
         self.seen: list[int] = []
 
-    def update(self, images: torch.Tensor, iteration: int) -> dict[str, torch.Tensor | float]:
+    def prepare(self, iteration: int) -> dict[str, float]:
         self.seen.append(iteration)
-        loss = float("nan") if iteration == self.poison else float(iteration)
-        return {"loss": torch.tensor(loss), "lambda_cr": float(iteration >= 4)}
+        return {"lambda_cr": float(iteration >= 4)}
+
+    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
+        iteration = self.seen[-1]
+        return {"loss": torch.tensor(float("nan") if iteration == self.poison else float(iteration))}
 
     def turning_points(self) -> tuple[int, ...]:
         return (4,)
