@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -26,11 +28,27 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> 
         InputError: wrong shapes or lengths, NaN or infinity, factors that are not integer ids or do not vary, ``bins``
             < 2.
     """
-    from sklearn.metrics import mutual_info_score
-
     cells = binned(as_codes(codes), as_bins(bins))
-    ids = as_factor_ids(factors, len(cells))
-    return np.array([[mutual_info_score(factor, code) for factor in ids.T] for code in cells.T], dtype=np.float64)
+    ids = [np.unique(factor, return_inverse=True)[1] for factor in as_factor_ids(factors, len(cells)).T]
+    return np.array([[of_numbers(factor, code) for factor in ids] for code in cells.T], dtype=np.float64)
+
+
+def of_numbers(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
+    """Mutual information of two columns of small numbers, in nats.
+
+    It is scikit-learn's to the last bit. Only the table of pairs is counted here: scikit-learn sorts both columns for
+    every pair of columns, which takes most of its time.
+
+    Args:
+        first: int ``[n]``, >= 0; the table has a row for each number up to the largest.
+        second: int ``[n]``, >= 0; the table has a column for each.
+
+    Returns:
+        A number >= 0.
+    """
+    width = int(second.max()) + 1
+    pairs = np.bincount(first * width + second, minlength=(int(first.max()) + 1) * width).reshape(-1, width)
+    return _of_table(pairs[pairs.any(axis=1)][:, pairs.any(axis=0)])
 
 
 def factor_entropy(factors: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -42,9 +60,19 @@ def factor_entropy(factors: NDArray[np.int64]) -> NDArray[np.float64]:
     Returns:
         float64 ``[k]``.
     """
+    from scipy.sparse import diags
+
+    counts = [np.unique(factor, return_counts=True)[1] for factor in factors.T]
+    return np.array([_of_table(diags(count, dtype=np.int64)) for count in counts], dtype=np.float64)
+
+
+def _of_table(pairs: Any) -> float:
+    """Mutual information from how often each pair occurs; no row and no column is empty."""
+    from scipy.sparse import csr_matrix
     from sklearn.metrics import mutual_info_score
 
-    return np.array([mutual_info_score(factor, factor) for factor in factors.T], dtype=np.float64)
+    # As a sparse matrix, which it adds up in the same order as its own.
+    return float(mutual_info_score(None, None, contingency=csr_matrix(pairs)))
 
 
 def binned(codes: NDArray[np.float64], bins: int) -> NDArray[np.int64]:

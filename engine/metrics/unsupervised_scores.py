@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from engine.metrics.checks import as_bins, as_codes
-from engine.metrics.mutual_information import binned
+from engine.metrics.mutual_information import binned, of_numbers
 from engine.metrics.scoring import EncodedSets, Score
 from engine.metrics.spread import DEAD_SPREAD, is_dead
 
@@ -89,10 +89,8 @@ def mutual_info_score(codes: ArrayLike, bins: int = 20) -> float:
     Raises:
         InputError: wrong shape, NaN or infinity, ``bins`` < 2.
     """
-    from sklearn.metrics import mutual_info_score as of_pair
-
     columns = binned(as_codes(codes), as_bins(bins)).T
-    pairs = [of_pair(columns[i], columns[j]) for i in range(len(columns)) for j in range(i)]
+    pairs = [of_numbers(columns[i], columns[j]) for i in range(len(columns)) for j in range(i)]
     return float(np.mean(pairs)) if pairs else 0.0
 
 

@@ -73,7 +73,8 @@ class Weighted(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         self.spectral = spectral
         self._output_axis = output_axis
-        self._effective: Tensor | None = None
+        # In a tuple: a module would take a bare weight for another parameter of its own.
+        self._effective: tuple[Tensor] | None = None
         self._arrived: Tensor | None = None
         if spectral:
             self.register_buffer("u", nn.init.trunc_normal_(torch.empty(outputs), a=-2.0, b=2.0))
@@ -86,14 +87,14 @@ class Weighted(nn.Module):
                 the singular vectors as constants as torch's own parametrisation does. Irrelevant under ``no_grad``.
         """
         if not self.spectral:
-            self._effective = self._computed_in(self.weight)
+            self._effective = (self._computed_in(self.weight),)
             return
         matrix = self.weight.movedim(self._output_axis, 0).flatten(1)
         iterated = matrix if gradient == "full" else matrix.detach()
         v = _normalise(self.u @ iterated)
         u = _normalise(iterated @ v)
         self._arrived = u.detach()
-        self._effective = self._computed_in(self.weight / torch.dot(u, matrix @ v))
+        self._effective = (self._computed_in(self.weight / torch.dot(u, matrix @ v)),)
 
     def release(self) -> None:
         """Forget the effective weight, so that the next forward computes its own."""
@@ -109,8 +110,8 @@ class Weighted(nn.Module):
             self.normalise()
             effective, self._effective = self._effective, None
             assert effective is not None
-            return effective
-        return self._effective
+            return effective[0]
+        return self._effective[0]
 
     def _computed_in(self, x: Tensor) -> Tensor:
         """An input, weight or bias of this layer in the type that it computes in."""
