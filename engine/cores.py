@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-_WAITING = {"GOMP_SPINCOUNT": "10000", "KMP_BLOCKTIME": "1"}
-"""How long threads without work keep their core before they sleep: loop turns for GNU OpenMP, some tens of
-microseconds; milliseconds for Intel's and LLVM's. Their defaults burn a core that another process could use, until the
-slowest thread is done, which on a busy machine makes two threads several times slower than one. Sleeping at once would
-cost a quarter of the speed of an idle machine (docs/performance.md)."""
+_WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
+"""How long threads without work keep their core before they sleep: turns of a loop for GNU OpenMP, some ten
+microseconds; milliseconds for Intel's and LLVM's. By default they keep it until the slowest thread is done. On a busy
+machine that burns the core which the slowest thread waits for (docs/performance.md, ``benchmarks/crowded.py``)."""
 
 _WAITING_OF_USERS = ("OMP_WAIT_POLICY", *_WAITING)
 _MEMORY_OF_USERS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_TOP_PAD_", "GLIBC_TUNABLES")
