@@ -71,6 +71,9 @@ def software(with_torch: bool, findings: list[Finding]) -> Facts:
         facts["torch_devices"] = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
         if torch.backends.mps.is_available():
             facts["torch_devices"].append("mps")
+        from engine.models.precision import choose
+
+        facts["auto_precision"] = {name: choose("auto", torch.device(name)) for name in facts["torch_devices"]}
     return facts
 
 

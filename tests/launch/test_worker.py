@@ -15,8 +15,10 @@ import torch
 from safetensors.torch import load_file
 
 from engine.launch import worker
+from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.registry import Registry
 from engine.runs.spec import resolve
 from engine.runs.state import RunState, Status
 from engine.runs.store import Store
@@ -56,10 +58,11 @@ def final_weights(folder: RunFolder, step: int = STEPS) -> dict[str, torch.Tenso
     return load_file(folder.checkpoints / f"step-{step:08d}" / checkpoints.WEIGHTS)
 
 
-def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path, precision: str) -> None:
     store = Store.open(tmp_path / "store")
-    schedule = "lambda_cr=[[0,0],[30,0.5]]"
-    whole, broken = new_run(store, schedule), new_run(store, schedule)
+    settings = ("lambda_cr=[[0,0],[30,0.5]]", f"precision={precision}")
+    whole, broken = new_run(store, *settings), new_run(store, *settings)
     assert start_worker(whole).wait(timeout=120) == 0
     process = start_worker(broken)
     wait_for(lambda: checkpoints.steps(broken.checkpoints), process)
@@ -79,6 +82,42 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path: Path) -> 
     steps = [row["step"] for row in read_events(broken.events_path, kinds=["train"]).rows]
     assert steps == sorted(set(steps))
     assert steps[-1] == STEPS
+
+
+def test_the_precision_is_in_events_checkpoints_outcome_and_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), "precision=auto", "score_every=3", steps=3)
+    assert list_runs(folder.store)[0].precision == "auto"
+    monkeypatch.setattr(worker, "choose", lambda setting, device: "bfloat16")
+    never: Any = SimpleNamespace(requested=False)
+    outcome = worker.run(folder, never)
+    assert outcome.precision == "bfloat16"
+    notes = [row["text"] for row in read_events(folder.events_path, kinds=["note"]).rows]
+    assert "hidden layers compute in bfloat16" in notes
+    checkpoint = checkpoints.load(folder.checkpoints / "step-00000003")
+    assert checkpoint.description["precision"] == "bfloat16"
+    assert {tensor.dtype for tensor in checkpoint.weights().values()} == {torch.float32}
+    folder.update_state(lambda state: state.completed_from(outcome))
+    Registry(folder.store).update_runs([folder])
+    assert list_runs(folder.store)[0].precision == "bfloat16"
+
+
+def test_auto_keeps_what_it_came_to_where_the_run_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = new_run(Store.open(tmp_path / "store"), "precision=auto", "checkpoint_every=2", steps=4)
+    chosen, requested = iter(["bfloat16", "float32"]), iter([False, True])
+    monkeypatch.setattr(worker, "choose", lambda setting, device: next(chosen))
+
+    class StopsAfterTwo:
+        @property
+        def requested(self) -> bool:
+            return next(requested, False)
+
+    stops: Any = StopsAfterTwo()
+    assert worker.run(folder, stops).status is Status.STOPPED
+    # On another machine, whose processor cannot.
+    next_attempt(folder)
+    assert worker.run(folder, stops).precision == "bfloat16"
 
 
 def test_events_are_safe_before_the_checkpoint_that_they_led_to(
