@@ -60,6 +60,14 @@ def train(
     per_gpu: Annotated[
         int | None, typer.Option(metavar="N", help="How many runs may share a GPU; default: $CRTUI_PER_GPU, else 1.")
     ] = None,
+    branch_from: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN[@STEP]",
+            help="Start from a checkpoint of that run, with its settings but for what is given here; steps go on "
+            "counting. Default: its newest checkpoint.",
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return at once; the runs go on in the background.")
     ] = False,
@@ -84,6 +92,7 @@ def train(
     The runs are processes of their own: Ctrl-C stops them with a checkpoint; closing the terminal does not.
     """
     from engine.launch.planning import require_startable
+    from engine.runs.branching import find_trunk
     from engine.runs.seeds import parse_seeds
     from engine.runs.spec import resolve
 
@@ -111,6 +120,7 @@ def train(
         "slurm.memory": memory,
         "slurm.options": slurm_options or None,
     }
+    trunk, branch = find_trunk(invocation.open_store(), branch_from) if branch_from else (None, None)
     specs = resolve(
         method,
         data=data,
@@ -120,6 +130,8 @@ def train(
         seeds=None if seeds is None else parse_seeds(seeds),
         sweep=sweep or (),
         flags=flags | for_slurm,
+        trunk=trunk,
+        branch=branch,
     )
     given = sorted(key for key, value in for_slurm.items() if value is not None)
     if given and all(spec.launcher == "local" for spec in specs):

@@ -71,10 +71,10 @@ class Desk:
 
     def _describe(self, request: dict[str, Any], content: bytes) -> Answer:
         from engine.runs.loading import find_checkpoint
-        from engine.training import checkpoints
+        from engine.training.step_folders import steps
 
         folder = Path(request["run"])
-        present = checkpoints.steps(folder / "checkpoints")
+        present = steps(folder / "checkpoints")
         if not present:
             return {"error": "there is no checkpoint yet", "checkpoints": []}, None
         step = request["step"]

@@ -77,7 +77,7 @@ def score_run(
     """
     from engine.metrics.evaluation import evaluate
     from engine.runs.loading import find_checkpoint, load_model
-    from engine.training import checkpoints
+    from engine.training.step_folders import steps
 
     check_protocol(protocol)
     record.folder.require()
@@ -108,7 +108,7 @@ def score_run(
         result["sample_quality"] = {name: value for name, value in asdict(judgement).items() if name != "quality"}
         result["scores"] |= {name: quality[name] for name in of_images}
     _keep(record.folder.path / "scores" / f"{checkpoint.path.name}-{protocol}.json", result)
-    newest = checkpoint.step == max(checkpoints.steps(record.folder.checkpoints))
+    newest = checkpoint.step == max(steps(record.folder.checkpoints))
     if protocol == "paper" and newest and record.status.terminal:
         add_scores(record, result["scores"])
     return result

@@ -188,8 +188,7 @@ class _Recorder:
         checkpoint = checkpoints.newest(self._folder.checkpoints, warn=lambda text: self.note(0, text))
         step = 0
         if checkpoint is not None:
-            self._method.networks.load_state_dict(checkpoint.weights())
-            self._method.load_trainer_state(checkpoint.trainer_state())
+            self._load(checkpoint)
             step = checkpoint.step
             self.precision = self._precision_of(checkpoint)
             say(f"continued from the checkpoint at step {step}")
@@ -200,6 +199,15 @@ class _Recorder:
             scores = ((row["step"], row[RANKING_SCORE]) for row in earlier)
             self._ranked = {step: score for step, score in scores if isinstance(score, int | float)}
         return step
+
+    def _load(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._method.networks.load_state_dict(checkpoint.weights())
+            self._method.load_trainer_state(checkpoint.trainer_state())
+        except (RuntimeError, KeyError, ValueError) as error:
+            # Missing and misshapen tensors; optimisers of other networks.
+            reason = str(error).splitlines()[-1].strip()
+            raise InputError(f"checkpoint {checkpoint.path} does not fit the settings of this run: {reason}") from error
 
     def _precision_of(self, checkpoint: Checkpoint) -> Precision:
         """What ``auto`` came to where the run began: another device must not change it halfway."""

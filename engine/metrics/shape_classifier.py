@@ -23,6 +23,7 @@ from engine.errors import InputError, WorkError
 from engine.models.layers import LEAKY_SLOPE, Conv, Linear
 from engine.storage import file_mode, make_folders
 from engine.training import checkpoints
+from engine.training.step_folders import step_folder, steps
 
 FACTOR = "shape"
 CHECK_IMAGES = 10_000
@@ -169,11 +170,11 @@ def _shapes(dataset: Dataset) -> int:
 
 def _kept(folder: Path, updates: int, classes: int) -> Classifier | None:
     """The classifier on disk; ``None`` where there is none or it is damaged."""
-    if updates not in checkpoints.steps(folder):
+    if updates not in steps(folder):
         return None
     network = ShapeNetwork(classes)
     try:
-        checkpoint = checkpoints.load(folder / f"step-{updates:08d}")
+        checkpoint = checkpoints.load(step_folder(folder, updates))
         network.load_state_dict(checkpoint.weights())
         accuracy = float(checkpoint.description["accuracy"])
     except (InputError, KeyError, TypeError, ValueError, RuntimeError) as error:

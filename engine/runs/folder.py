@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from engine.errors import InputError, WorkError
-from engine.runs.state import MAX_INTEGER, Count, Outcome, Priority, RunState, Status
+from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Outcome, Priority, RunState, Status
 from engine.runs.store import Store, exclusive_lock, is_locked, read_file, replace_file, try_lock_file
 from engine.storage import make_folder, open_file, sync
+from engine.training.step_folders import step_folder
 
 if TYPE_CHECKING:
     from engine.runs.spec import RunSpec
 
-ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
-"""What names of run folders look like; whatever else lies in the store is none."""
 _MAX_JSON_BYTES = 4 * 2**20
 _LEASE_PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
@@ -53,6 +52,11 @@ class _Training(BaseModel):
     precision: str = "float32"
 
 
+class _Branch(BaseModel):
+    run: Annotated[str, Field(pattern=ID_PATTERN)]
+    step: Count
+
+
 class SpecSummary(BaseModel):
     """What lists and launchers need of a specification, read without knowing its method or dataset."""
 
@@ -66,6 +70,7 @@ class SpecSummary(BaseModel):
     per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
     launcher: Literal["local", "slurm"] = "local"
     slurm: dict[str, Any] | None = None
+    branch: _Branch | None = None
     method: _Named
     data: _Data
     training: _Training
@@ -410,6 +415,9 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
             _write(path, spec)
         summary = making.summary()
         make_folder(making.checkpoints)
+        if summary.branch is not None:
+            trunk = step_folder(RunFolder(store.runs / summary.branch.run).checkpoints, summary.branch.step)
+            _copy_checkpoint(trunk, step_folder(making.checkpoints, summary.branch.step))
         state = RunState(status=Status.QUEUED, priority=summary.priority, created=created, queued=created)
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
@@ -426,6 +434,25 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
             return None
         raise WorkError(f"run folder {final.path} cannot be made: {error.strerror}") from error
     return final, lease
+
+
+def _copy_checkpoint(source: Path, target: Path) -> None:
+    """Copy the checkpoint that a branch starts from; whoever loads it verifies it.
+
+    Raises:
+        InputError: it is gone.
+        OSError: the disk refused.
+    """
+    if source.parent.parent.is_symlink() or source.is_symlink() or not source.is_dir():
+        raise InputError(f"checkpoint {source}, which a branch is to start from, is gone")
+    make_folder(target)
+    for name in sorted(path.name for path in source.iterdir()):
+        read = os.open(source / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(read, "rb") as old, os.fdopen(open_file(target / name, os.O_WRONLY), "wb") as new:
+            shutil.copyfileobj(old, new)
+        sync(target / name)
+    sync(target)
+    sync(target.parent)
 
 
 def _write(path: Path, model: BaseModel, *, final: bool = False) -> None:

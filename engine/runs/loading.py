@@ -17,6 +17,7 @@ from engine.methods.base import Method, Setup
 from engine.models.model import Model
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
+from engine.training.step_folders import step_folder, steps
 
 
 def describe(
@@ -78,15 +79,15 @@ def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
     if (path / checkpoints.MANIFEST).is_file():
         return checkpoints.load(path)
     folder = path / "checkpoints"
-    present = checkpoints.steps(folder)
+    present = steps(folder)
     if step is not None:
         if step not in present:
             there = ", ".join(map(str, present)) or "none"
             raise InputError(f"{path.name} has no checkpoint at step {step} (there: {there})")
-        return checkpoints.load(folder / f"step-{step:08d}")
+        return checkpoints.load(step_folder(folder, step))
     for candidate in reversed(present):
         try:
-            return checkpoints.load(folder / f"step-{candidate:08d}")
+            return checkpoints.load(step_folder(folder, candidate))
         except InputError as error:
             warnings.warn(f"{error}; taking the one before it", stacklevel=2)
     raise InputError(f"{path.name} has no whole checkpoint yet")

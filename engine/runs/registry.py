@@ -28,9 +28,9 @@ from tinydb.storages import MemoryStorage
 from tinydb.table import Table
 
 from engine.errors import InputError, WorkError
-from engine.runs.folder import ID_PATTERN, RunFolder, run_folders, sweep
+from engine.runs.folder import RunFolder, run_folders, sweep
 from engine.runs.rebuilding import rebuilt_state
-from engine.runs.state import MAX_INTEGER, Count, Priority, RunState, Scores, Status
+from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Priority, RunState, Scores, Status
 from engine.runs.store import Store, exclusive_lock, read_file, replace_file
 
 RUNS = "runs"

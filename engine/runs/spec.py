@@ -10,9 +10,9 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 
 from engine.cores import usable_cores
@@ -21,7 +21,7 @@ from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings, Preset, Settings
 from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
+from engine.runs.state import ID_PATTERN, MAX_PER_GPU, MAX_PRIORITY
 from engine.training.settings import TrainingSettings
 
 DEFAULT_METHOD = "infogan-cr"
@@ -62,6 +62,13 @@ class DataSettings(Settings):
         return str(path.absolute()) if value not in DATASETS and path.exists() else value
 
 
+class BranchSettings(Settings):
+    """The checkpoint of another run that a run starts from."""
+
+    run: str = Field(pattern=ID_PATTERN, description="id of the run that it branches off")
+    step: int = Field(ge=1, description="updates that the checkpoint had finished; the branch counts on from there")
+
+
 class RunSpec(Settings):
     """Everything that determines a run. Equal specifications give equal weights on the CPU."""
 
@@ -87,6 +94,9 @@ class RunSpec(Settings):
         default=None, ge=1, le=MAX_PER_GPU, description="runs that may share its GPU; default: $CRTUI_PER_GPU, else 1"
     )
     slurm: SlurmSettings | None = Field(default=None, description="what it asks of Slurm, with launcher slurm")
+    branch: BranchSettings | None = Field(
+        default=None, description="the checkpoint of another run that it starts from; see --branch-from"
+    )
     method: Annotated[SerializeAsAny[MethodSettings], BeforeValidator(_settings_of_named_method)]
     data: DataSettings
     training: TrainingSettings
@@ -99,6 +109,15 @@ class RunSpec(Settings):
                 "must be 1 to 80 letters, digits, dots, dashes or underscores, beginning with a letter or digit"
             )
         return value
+
+    @model_validator(mode="after")
+    def _longer_than_its_trunk(self) -> Self:
+        if self.branch is not None and self.training.steps <= self.branch.step:
+            raise ValueError(
+                f"training.steps is {self.training.steps}, but the branch starts at step {self.branch.step}; steps "
+                "count from the beginning of the run that it branches off, so give more"
+            )
+        return self
 
     @field_validator("device")
     @classmethod
@@ -118,6 +137,8 @@ def resolve(
     seeds: Sequence[int] | None = None,
     sweep: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
+    trunk: RunSpec | None = None,
+    branch: BranchSettings | None = None,
 ) -> list[RunSpec]:
     """Resolve what was asked for into one specification per run.
 
@@ -135,6 +156,9 @@ def resolve(
         seeds: one run each.
         sweep: ``dotted.key=v1,v2`` strings; the grid of all of them.
         flags: other keys by dotted name, ``None`` meaning not given.
+        trunk: the specification of the run that ``branch`` names. It takes the place of defaults and preset; name and
+            group are not taken over.
+        branch: the checkpoint that the runs start from.
 
     Returns:
         The specifications, sweep order first, seeds innermost. Each has a name of its own.
@@ -143,6 +167,10 @@ def resolve(
         InputError: an unknown method, preset or key, a value out of range, a file that cannot be read.
     """
     from_file = _read_toml(config) if config else {}
+    if trunk is not None:
+        _require_same(trunk, method, data, preset, from_file)
+        from_file = _merged(trunk.model_dump(mode="json", exclude={"name", "group", "branch"}), from_file)
+        from_file["branch"] = branch and branch.model_dump()
     file_method, file_data = _table(from_file, "method"), _table(from_file, "data")
     file_preset = from_file.pop("preset", None)
     file_name = file_method.pop("name", None)
@@ -178,7 +206,37 @@ def resolve(
     several = total > 1
     if several and given_name is not None:
         tree.setdefault("group", given_name)
-    return list(_grid(tree, axes, given_name, several))
+    specs = list(_grid(tree, axes, given_name, several))
+    if trunk is not None:
+        for spec in specs:
+            _require_same(trunk, spec.method.name, spec.data.name, None, {})
+    return specs
+
+
+def _require_same(
+    trunk: RunSpec, method: str | None, data: str | None, preset: str | None, from_file: Mapping[str, Any]
+) -> None:
+    """A branch trains the networks of its trunk on the same images."""
+    own = {"method": trunk.method.name, "data": trunk.data.name, "preset": trunk.preset}
+    wanted: dict[str, Any] = {"method": method, "data": data, "preset": preset or from_file.get("preset")}
+    for key in ("method", "data"):
+        table = from_file.get(key)
+        wanted[key] = wanted[key] or (table.get("name") if isinstance(table, dict) else table)
+    for key, value in wanted.items():
+        if value is not None and value != own[key]:
+            raise InputError(f"a branch of '{trunk.name}' has {key} '{own[key]}', not '{value}'; leave {key} out")
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two trees in one; where both have a value, the one above."""
+    result = dict(below)
+    for key, value in above.items():
+        under = result.get(key)
+        if isinstance(under, dict) and isinstance(value, Mapping):
+            result[key] = _merged(under, value)
+        elif not isinstance(under, dict):
+            result[key] = value
+    return result
 
 
 def _grid(

@@ -15,6 +15,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
+"""What names of run folders look like; whatever else lies in the store is none."""
 MAX_INTEGER = 2**63 - 1
 """Largest integer of the store's files: what orjson, and every other reader of JSON, can be trusted with."""
 _YEAR_9999 = 253_402_300_799.0

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import json
 import math
-import re
 import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from engine.errors import InputError, WorkError
 from engine.storage import file_mode, make_folder, sync
+from engine.training.step_folders import step_folder, steps
 
 FORMAT = 1
 WEIGHTS = "weights.safetensors"
@@ -33,7 +33,6 @@ TRAINER = "trainer.pt"
 MANIFEST = "manifest.json"
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 """Why a file cannot be read that is lost. Other reasons may pass: rights, a file system that went away."""
-_NAME = re.compile(r"step-(\d{8,})")
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def save(
     Raises:
         WorkError: the disk refused (full, gone, read-only); what was there before is untouched.
     """
-    path = folder / f"step-{step:08d}"
+    path = step_folder(folder, step)
     temporary = folder / f".{path.name}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -140,14 +139,6 @@ def _replace(new: Path, path: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
-def steps(folder: Path) -> list[int]:
-    """Steps of the checkpoints in ``folder``, ascending; nothing is verified."""
-    if not folder.is_dir():
-        return []
-    matches = (_NAME.fullmatch(entry.name) for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink())
-    return sorted(int(match[1]) for match in matches if match)
-
-
 def load(path: Path) -> Checkpoint:
     """Read and verify the checkpoint in ``path``.
 
@@ -183,7 +174,7 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
         WorkError: the disk refused to read one, or to set a damaged one aside.
     """
     for step in reversed(steps(folder)):
-        path = folder / f"step-{step:08d}"
+        path = step_folder(folder, step)
         try:
             return load(path)
         except InputError as error:
@@ -219,9 +210,9 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
     present = steps(folder)
     if len(present) <= keep:
         return
-    load(folder / f"step-{present[-1]:08d}")
+    load(step_folder(folder, present[-1]))
     for step in present[:-keep]:
-        path = folder / f"step-{step:08d}"
+        path = step_folder(folder, step)
         if step not in keep_also and not _is_milestone(path):
             # Renamed first, so that an interrupted deletion cannot leave half a checkpoint under its name.
             aside = folder / f".{path.name}.old"

@@ -57,6 +57,21 @@ def test_the_table_fits_its_width_and_keeps_ids_whole(crtui, add_run, monkeypatc
     assert ("FactorVAE" in result.out) == (width >= 80)
 
 
+@pytest.mark.parametrize("width", [1, 20, 27, 45, 60])
+def test_the_table_keeps_its_columns_whatever_the_names(crtui, add_run, monkeypatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    for name in ("short", "a-rather-long-name-of-a-run", "漢字かな交じりの長い名前"):
+        folder = add_run(name="plain")
+        spec = json.loads(folder.spec_path.read_text())
+        folder.spec_path.write_text(json.dumps(spec | {"name": name}))
+    assert crtui("runs", "reindex").code == 0
+    lines = crtui("runs", "list").out.splitlines()
+    assert len(lines) == 4
+    assert len(set(map(cell_len, lines))) == 1
+    assert cell_len(lines[0]) <= width
+    assert all("…" in line for line in lines[2:]) == (width < 60)
+
+
 def test_an_empty_store_says_how_to_begin(crtui) -> None:
     result = crtui("runs", "list")
     assert (result.code, result.out) == (0, "")

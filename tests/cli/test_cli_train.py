@@ -113,3 +113,24 @@ def test_a_dry_run_starts_nothing_and_can_be_given_as_configuration(crtui, ends_
 def test_a_dry_run_of_several_prints_each(crtui) -> None:
     assert len(crtui("train", "--preset", "quick", "--seeds", "0-2", "--dry-run", "--json").json) == 3
     assert crtui("train", "--preset", "quick", "--seeds", "0-2", "--dry-run").out.count("# run ") == 3
+
+
+def test_a_branch_takes_the_settings_and_the_checkpoint_of_its_trunk(crtui, add_run: Callable[..., RunFolder]) -> None:
+    trunk = add_run(Status.FINISHED, name="trunk", seed=4)
+    for step in (8, 16):
+        (trunk.checkpoints / f"step-{step:08d}").mkdir(parents=True)
+    result = crtui(
+        *("train", "--branch-from", "trunk@8", "--steps", "30", "--set", "lambda_info=0.3", "--name", "arm"),
+        *("--dry-run", "--json"),
+    )
+    [tree] = result.json
+    assert tree["branch"] == {"run": trunk.id, "step": 8}
+    assert (tree["name"], tree["seed"], tree["training"]["steps"]) == ("arm", 4, 30)
+    assert tree["method"] == trunk.spec().model_dump(mode="json")["method"] | {"lambda_info": 0.3}
+
+
+def test_a_branch_of_another_method_is_refused(crtui, add_run: Callable[..., RunFolder]) -> None:
+    (add_run(Status.FINISHED, name="trunk").checkpoints / "step-00000008").mkdir(parents=True)
+    result = crtui("train", "vae", "--branch-from", "trunk", "--steps", "30", "--dry-run")
+    assert result.code == 2
+    assert "a branch of 'trunk' has method 'infogan-cr', not 'vae'; leave method out" in result.err

@@ -1,0 +1,22 @@
+"""Names of checkpoint folders, for those that only look for them. No torch."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_NAME = re.compile(r"step-(\d{8,})")
+
+
+def step_folder(checkpoints: Path, step: int) -> Path:
+    """Where the checkpoint after ``step`` updates lies in a run's folder of checkpoints."""
+    return checkpoints / f"step-{step:08d}"
+
+
+def steps(checkpoints: Path) -> list[int]:
+    """Steps of the checkpoints in a folder, ascending; nothing is verified."""
+    if not checkpoints.is_dir():
+        return []
+    entries = (entry for entry in checkpoints.iterdir() if entry.is_dir() and not entry.is_symlink())
+    matches = (_NAME.fullmatch(entry.name) for entry in entries)
+    return sorted(int(match[1]) for match in matches if match)
