@@ -157,9 +157,9 @@ def plain_copy(method: Any) -> PlainFactorVAE:
     for network, sources in layers.items():
         # Adam has the parameters, which stay the same objects.
         network.to(method.setup.device)
-        own_layers = [module for module in network.modules() if hasattr(module, "weight")]
-        for source, own in zip(sources, own_layers, strict=True):
-            plain.origins += [(source.weight, own.weight), (source.bias, own.bias)]
+        own_layers: list[Any] = [module for module in network.modules() if hasattr(module, "weight")]
+        for layer, own_layer in zip(sources, own_layers, strict=True):
+            plain.origins += [(layer.weight, own_layer.weight), (layer.bias, own_layer.bias)]
     with torch.no_grad():
         for source, own in plain.origins:
             own.copy_(source)

@@ -183,6 +183,54 @@ class PlainInfoGANCR:
         return (0.5 * squared_errors + 0.5 * math.log(2 * math.pi)).sum(1).mean()
 
 
+class FirstDraft(PlainInfoGANCR):
+    """The same iteration as it was first written here, and as earlier figures were measured against it.
+
+    It wastes what a second look would save: the losses of D and H go back into G, whose gradients are thrown away, and
+    Q's loss computes D's trunk again.
+    """
+
+    def iterate(
+        self, images: Tensor, latent: Tensor, first: Tensor, second: Tensor, shared: Tensor, lambda_cr: float
+    ) -> dict[str, Tensor]:
+        self.generator.train(lambda_cr > 1e-8)
+        self.h_optimizer.zero_grad()
+        contrastive = F.cross_entropy(self._h(self.generator(first), self.generator(second)), shared)
+        contrastive.backward()
+        self.h_optimizer.step()
+
+        self.generator.train(True)
+        self.d_optimizer.zero_grad()
+        fake = self.generator(latent)
+        d_loss = -torch.log(self._d(images) + EPS).mean() - torch.log(1 - self._d(fake) + EPS).mean()
+        (d_loss + self.lambda_info * self._information(self._dq(fake)[1], latent)).backward()
+        self.d_optimizer.step()
+
+        for _ in range(2):
+            self.g_optimizer.zero_grad()
+            fake = self.generator(latent)
+            g_loss = -torch.log(self._d(fake) + EPS).mean()
+            information = self._information(self._dq(fake)[1], latent)
+            loss = g_loss + self.lambda_info * information
+            if lambda_cr > 0:
+                pair = self._h(self.generator(first), self.generator(second))
+                loss = loss + lambda_cr * F.cross_entropy(pair, shared)
+            loss.backward()
+            self.g_optimizer.step()
+        for layer in self.spectral:
+            layer.u.copy_(layer.power_iteration()[0].detach())
+        losses = {
+            "loss_discriminator": d_loss,
+            "loss_generator": g_loss,
+            "loss_information": information,
+            "loss_contrastive": contrastive,
+        }
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _d(self, images: Tensor) -> Tensor:
+        return torch.sigmoid(self.real(self.trunk(images)))
+
+
 def plain_generator(inputs: int, side: int, channels: int, widths: Any, symmetric: bool) -> nn.Sequential:
     """G out of torch's own layers.
 
@@ -251,7 +299,9 @@ def _halving(before: int, width: int, kernel: int) -> list[nn.Module]:
     return [nn.Conv2d(before, width, 4, 2, 1)]
 
 
-def plain_copy(method: Any, side: int, lambda_info: float) -> PlainInfoGANCR:
+def plain_copy(
+    method: Any, side: int, lambda_info: float, kind: type[PlainInfoGANCR] = PlainInfoGANCR
+) -> PlainInfoGANCR:
     """A plain twin of an ``engine.methods.infogan_cr.InfoGANCR`` of convolutional networks, with the same weights."""
     g, d, h, settings = method.generator, method.discriminator, method.contrastive, method.settings
     channels = method.setup.image_shape[2]
@@ -272,7 +322,7 @@ def plain_copy(method: Any, side: int, lambda_info: float) -> PlainInfoGANCR:
         settings.contrastive_learning_rate,
     )
     device = method.setup.device
-    plain = PlainInfoGANCR(
+    plain = kind(
         generator.to(device), trunk, real, code_hidden, code_mean, contrastive_trunk.to(device), shared.to(device),
         inputs, settings.codes, rates, lambda_info,
     )  # fmt: skip
@@ -299,7 +349,7 @@ def _alternating(layers: Iterable[Any], norms: Iterable[Any]) -> list[Any]:
 
 def _origins(layers: list[Any], network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
     """Tensors of the engine's layers beside those of a plain network; both from input to output."""
-    own_layers = [module for module in network.modules() if hasattr(module, "weight")]
+    own_layers: list[Any] = [module for module in network.modules() if hasattr(module, "weight")]
     for layer, own in zip(layers, own_layers, strict=True):
         if isinstance(own, (nn.BatchNorm1d, nn.BatchNorm2d)):
             yield from ((layer.gamma, own.weight), (layer.beta, own.bias))

@@ -36,16 +36,24 @@ NOISE = 4
 
 @dataclass
 class Recorder:
-    """What ``disent`` asks of a dataset. An image is a row of factor ids and noise; all that was handed out is kept."""
+    """What ``disent`` asks of a dataset. An image is a row of factor ids and noise; all that was handed out is kept.
+
+    Args:
+        seed: of all draws.
+        sizes: values of the factors.
+        noise: columns of standard normal noise that come with every image.
+    """
 
     seed: int = 0
+    sizes: Sequence[int] = SIZES
+    noise: int = NOISE
     labelled: list[Array] = field(default_factory=list)
     unlabelled: list[Array] = field(default_factory=list)
     groups: list[Array] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
-        self.gt_data = SimpleNamespace(num_factors=len(SIZES), sample_factors=self._factors)
+        self.gt_data = SimpleNamespace(num_factors=len(self.sizes), sample_factors=self._factors)
 
     def dataset_sample_batch_with_factors(self, amount: int, mode: str) -> tuple[Array, NDArray[np.int64]]:
         factors = self._factors(amount)
@@ -61,10 +69,10 @@ class Recorder:
         return self.groups[-1]
 
     def _factors(self, amount: int) -> NDArray[np.int64]:
-        return self._random.integers(SIZES, size=(amount, len(SIZES)))
+        return self._random.integers(self.sizes, size=(amount, len(self.sizes)))
 
     def _images(self, factors: NDArray[np.int64]) -> Array:
-        return np.hstack([factors, self._random.standard_normal((len(factors), NOISE))])
+        return np.hstack([factors, self._random.standard_normal((len(factors), self.noise))])
 
 
 def perfect(images: Array) -> Array:

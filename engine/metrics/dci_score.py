@@ -109,24 +109,27 @@ def dci(
     classifies = chosen == "gradient-boosting"
     samples = as_samples(protocol, codes, factors, test_codes, test_factors, ids=classifies)
     models = _models(chosen, samples.factors.shape[1], depths)
-    if not classifies:
+    if classifies:
+        live = ~is_dead(samples.codes)
+    else:
         fitted, scored = standardised(samples.codes, samples.scored_codes)
         targets, scored_targets = standardised(samples.factors, samples.scored_factors)
-        samples = Samples(fitted, targets, scored, scored_targets)
-    importance, informativeness = _fitted(models, samples)
+        samples, live = Samples(fitted, targets, scored, scored_targets), np.asarray(fitted.any(axis=0))
+    importance, informativeness = _fitted(models, samples, live)
     return DCI(*_concentrations(importance, protocol), informativeness)
 
 
-def _fitted(models: Sequence[Any], samples: Samples) -> tuple[NDArray[np.float64], float]:
-    """Fit each factor's model: importance ``[d, k]`` of each code for each factor, and informativeness."""
-    live = ~is_dead(samples.codes)
+def _fitted(models: Sequence[Any], samples: Samples, live: NDArray[np.bool_]) -> tuple[NDArray[np.float64], float]:
+    """Fit each factor's model to the live codes: importance ``[d, k]`` of each code, and informativeness."""
+    codes = samples.codes[:, live]
+    scored_codes = codes if samples.scored_codes is samples.codes else samples.scored_codes[:, live]
     importance = np.zeros((len(live), len(models)))
     informativeness = []
     for j, model in enumerate(models):
         if live.any():
-            model.fit(samples.codes[:, live], samples.factors[:, j])
+            model.fit(codes, samples.factors[:, j])
             importance[live, j] = _importance(model)
-            informativeness.append(model.score(samples.scored_codes[:, live], samples.scored_factors[:, j]))
+            informativeness.append(model.score(scored_codes, samples.scored_factors[:, j]))
         else:
             guess = _guess_instead_of(model).fit(samples.codes, samples.factors[:, j])
             informativeness.append(guess.score(samples.scored_codes, samples.scored_factors[:, j]))

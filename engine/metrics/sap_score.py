@@ -53,32 +53,30 @@ def sap(
     """
     samples = as_samples(protocol, codes, factors, test_codes, test_factors, ids=False)
     flags = as_flags(continuous, samples.factors.shape[1])
+    dead = is_dead(samples.codes)
+    live = samples.codes[:, ~dead]
+    centred = live - live.mean(axis=0)
+    squares = (centred**2).sum(axis=0)
     gaps = []
     for j, is_continuous in enumerate(flags):
         if is_continuous and protocol == "paper":
-            scores = _squared_correlations(samples.codes, samples.factors[:, j])
+            target = samples.factors[:, j] - samples.factors[:, j].mean()
+            squared = (target @ centred) ** 2 / (squares * (target @ target))
+            # Of dead codes, and of the runner-up that a single code lacks.
+            scores = np.sort(np.concatenate([squared, np.zeros(1 + dead.sum())]))
         else:
-            scores = _accuracies(samples, j)
+            scores = _accuracies(samples, j, dead)
         gaps.append(scores[-1] - scores[-2])
     return float(np.mean(gaps))
 
 
-def _squared_correlations(codes: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Squared correlation of the factor with each code and with nothing at all, ascending."""
-    live = codes[:, ~is_dead(codes)]
-    centred = live - live.mean(axis=0)
-    target = factor - factor.mean()
-    squared = (target @ centred) ** 2 / ((centred**2).sum(axis=0) * (target @ target))
-    return np.sort(np.concatenate([squared, np.zeros(1 + codes.shape[1] - live.shape[1])]))
-
-
-def _accuracies(samples: Samples, j: int) -> NDArray[np.float64]:
+def _accuracies(samples: Samples, j: int, dead_codes: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Accuracy of naming factor j's value from each code and, where a runner-up is missing, from nothing; ascending."""
     classes, ids, counts = np.unique(samples.factors[:, j], return_inverse=True, return_counts=True)
     scored_factor = samples.scored_factors[:, j]
     chance = float(np.mean(scored_factor == classes[counts.argmax()]))
     accuracies = []
-    for dimension, dead in enumerate(is_dead(samples.codes)):
+    for dimension, dead in enumerate(dead_codes):
         if dead:
             accuracies.append(chance)
             continue

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.models.convolution import channels_last, convolve, convolve_transposed
+from engine.models.convolution import convolution, convolve, convolve_transposed
 from engine.models.layers import INITIAL_SD, LEAKY_SLOPE, Widths, halvings, symmetric
 from engine.models.posterior import Gaussian
 from engine.models.precision import in_full, lowered
@@ -73,7 +73,7 @@ class _Same(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         bias = None if self.bias is None else lowered(self.bias)
-        return F.conv2d(channels_last(lowered(x)), lowered(self.weight), bias, padding=1)
+        return convolution(lowered(x), lowered(self.weight), bias, padding=1)
 
 
 class _SameTransposed(nn.ConvTranspose2d):
@@ -83,7 +83,7 @@ class _SameTransposed(nn.ConvTranspose2d):
         super().__init__(before, after, 3, 1, 1, bias=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return F.conv_transpose2d(channels_last(lowered(x)), lowered(self.weight), padding=1)
+        return convolution(lowered(x), lowered(self.weight), None, padding=1, transposed=True)
 
 
 class Embedding(nn.Module):

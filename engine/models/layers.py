@@ -59,10 +59,10 @@ def _normalise(vector: Tensor) -> Tensor:
 class Weighted(nn.Module):
     """A layer with a weight and a bias whose weight may be spectrally normalised.
 
-    The effective weight, in the compute type, is made by :meth:`normalise` and used by every forward until the next
-    call, because within one training iteration many forwards share one weight. The power-iteration vector ``u`` that a
-    call arrives at is stored only by :meth:`persist`: the reference restarts every forward of an iteration from the
-    same ``u`` (section 2.5).
+    The effective weight and bias, in the compute type, are made by :meth:`normalise` and used by every forward until
+    the next call, because within one training iteration many forwards share one weight. The power-iteration vector
+    ``u`` that a call arrives at is stored only by :meth:`persist`: the reference restarts every forward of an iteration
+    from the same ``u`` (section 2.5).
     """
 
     u: Tensor
@@ -74,7 +74,7 @@ class Weighted(nn.Module):
         self.spectral = spectral
         self._output_axis = output_axis
         # In a tuple: a module would take a bare weight for another parameter of its own.
-        self._effective: tuple[Tensor] | None = None
+        self._effective: tuple[Tensor, Tensor] | None = None
         self._arrived: Tensor | None = None
         if spectral:
             self.register_buffer("u", nn.init.trunc_normal_(torch.empty(outputs), a=-2.0, b=2.0))
@@ -86,18 +86,25 @@ class Weighted(nn.Module):
             gradient: ``"full"`` differentiates through the power iteration as the reference does, ``"detached"`` treats
                 the singular vectors as constants as torch's own parametrisation does. Irrelevant under ``no_grad``.
         """
-        if not self.spectral:
-            self._effective = (self._computed_in(self.weight),)
-            return
+        weight: Tensor = self.weight
+        bias: Tensor = self.bias
+        if not torch.is_grad_enabled():
+            # As while G learns: nobody needs the gradients of this layer's own parameters either.
+            weight, bias = weight.detach(), bias.detach()
+        if self.spectral:
+            weight = weight / self._largest_singular_value(gradient)
+        self._effective = (self._computed_in(weight), self._computed_in(bias))
+
+    def _largest_singular_value(self, gradient: SpectralGradient) -> Tensor:
         matrix = self.weight.movedim(self._output_axis, 0).flatten(1)
         iterated = matrix if gradient == "full" else matrix.detach()
         v = _normalise(self.u @ iterated)
         u = _normalise(iterated @ v)
         self._arrived = u.detach()
-        self._effective = (self._computed_in(self.weight / torch.dot(u, matrix @ v)),)
+        return torch.dot(u, matrix @ v)
 
     def release(self) -> None:
-        """Forget the effective weight, so that the next forward computes its own."""
+        """Forget the effective parameters, so that the next forward computes its own."""
         self._effective = None
 
     def persist(self) -> None:
@@ -105,13 +112,14 @@ class Weighted(nn.Module):
         if self.spectral and self._arrived is not None:
             self.u.copy_(self._arrived)
 
-    def effective_weight(self) -> Tensor:
+    def effective(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias that a forward uses."""
         if self._effective is None:
             self.normalise()
             effective, self._effective = self._effective, None
             assert effective is not None
-            return effective[0]
-        return self._effective[0]
+            return effective
+        return self._effective
 
     def _computed_in(self, x: Tensor) -> Tensor:
         """An input, weight or bias of this layer in the type that it computes in."""
@@ -125,7 +133,7 @@ class Linear(Weighted):
         super().__init__(torch.randn(outputs, inputs) * INITIAL_SD, outputs, spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(self._computed_in(x), self.effective_weight(), self._computed_in(self.bias))
+        return F.linear(self._computed_in(x), *self.effective())
 
 
 class Head(Linear):
@@ -144,7 +152,7 @@ class Conv(Weighted):
         super().__init__(weight, outputs, spectral)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolve(lowered(x), self.effective_weight(), lowered(self.bias))
+        return convolve(self._computed_in(x), *self.effective())
 
 
 class TransposedConv(Weighted):
@@ -155,7 +163,7 @@ class TransposedConv(Weighted):
         super().__init__(weight, outputs, spectral=False, output_axis=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolve_transposed(lowered(x), self.effective_weight(), lowered(self.bias))
+        return convolve_transposed(self._computed_in(x), *self.effective())
 
 
 class BatchNorm(nn.Module):

@@ -1,6 +1,7 @@
 """The benchmark of one iteration: its plain twins compute what the engine does, its operations and ratios are right."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,13 +16,21 @@ from engine.methods.base import Method, Setup
 from engine.methods.factor_vae import FactorVAE, FactorVAESettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-sys.path.insert(0, str(BENCHMARKS))
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import train_step
 from train_step import PLAIN, Comparison, Task
 
 SIDE = 16
 BATCH = 8
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """For such small networks two are slower than one, by far where other tests run beside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -115,7 +124,8 @@ def test_the_operations_needed_are_about_those_that_the_engine_does(networks: st
     images = train_step.squares(2, method.setup.image_shape, torch.Generator())
     with FlopCounterMode(display=False) as counter:
         method.update(images, 0)
-    assert train_step.needed_gflop(method, 2, lambda_cr) == pytest.approx(counter.get_total_flops() / 1e9, rel=5e-3)
+    # The counter sees products with weights in spectral normalisation and Q's answers to real images as well.
+    assert train_step.needed_gflop(method, 2, lambda_cr) == pytest.approx(counter.get_total_flops() / 1e9, rel=1e-2)
 
 
 def test_the_ratio_is_the_median_of_pairs_of_turns() -> None:
@@ -138,13 +148,15 @@ def test_a_process_of_the_engine_is_settled_and_a_plain_one_is_not(monkeypatch: 
     of_plain, of_engine = (
         train_step.environment_of(Task("dsprites", 0.0, 2, precision, 2, "cpu")) for precision in (PLAIN, "float32")
     )
-    assert set(of_engine.items()) - set(of_plain.items()) >= {("OMP_NUM_THREADS", "2"), ("KMP_BLOCKTIME", "1")}
-    assert "GOMP_SPINCOUNT" not in of_plain
+    assert of_plain == dict(os.environ)
+    assert of_engine.keys() - of_plain.keys() == {"OMP_NUM_THREADS", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"}
 
 
 def test_a_process_is_settled_before_torch_is_imported() -> None:
     code = "import sys, train_step; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", code], cwd=Path(train_step.__file__).parent, check=False).returncode == 0
+    )
 
 
 def test_both_processes_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -163,9 +175,7 @@ def test_both_processes_take_turns(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_equality_compares_each_loss_from_the_same_and_from_its_own_state(tmp_path: Path) -> None:
     file = tmp_path / "equality.json"
     options = ["--equality", "2", "--batch", "2", "--threads", "1", "--json", str(file)]
-    threads = torch.get_num_threads()
     train_step.main(["--networks", "factor-vae", *options])
-    torch.set_num_threads(threads)
     rows = json.loads(file.read_text())["differences"]
     compared = {(*row["compared"], row["from"]) for row in rows}
     assert compared == {

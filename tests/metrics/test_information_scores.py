@@ -6,6 +6,7 @@ from sklearn.metrics import mutual_info_score
 
 from engine.errors import InputError
 from engine.metrics import mig, modularity
+from engine.metrics.mutual_information import factor_entropy, of_numbers
 
 
 def information_of(codes, factors, bins=20):
@@ -34,6 +35,16 @@ def modularity_of(information):
         *others, best = sorted(row)
         scores.append(1 - sum(x**2 for x in others) / (best**2 * len(others)))
     return scores
+
+
+def test_pairs_counted_here_give_scikit_learns_number_to_the_last_bit():
+    dice = np.random.default_rng(0)
+    for size in (1, 2, 7, 500):
+        # Numbers that do not occur, and a column that is the same throughout.
+        first, second, same = 3 * dice.integers(0, 5, size), dice.integers(2, 30, size), np.full(size, 4)
+        for one, other in ((first, second), (second, first), (first, same), (same, second)):
+            assert of_numbers(one, other) == mutual_info_score(one, other)
+        assert factor_entropy(second[:, None] - 10) == [mutual_info_score(second, second)]
 
 
 @pytest.mark.parametrize("protocol", ["paper", "lib"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from engine.models.convolution import THIN, convolve, convolve_transposed
+from engine.models.convolution import THIN, convolution, convolve, convolve_transposed
 
 CHANNELS = [1, 2, 3, THIN + 1, 8]
 
@@ -67,3 +67,25 @@ def test_maps_are_channels_last_in_either_type(channels: int, dtype: torch.dtype
     for maps in (down, up):
         assert maps.dtype == dtype
         assert maps.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_several_threads_take_the_gradients_that_one_takes(transposed: bool) -> None:
+    """In bfloat16 they go another way, which must come to the same."""
+    shape = (6, 4, 4, 4) if transposed else (4, 6, 4, 4)
+    draws = torch.Generator().manual_seed(0)
+    tensors = [torch.randn(size, generator=draws).bfloat16() for size in ((5, 6, 8, 8), shape, (4,))]
+    found = []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            inputs = [tensor.clone().requires_grad_() for tensor in tensors]
+            y = convolution(*inputs, stride=2, padding=1, transposed=transposed)
+            assert ("_Convolution" in type(y.grad_fn).__name__) == (threads == 2)
+            found.append([y, *torch.autograd.grad(y, inputs, torch.ones_like(y))])
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(one, two, rtol=2e-2, atol=2e-2)
