@@ -53,7 +53,16 @@ def method_form(name: str) -> MethodForm:
 
 
 def template(spec: RunSpec) -> NewRuns:
-    """What the form would hold for a run like this one; its name is left to be made anew."""
+    """What the form would hold for a run like this one; its name is left to be made anew.
+
+    Raises:
+        InputError: it branches off another run, which a form cannot ask for.
+    """
+    if spec.branch is not None:
+        raise InputError(
+            f"{spec.name} branches off run {spec.branch.run}; 'crtui train --branch-from "
+            f"{spec.branch.run}@{spec.branch.step}' starts another like it"
+        )
     form = method_form(spec.method.name)
     preset = form.preset(spec.preset or "")
     texts = _texts(spec, spec_fields(spec.method.name))

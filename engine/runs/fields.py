@@ -18,7 +18,7 @@ _NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", 
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _UNBOUNDED = 10**9
 """Limits from here on are the machine's, and no help to people."""
-_TOLD_ELSEWHERE = frozenset({"preset", "method.name"})
+_TOLD_ELSEWHERE = frozenset({"preset", "method.name", "branch"})
 
 
 @dataclass(frozen=True)

@@ -334,14 +334,14 @@ def tables(method: str) -> dict[str, type[Settings]]:
 
 
 def known_keys(method: str) -> list[str]:
-    """Every dotted key of a specification with this method.
+    """Every dotted key of a specification with this method that can be set; a branch is asked for otherwise.
 
     Raises:
         InputError: there is no such method.
     """
     keys: list[str] = []
     nested_in = tables(method)
-    for name in RunSpec.model_fields:
+    for name in (name for name in RunSpec.model_fields if name != "branch"):
         nested = nested_in.get(name)
         keys += [f"{name}.{key}" for key in _keys_of(nested)] if nested else [name]
     return keys

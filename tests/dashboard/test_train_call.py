@@ -21,7 +21,7 @@ from cr_tui.dashboard.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast
 from engine.methods import METHODS, method_class
-from engine.runs.spec import resolve
+from engine.runs.spec import BranchSettings, resolve
 
 form_of = cache(method_form)
 VALUES = {
@@ -162,3 +162,10 @@ def test_a_relative_path_means_the_same_everywhere(tmp_path: Path, monkeypatch: 
     line = command_line(TrainCall.of(NewRuns("vae", "quick", {"data.name": "my photos"})).words(), tmp_path / "store")
     assert shlex.split(line)[:3] == ["crtui", "--store", str(tmp_path / "store")]
     assert str(tmp_path / "my photos") in shlex.split(line)
+
+
+def test_a_branch_has_no_template_and_the_command_for_another_is_named() -> None:
+    spec = resolve(flags={"name": "arm"})[0]
+    branch = spec.model_copy(update={"branch": BranchSettings(run="trunk-id", step=8)})
+    with pytest.raises(InputError, match="off run trunk-id; 'crtui train --branch-from trunk-id@8' starts"):
+        template(branch)
