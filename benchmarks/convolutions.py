@@ -14,11 +14,13 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from engine.cores import prepare_to_compute
 
 prepare_to_compute()
 
+# After it: OpenMP reads how threads wait when PyTorch is loaded.
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 
@@ -62,11 +64,11 @@ def _variants(is_up: bool, inputs: int, outputs: int, side: int, batch: int) -> 
     plain, ours = (F.conv_transpose2d, convolve_transposed) if is_up else (F.conv2d, convolve)
     variants: list[Variant] = []
     leaves = [tensor.clone().requires_grad_() for tensor in (x, weight, bias)]
-    variants.append((lambda leaves=leaves: plain(*leaves, stride=2, padding=1), leaves))  # type: ignore[misc]
+    variants.append((partial(plain, *leaves, stride=2, padding=1), leaves))
     for dtype in (torch.float32, torch.bfloat16):
         leaves = [tensor.to(dtype) for tensor in (channels_last(x), weight, bias)]
         leaves = [tensor.clone().requires_grad_() for tensor in leaves]
-        variants.append((lambda leaves=leaves: ours(*leaves), leaves))  # type: ignore[misc]
+        variants.append((partial(ours, *leaves), leaves))
     return variants
 
 
@@ -80,7 +82,9 @@ def _times(variants: list[Variant], repeats: int) -> list[tuple[float, float]]:
             middle = time.perf_counter()
             torch.autograd.grad(y, leaves, torch.ones_like(y))
             rows.append((middle - start, time.perf_counter() - middle))
-    return [tuple(statistics.median(column) for column in zip(*rows[2:], strict=True)) for rows in found]  # type: ignore[misc]
+    # The first two set things up.
+    timed = [rows[2:] for rows in found]
+    return [(statistics.median(f for f, _ in rows), statistics.median(b for _, b in rows)) for rows in timed]
 
 
 if __name__ == "__main__":

@@ -159,6 +159,10 @@ class PlainInfoGANCR:
                 loss = loss + lambda_cr * F.cross_entropy(logits, shared)
             loss.backward()
             self.g_optimizer.step()
+        return self._ended(d_loss, g_loss, information, contrastive)
+
+    def _ended(self, d_loss: Tensor, g_loss: Tensor, information: Tensor, contrastive: Tensor) -> dict[str, Tensor]:
+        """Keep the vectors that the power iterations have come to, and return the losses by name."""
         for layer in self.spectral:
             layer.u.copy_(layer.power_iteration()[0].detach())
         losses = {
@@ -217,15 +221,7 @@ class FirstDraft(PlainInfoGANCR):
                 loss = loss + lambda_cr * F.cross_entropy(pair, shared)
             loss.backward()
             self.g_optimizer.step()
-        for layer in self.spectral:
-            layer.u.copy_(layer.power_iteration()[0].detach())
-        losses = {
-            "loss_discriminator": d_loss,
-            "loss_generator": g_loss,
-            "loss_information": information,
-            "loss_contrastive": contrastive,
-        }
-        return {name: loss.detach() for name, loss in losses.items()}
+        return self._ended(d_loss, g_loss, information, contrastive)
 
     def _d(self, images: Tensor) -> Tensor:
         return torch.sigmoid(self.real(self.trunk(images)))

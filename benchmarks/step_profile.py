@@ -16,6 +16,7 @@ from engine.cores import prepare_to_compute
 
 prepare_to_compute()
 
+# After it: OpenMP reads how threads wait when PyTorch is loaded.
 import torch  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
 

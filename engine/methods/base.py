@@ -129,6 +129,11 @@ class Method(ABC):
         """A source of randomness on the device; on the CPU for devices that cannot record one."""
         return torch.Generator(self.setup.device if self.on_gpu else "cpu").manual_seed(seed)
 
+    def normal(self, draw: str, shape: tuple[int, ...]) -> torch.Tensor:
+        """N(0, 1) draws from the named source of randomness, float32 on the device."""
+        stream = self.draws[draw]
+        return torch.randn(shape, generator=stream, device=stream.device).to(self.setup.device)
+
     @property
     def on_gpu(self) -> bool:
         """Whether the networks live on a CUDA device."""

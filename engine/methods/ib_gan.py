@@ -162,9 +162,9 @@ class IBGAN(Method):
         settings = self.settings
         # Evaluation, between updates, normalises with moving statistics.
         self.networks.train()
-        z = self._normal("latent", (len(images), settings.noise))
+        z = self.normal("latent", (len(images), settings.noise))
         representation = self.embedding(z)
-        r = representation.sample(self._normal("representation", (len(images), settings.codes)))
+        r = representation.sample(self.normal("representation", (len(images), settings.codes)))
         fake = self._noisy(symmetric(self.generator(r)))
         real = self._noisy(symmetric(images))
         answer, fake_logits = self.reconstructor(fake), self.discriminator(fake)
@@ -220,11 +220,7 @@ class IBGAN(Method):
         """Images in [-1, 1] with Gaussian noise, cut at the range."""
         if not self._is_noisy:
             return images
-        return (images + self._deviation * self._normal("instance", tuple(images.shape))).clamp(-1, 1)
-
-    def _normal(self, draw: str, shape: tuple[int, ...]) -> torch.Tensor:
-        stream = self.draws[draw]
-        return torch.randn(shape, generator=stream, device=stream.device).to(self.setup.device)
+        return (images + self._deviation * self.normal("instance", tuple(images.shape))).clamp(-1, 1)
 
     @staticmethod
     def _surprise(logits: torch.Tensor) -> torch.Tensor:

@@ -182,8 +182,7 @@ class VAE(Method):
 
     def noise(self, n: int) -> torch.Tensor:
         """N(0, 1) draws of one posterior sample a row, float32 ``[n, d]`` on the device."""
-        stream = self.draws["posterior"]
-        return torch.randn((n, self.codes.count), generator=stream, device=stream.device).to(self.setup.device)
+        return self.normal("posterior", (n, self.codes.count))
 
     def adam(self, parameters: list[Any], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
         """An Adam whose step size :meth:`decay_learning_rates` knows."""

@@ -30,11 +30,16 @@ class IBGANWidths(Widths):
     same_channels: tuple[int, ...] = ()
 
 
+def _lowered_parameters(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias, if any, in the compute type."""
+    return lowered(layer.weight), None if layer.bias is None else lowered(layer.bias)
+
+
 class _Linear(nn.Linear):
     """A hidden layer, in the compute type."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(lowered(x), lowered(self.weight), None if self.bias is None else lowered(self.bias))
+        return F.linear(lowered(x), *_lowered_parameters(self))
 
 
 class _Head(nn.Linear):
@@ -51,7 +56,7 @@ class _Down(nn.Conv2d):
         super().__init__(before, after, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return convolve(lowered(x), lowered(self.weight), None if self.bias is None else lowered(self.bias))
+        return convolve(lowered(x), *_lowered_parameters(self))
 
 
 class _Up(nn.ConvTranspose2d):
@@ -61,8 +66,7 @@ class _Up(nn.ConvTranspose2d):
         super().__init__(before, after, 4, 2, 1, bias=bias)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        bias = None if self.bias is None else lowered(self.bias)
-        return convolve_transposed(lowered(x), lowered(self.weight), bias)
+        return convolve_transposed(lowered(x), *_lowered_parameters(self))
 
 
 class _Same(nn.Conv2d):
@@ -72,8 +76,7 @@ class _Same(nn.Conv2d):
         super().__init__(before, after, 3, 1, 1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        bias = None if self.bias is None else lowered(self.bias)
-        return convolution(lowered(x), lowered(self.weight), bias, padding=1)
+        return convolution(lowered(x), *_lowered_parameters(self), padding=1)
 
 
 class _SameTransposed(nn.ConvTranspose2d):
@@ -83,7 +86,7 @@ class _SameTransposed(nn.ConvTranspose2d):
         super().__init__(before, after, 3, 1, 1, bias=False)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return convolution(lowered(x), lowered(self.weight), None, padding=1, transposed=True)
+        return convolution(lowered(x), *_lowered_parameters(self), padding=1, transposed=True)
 
 
 class Embedding(nn.Module):

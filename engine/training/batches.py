@@ -9,7 +9,7 @@ from torch import Tensor
 
 from engine.data.dataset import Dataset
 from engine.errors import InputError
-from engine.training.resident import resident_images
+from engine.training.resident import as_floats, resident_images
 
 _SHARE_OF_MEMORY = 0.25
 """Most of a GPU's free memory that images are kept in."""
@@ -67,4 +67,4 @@ def _spare_bytes(device: torch.device) -> int:
 
 def as_input(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     """uint8 ``[n, H, W, C]`` to float32 ``[n, C, H, W]`` in [0, 1]; bytes travel to the device, not floats."""
-    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+    return as_floats(torch.from_numpy(images).to(device))

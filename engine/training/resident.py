@@ -34,7 +34,12 @@ def resident_images(dataset: Dataset, device: torch.device, most_bytes: int) -> 
     for start in range(0, len(dataset), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(dataset)))
         kept[start : start + len(rows)] = torch.from_numpy(dataset.images(rows)).to(device)
-    return lambda indices: kept[indices].permute(0, 3, 1, 2).float().div_(255.0).contiguous()
+    return lambda indices: as_floats(kept[indices])
+
+
+def as_floats(images: Tensor) -> Tensor:
+    """uint8 ``[n, H, W, C]`` to float32 ``[n, C, H, W]`` in [0, 1]."""
+    return images.permute(0, 3, 1, 2).float().div_(255.0).contiguous()
 
 
 def _unpacking(bitmaps: Bitmaps, device: torch.device) -> Images:

@@ -12,7 +12,7 @@ from engine.methods.infogan import InfoGAN, InfoGANSettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from plain_infogan_cr import plain_copy
+from plain_infogan_cr import FirstDraft, PlainInfoGANCR, plain_copy
 
 SIDE = 16
 SMALL = {
@@ -37,15 +37,16 @@ def images(seed: int = 0) -> torch.Tensor:
 
 
 @pytest.mark.usefixtures("double_precision")
+@pytest.mark.parametrize("kind", [PlainInfoGANCR, FirstDraft])
 @pytest.mark.parametrize("lambda_cr", [0.0, 2.0])
-def test_three_updates_equal_the_plain_iteration(lambda_cr: float) -> None:
+def test_three_updates_equal_the_plain_iteration(lambda_cr: float, kind: type[PlainInfoGANCR]) -> None:
     method = make(lambda_cr=lambda_cr, gap=0.5)
     # Large weights make every term matter: at the initial 0.02 most gradients vanish.
     with torch.no_grad():
         for parameter in method.networks.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(15)
-    plain = plain_copy(method, SIDE, method.settings.lambda_info)
+    plain = plain_copy(method, SIDE, method.settings.lambda_info, kind)
     for iteration in range(3):
         draws = {name: torch.Generator() for name in ("latent", "pairs")}
         for name, generator in draws.items():

@@ -29,6 +29,14 @@ def leaves(*shapes: tuple[int, ...]) -> list[torch.Tensor]:
     return [torch.randn(shape, generator=draws, dtype=torch.float64).requires_grad_() for shape in shapes]
 
 
+def assert_the_same(ours: torch.Tensor, theirs: torch.Tensor, inputs: list[torch.Tensor]) -> None:
+    """Both are equal, and so are their gradients with respect to the inputs."""
+    torch.testing.assert_close(ours, theirs)
+    out = torch.randn_like(theirs)
+    for a, b in zip(torch.autograd.grad(ours, inputs, out), torch.autograd.grad(theirs, inputs, out), strict=True):
+        torch.testing.assert_close(a, b)
+
+
 @pytest.mark.parametrize("with_bias", [True, False])
 @pytest.mark.parametrize("kernel", [4, 5])
 @pytest.mark.parametrize("channels", CHANNELS)
@@ -37,10 +45,7 @@ def test_a_convolution_and_its_gradients_are_the_plain_ones(channels: int, kerne
     inputs = [x, weight, bias][: 2 + with_bias]
     ours = convolve(x, weight, bias if with_bias else None)
     theirs = plain(x, weight, bias if with_bias else None)
-    torch.testing.assert_close(ours, theirs)
-    out = torch.randn_like(theirs)
-    for a, b in zip(torch.autograd.grad(ours, inputs, out), torch.autograd.grad(theirs, inputs, out), strict=True):
-        torch.testing.assert_close(a, b)
+    assert_the_same(ours, theirs, inputs)
 
 
 @pytest.mark.parametrize("with_bias", [True, False])
@@ -53,10 +58,7 @@ def test_a_transposed_convolution_and_its_gradients_are_the_plain_ones(
     inputs = [x, weight, bias][: 2 + with_bias]
     ours = convolve_transposed(x, weight, bias if with_bias else None)
     theirs = plain_transposed(x, weight, bias if with_bias else None)
-    torch.testing.assert_close(ours, theirs)
-    out = torch.randn_like(theirs)
-    for a, b in zip(torch.autograd.grad(ours, inputs, out), torch.autograd.grad(theirs, inputs, out), strict=True):
-        torch.testing.assert_close(a, b)
+    assert_the_same(ours, theirs, inputs)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
