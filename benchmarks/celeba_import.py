@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from engine.data.celeba import CELEBA, COUNT, HEIGHT, WIDTH
+from engine.data.datasets.celeba import CELEBA, COUNT, HEIGHT, WIDTH
 
 TARGET_SECONDS = 300.0
 QUALITY = 88

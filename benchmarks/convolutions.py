@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from engine.cores import prepare_to_compute
+from engine.machine.cores import prepare_to_compute
 
 prepare_to_compute()
 

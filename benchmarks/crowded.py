@@ -4,8 +4,8 @@
 
 Makes the load itself: nothing, a busy loop on each core, or another run with as many threads. Beside each, the
 engine's InfoGAN-CR iteration at the paper's dSprites settings is timed with one thread and with one a core; the latter
-also waits in other ways than the engine's processes do (engine.cores): as OpenMP does by itself, asleep at once, and
-after each number of turns that --spins gives.
+also waits in other ways than the engine's processes do (engine.machine.cores): as OpenMP does by itself, asleep at
+once, and after each number of turns that --spins gives.
 The configurations take turns, so that a change of the machine's speed meets all. Prints updates a second (median of the
 rounds) and processor seconds an update.
 """
@@ -24,7 +24,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from engine.cores import usable_cores, waiting_environment
+from engine.machine.cores import usable_cores, waiting_environment
 
 OURS = waiting_environment({})
 SPINNING: dict[str, str] = {}
@@ -152,7 +152,7 @@ def _print(table: dict[str, dict[str, tuple[float, float]]], cores: int, precisi
 
 
 def _train_on_request(precision: Any) -> None:
-    from engine.cores import prepare_to_compute
+    from engine.machine.cores import prepare_to_compute
 
     prepare_to_compute()
     import torch

@@ -36,12 +36,12 @@ import numpy as np
 import orjson
 import psutil
 
-from cr_tui.dashboard.follower import StoreFollower
+from cr_tui.dashboard.store.follower import StoreFollower
+from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 COLUMNS, ROWS = 120, 40
 LONG, LIVE, GROUPS = 10, 20, 5
@@ -221,9 +221,9 @@ def child(store: str, refresh: float, report: Path) -> None:
             lags.append(time.perf_counter() - asked - PROBE_SECONDS)
             cpu.append(time.thread_time() - spent)
             began.append(asked)
-            if len(app.feeds) >= LONG and "done" not in reading:
+            if len(app.session.curves) >= LONG and "done" not in reading:
                 reading.setdefault("began", asked)
-                if all(feed.complete for feed in app.feeds.values()):
+                if all(curves.complete for curves in app.session.curves.values()):
                     reading["done"] = asked
 
     # The handler of Textual's Ready event, which the dashboard has no use for: it has none.
@@ -321,7 +321,7 @@ def compare(folder: RunFolder, scratch: Path) -> None:
         follower = StoreFollower(folder)
         while follower.poll():
             pass
-        return len(follower.history.series("train", SCALARS[0])[0])
+        return len(follower.history.points("train", SCALARS[0])[0])
 
     _time(f"this dashboard's reader ({size:.0f} MB of JSON lines)", ours)
     if importlib.util.find_spec("pandas"):

@@ -29,8 +29,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cr_tui.dashboard.decoder import DecoderProcess
-from engine.runs.store import Store
+from cr_tui.dashboard.store.decoder.process import DecoderProcess
+from engine.storage.store import Store
 
 COLUMNS, ROWS = 120, 40
 CELL = (9, 18)
@@ -42,7 +42,7 @@ FOLLOWING_SECONDS = 1.5
 PROGRAM = """
 import sys
 sys.path[:] = {path!r}
-from engine.runs.store import Store
+from engine.storage.store import Store
 from cr_tui.dashboard import run
 run(Store.open(sys.argv[1]), read_only=True, refresh=60.0, images=sys.argv[2])
 """
@@ -57,7 +57,7 @@ def build(root: Path) -> Store:
     from engine.runs.folder import create_run_folders
     from engine.runs.loading import describe
     from engine.runs.registry import Registry
-    from engine.runs.spec import resolve
+    from engine.runs.resolving import resolve
     from engine.runs.state import Status
     from engine.training import checkpoints
 

@@ -16,8 +16,7 @@ import time
 from contextlib import ExitStack
 
 from crowded import OURS, Runner
-
-from engine.cores import usable_cores
+from engine.machine.cores import usable_cores
 
 LAYERS = [(32, 32, 32), (32, 64, 16), (64, 64, 8)]
 

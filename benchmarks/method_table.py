@@ -16,11 +16,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from engine.launch.evaluating import score_run
+from engine.choosing.scoring import score_run
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.events import read_events
 from engine.runs.state import Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 COLUMNS = {
     "factor_vae": "FactorVAE",

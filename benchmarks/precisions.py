@@ -15,13 +15,13 @@ import statistics
 import sys
 from pathlib import Path
 
-from method_table import COLUMNS
 from scipy.stats import t
 
-from engine.launch.evaluating import score_run
+from engine.choosing.scoring import score_run
 from engine.runs.catalogue import list_runs
 from engine.runs.state import Status
-from engine.runs.store import Store
+from engine.storage.store import Store
+from method_table import COLUMNS
 
 TYPES = ("float32", "bfloat16")
 

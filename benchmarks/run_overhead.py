@@ -35,8 +35,9 @@ from numpy.typing import NDArray
 
 import engine.data
 from engine.runs.folder import create_run_folders
-from engine.runs.spec import RunSpec, resolve
-from engine.runs.store import Store
+from engine.runs.resolving import resolve
+from engine.runs.spec import RunSpec
+from engine.storage.store import Store
 
 Array = NDArray[np.float64]
 BATCH_BOUND, REST_BOUND = 0.02, 0.05

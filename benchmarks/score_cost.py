@@ -31,12 +31,12 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from plain_scores import PLAIN
-from scores_against_disent import Recorder, cell
 
 from engine.metrics.checks import Protocol
 from engine.metrics.evaluation_sets import SetSizes
 from engine.metrics.scoring import EncodedSets, choose
+from plain_scores import PLAIN
+from scores_against_disent import Recorder, cell
 
 Array = NDArray[Any]
 Values = Mapping[str, float]

@@ -36,12 +36,12 @@ from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 from engine.models.model import Model
 from engine.runs.catalogue import list_runs
 from engine.runs.loading import load_model
-from engine.runs.store import Store
 from engine.selection import generated_set, model_centrality, resampling
 from engine.selection.cross_scores import CrossScores, cross_scores
 from engine.selection.generated_set import LatentModel, VotingProtocol, stream
 from engine.selection.resampling import REPLICATES, centrality_replicates, column_replicates
 from engine.selection.uncertainty import intervals_of
+from engine.storage.store import Store
 
 SHAPE = (64, 64, 1)
 VOTES, NAIVE_SCALE = 500, 73_728

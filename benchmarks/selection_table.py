@@ -10,20 +10,23 @@ Spearman's correlation of the selector's score with the FactorVAE score over the
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from method_table import COLUMNS
 from scipy.stats import spearmanr
 
-from engine.launch.evaluating import score_run
-from engine.launch.selecting import select_runs
+from engine.choosing.choose import select_runs
+from engine.choosing.methods import CENTRALITY
+from engine.choosing.result import MethodResult
+from engine.choosing.scoring import score_run
 from engine.runs.catalogue import list_runs
 from engine.runs.state import Status
-from engine.runs.store import Store
-from engine.selection.similarity import SIMILARITIES
+from engine.selection import SIMILARITIES
+from engine.storage.store import Store
+from method_table import COLUMNS
 
 
 def main() -> None:
@@ -42,10 +45,10 @@ def main() -> None:
     print(f"| selector | pick | {' | '.join(COLUMNS.values())} | rank of {len(records)} | Spearman |")
     print("| --- | --- |" + " --- |" * (len(COLUMNS) + 2))
     for label, result in _selections(store, records):
-        pick = result["pick"]
+        pick = result.pick
         rank = 1 + sum(scores[run]["factor_vae"] > scores[pick]["factor_vae"] for run in scores)
         pairs = [
-            (s, scores[run]["factor_vae"]) for s, run in zip(result["scores"], names, strict=True) if s is not None
+            (s, scores[run]["factor_vae"]) for s, run in zip(result.scores, names, strict=True) if not math.isnan(s)
         ]
         correlation = spearmanr(*zip(*pairs, strict=True)).statistic
         print(f"| {label} | {names[pick]} | {_cells(scores[pick])} | {rank} | {correlation:.2f} |")
@@ -54,15 +57,15 @@ def main() -> None:
         print(f"| *{label}* | | {_cells(reduced)} | | |")
 
 
-def _selections(store: Store, records: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+def _selections(store: Store, records: list[Any]) -> list[tuple[str, MethodResult]]:
     rows = []
     for similarity in SIMILARITIES:
         print(f"ModelCentrality by {similarity}", file=sys.stderr)
-        result = select_runs(store, records, ["model-centrality"], similarity=similarity)
-        rows.append((f"ModelCentrality ({similarity})", result["methods"]["model-centrality"]))
+        result = select_runs(store, records, similarity=similarity)
+        rows.append((f"ModelCentrality ({similarity})", result.methods[CENTRALITY]))
     for method in ("udr-lasso", "udr-spearman", "supervised"):
         print(method, file=sys.stderr)
-        rows.append((method, select_runs(store, records, [method])["methods"][method]))
+        rows.append((method, select_runs(store, records, [method]).methods[method]))
     return rows
 
 

@@ -26,12 +26,11 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from engine.models.codes import Codes
-from engine.selection import model_centrality, udr
+from engine.selection import SIMILARITIES, model_centrality, udr
 from engine.selection.cross_scores import Pairs, cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.halving import default_budget, fast_medoid, least_budget
 from engine.selection.pair_cache import PairCache
-from engine.selection.similarity import SIMILARITIES
 
 K, NOISE, SIDE = 5, 3, 4
 PROTOCOL = VotingProtocol(votes=100, group_size=50, scale_samples=1024)

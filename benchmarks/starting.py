@@ -23,10 +23,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from dashboard import build, first_paints
 from numpy.typing import NDArray
 
-from engine.runs.store import Store
+from dashboard import build, first_paints
+from engine.storage.store import Store
 
 POINTS = 200
 HELP_BOUND = 2.5

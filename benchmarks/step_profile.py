@@ -12,7 +12,7 @@ import argparse
 from collections import Counter
 from typing import Any
 
-from engine.cores import prepare_to_compute
+from engine.machine.cores import prepare_to_compute
 
 prepare_to_compute()
 

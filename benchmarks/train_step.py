@@ -6,9 +6,9 @@
 
 ``plain_infogan_cr.py`` and ``plain_factor_vae.py`` are the plain iterations: torch's layers, defaults and layout. Plain
 and engine begin with the same weights and draw their own codes. Each computes in a process of its own: the engine's
-starts as a run's does (:mod:`engine.cores`), the plain one as any Python program. They take turns of some iterations
-while the other waits for its standard input, in reversed order every second time, so that a change of the machine's
-speed meets both alike.
+starts as a run's does (:mod:`engine.machine.cores`), the plain one as any Python program. They take turns of some
+iterations while the other waits for its standard input, in reversed order every second time, so that a change of the
+machine's speed meets both alike.
 
 Printed are medians over the turns, by the clock and in processor time, which other work on the machine moves less; the
 median of plain / engine over pairs of turns with the lowest and the highest; and a floor. The floor is the time in
@@ -39,11 +39,11 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.cores import prepare_to_compute, usable_cores, waiting_environment
 from engine.lazy import torch
+from engine.machine.cores import prepare_to_compute, usable_cores, waiting_environment
 from engine.methods import method_class
 from engine.methods.base import Method, Setup
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 
 TOLERANCE = 1e-4
 """Largest relative difference of a loss in float32 that the engine is allowed over 200 iterations."""

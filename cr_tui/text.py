@@ -1,4 +1,4 @@
-"""Text that came from outside made safe to show, and durations made short.
+"""Makes text from outside safe to show, and durations short.
 
 Run names, log lines, error messages and paths reach a terminal that obeys what it is sent: an escape sequence in a run
 name could set the clipboard, clear the screen or turn the text around. Whatever did not originate in this program goes

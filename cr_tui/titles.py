@@ -1,4 +1,4 @@
-"""What the face calls the engine's names."""
+"""Titles of the scores, for tables and charts."""
 
 SCORE_TITLES = {
     "factor_vae": "FactorVAE",
@@ -21,7 +21,7 @@ SCORE_TITLES = {
     "mean_confidence": "Confid.",
     "mode_kl": "Mode KL",
 }
-"""Headers of the scores, the most telling first. A score that is not named here is headed by its name."""
+"""Headers of the scores, the most telling first. A score that is missing here has its own name as header."""
 
 _REGRESSORS = {
     "lasso": "lasso",

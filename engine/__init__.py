@@ -35,7 +35,7 @@ def load(path_or_run: str | Path) -> Model:
     if path.is_dir():
         return load_model(path)
     from engine.runs.catalogue import find_run
-    from engine.runs.store import Store
+    from engine.storage.store import Store
 
     record = find_run(Store.open(), str(path_or_run))
     return load_model(record.folder.path, name=record.name)

@@ -1,5 +1,6 @@
 """The project keeps its own rules: types, lint, formatting, the direction of imports, and an instant ``--help``."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
+BELONG_TO_NO_ROOM = {".", "benchmarks", "e2e", "faults", "fuzz", "slurm"}
+"""Folders of tests that go through several rooms, or stand for what is no room of the packages."""
+SEARCH_PATH_EDIT = re.compile(r"sys\.path(\.insert|\.append|\.extend|\[:0\])")
 
 
 @pytest.mark.parametrize(
@@ -41,5 +45,21 @@ def test_what_does_not_compute_does_not_import_torch(module: str) -> None:
 
 
 def test_resolving_a_specification_does_not_import_torch() -> None:
-    code = "import sys; from engine.runs.spec import resolve; resolve(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from engine.runs.resolving import resolve; resolve(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_tests_stand_where_the_code_stands() -> None:
+    folders = {str(path.parent.relative_to(ROOT / "tests")) for path in (ROOT / "tests").rglob("test_*.py")}
+    rooms = {
+        str(path.relative_to(package))
+        for package in (ROOT / "engine", ROOT / "cr_tui")
+        for path in package.rglob("*")
+        if path.is_dir()
+    }
+    assert folders - rooms == BELONG_TO_NO_ROOM
+
+
+def test_no_test_edits_the_search_path_of_modules() -> None:
+    edited = [path for path in (ROOT / "tests").rglob("*.py") if SEARCH_PATH_EDIT.search(path.read_text())]
+    assert edited == []

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any, cast
 
 import torch
-from plain_infogan_cr import plain_copy
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,6 +15,7 @@ from engine.methods.infogan_cr import InfoGANCR
 from engine.models.precision import Precision, computing_in
 from gpu_stages.iterations import Sizes, Update, machine_of, method_of, real_images, sizes_of, speed
 from gpu_stages.stage import ENGINE, NO_GPU, NO_TIME, RECORDED, Stage
+from plain_infogan_cr import plain_copy
 
 LAMBDAS = (0.0, 2.0)
 UPDATES = {0.0: 288_000, 2.0: 34_560}

@@ -1,4 +1,4 @@
-"""``crtui`` put together: its commands, what stands before them, and how every error ends."""
+"""The program ``crtui``: its commands, the options before them, and how errors become exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any, TextIO, cast
 
 import typer
 
-from cr_tui.cli import dashboard, data, demo, doctor, runs, score, select, train, traverse
+from cr_tui.cli.commands import dashboard, data, demo, doctor, runs, score, select, train, traverse
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.output import put, say, warn
 from engine import __version__
@@ -25,7 +25,7 @@ EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
 _UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
-"""Click's ``UsageError``, by way of what Typer exports of it: some versions of Typer carry a Click of their own."""
+"""Click's ``UsageError``, taken from Typer, because some versions of Typer have a Click of their own."""
 
 app = typer.Typer(
     name="crtui",
@@ -65,10 +65,10 @@ def crtui(
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Run a command and turn how it ended into a sentence and an exit code."""
+    """Run a command. Turn its errors into a sentence and an exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A terminal that lacks a character must not end the program.
+            # A character that the terminal cannot show must not end the program.
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     try:
@@ -87,13 +87,13 @@ def run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
     except (MemoryError, RuntimeError) as error:
-        # PyTorch has no exception of its own for this on the CPU.
+        # On the CPU PyTorch has no exception of its own for a lack of memory.
         if not (isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error))):
             raise
         say("error: out of memory; free some, or ask for less at a time")
         return EXIT_FAILED
     except OSError as error:
-        # What is left to print goes nowhere, or the interpreter would complain when it flushes it.
+        # The rest of the output is thrown away: the interpreter would complain when it flushes it.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):

@@ -5,70 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cr_tui.cli.progress import RunDisplay
+from cr_tui.cli.watched_run import WatchedRun
 from engine.errors import CrtuiError
-from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.events import EventTail
+from engine.runs.catalogue import RunRecord
 
 _POLL_SECONDS = 0.5
-_SHOWN = ("cr_accuracy",)
-
-
-@dataclass
-class WatchedRun:
-    """A run while it is followed.
-
-    Attributes:
-        record: as last looked at.
-        losses: the newest losses, and the accuracy of the contrastive discriminator.
-        scores: the newest scores.
-        rate: updates a second, 0 before the first row.
-    """
-
-    record: RunRecord
-    losses: dict[str, float] = field(default_factory=dict)
-    scores: dict[str, float] = field(default_factory=dict)
-    rate: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._tail = EventTail(self.record.folder.events_path)
-
-    @property
-    def name(self) -> str:
-        return self.record.name or self.record.id
-
-    def refresh(self) -> None:
-        """Look at the run again."""
-        if not self.record.status.terminal:
-            self.record = look_at(self.record.folder)
-        more = True
-        while more:
-            batch = self._tail.read()
-            for row in batch.rows:
-                self._take(row)
-            more = batch.more
-
-    def _take(self, row: dict[str, object]) -> None:
-        numbers = {name: float(value) for name, value in row.items() if isinstance(value, int | float)}
-        if row["kind"] == "train":
-            self.losses = {
-                name.removeprefix("loss_"): value
-                for name, value in numbers.items()
-                if name.startswith("loss_") or name in _SHOWN
-            }
-            self.rate = numbers.get("iterations_per_second", self.rate)
-        elif row["kind"] == "score":
-            self.scores |= {name: value for name, value in numbers.items() if name not in ("step", "time", "attempt")}
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How the following of runs ended.
+    """What :func:`follow` returns.
 
     Attributes:
-        records: the runs as they are then, in the order given.
+        records: the runs at the end, in the order given.
         interrupted: someone pressed Ctrl-C.
     """
 
@@ -120,13 +72,13 @@ def _alive(runs: Sequence[WatchedRun]) -> int:
 
 
 def _stop_all(records: Sequence[RunRecord], display: RunDisplay, stop: Callable[[RunRecord], object]) -> None:
-    """Ask all at once: each call waits for its run, and the person shall not wait for one after the other."""
+    """Stop all runs at the same time: each call waits for its run, and one after the other would take long."""
 
     def ask(record: RunRecord) -> None:
         try:
             stop(record)
         except CrtuiError as error:
-            # As a rule it has just ended by itself.
+            # Usually it has just ended by itself.
             display.note(str(error))
 
     for record in records:

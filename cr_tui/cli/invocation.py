@@ -1,4 +1,4 @@
-"""What one call of ``crtui`` was given before its command, and the options that commands share."""
+"""The options before a command, and the options that commands share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from cr_tui.cli.output import say
 
 if TYPE_CHECKING:
-    from engine.runs.store import Store
+    from engine.storage.store import Store
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Invocation:
         Raises:
             InputError: it cannot be made or written.
         """
-        from engine.runs.store import Store
+        from engine.storage.store import Store
 
         return Store.open(self.store_path)
 
     def note(self, text: str) -> None:
-        """Say on stderr what is going on."""
+        """Print on stderr what is going on, unless ``--quiet``."""
         if not self.quiet:
             say(text)
 
 
 def invocation_of(context: typer.Context) -> Invocation:
-    """The call that a command belongs to."""
+    """The options that stood before this command."""
     invocation = context.find_object(Invocation)
     assert invocation is not None
     return invocation

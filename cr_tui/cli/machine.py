@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from cr_tui.cli.output import stdout_console
-from cr_tui.render.image_modes import IMAGES_VARIABLE, ImageQuestion
+from cr_tui.render.images.image_modes import IMAGES_VARIABLE, ImageQuestion
 from engine import __version__
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
-    from engine.runs.store import Store
+    from engine.storage.store import Store
 
 _PACKAGES = ("torch", "textual", "rich", "numpy", "scikit-learn")
 _NETWORK_FILE_SYSTEMS = (
@@ -79,9 +79,9 @@ def software(with_torch: bool, findings: list[Finding]) -> Facts:
 
 def devices(findings: list[Finding]) -> Facts:
     """Cores and GPUs, and how many runs they take at once."""
-    from engine.cores import usable_cores
     from engine.launch import slots
-    from engine.launch.gpus import visible_gpus
+    from engine.machine.cores import usable_cores
+    from engine.machine.gpus import visible_gpus
 
     facts: Facts = {"cores": usable_cores(), "gpus": _gpus()}
     try:
@@ -169,7 +169,7 @@ def images(environment: Mapping[str, str]) -> str:
 
 
 def _asked_images(findings: list[Finding]) -> str | None:
-    """How images are shown, as this terminal says itself."""
+    """How images are shown, as the terminal answers."""
     try:
         with ImageQuestion(None, sys.stdin.fileno(), sys.stdout.fileno()) as question:
             found = question.answer()
@@ -233,7 +233,7 @@ def _number(text: str) -> int | str:
 
 
 def _ask(*command: str) -> str | None:
-    """What a program prints; ``None`` where it is not installed or fails."""
+    """What a program prints; ``None`` if it is not installed or fails."""
     program = shutil.which(command[0])
     if program is None:
         return None

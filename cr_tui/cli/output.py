@@ -1,4 +1,4 @@
-"""Printing: results on stdout, all else on stderr, and nothing that a terminal would act on."""
+"""Printing: results go to stdout, all else to stderr, and nothing printed can control the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def put(text: str = "") -> None:
 
 def say(text: str) -> None:
     """Print a line about what is going on."""
-    # Results so far come first, also where both streams lead to one file.
+    # Flushed, so that results so far come first even if both streams go to one file.
     sys.stdout.flush()
     print(clean(text), file=sys.stderr, flush=True)
 
@@ -38,7 +38,7 @@ def put_json(document: object) -> None:
     try:
         text = json.dumps(document, indent=2, allow_nan=False)
     except (TypeError, ValueError):
-        # Looked through only where that fails: a list of thousands of runs seldom holds such a number.
+        # Searched only if that fails, because a list of thousands of runs seldom has such a number.
         text = json.dumps(_finite(document), indent=2, allow_nan=False)
     sys.stdout.write(f"{text}\n")
 
@@ -63,7 +63,7 @@ def stderr_console() -> Console:
 
 
 def cell_mode(console: Console) -> CellMode:
-    """How to draw there: half-blocks need colours and the characters for them."""
+    """How to draw on a console: half-blocks need colours and the right characters."""
     return "blocks" if console.color_system and console.encoding.startswith("utf") else "ascii"
 
 

@@ -1,4 +1,4 @@
-"""Traversals printed in the terminal, as well as it can."""
+"""Prints traversals, in the best way that the terminal can show images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cr_tui.cli.output import cell_mode, put, stdout_console
-from cr_tui.render import graphics
-from cr_tui.render.image_modes import ImageQuestion, TerminalImages
-from cr_tui.render.traversal import draw_traversal
+from cr_tui.render.images import graphics
+from cr_tui.render.images.image_modes import ImageQuestion, TerminalImages
+from cr_tui.render.images.traversal import draw_traversal
 
 _MOST_TILE = 24
 
@@ -21,11 +21,11 @@ def put_traversal(frames: NDArray[np.uint8], labels: Sequence[str], option: str 
 
     Args:
         frames: uint8 ``[samples, codes, steps, H, W, C]``.
-        labels: a name a code; where they are empty there is none.
+        labels: a name for each code; an empty one is not shown.
         option: ``--images``, None for ``$CRTUI_IMAGES``.
 
     Raises:
-        InputError: the way to show images is none, or its library is not installed.
+        InputError: there is no such way to show images, or its library is not installed.
     """
     console = stdout_console()
     found = _found(option)
@@ -42,7 +42,7 @@ def put_traversal(frames: NDArray[np.uint8], labels: Sequence[str], option: str 
 
 
 def _found(option: str | None) -> TerminalImages | None:
-    """How the terminal shows images; None where there is none."""
+    """How the terminal shows images; None if there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
     with ImageQuestion(option, sys.stdin.fileno(), sys.stdout.fileno()) as question:

@@ -1,4 +1,4 @@
-"""How far work is: a live display where stderr is a terminal, now and then a line where it is not."""
+"""Shows how far work is: a live display if stderr is a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cr_tui.text import clean, short_duration
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from cr_tui.cli.following import WatchedRun
+    from cr_tui.cli.watched_run import WatchedRun
 
 LINE_SECONDS = 15.0
 _LIVE_PER_SECOND = 4.0
@@ -31,14 +31,14 @@ class RunDisplay(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
     def show(self, runs: Sequence[WatchedRun]) -> None:
-        """Take note of how the runs are now."""
+        """Show how the runs are now."""
 
     def note(self, text: str) -> None:
-        """Say something beside."""
+        """Print a line between."""
 
 
 def run_display(quiet: bool, json: bool) -> RunDisplay:
-    """The display that suits where stderr goes and what was asked for."""
+    """The right display for where stderr goes and for ``--quiet`` and ``--json``."""
     if quiet:
         return _NoDisplay(say_notes=False)
     if sys.stderr.isatty():
@@ -67,7 +67,7 @@ class _NoDisplay:
 
 
 class _RunLines(_NoDisplay):
-    """A line at each change of status, and every 15 seconds for the runs that run."""
+    """A line at each change of status, and one every 15 seconds for each running run."""
 
     def __init__(self) -> None:
         super().__init__(say_notes=True)
@@ -167,11 +167,11 @@ class TaskDisplay:
 
 
 def _ignore(what: str, done: int, total: int) -> None:
-    """Nobody is looking."""
+    """Show nothing."""
 
 
 def _ignore_end() -> None:
-    """There is nothing to take down."""
+    """End without a display to remove."""
 
 
 def _drawn(runs: Sequence[WatchedRun], rows: int) -> RenderableType:
@@ -182,7 +182,7 @@ def _drawn(runs: Sequence[WatchedRun], rows: int) -> RenderableType:
     counts: dict[str, int] = {}
     for run in runs:
         counts[str(run.record.status)] = counts.get(str(run.record.status), 0) + 1
-    # Those that run first, so that they are what fits.
+    # Running ones first, so that they are what fits.
     order = {"running": 0, "queued": 1}
     visible = sorted(runs, key=lambda run: order.get(str(run.record.status), 2))[: max(rows // 2, 1)]
     shown = [run for run in runs if run in visible]

@@ -1,4 +1,4 @@
-"""``crtui runs show``, ``logs`` and ``metrics``: what one run has written down."""
+"""``crtui runs show``, ``logs`` and ``metrics``: what one run has written."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
 
 
 def _checkpoint_steps(folder: Path) -> list[int]:
-    # engine.training.checkpoints knows as well, but imports torch.
+    # engine.training.checkpoints knows this as well, but imports torch.
     numbers = (path.name.removeprefix("step-") for path in folder.glob("step-*"))
     return sorted(int(number) for number in numbers if number.isdecimal())
 
@@ -151,7 +151,7 @@ def _last_lines(path: Path, count: int) -> tuple[list[str], int]:
 
 
 def _new_lines(record: RunRecord, offset: int) -> Iterator[str]:
-    """What is written after ``offset``, until the run has ended. A log that was cut is read from its beginning."""
+    """What the run writes after ``offset``, until it ends. A log that was shortened is read from its beginning."""
     from engine.runs.catalogue import look_at
 
     partial = b""
@@ -180,7 +180,7 @@ def _new_lines(record: RunRecord, offset: int) -> Iterator[str]:
 
 
 def _written(row: Row, names: Sequence[str]) -> dict[str, Any]:
-    """A row of the named numbers, those that JSON lacks as they stand in the log."""
+    """A row of the named numbers. Numbers that JSON lacks are written as in the log."""
     kept = {key: row[key] for key in (*_ROW_KEYS, *names) if key in row}
     return {key: _spelled(value) if isinstance(value, float) else value for key, value in kept.items()}
 
@@ -197,8 +197,8 @@ def _put_summary(rows: Sequence[Row], names: Sequence[str]) -> None:
     from rich.text import Text
 
     from cr_tui.cli.output import cell_mode
-    from cr_tui.render.axis import short_number
-    from cr_tui.render.sparkline import sparkline
+    from cr_tui.render.curves.axis import short_number
+    from cr_tui.render.curves.sparkline import sparkline
 
     console = stdout_console()
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)

@@ -32,7 +32,7 @@ _WIDEST_TEXT = 24
 
 
 _Cell = tuple[str, str]
-"""What stands in it, on one line, and the style of that."""
+"""The text of a cell, on one line, and its style."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class _Column:
     cells: Sequence[_Cell]
     right: bool = False
     narrowest: int = 0
-    """Cells to which it may be cut; 0 where it may not."""
+    """Cells to which it may be cut; 0 if it may not."""
 
     @property
     def width(self) -> int:
@@ -91,12 +91,12 @@ def _fitted(word: str, width: int) -> str:
 
 
 def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, int] | None = None) -> _Lines:
-    """A row a run.
+    """The table: one row for each run.
 
     Args:
         records: in the order of the rows.
-        width: cells the table may take across; what matters least is left out, and names are cut.
-        positions: place in line of runs that wait, by id.
+        width: cells the table may take across. The least important columns are left out, and names are cut.
+        positions: place in the queue of waiting runs, by id.
     """
     return _Lines(_choose(_columns(records, positions or {}), width))
 
@@ -178,7 +178,7 @@ def _choose(columns: dict[str, _Column], width: int) -> list[tuple[_Column, int]
             widths[key] = least
             left -= least + _GAP
     if "name" in widths:
-        # The name takes what the essential columns leave before any other column gets a place.
+        # The name gets what the essential columns leave, before any other column gets a place.
         spare = min(natural["name"] - widths["name"], left)
         widths["name"] += spare
         left -= spare

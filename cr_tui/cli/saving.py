@@ -1,4 +1,4 @@
-"""``--save``: results in files, whole or not at all."""
+"""``--save``: writes results to files, whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _HEATMAP_CELL = 16
 
@@ -19,7 +23,7 @@ def require_writable(path: Path, suffixes: Sequence[str]) -> None:
     """Refuse a file that could not be written, before anything is computed for it.
 
     Raises:
-        InputError: another kind of file, no such folder, or one that cannot be written.
+        InputError: the kind of file is unknown, or the folder does not exist or cannot be written.
     """
     if path.suffix.lower() not in suffixes:
         raise InputError(f"--save writes {', '.join(suffixes)}, not '{path.name}'")
@@ -51,8 +55,8 @@ def save_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]
     _replace(path, text.getvalue().encode())
 
 
-def save_npz(path: Path, numbers: Mapping[str, Sequence[Any]], runs: Sequence[str]) -> None:
-    """Write arrays of numbers, in which ``None`` becomes NaN, and the ids that their rows stand for.
+def save_npz(path: Path, numbers: Mapping[str, Any], runs: Sequence[str]) -> None:
+    """Write arrays of numbers, and the ids that their rows stand for.
 
     Raises:
         WorkError: the disk refused.
@@ -65,21 +69,19 @@ def save_npz(path: Path, numbers: Mapping[str, Sequence[Any]], runs: Sequence[st
     _replace(path, content.getvalue())
 
 
-def save_heatmap(path: Path, matrix: Sequence[Sequence[float | None]]) -> None:
+def save_heatmap(path: Path, matrix: NDArray[np.float64]) -> None:
     """Write a matrix as the picture of a heat map.
 
     Raises:
         WorkError: the disk refused.
     """
-    import numpy as np
-
     from cr_tui.render.files import save_png
-    from cr_tui.render.heatmap import matrix_image
+    from cr_tui.render.matrices.heatmap import matrix_image
 
-    save_png(path, matrix_image(np.array(matrix, dtype=np.float64), _HEATMAP_CELL))
+    save_png(path, matrix_image(matrix, _HEATMAP_CELL))
 
 
 def _replace(path: Path, content: bytes) -> None:
-    from engine.runs.store import replace_file
+    from engine.storage.files import replace_file
 
     replace_file(path, content)

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of a tree in its order; what is ``None`` is left out.
+    """Dotted keys and values of a tree, in its order. Values that are ``None`` are left out.
 
     Numbers, strings, booleans and lists are written alike in JSON and TOML, so ``key = json`` lines of a specification
     can be read back by ``crtui train --config``.

@@ -6,11 +6,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from cr_tui.dashboard import garbage
+from cr_tui.dashboard import garbage_collection
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from engine.runs.store import Store
+    from engine.storage.store import Store
 
 _SWITCH_SECONDS = 0.001
 
@@ -23,33 +23,33 @@ def run(store: Store, read_only: bool, refresh: float, group: str | None = None,
         read_only: withhold every action that changes anything.
         refresh: seconds between two looks at the runs.
         group: show only the runs of this group at first.
-        images: how to show images, one of :data:`cr_tui.render.image_modes.CHOICES`; None for ``$CRTUI_IMAGES``.
+        images: how to show images, one of :data:`cr_tui.render.images.image_modes.CHOICES`; None for ``$CRTUI_IMAGES``.
 
     Raises:
-        InputError: ``images`` or ``$CRTUI_IMAGES`` is no way to show them, or one of the standard streams is not a
-            terminal; nothing has been written to it then.
+        InputError: ``images`` or ``$CRTUI_IMAGES`` names no way to show images, or one of the standard streams is not
+            a terminal. Nothing has been written to the terminal then.
     """
     # Textual reads from standard input and writes to standard error.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         raise InputError("the dashboard needs a terminal; use 'crtui runs list' in scripts and pipes")
-    from cr_tui.render.image_modes import ImageQuestion
+    from cr_tui.render.images.image_modes import ImageQuestion
 
-    # The terminal thinks about its answer while everything is imported.
+    # The terminal prepares its answer while everything is imported.
     with ImageQuestion(images, sys.stdin.fileno(), sys.stdout.fileno()) as question:
         from cr_tui.dashboard.app import Dashboard
-        from cr_tui.dashboard.source import StoreSource
-        from cr_tui.dashboard.view_state import default_path
-        from cr_tui.render import graphics
+        from cr_tui.dashboard.model.view_state import default_path
+        from cr_tui.dashboard.store.source import StoreSource
+        from cr_tui.render.images import graphics
 
         found = question.answer()
     graphics.prepare(found.mode, found.cell)
     if found.mode == "kitty":
-        # Its pictures are named by colours of 24 bits, and every terminal that has it has these.
+        # Kitty pictures are named by 24-bit colours, which every terminal with Kitty pictures can show.
         os.environ["COLORTERM"] = "truecolor"
 
-    # Threads that parse give the interpreter back this often, so that no drawing waits longer for them.
+    # How long a thread that parses may keep the interpreter: drawing waits no longer than this.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    garbage.take_over()
+    garbage_collection.take_over()
     Dashboard(
         StoreSource(store),
         read_only=read_only,

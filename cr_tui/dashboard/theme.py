@@ -10,22 +10,22 @@ from textual.app import App
 from textual.theme import Theme
 
 from cr_tui.render.cells import Rgb
-from cr_tui.render.chart import Ink
+from cr_tui.render.curves.chart import Ink
 
 
 @dataclass(frozen=True)
 class Look:
-    """What is drawn by hand in a theme; the rest is styled by Textual's variables.
+    """A theme: the colours of what is drawn by hand, and Textual's theme for the rest.
 
     Args:
-        theme: what Textual styles by.
+        theme: for what Textual draws.
         faint: secondary text.
         heading: titles.
-        key: keys in help, and the best of a ranking.
-        alert: what deserves a glance.
-        statuses: glyph and colour of each status; the word always stands beside them, so neither is needed to
-            understand it.
-        runs: colours of runs, told apart in 256 colours and on this background.
+        key: keys in help, and the first of a ranking.
+        alert: warnings.
+        statuses: glyph and colour of each status. The word always stands beside them, so that nobody needs to see
+            colours or to know the glyphs.
+        runs: colours of runs, distinct in 256 colours and on this background.
     """
 
     theme: Theme
@@ -38,17 +38,17 @@ class Look:
 
     @property
     def error(self) -> str:
-        """What went wrong."""
+        """Colour of errors."""
         return self.statuses["failed"][1]
 
     @property
     def strong(self) -> str:
-        """What stands out of text."""
+        """Colour of emphasised text."""
         return self.theme.foreground or "#ffffff"
 
     @property
     def background(self) -> str:
-        """What everything stands on."""
+        """Colour of the background."""
         return self.theme.background or "#000000"
 
     @property
@@ -260,7 +260,7 @@ COLOUR_BLIND = _look(
         (135, 95, 135),
     ),
 )
-"""Statuses in blue, grey and orange; runs that stay apart for the three kinds of dichromats as well."""
+"""Statuses in blue, grey and orange, and colours of runs that all three kinds of dichromats can tell apart."""
 
 LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
 

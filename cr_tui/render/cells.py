@@ -57,7 +57,7 @@ class Cells:
 
 @lru_cache(maxsize=65_536)
 def style_of(foreground: Rgb | None, background: Rgb | None = None) -> Style:
-    """The style of a colour pair; kept, because a heat map asks for the same pairs thousands of times."""
+    """The style of a pair of colours. It is cached, because a heat map asks for the same pairs thousands of times."""
     return Style(
         color=None if foreground is None else Color.from_rgb(*foreground),
         bgcolor=None if background is None else Color.from_rgb(*background),
@@ -84,7 +84,7 @@ def laid_out(width: int, height: int, blocks: Iterable[tuple[int, int, Cells]]) 
     Args:
         width: cells across.
         height: lines.
-        blocks: left edge, top edge and drawing of each; they must not overlap nor reach beyond the area's right edge.
+        blocks: left edge, top edge and drawing of each. They must neither overlap nor reach beyond the right edge.
     """
     lines: list[list[tuple[int, tuple[Segment, ...]]]] = [[] for _ in range(height)]
     for left, top, cells in blocks:

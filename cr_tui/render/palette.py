@@ -23,13 +23,13 @@ VIRIDIS = (
 """Evenly spaced anchors of viridis (Smith & van der Walt 2015): lightness rises evenly, colour-blind safe."""
 
 MISSING: Rgb = (78, 78, 78)
-"""Background of a value that is not there: a grey that viridis never takes."""
+"""Background of a missing value: a grey that is not in viridis."""
 
 FAINT: Rgb = (138, 138, 138)
-"""Axes, labels and other things that must not compete with data; readable on dark and on light backgrounds."""
+"""For axes, labels and whatever must not compete with data; readable on dark and on light backgrounds."""
 
 LEVELS = 32
-"""Distinct colours of a scale. More would not be told apart, and each distinct pair costs bytes on the line."""
+"""Number of colours in a scale. More could not be told apart, and each pair costs bytes on the line."""
 
 STEPS: tuple[Rgb, ...] = (
     (0, 0, 95),
@@ -73,7 +73,7 @@ def readable_on(background: Rgb) -> Rgb:
 
 
 def blend(colour: Rgb, background: Rgb, share: float) -> Rgb:
-    """``share`` of a colour over a background."""
+    """A colour over a background; ``share`` is that of the colour."""
     red, green, blue = (
         round(share * over + (1 - share) * under) for over, under in zip(colour, background, strict=True)
     )

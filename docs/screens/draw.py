@@ -1,4 +1,4 @@
-"""Draw the pictures of the README: ``python docs/screens/draw.py --store STORE --group GROUP``.
+"""Draw the pictures of the documents: ``python docs/screens/draw.py --store STORE --group GROUP``.
 
 The group should have been trained and ranked, by ``crtui select --method model-centrality --method udr-lasso ...``.
 Screens are those of the dashboard, driven as in the tests; only the store's path is shortened.
@@ -14,8 +14,8 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.source import StoreSource
-from engine.runs.store import Store
+from cr_tui.dashboard.store.source import StoreSource
+from engine.storage.store import Store
 
 SIZE = (120, 34)
 SCREENS: dict[str, tuple[tuple[str, ...], str]] = {

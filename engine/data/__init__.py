@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from platformdirs import user_data_dir
-
+from engine.data.sizes import check_size
 from engine.errors import InputError
+from engine.progress import Progress
+from engine.storage.store import Store, default_store
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.data.sources import SourceFile
-
-Progress = Callable[[int, int], None]
-"""Told how much is done, of how much."""
-SMALLEST_SIZE, LARGEST_SIZE = 8, 1024
-"""Sides, in pixels, that images of one's own may be given."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +23,8 @@ class Entry:
     """A registered dataset.
 
     Args:
-        target: what offers ``open_dataset(root, progress)`` and ``is_prepared(root)``: a module, or ``module:NAME`` for
-            an object in it. A dataset made from files of its authors is a
+        target: a module with the functions ``open_dataset(root, progress)`` and ``is_prepared(root)``, or
+            ``module:NAME`` for an object with such methods. A dataset made from its authors' files is a
             :class:`engine.data.sources.SourcedDataset`.
         description: one line for lists.
     """
@@ -41,22 +35,27 @@ class Entry:
 
 DATASETS = {
     "minisprites": Entry(
-        "engine.data.minisprites", "16,384 grey 32x32 discs: size, background, position; made in memory"
+        "engine.data.datasets.minisprites", "16,384 grey 32x32 discs: size, background, position; made in memory"
     ),
     "dsprites": Entry(
-        "engine.data.dsprites", "737,280 binary 64x64 sprites, rendered from their geometry (90 MiB, once)"
+        "engine.data.datasets.dsprites", "737,280 binary 64x64 sprites, rendered from their geometry (90 MiB, once)"
     ),
     "3dteapots": Entry(
-        "engine.data.teapots", "250,000 teapots in colour, 64x64, rendered with the authors' latents (2.9 GiB, once)"
+        "engine.data.datasets.teapots",
+        "250,000 teapots in colour, 64x64, rendered with the authors' latents (2.9 GiB, once)",
     ),
-    "cdsprites": Entry("engine.data.cdsprites", "1,080 binary 64x64 discs placed by angle and radius; made in memory"),
-    "shapes3d": Entry("engine.data.shapes3d:SHAPES3D", "480,000 64x64 objects in a coloured room (5.5 GiB)"),
-    "mpi3d-toy": Entry("engine.data.mpi3d:TOY", "1,036,800 64x64 simple renderings of a robot arm (11.9 GiB)"),
-    "mpi3d-realistic": Entry("engine.data.mpi3d:REALISTIC", "the same, rendered realistically (11.9 GiB)"),
-    "mpi3d-real": Entry("engine.data.mpi3d:REAL", "the same, photographed (11.9 GiB)"),
-    "cars3d": Entry("engine.data.cars3d:CARS3D", "17,568 64x64 views of 183 cars (206 MiB)"),
-    "smallnorb": Entry("engine.data.smallnorb:SMALLNORB", "48,600 grey 64x64 photographs of 50 toys (190 MiB)"),
-    "celeba": Entry("engine.data.celeba:CELEBA", "202,599 faces, 32x32 in colour, no factors (594 MiB)"),
+    "cdsprites": Entry(
+        "engine.data.datasets.cdsprites", "1,080 binary 64x64 discs placed by angle and radius; made in memory"
+    ),
+    "shapes3d": Entry("engine.data.datasets.shapes3d:SHAPES3D", "480,000 64x64 objects in a coloured room (5.5 GiB)"),
+    "mpi3d-toy": Entry("engine.data.datasets.mpi3d:TOY", "1,036,800 64x64 simple renderings of a robot arm (11.9 GiB)"),
+    "mpi3d-realistic": Entry("engine.data.datasets.mpi3d:REALISTIC", "the same, rendered realistically (11.9 GiB)"),
+    "mpi3d-real": Entry("engine.data.datasets.mpi3d:REAL", "the same, photographed (11.9 GiB)"),
+    "cars3d": Entry("engine.data.datasets.cars3d:CARS3D", "17,568 64x64 views of 183 cars (206 MiB)"),
+    "smallnorb": Entry(
+        "engine.data.datasets.smallnorb:SMALLNORB", "48,600 grey 64x64 photographs of 50 toys (190 MiB)"
+    ),
+    "celeba": Entry("engine.data.datasets.celeba:CELEBA", "202,599 faces, 32x32 in colour, no factors (594 MiB)"),
 }
 
 
@@ -67,10 +66,10 @@ class CatalogueEntry:
     Args:
         name: what :func:`load` takes.
         description: one line.
-        prepared: whether nothing is left to be done before its first use.
+        prepared: whether it can be used without further preparation.
         folder: where prepared files lie.
-        place: where files of its authors are looked for; ``None`` if it needs none.
-        missing: which of these must still be put there, and where they can be had.
+        place: where its authors' files are looked for; ``None`` if it needs none.
+        missing: which of them must still be put there, and where to get them.
     """
 
     name: str
@@ -89,21 +88,20 @@ class _Opener(Protocol):
 def load(
     name_or_path: str | Path, root: Path | None = None, progress: Progress | None = None, *, size: int | None = None
 ) -> Dataset:
-    """Load a dataset, preparing it first where that has not been done.
+    """Load a dataset. Prepare it first if that has not been done.
 
     Several processes may do so at once: one prepares, the others wait.
 
     Args:
         name_or_path: a registered name; or a file: the original dSprites npz or HDF5, or images of your own in npz or
-            HDF5 (see :mod:`engine.data.arrays`); or a folder of photos (see :mod:`engine.data.photos`).
+            HDF5 (see :mod:`engine.data.formats.arrays`); or a folder of photos (see :mod:`engine.data.own.photos`).
         root: folder of prepared datasets; default: ``$CRTUI_STORE/data``, else ``data`` in the user's data folder.
         progress: told how far a preparation is.
-        size: images of your own are made square with this side, in pixels; default: 64 for photos, and as they are
-            for files.
+        size: side in pixels to which your own images are made square; default: 64 for photos, and unchanged for files.
 
     Raises:
-        InputError: no such dataset or file, a file that is missing or cannot be used, a size for images that have
-            theirs, or a root that cannot be written.
+        InputError: there is no such dataset or file; a file is missing or cannot be used; a size was given for a
+            dataset with a fixed one; or the root cannot be written.
         WorkError: the disk refused while a dataset was prepared.
     """
     return _open(name_or_path, root, progress, size, None)
@@ -117,14 +115,14 @@ def prepare(
     size: int | None = None,
     source: Path | None = None,
 ) -> Dataset:
-    """Do the one-time work of a dataset ahead of its first use; :func:`load` does it when it is needed.
+    """Prepare a dataset ahead of its first use. :func:`load` does so by itself when it must.
 
     Args:
-        name_or_path: as for :func:`load`, and so are the following.
-        root: folder of prepared datasets.
-        progress: told how far the preparation is.
-        size: side of images of your own.
-        source: where the files of a dataset's authors are, file or folder; default: ``root/<name>``.
+        name_or_path: as for :func:`load`.
+        root: as for :func:`load`.
+        progress: as for :func:`load`.
+        size: as for :func:`load`.
+        source: file or folder with the files of the dataset's authors; default: ``root/<name>``.
 
     Raises:
         InputError: as :func:`load`; or a source for a dataset that needs none.
@@ -151,7 +149,7 @@ def check(
     name = str(name_or_path)
     _check_options(name, size, source)
     if name not in DATASETS:
-        from engine.data.files import check_path
+        from engine.data.own.files import check_path
 
         check_path(_path(name))
     elif root is not None:
@@ -168,14 +166,13 @@ def is_prepared(name: str, root: Path | None = None) -> bool:
 
 
 def catalogue(root: Path | None = None) -> list[CatalogueEntry]:
-    """All registered datasets and how they stand in ``root``."""
+    """All registered datasets, and whether they are prepared in ``root``."""
     return [_catalogued(name, root if root is not None else default_root()) for name in DATASETS]
 
 
 def default_root() -> Path:
-    """Where prepared datasets lie when nobody says otherwise."""
-    store = os.environ.get("CRTUI_STORE")
-    return Path(store or user_data_dir("crtui", appauthor=False)).expanduser() / "data"
+    """The default folder of prepared datasets."""
+    return Store(default_store()).data
 
 
 def _open(
@@ -193,15 +190,13 @@ def _open(
         assert isinstance(opener, SourcedDataset)
         return opener.open_dataset(folder, progress, source)
     path = _path(name)
-    from engine.data.files import open_path
+    from engine.data.own.files import open_path
 
     return open_path(path, name, folder, progress, size)
 
 
 def _check_options(name: str, size: int | None, source: Path | None) -> None:
     if size is not None:
-        from engine.data.square import check_size
-
         if name in DATASETS:
             raise InputError(f"dataset '{name}' has a size of its own; give a size for images of your own only")
         check_size(size)
@@ -240,7 +235,7 @@ def _path(name: str) -> Path:
         if name and (path.is_file() or path.is_dir()):
             return path
         exists = bool(name) and path.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, a home folder of nobody, or barred
+    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, or not accessible
         exists = False
     known = ", ".join(DATASETS)
     if exists:

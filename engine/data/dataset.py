@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 
 BINS = 20
-"""Equal bins of a continuous factor that is known value by value (method facts section 8)."""
+"""Equal bins of a continuous factor that is known value by value (docs/method.md, section 8)."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,28 @@ class EvaluationGroups(NamedTuple):
     labels: NDArray[np.int64]
 
 
+class AuthorsSets(NamedTuple):
+    """Sizes of the sets with which the authors of a paper score models of a dataset.
+
+    Args:
+        groups: groups of images that share a factor.
+        group_size: images in a group.
+        scale: images that give each code its scale.
+        labelled: images with their factors.
+    """
+
+    groups: int
+    group_size: int
+    scale: int
+    labelled: int
+
+
 class Bitmaps(NamedTuple):
     """Binary images of one channel, each kept as the bits of a window outside of which it is black.
 
     Args:
         words: rows of the windows, uint32 ``[n, 32]``, bit ``k`` for column ``k``.
-        corners: first row and first column of a window, int64 ``[p]`` each; image ``i`` has entry ``i % p``.
+        corners: first rows and first columns of the windows, int64 ``[p]`` each; image ``i`` has entry ``i % p``.
         side: of an image, in pixels, at most 64.
     """
 
@@ -91,7 +107,7 @@ class Dataset(ABC):
         """Return the images at ``indices`` as uint8 ``[n, H, W, C]``, 0 = black, 255 = full intensity."""
 
     def bitmaps(self) -> Bitmaps | None:
-        """All images as bits, where the dataset keeps them so: an eighth of their bytes or less."""
+        """All images as bits, an eighth of their bytes or less; ``None`` if the dataset does not keep them so."""
         return None
 
     @property
@@ -109,6 +125,11 @@ class Dataset(ABC):
     @property
     def evaluation_groups(self) -> EvaluationGroups | None:
         """Groups of images that came with the dataset for evaluation."""
+        return None
+
+    @property
+    def authors_sets(self) -> AuthorsSets | None:
+        """Sizes of the evaluation sets of the authors' code, where these are not those of the paper's protocol."""
         return None
 
     def factors_of(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.int64]:

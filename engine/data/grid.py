@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset, Factor
 
 
 class GridImages(Dataset):
-    """Frames of which each is one cell of the factor grid.
+    """A dataset in memory: one image for each cell of the factor grid.
 
     Args:
         name: the name it was loaded by.

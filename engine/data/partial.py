@@ -1,7 +1,8 @@
-"""Half-made files that a later process continues: what is kept beside them, and when it is believed.
+"""Half-made files that a later process continues.
 
-Beside the half-made file lies a note of how many images of it are safely on the disk, from what source, and the SHA-256
-of the file so far. It is written after the images themselves have reached the disk, so that it never claims too much.
+A note beside the half-made file says how many of its images are safely on the disk, what source they come from, and the
+SHA-256 of the file so far. The note is written after the images have reached the disk, so it never claims too much. It
+is believed only if the file agrees with it.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.storage import open_file, replacing
+from engine.storage.files import open_file, replacing
 
 _NOTE_BYTES = 4096
 _READ_BYTES = 1 << 20
 NOTE_SECONDS = 2.0
-"""How often progress is made safe: what a kill can cost."""
+"""Seconds between two notes: the work that a kill can cost."""
 
 
 class PartialFile:
     """The half-made form of a file.
 
     Args:
-        path: the file when it is whole.
-        header: what it begins with.
+        path: name of the finished file.
+        header: the bytes that it begins with.
         row_bytes: bytes of one image.
-        source: names what the content is made from, in its present state.
+        source: a word for what the content is made from. It differs when that changes.
     """
 
     def __init__(self, path: Path, header: bytes, row_bytes: int, source: str) -> None:
@@ -50,7 +51,7 @@ class PartialFile:
         return os.fdopen(open_file(self._path, os.O_RDWR), "r+b")
 
     def restore(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
-        """Find what can be continued and put the file's position behind it.
+        """Find what can be continued, and move the file's position behind it.
 
         Returns:
             How many images are there, and the SHA-256 of the file up to them.
@@ -65,7 +66,7 @@ class PartialFile:
         return done, digest
 
     def note(self, file: BinaryIO, done: int, digest: hashlib._Hash) -> None:
-        """Make what has been written safe, if the last time is a while ago.
+        """Bring what has been written to the disk and note it, unless that was done a moment ago.
 
         Raises:
             OSError: the disk refused.
@@ -80,18 +81,18 @@ class PartialFile:
         self._due = time.monotonic() + NOTE_SECONDS
 
     def finish(self) -> None:
-        """The file is whole: give it its name."""
+        """Give the finished file its name."""
         self._path.replace(self._whole)
         self._note_path.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Delete the half-made file and its note."""
         for path in (self._path, self._note_path):
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
 
     def _kept(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
-        """What the note says is there, if the file's content bears it out."""
+        """What the note says, if the file agrees with it."""
         digest = hashlib.sha256()
         try:
             with self._note_path.open("rb") as stream:

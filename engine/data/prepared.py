@@ -1,9 +1,9 @@
-"""Files made once and mapped ever after: how they are written so that nobody reads half of one, and how damage shows.
+"""Files that are made once and mapped into memory ever after. Nobody reads half of one, and damage is noticed.
 
 A prepared file is an ordinary ``.npy`` file (``numpy.load`` reads it) followed by the SHA-256 of all before it. Its
-name carries the version of what made it. It is written under a temporary name and renamed when complete, by one process
-at a time; whoever comes second waits and then finds it. What takes minutes is made by :meth:`PreparedFile.resume`,
-which goes on where a killed process was (:mod:`engine.data.partial`).
+name holds the version of the code that made it. One process at a time writes it under a temporary name and renames it
+when it is complete; a second process waits and then finds it. Files that take minutes are made by
+:meth:`PreparedFile.resume`, which continues where a killed process was (:mod:`engine.data.partial`).
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from engine.data import Progress
 from engine.data.partial import PartialFile
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.storage import file_mode, make_folders, replacing, sync
+from engine.progress import Progress, ignore_progress
+from engine.storage.files import make_folders, replacing, sync
+from engine.storage.locks import lock_for_long
 
 BlocksFrom = Callable[[int], Generator[NDArray[Any], None, None]]
-"""Makes the pieces of an array from the given image on."""
+"""A function that makes the pieces of an array, from the given image on."""
 _DIGEST_BYTES = hashlib.sha256().digest_size
 VERIFIED_BYTES = 1 << 30
-"""A file up to this size is held against its SHA-256 whenever it is opened; a larger one when it has been made, for
-reading it all would delay every start by its time on the disk."""
+"""A file up to this size, in bytes, is checked against its SHA-256 whenever it is opened. A larger one is checked once,
+when it has been made: reading it whole would delay every start."""
 _NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class _DamagedError(Exception):
-    """The file is there but is not what was written."""
+    """The file exists but is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class PreparedFile:
             InputError: the folder cannot be written.
             WorkError: the disk refused. Nothing is left behind.
         """
-        return self._obtain(lambda: self._write(blocks(), progress or _ignore))
+        return self._obtain(lambda: self._write(blocks(), progress or ignore_progress))
 
     def resume(
         self,
@@ -89,11 +89,12 @@ class PreparedFile:
         source: str,
         progress: Progress | None = None,
     ) -> NDArray[Any]:
-        """Map the array like :meth:`open`, but go on where a process that was killed or interrupted had come to.
+        """Map the array like :meth:`open`, but continue the work of a process that was killed or interrupted.
 
         Args:
-            blocks: yields what is missing of the array from the given image on; called only if it must be.
-            source: names the source in its present state; a half-made file of another source is started anew.
+            blocks: yields the rest of the array, from the given image on; called only if something is missing.
+            source: a word for what the array is made from, which differs when that changes. A half-made file of another
+                source is started anew.
             progress: told after each piece, and at once where a half-made file is continued.
 
         Returns:
@@ -101,10 +102,10 @@ class PreparedFile:
 
         Raises:
             InputError: the folder cannot be written.
-            WorkError: the disk refused. Only being killed or interrupted leaves something behind: what a later call
-                continues.
+            WorkError: the disk refused. Nothing is left behind. (A process that is killed or interrupted leaves its
+                half-made file for the next call.)
         """
-        return self._obtain(lambda: self._continue(blocks, source, progress or _ignore))
+        return self._obtain(lambda: self._continue(blocks, source, progress or ignore_progress))
 
     def _obtain(self, make: Callable[[], None]) -> NDArray[Any]:
         # Most often the file is whole, perhaps in a folder that cannot be written: no lock is needed then.
@@ -114,7 +115,7 @@ class PreparedFile:
         with _told(self.path):
             make_folders(self.path.parent)
             lock = self.path.with_name(f".{self.path.name}.lock")
-            with FileLock(lock, mode=file_mode(self.path.parent), fallback_to_soft=False):
+            with lock_for_long(lock):
                 found = self._read(warn=True)
                 if found is None:
                     make()
@@ -179,7 +180,7 @@ class PreparedFile:
                 self._reserve(file)
                 if done:
                     progress(done, self.shape[0])
-                # Closed here and now, so that the processes behind it end when this one is interrupted.
+                # Closed at once, so that the processes behind it end when this one is interrupted.
                 with contextlib.closing(blocks(done)) as missing:
                     self._write_blocks(file, missing, progress, done, digest, partial.note)
                 file.flush()
@@ -194,7 +195,7 @@ class PreparedFile:
         return rows * math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def _reserve(self, file: BinaryIO) -> None:
-        """Take the room at once: a full disk shows now rather than after a minute of work."""
+        """Reserve the space at once, so that a full disk is noticed before the work and not after a minute of it."""
         try:
             os.posix_fallocate(file.fileno(), 0, self._size)
         except OSError as error:
@@ -210,7 +211,7 @@ class PreparedFile:
         digest: hashlib._Hash,
         note: Callable[[BinaryIO, int, hashlib._Hash], None],
     ) -> None:
-        """Write what follows the first ``done`` images, and the digest of all, which is ``digest`` up to there."""
+        """Write the images after the first ``done``, then the digest of all; ``digest`` is that of what is there."""
         for block in blocks:
             content = np.ascontiguousarray(block, dtype=self.dtype)
             file.write(content.data)
@@ -225,7 +226,7 @@ class PreparedFile:
 
 @contextlib.contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Say what the disk refused, and whether another folder or more room is the remedy."""
+    """The disk's error as one for users, which says whether another folder or more space helps."""
     try:
         yield
     except CrtuiError:
@@ -239,9 +240,5 @@ def _told(path: Path) -> Iterator[None]:
         raise WorkError(f"{path.name} cannot be written to {path.parent}: {cause}") from error
 
 
-def _ignore(done: int, total: int) -> None:
-    """Progress that nobody asked for."""
-
-
 def _note_nothing(file: BinaryIO, done: int, digest: hashlib._Hash) -> None:
-    """What is made in seconds is not continued but made again."""
+    """Note nothing: a file that takes seconds is not continued but made again."""

@@ -12,11 +12,11 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
-from engine.cores import usable_cores
 from engine.errors import WorkError
+from engine.machine.cores import usable_cores
 
 MOST_PROCESSES = 8
-"""More than that wait for the disk rather than for each other."""
+"""At most so many processes: more of them would only wait for the disk."""
 _AHEAD = 2
 
 Task = TypeVar("Task")
@@ -26,18 +26,19 @@ Result = TypeVar("Result")
 def in_order(
     work: Callable[[Task], Result], tasks: Sequence[Task], processes: int | None = None
 ) -> Generator[Result, None, None]:
-    """Yield ``work(task)`` for each task, in the tasks' order, made ahead by processes of their own.
+    """Yield ``work(task)`` for each task, in the order of the tasks, computed ahead by other processes.
 
-    The processes start afresh (they inherit neither threads nor locks of this one), ignore Ctrl-C, which this one
-    handles, and end with it, however it ends.
+    The processes are spawned, so they inherit neither threads nor locks. They ignore Ctrl-C, which this process
+    handles, and they end when it ends, even if it is killed.
 
     Args:
         work: a function at the top of a module.
         tasks: its arguments.
-        processes: how many; default: one for each core this process may use, at most eight. One means here.
+        processes: how many; default: one for each core that this process may use, at most eight. With one, the work is
+            done in this process.
 
     Raises:
-        WorkError: a process died, for example for want of memory.
+        WorkError: a process died, for example because memory ran out.
     """
     count = min(processes or default_processes(), len(tasks))
     if count <= 1:
@@ -72,7 +73,7 @@ def _settle() -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot say good-bye: without this its processes would wait for work for ever."""
+    """End when the parent ends: if it is killed, it cannot tell its processes, which would wait for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""Datasets made from files that nobody may download for the user: which these are, where they go, what they must be."""
+"""Datasets made from files that users must download: which files, where to put them, how they are checked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.data import Progress
 from engine.data.dataset import Dataset
-from engine.data.stored import StoredArray, reading
+from engine.data.formats.stored import StoredArray, reading
 from engine.errors import InputError
+from engine.progress import Progress
 
 _HASHED_AT_ONCE = 1 << 20
 
@@ -23,9 +23,9 @@ class SourceFile:
 
     Args:
         name: its name.
-        origin: where it can be had.
-        md5: the published file's, where it is known.
-        also: other names that it is found by, for example when it has been unpacked.
+        origin: where to get it.
+        md5: hash of the published file; ``None`` if it is not known.
+        also: other names that it may have, for example when it has been unpacked.
     """
 
     name: str
@@ -40,7 +40,7 @@ class SourcedDataset(ABC):
 
     Args:
         name: the registered name.
-        files: what it is made from. They lie in ``root/name``, or where the user says.
+        files: the files that it is made from. They are in ``root/name``, or where the user says.
     """
 
     name: str
@@ -48,11 +48,11 @@ class SourcedDataset(ABC):
 
     @abstractmethod
     def is_prepared(self, root: Path) -> bool:
-        """Whether the files are needed no more."""
+        """Whether the dataset is prepared, so that the files are no longer needed."""
 
     @abstractmethod
     def _open(self, root: Path, place: Path, progress: Progress | None) -> Dataset:
-        """Open what is prepared, made first from the files at ``place`` where it is missing or damaged."""
+        """Open the prepared dataset. If it is missing or damaged, make it first from the files at ``place``."""
 
     def open_dataset(self, root: Path, progress: Progress | None = None, source: Path | None = None) -> Dataset:
         """Open the dataset, preparing it first (once per store).
@@ -100,7 +100,7 @@ class SourcedDataset(ABC):
         return next((place / name for name in (file.name, *file.also) if (place / name).is_file()), None)
 
     def _state(self, place: Path) -> str:
-        """The files in their present state, as far as they are there: once they have been used, they may go."""
+        """A word for the state of the files that are there. Users may delete them once the dataset is prepared."""
         paths = (self._find(place, file) for file in self.files)
         return "\n".join(state_of(path) for path in paths if path is not None)
 
@@ -115,7 +115,7 @@ class SourcedDataset(ABC):
 
 
 def described(files: Sequence[SourceFile]) -> str:
-    """Files in words: names, where from, and the hash where there is one file."""
+    """Files in words: their names, where to get them and, for a single file, its hash."""
     names = ", ".join(f"'{file.name}'" for file in files)
     origins = ", ".join(dict.fromkeys(file.origin for file in files))
     md5 = f", MD5 {files[0].md5}" if len(files) == 1 and files[0].md5 else ""
@@ -123,9 +123,9 @@ def described(files: Sequence[SourceFile]) -> str:
 
 
 def warn_if_changed(path: Path, file: SourceFile, progress: Progress | None = None) -> None:
-    """Warn if a file bears a published name but not the published content.
+    """Warn if a file has the published name but not the published content.
 
-    It is a warning, not an error, because what is used of the file is checked anyway and a copy that was packed anew
+    It is no error, because everything that is read from the file is checked anyway, and a copy that was packed anew
     serves as well.
 
     Args:
@@ -154,7 +154,7 @@ def warn_if_changed(path: Path, file: SourceFile, progress: Progress | None = No
 
 
 def state_of(path: Path) -> str:
-    """A file in its present state, in a word that differs when the file does.
+    """A word for a file in its present state: it differs when the file has changed.
 
     Raises:
         InputError: it cannot be read.

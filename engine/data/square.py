@@ -6,28 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.data import LARGEST_SIZE, SMALLEST_SIZE
-from engine.errors import InputError
-
-DEFAULT_SIZE = 64
-
-
-def check_size(size: int) -> None:
-    """Check a side length that was asked for.
-
-    Raises:
-        InputError: it is out of range.
-    """
-    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
-        raise InputError(f"images of {size}x{size} are not made; give a size from {SMALLEST_SIZE} to {LARGEST_SIZE}")
-
 
 def squared(image: Image.Image, size: int) -> Image.Image:
     """The largest centred square of an image, resized with antialiasing (Lanczos)."""
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
-    # Cropped first: resizing a box lets what lies beyond it bleed into its edges.
+    # Cropped first: if only a box is resized, pixels beyond it bleed into its edges.
     return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
 
 

@@ -1,4 +1,4 @@
-"""The log of a run, which is what its processes print."""
+"""The log of a run: what its supervisor and its worker print."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 
 
 def say(text: str, *, error: bool = False) -> None:
-    """Write lines to the log. One that cannot be written, as on a full disk, must not end what it tells of.
+    """Write lines to the log. Errors are ignored: a full disk must not end the run.
 
     Args:
         text: the lines.
-        error: whether they belong to the error stream.
+        error: write them to the error stream.
     """
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr if error else sys.stdout, flush=True)

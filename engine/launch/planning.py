@@ -1,4 +1,4 @@
-"""Before runs are made: whether they can be started, and how many of them get a device at once."""
+"""Before runs are made: can they be started, and how many of them get a device at once?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from engine.data import check
 from engine.errors import InputError
 from engine.launch import slots
+from engine.launch.launchers import launcher
 from engine.runs.spec import RunSpec
 
 
@@ -21,9 +22,9 @@ class Forecast:
     Attributes:
         starting: how many would get a device at once.
         waiting: how many would wait for one.
-        ahead: runs that already wait for such a device.
-        free: slots that nobody has, of the kinds that are asked for.
-        slots: how many of these there are.
+        ahead: how many runs already wait for such devices.
+        free: how many slots of such devices nobody holds.
+        slots: how many slots of such devices there are.
     """
 
     starting: int
@@ -34,26 +35,28 @@ class Forecast:
 
 
 def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -> None:
-    """Check what can be known of its data before a run begins.
+    """Check the datasets of runs, as far as that is possible before they begin.
 
     Args:
-        specs: what would be started.
-        data_root: the store's folder of datasets; without it, files of a dataset's authors are not looked for.
+        specs: the runs.
+        data_root: the store's folder of datasets; without it, files that people must download are not looked for.
 
     Raises:
-        InputError: a dataset that cannot be read.
+        InputError: a dataset cannot be read.
     """
     for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
         check(name, data_root, size=size)
 
 
 def forecast(specs: Sequence[RunSpec]) -> Forecast:
-    """How runs would fare that were started now, as far as the slots of this machine tell; those for Slurm wait there.
+    """What would happen to runs that were started now, by the slots of this machine.
+
+    Runs that wait in another queue, such as Slurm's, count as waiting.
 
     Raises:
-        InputError: a device is not there.
+        InputError: a device does not exist.
     """
-    here = [spec for spec in specs if spec.launcher == "local"]
+    here = [spec for spec in specs if launcher(spec.launcher).QUEUE is None]
     requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in here]
     folder = slots.slot_folder()
     names = {name for request in requests for name in request.devices}
@@ -68,7 +71,7 @@ def forecast(specs: Sequence[RunSpec]) -> Forecast:
     for request in requests:
         usable = [name for name in request.devices if name in left]
         if request.queue in blocked or len(usable) < request.count:
-            # First come, first served: who cannot start holds up those behind it.
+            # First come, first served: a run that cannot start holds up those behind it.
             blocked.add(request.queue)
             continue
         left -= set(usable[: request.count])

@@ -1,7 +1,7 @@
-"""The queue of a store: hold runs back, let them go, and take care of those that lost their supervisor.
+"""The queue of a store: hold runs back, let them go, and put back those that lost their supervisor.
 
-There is no queue file and no daemon: a queued run is a run folder, and its supervisor waits for it. So the queue is as
-durable as the folders, and whatever dies takes at most one run with it, which another supervisor puts back.
+There is no queue file and no daemon: a queued run is a run folder whose supervisor waits. So the queue lasts as long as
+the folders. A process that dies takes at most one run with it, and another supervisor puts that run back.
 """
 
 from __future__ import annotations
@@ -13,36 +13,40 @@ from typing import Any
 
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch import slots
+from engine.launch.launchers import launcher
 from engine.launch.spawning import begin_attempt
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, RunState, Status
-from engine.runs.store import Store, replace_file
+from engine.runs.state import RunState, Status
+from engine.storage.files import replace_file
+from engine.storage.store import Store
 
 
 def pause(record: RunRecord) -> RunRecord:
-    """Hold a queued run back: it keeps its place, but does not start until :func:`unpause` lets it.
+    """Hold a queued run back. It keeps its place, but does not start until :func:`unpause`.
 
     Raises:
-        InputError: it is not queued: a run that has its device cannot be held, only stopped.
+        InputError: the run is not queued, or its launcher has a queue of its own. A run that has its device can only
+            be stopped.
         WorkError: the disk refused.
     """
     return _set_paused(record, paused=True)
 
 
 def unpause(record: RunRecord) -> RunRecord:
-    """Let a run that was held back take its turn.
+    """Let a run that was held back start when its turn comes.
 
     Raises:
-        InputError: it is not queued.
+        InputError: the run is not queued, or its launcher has a queue of its own.
         WorkError: the disk refused.
     """
     return _set_paused(record, paused=False)
 
 
 def pause_queue(store: Store) -> None:
-    """Start no queued run of this store until :func:`unpause_queue`; those that run go on.
+    """Start no queued run of this store until :func:`unpause_queue`. Running ones go on.
 
     Raises:
         WorkError: the disk refused.
@@ -70,7 +74,7 @@ def queue_is_paused(store: Store) -> bool:
 def queue_positions() -> dict[str, int]:
     """The place in line, from 1, of each run that waits for a device of this machine, by id.
 
-    Each kind of device has a line of its own. Runs that are held back stand in none.
+    Each kind of device has its own line. Runs that are held back are in no line.
     """
     with contextlib.suppress(InputError):
         return slots.positions()
@@ -78,22 +82,21 @@ def queue_positions() -> dict[str, int]:
 
 
 def listing(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """The JSON objects of ``crtui runs list``: what is known of each run, and its ``queue_position``, else ``None``."""
+    """The JSON objects of ``crtui runs list``: each record, with its ``queue_position`` or ``None``."""
     waiting = any(record.status is Status.QUEUED for record in records)
     positions = queue_positions() if waiting else {}
     return [record.to_json() | {"queue_position": positions.get(record.id)} for record in records]
 
 
 def adopt_orphans(store: Store, since: float, worker: Sequence[str]) -> list[RunFolder]:
-    """Put runs back into the queue that lost their supervisor, and have no other process, since a time.
+    """Put runs back into the queue that have lost their supervisor and have no other process.
 
-    These are runs that waited, and runs that crashed and may be tried again. Whoever supervises a run calls this now
-    and then for the runs beside it.
+    These are runs that were waiting, and runs that crashed and may be retried. Each supervisor calls this now and then.
 
     Args:
         store: where.
-        since: only runs last heard of after this, in seconds since 1970: what a person has had time to see and to leave
-            alone stays as it is.
+        since: only runs that were last heard of after this time, in seconds since 1970. Older ones stay as they are:
+            people have had time to see them, and may have left them alone on purpose.
         worker: the command that trains, without the run folder.
 
     Returns:
@@ -109,7 +112,7 @@ def adopt_orphans(store: Store, since: float, worker: Sequence[str]) -> list[Run
 
 
 def may_retry(state: RunState, retries: int) -> bool:
-    """Whether a run that has ended goes on by itself."""
+    """Whether a run that has ended is tried again without a person asking."""
     return state.status is Status.CRASHED and state.stop_grace is None and state.retried < retries
 
 
@@ -118,11 +121,11 @@ def _set_paused(record: RunRecord, *, paused: bool) -> RunRecord:
     present = look_at(folder)
     if present.status is not Status.QUEUED:
         raise InputError(f"run {folder.id} is {present.status}; only queued runs can be held back and let go")
-    if folder.summary().launcher == "slurm":
-        raise InputError(f"run {folder.id} waits in Slurm's queue; use 'scontrol hold {present.job}' and 'release'")
+    if (queue := launcher(folder.summary().launcher).QUEUE) is not None:
+        raise InputError(f"run {folder.id} waits in {queue.format(job=present.job)}")
 
     def change(state: RunState) -> RunState:
-        # The supervisor writes the device under the same lock before it starts the worker.
+        # A supervisor writes the device before it starts the worker.
         if state.status is not Status.QUEUED or state.device is not None:
             raise InputError(f"run {folder.id} is starting; it can only be stopped")
         return state.model_copy(update={"paused": paused})
@@ -133,6 +136,7 @@ def _set_paused(record: RunRecord, *, paused: bool) -> RunRecord:
 
 
 def _is_orphan(folder: RunFolder, since: float) -> bool:
+    """Whether a run has lost its supervisor on this machine since it was booted, and must be put back."""
     state = folder.state()
     if state.status in (Status.FINISHED, Status.STOPPED, Status.FAILED) or state.updated < since:
         return False
@@ -144,6 +148,6 @@ def _is_orphan(folder: RunFolder, since: float) -> bool:
     if state.status is not Status.CRASHED or state.stop_grace is not None:
         return False
     summary = folder.summary()
-    if summary.launcher == "slurm":
+    if launcher(summary.launcher).QUEUE is not None:
         return False
     return state.started is None or may_retry(state, summary.retries)

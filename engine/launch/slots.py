@@ -1,12 +1,13 @@
 """Device slots of this machine: who may compute where, whatever store or program the runs belong to.
 
-A slot is a lock file, leased by ``flock``. The descriptor is handed to the worker, so the lease lasts as long as the
-worker does, also when its supervisor is killed. Waiting is by priority, then first come, first served: every waiter has
-a ticket, a locked file whose name says its priority and since when it waits, and only the first living ticket of a
-queue may take slots. It keeps what it gets while it waits for the rest, so a run that needs many slots is not overtaken
-by many that need one.
+A slot is a lock file, and whoever has locked it (``flock``) holds the slot. The worker inherits the descriptor, so the
+slot is held as long as the worker lives, even if its supervisor is killed. Runs wait by priority; among equals, first
+come, first served. Each has a ticket, a locked file whose name tells its priority and since when it waits. Only the
+first living ticket of a queue may take slots. It keeps what it gets while it waits for the rest, so that many runs that
+need one slot cannot overtake one that needs many.
 
-A GPU on which a process computes that has none of its slots (another user's, a notebook) has that many places fewer.
+Other programs compute on GPUs without holding slots (other users, notebooks). Each such process makes the slots of its
+GPU one fewer.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from engine.cores import usable_cores
 from engine.errors import InputError
-from engine.launch.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
+from engine.machine.cores import usable_cores
+from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.runs.store import is_linked, is_locked, lock_file, try_lock_file
-from engine.storage import FOLDER_MODE
+from engine.storage.files import FOLDER_MODE
+from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
@@ -40,14 +41,14 @@ _TICKET = re.compile(r"wait-(?P<queue>.+)-(?P<rank>\d{4}-\d{20})-(?P<name>\d{8}-
 
 @dataclass(frozen=True)
 class Request:
-    """What a run needs before it may start.
+    """The slots that a run needs before it may start.
 
     Attributes:
         queue: name of the queue it waits in.
-        devices: the device behind each slot that would do (``cpu``, ``cuda:1``), by slot name, in order of preference.
+        devices: the slots that would do, in order of preference, each with its device (``cpu``, ``cuda:1``).
         count: how many of these slots it needs.
-        environments: variables that show the worker its device and no other, by device.
-        taken: asks which of the slots are used up by processes that lease none.
+        environments: for each device, the variables that make it the only one that the worker sees.
+        taken: finds the slots that are used up by processes that hold none.
     """
 
     queue: str
@@ -58,39 +59,39 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Lease:
-    """Slots that are ours while any process has the descriptors open.
+class HeldSlots:
+    """A device, with the slots of it that are ours while any process has the descriptors open.
 
     Attributes:
-        device: the device that was got.
-        slots: names of the slots.
-        descriptors: to be inherited by the worker.
+        device: the device.
+        slots: names of the slots; none for a device that a scheduler gave.
+        descriptors: the worker must inherit these.
         environment: variables for the worker.
     """
 
     device: str
-    slots: tuple[str, ...]
-    descriptors: tuple[int, ...]
-    environment: Mapping[str, str]
+    slots: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def refresh(self) -> None:
-        """Tell cleaners of temporary folders that the lock files are in use."""
+        """Touch the lock files, so that cleaners of temporary folders leave them."""
         _touch(self.descriptors)
 
     def close(self) -> None:
-        """Give the slots back, as far as this process holds them."""
+        """Give the slots back. A worker that inherited them goes on holding them."""
         for descriptor in self.descriptors:
             os.close(descriptor)
 
 
 def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
-    """What a run on ``device`` needs here.
+    """The slots that a run on ``device`` needs on this machine.
 
     Args:
-        device: ``auto`` (a GPU where there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:N``, the UUID of a GPU or
-            of a partition of one (its beginning is enough), or ``mps``.
-        threads: CPU threads of the run; one on the CPU needs as many cores, at most all.
-        per_gpu: with how many runs, itself among them, it may share its GPU; default: ``$CRTUI_PER_GPU``, else 1.
+        device: ``auto`` (a GPU if there is one, else the CPU), ``cpu``, ``cuda``, ``cuda:N``, the UUID of a GPU or of
+            a partition of a GPU (its beginning is enough), or ``mps``.
+        threads: CPU threads of the run. On the CPU it needs one core for each, at most all cores.
+        per_gpu: how many runs, with itself, may share its GPU; default: ``$CRTUI_PER_GPU``, else 1.
 
     Raises:
         InputError: there is no such device here.
@@ -114,7 +115,7 @@ def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
 
 
 def _chosen_gpus(device: str, gpus: Sequence[str]) -> dict[int, str]:
-    """UUIDs of the GPUs that would do, by number; none for the CPU."""
+    """UUIDs of the GPUs that would do, by number; none if the run computes on the CPU."""
     numbered = dict(enumerate(gpus))
     if device in ("auto", "cpu"):
         return numbered
@@ -140,20 +141,20 @@ def _slot(gpu: str, place: int) -> str:
 
 
 def _taken_by_others(gpus: Sequence[str], places: int) -> frozenset[str]:
-    """The last places of each GPU, one for every process that computes there without a slot."""
+    """Slots of these GPUs that are used up: of each GPU the last ones, one for each process without a slot."""
     folder = slot_folder()
     others: Counter[str] = Counter()
     for gpu, pid in computing_processes():
-        if gpu in gpus and not _leases_a_slot(pid, folder, gpu):
+        if gpu in gpus and not _holds_a_slot(pid, folder, gpu):
             others[gpu] += 1
     return frozenset(_slot(gpu, i) for gpu, count in others.items() for i in range(max(0, places - count), places))
 
 
-def _leases_a_slot(pid: int, folder: Path, gpu: str) -> bool:
-    """Whether a process that computes on a GPU is a run's."""
+def _holds_a_slot(pid: int, folder: Path, gpu: str) -> bool:
+    """Whether a process that computes on a GPU holds one of its slots."""
     files = Path(f"/proc/{pid}/fd")
     if not files.parent.exists():
-        # In a container, numbers are the host's: it is ours if somebody has a slot there.
+        # In a container, nvidia-smi gives process numbers of the host. Then any held slot of the GPU counts.
         return any(is_held(path) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
         return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
@@ -163,8 +164,8 @@ def _leases_a_slot(pid: int, folder: Path, gpu: str) -> bool:
 def slot_folder() -> Path:
     """The folder of lock files, one per user and machine: ``$CRTUI_SLOTS``, else ``/tmp/crtui-<uid>/slots``.
 
-    Not below ``$XDG_RUNTIME_DIR``: that folder goes when its user's last session ends, while detached runs go on, and a
-    cron or batch job has none. Either way two programs would lease the same slot from different folders.
+    Not below ``$XDG_RUNTIME_DIR``: that folder is deleted when its user's last session ends, while detached runs go on,
+    and cron jobs do not have one. Two programs would then take the same slot in different folders.
 
     Raises:
         InputError: the folder belongs to someone else, or others may write in it.
@@ -185,13 +186,13 @@ def slot_folder() -> Path:
 
 
 class Waiter:
-    """Waits in line for slots. Its place is lost when it is closed or its process dies.
+    """A place in the line for slots. It is lost when the waiter is closed or its process dies.
 
     Args:
-        request: what is needed.
-        since: since when it waits, in seconds since 1970; of several, the one with the smallest is served first.
-        name: breaks ties of ``since``; unique among those that wait, such as a run id.
-        priority: those of higher priority are served before all others.
+        request: the slots that are needed.
+        since: since when it waits, in seconds since 1970. Whoever has waited longest is served first.
+        name: unique among those that wait, such as a run id; decides between equal ``since``.
+        priority: waiters of higher priority are served before all others.
 
     Raises:
         InputError: the slot folder cannot be used.
@@ -209,17 +210,17 @@ class Waiter:
         self._taken_asked = -_OTHERS_SECONDS
         self._descriptor = lock_file(self._ticket)
 
-    def poll(self) -> Lease | None:
-        """Try to get the slots. The caller asks again and again, as often as it can wait.
+    def poll(self) -> HeldSlots | None:
+        """Try to get the slots. The caller polls until it has them.
 
         Returns:
-            The lease, once all slots are there; then nothing is left to close.
+            The slots, once all are there. Then the place in line is given up; there is nothing left to close.
 
         Raises:
             WorkError: the disk refused.
         """
         if not self._is_first():
-            # Someone who goes before came late. To keep what it needs would block both for ever.
+            # A waiter of higher priority came later. Keeping slots that it needs would block both for ever.
             self._give_back()
             return None
         taken = self._taken_by_others()
@@ -236,14 +237,14 @@ class Waiter:
         self.close()
         device = self._request.devices[next(iter(held))]
         environment = self._request.environments.get(device, {})
-        return Lease(device, tuple(held), tuple(held.values()), environment)
+        return HeldSlots(device, tuple(held), tuple(held.values()), environment)
 
     def refresh(self) -> None:
-        """Tell cleaners of temporary folders that the lock files are in use."""
+        """Touch the lock files, so that cleaners of temporary folders leave them."""
         _touch([self._descriptor, *self._held.values()])
 
     def close(self) -> None:
-        """Leave the line and give back what was got so far."""
+        """Leave the line, and give back the slots that were taken so far."""
         self._give_back()
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
@@ -257,7 +258,7 @@ class Waiter:
         self._held.clear()
 
     def _taken_by_others(self) -> frozenset[str]:
-        # To ask is to start a program, so not at every poll.
+        # This starts a program, so not at every poll.
         if time.monotonic() - self._taken_asked >= _OTHERS_SECONDS:
             self._taken, self._taken_asked = self._request.taken(), time.monotonic()
         return self._taken
@@ -268,7 +269,7 @@ class Waiter:
 
 
 def positions() -> dict[str, int]:
-    """The place in line, from 1, of all that wait on this machine, by name. Each queue has a line of its own."""
+    """The place in line, from 1, of each waiter on this machine, by name. Each queue has its own line."""
     places: dict[str, int] = {}
     lengths: Counter[str] = Counter()
     for queue, name in _waiting():
@@ -278,12 +279,12 @@ def positions() -> dict[str, int]:
 
 
 def queue_lengths() -> Counter[str]:
-    """How many wait in each queue of this machine; a queue is named as in :attr:`Request.queue`."""
+    """How many runs wait in each queue of this machine, by :attr:`Request.queue`."""
     return Counter(queue for queue, _ in _waiting())
 
 
 def _waiting() -> Iterator[tuple[str, str]]:
-    """Queue and name of all that wait, in the order in which they are served."""
+    """Queue and name of each waiter, in the order in which they are served."""
     for path in sorted(slot_folder().glob("wait-*")):
         match = _TICKET.fullmatch(path.name)
         if match and _is_waiting(path):
@@ -291,7 +292,7 @@ def _waiting() -> Iterator[tuple[str, str]]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether someone has a slot."""
+    """Whether a process holds a slot, given its lock file."""
     try:
         return is_locked(path)
     except OSError:
@@ -299,7 +300,7 @@ def is_held(path: Path) -> bool:
 
 
 def _is_waiting(ticket: Path) -> bool:
-    """Whether someone has a ticket; one whose owner died is thrown away."""
+    """Whether a ticket's owner lives; the ticket of a dead one is deleted."""
     try:
         descriptor = os.open(ticket, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

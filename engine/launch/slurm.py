@@ -1,8 +1,8 @@
-"""Runs as jobs of Slurm: start, stop, resume, with Slurm's own commands.
+"""The launcher of Slurm: runs are jobs, handled with Slurm's own commands.
 
-A sweep is one job array. Each of its tasks is :mod:`engine.launch.slurm_supervisor`, which watches the very worker that
-trains elsewhere, in the run folder that was made before the job was submitted. So the folder, on a file system that all
-nodes see, is all that the two sides share, and everything that reads run folders works as ever.
+A sweep is one job array. Each of its tasks is :mod:`engine.launch.slurm_supervisor`, which watches the same worker that
+trains elsewhere, in the run folder that was made before the job was submitted. Submitting and computing nodes share
+nothing but that folder, on a file system that all nodes see. So everything that reads run folders works as usual.
 """
 
 from __future__ import annotations
@@ -20,32 +20,39 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.launch.local import require_resumable, stop_by
+from engine.launch.resuming import reopen, require_resumable
 from engine.launch.spawning import WORKER, environment
-from engine.launch.supervisor import GRACE_SECONDS
+from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
+from engine.machine.processes import ProcessIdentity
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, SpecSummary, create_run_folders
+from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.slurm_settings import SlurmSettings, settings_from
-from engine.runs.state import ProcessIdentity, RunState, Status
-from engine.runs.store import Store
+from engine.runs.spec_summary import SpecSummary
+from engine.runs.state import RunState
+from engine.storage.store import Store
 
+QUEUE: str | None = "Slurm's queue; use 'scontrol hold {job}' and 'release'"
 _SUPERVISOR = (sys.executable, "-P", "-m", "engine.launch.slurm_supervisor")
 _KILL_SECONDS = 60.0
-"""How long Slurm may take to end a job that it was told to kill: its ``KillWait``, 30 as a rule, and some more."""
+"""How long Slurm may take to end a job that it was told to kill: ``KillWait`` (usually 30 seconds), and a reserve."""
 _POLL_SECONDS = 0.5
+_CLOCKS_APART_SECONDS = 60.0
+"""How far the clocks of two machines may be apart."""
+_ENDED_BY_SLURM = frozenset(("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE"))
 _DEFAULT_ARRAY_SIZE = 1001
 _ARRAY_SIZE = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
 _SUBMITTED = re.compile(r"(\d+)(;.*)?")
 _SCRIPT = """\
 #!/bin/bash
-# One run of crtui for each task of the array.
+# Each task of the array is one run of crtui.
 umask {umask:03o}
 runs=({runs})
 run={folder}/${{runs[$SLURM_ARRAY_TASK_ID]}}
 exec >>"$run/log.txt" 2>&1
-# Deaf until it can answer: a signal before that would end it without a word.
+# Ignore TERM and USR1 until the supervisor's handlers are installed.
 exec srun --ntasks=1 --cpus-per-task={cpus} --mpi=none --input=none \\
     sh -c 'trap "" TERM USR1; exec "$@"' crtui {supervisor} "$run" -- {worker}
 """
@@ -56,8 +63,8 @@ class Demand:
     """What the tasks of one array have in common.
 
     Attributes:
-        settings: what each asks of Slurm.
-        cpus: cores of each.
+        settings: what each task asks of Slurm.
+        cpus: cores of each task.
     """
 
     settings: SlurmSettings
@@ -68,7 +75,7 @@ class Demand:
         """What a run asks for.
 
         Raises:
-            InputError: that makes no sense to this version of crtui.
+            InputError: its settings are not valid in this version of crtui.
         """
         settings = settings_from(summary.slurm or {})
         return cls(settings, settings.cpus or summary.threads)
@@ -82,7 +89,7 @@ class Demand:
             "gres": self.settings.gres,
             "time": self.settings.time,
             "mem": self.settings.memory,
-            # To the supervisor, which is a job step, not to the script.
+            # Sent to the supervisor, which is a job step, not to the script.
             "signal": f"USR1@{self.settings.warning}",
         }
         given = [f"--{name}={value}" for name, value in named.items() if value is not None]
@@ -90,7 +97,7 @@ class Demand:
 
 
 def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORKER) -> list[RunRecord]:
-    """Submit runs to Slurm, as one job array where they ask for the same and the cluster allows arrays that long.
+    """Submit runs to Slurm. Runs that ask for the same share a job array, as far as the cluster allows its length.
 
     Args:
         store: where, on a file system that the nodes see under the same path.
@@ -101,7 +108,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
         One record per specification, in the same order.
 
     Raises:
-        InputError: Slurm is not here or refuses, or the registry is damaged; nothing is left behind.
+        InputError: Slurm is not installed here or refuses, or the registry is damaged; nothing is left behind.
         WorkError: Slurm does not answer, or the disk refused; likewise.
     """
     registry = Registry(store)
@@ -135,15 +142,15 @@ def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
 
     Args:
         demand: what each task asks for.
-        tasks: how many.
-        script: what each runs.
-        output: where Slurm writes what each prints.
+        tasks: how many tasks.
+        script: what each task runs.
+        output: where Slurm writes what each task prints.
 
     Returns:
-        Its id.
+        The id of the array.
 
     Raises:
-        InputError: Slurm is not here or refuses.
+        InputError: Slurm is not installed here or refuses.
         WorkError: Slurm does not answer.
     """
     at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
@@ -158,26 +165,28 @@ def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
 
 
 def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
-    """Stop a run that is queued or running, and wait until it has.
+    """Stop a run that is queued or running, and wait until it has stopped.
 
-    A job that waits is cancelled. The worker of one that runs is asked first, and stops after the update in progress,
-    with a checkpoint.
+    A job that waits is cancelled. The worker of one that runs is asked first.
 
     Args:
         record: the run.
         grace_seconds: how long the worker may take before it is killed.
 
+    Returns:
+        The run as it is then.
+
     Raises:
-        InputError: it does not run, or for another user, or Slurm is not here.
-        WorkError: its job cannot be ended, or the disk refused.
+        InputError: the run has ended already or belongs to another user, or Slurm is not installed here.
+        WorkError: its job does not end, or the disk refused.
     """
     sent: set[str] = set()
 
-    def press(present: RunRecord, waited: float) -> None:
+    def urge(present: RunRecord, waited: float) -> None:
         if present.job is not None:
-            _press(present.job, overdue=waited > grace_seconds, sent=sent)
+            _urge(present.job, overdue=waited > grace_seconds, sent=sent)
 
-    return stop_by(press, record.folder, grace_seconds, patience=2 * _KILL_SECONDS, poll=_POLL_SECONDS)
+    return wait_until_stopped(record.folder, urge, grace_seconds, patience=2 * _KILL_SECONDS, poll=_POLL_SECONDS)
 
 
 def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
@@ -187,31 +196,27 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         record: the run.
         worker: the command that trains, without the run folder.
 
+    Returns:
+        The run as it is then.
+
     Raises:
-        InputError: it is queued, running, finished or gone, its specification is damaged, or Slurm refuses; it stays
-            as it is.
+        InputError: the run is missing, still active, or finished; its specification is damaged; or Slurm refuses. The
+            run stays as it was.
         WorkError: Slurm does not answer, or the disk refused; likewise.
     """
     folder = record.folder
     require_resumable(folder)
-    summary = folder.summary()
-    now = time.time()
     before: list[RunState] = []
 
-    def queue(state: RunState) -> RunState:
+    def next_state(state: RunState) -> RunState:
         before.append(state)
-        again = state.next_attempt(now, automatic=False)
+        again = state.next_attempt(time.time(), automatic=False)
         return again.model_copy(update={"supervisor": ProcessIdentity.own()})
 
-    lease = folder.take_lease()
+    # The job takes the lease.
+    os.close(reopen(folder, next_state))
     try:
-        folder.fill_reserve()
-        blank = RunState(status=Status.CRASHED, total_steps=summary.training.steps, created=now)
-        folder.update_state(queue, fallback=blank)
-    finally:
-        os.close(lease)
-    try:
-        _submit_runs(folder.store, Demand.of(summary), [folder], worker)
+        _submit_runs(folder.store, Demand.of(folder.summary()), [folder], worker)
     except BaseException:
         folder.write_state(before[-1])
         raise
@@ -220,8 +225,28 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     return look_at(folder)
 
 
+def look(folder: RunFolder, state: RunState) -> Sighting:
+    """What Slurm says about a run's job. If Slurm cannot be asked, the run counts as alive."""
+    if state.job is None:
+        # Not submitted yet: the process that submits it is its supervisor so far.
+        return by_heartbeat(state)
+    try:
+        job = slurm_jobs.look_up(state.job)
+    except CrtuiError:
+        return Sighting(alive=True)
+    if job is None:
+        heard = state.next_beat is not None and time.time() < state.next_beat + _CLOCKS_APART_SECONDS
+        return Sighting(
+            heard, reason=f"its Slurm job {state.job} is gone and Slurm has forgotten why; log.txt may know"
+        )
+    if not job.has_ended:
+        return Sighting(alive=True, waits=job.waits)
+    status, reason = job.ending()
+    return Sighting(alive=False, status=status, reason=reason, by_scheduler=job.state in _ENDED_BY_SLURM)
+
+
 def _keep_until_submitted(made: Sequence[tuple[RunFolder, int]]) -> None:
-    """Say that new runs are this process's until their jobs are known, and give their leases to the jobs."""
+    """Name this process as the supervisor of new runs until they are submitted; give their leases back for the jobs."""
     try:
         for folder, _ in made:
             folder.update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
@@ -257,7 +282,7 @@ def _submit_runs(store: Store, demand: Demand, folders: Sequence[RunFolder], wor
 
 
 def _handed_over(state: RunState, job: str) -> RunState:
-    """The state of a run whose job was submitted, unless that has begun already and says so itself."""
+    """The state of a run whose job was submitted. If the job has begun already, it has written that itself."""
     if state.job is not None:
         return state
     supervisor = None if state.supervisor == ProcessIdentity.own() else state.supervisor
@@ -265,36 +290,36 @@ def _handed_over(state: RunState, job: str) -> RunState:
 
 
 def _environment() -> dict[str, str]:
-    """This environment without what a job that this process may run in would hand on to its own."""
+    """This process's environment, without the variables of a Slurm job that this process may itself run in."""
     return {
         name: value for name, value in environment().items() if name == "SLURM_CONF" or not name.startswith("SLURM_")
     }
 
 
-def _press(job_id: str, *, overdue: bool, sent: set[str]) -> None:
-    """Ask a job to end in the way that fits what it does, each way once; ``sent`` holds those that were used."""
+def _urge(job_id: str, *, overdue: bool, sent: set[str]) -> None:
+    """Ask a job to end, or kill it if it waits or takes too long. ``sent`` remembers what was done: each only once."""
     job = slurm_jobs.look_up(job_id, _POLL_SECONDS)
     if job is None or job.has_ended:
         return
     way = "kill" if job.waits or overdue else "ask"
     if way not in sent:
         sent.add(way)
-        # Slurm's own SIGTERM, before the SIGKILL, would come without a word of ours on how long the worker may take.
+        # A plain scancel kills soon after its SIGTERM; how long the worker may take is for us to say.
         graceful = () if way == "kill" else ("--signal=TERM",)
         try:
             slurm_jobs.call("scancel", *graceful, job_id)
         except InputError as error:
             if "denied" in str(error):
                 raise PermissionError(str(error)) from error
-            # Else it has just ended by itself.
+            # Otherwise the job has just ended by itself.
 
 
 def longest_array() -> int:
     """How many tasks the cluster allows in one job array.
 
     Raises:
-        InputError: Slurm is not here.
-        WorkError: it does not answer.
+        InputError: Slurm is not installed here.
+        WorkError: Slurm does not answer.
     """
     found = _ARRAY_SIZE.search(slurm_jobs.call("scontrol", "show", "config"))
     return max(1, int(found[1]) - 1 if found else _DEFAULT_ARRAY_SIZE - 1)

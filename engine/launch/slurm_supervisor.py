@@ -1,12 +1,15 @@
-"""The process that watches one run inside a job: ``srun python -m engine.launch.slurm_supervisor RUN_DIR``.
+"""The process that watches one run inside a Slurm job: ``srun python -m engine.launch.slurm_supervisor RUN_DIR``.
 
-It is the supervisor, but for three things. Slurm gives it its device, so it waits for no slot. When Slurm takes the
-node away, by preemption or because the job's time is nearly over, the worker writes a checkpoint, and the supervisor
-sees to it that the job goes back into Slurm's queue. And it looks after no other runs: those of a cluster are Slurm's.
+It differs from the supervisor of a machine in three ways. Slurm gives it its device, so it waits for no slot. When
+Slurm takes the node away, because of a preemption or because the job's time is nearly over, the worker writes a
+checkpoint and the job goes back into Slurm's queue. And it does not look after other runs, because Slurm does.
 
-What comes when was measured with Slurm 22.05. A preempted job with a grace period gets SIGTERM while it is RUNNING and
-has a ``PreemptTime``; if it ends within the period it counts as COMPLETED and stays away. One without a grace period is
-COMPLETING, with one more of ``Restarts``, and comes back. A cancelled job is COMPLETING without that.
+What Slurm does was measured with version 22.05:
+
+- A preempted job with a grace period gets SIGTERM while it is RUNNING and has a ``PreemptTime``. If it ends within the
+  grace period, it counts as COMPLETED and does not come back.
+- A preempted job without a grace period is COMPLETING, with one more of ``Restarts``, and comes back.
+- A cancelled job is COMPLETING, without one more of ``Restarts``.
 """
 
 from __future__ import annotations
@@ -18,173 +21,144 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError, InputError
-from engine.launch import slots
-from engine.launch.gpus import visible_gpus
 from engine.launch.log import say
+from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
+from engine.launch.supervising.alarm import blocked_signals
+from engine.launch.supervising.sites import Follow
+from engine.launch.supervising.watched_run import WatchedRun
 from engine.launch.supervisor import Supervisor
-from engine.launch.worker_process import WorkerProcess
+from engine.machine.gpus import visible_gpus
 from engine.runs import slurm_jobs
 from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
-from engine.storage import open_file
+from engine.storage.files import open_file
 
 REQUEUED = "its Slurm job was put back into the queue"
+_WARNING = signal.SIGUSR1
+"""What Slurm sends some time before a job's time limit."""
 _FACT = re.compile(r"\b(JobState|Reason|Restarts|PreemptTime)=(\S+)")
 
 
-class SlurmSupervisor(Supervisor):
-    """Watches one run for as long as its job lasts.
+class SlurmSite:
+    """A Slurm job.
 
     Args:
-        folder: the run; the caller has its lease.
-        lease: descriptor of the run's lease, which the worker inherits.
-        job: the job that this process is, ``<array>_<task>``.
+        job: the job that this process is in, ``<array>_<task>``.
         restarts: how often Slurm has started it before.
-        worker: the command that trains, without the run folder.
+        first_step: the run's step when this process began.
     """
 
-    def __init__(self, folder: RunFolder, lease: int, job: str, restarts: int, worker: Sequence[str] = WORKER) -> None:
-        super().__init__(folder, lease, worker)
+    own_signals: Sequence[signal.Signals] = (_WARNING,)
+
+    def __init__(self, job: str, restarts: int, first_step: int) -> None:
         self._job = job
         self._restarts = restarts
-        self._warned = False
-        self._goes_back = False
-        self._first_step = folder.state().step
-        signal.signal(signal.SIGUSR1, self._warn)
+        self._first_step = first_step
 
-    def _warn(self, number: int, frame: object) -> None:
-        self._warned = True
-        self._alarm.terminated = True
-
-    def _try_once(self) -> bool:
-        return super()._try_once() and not self._goes_back
-
-    def _wait_for_device(self) -> slots.Lease | None:
-        wanted = self._summary.device
+    def wait_for_device(self, run: WatchedRun, not_before: float) -> HeldSlots | None:
+        """The device that Slurm gave the job; ``None`` if the run was asked to stop before it could begin."""
+        wanted = run.summary.device
         if wanted == "auto":
             wanted = "cuda:0" if _has_gpu() else "cpu"
-        device = slots.Lease(wanted, (), (), {})
-        while self._grace() is None:
-            if time.monotonic() >= self._not_before and self._claim(device):
-                return device
-            if self._beat_is_due():
-                self._beat()
-            self._alarm.wait(min(self._next_beat, self._not_before) - time.monotonic())
+        while run.grace() is None:
+            delay = not_before - time.monotonic()
+            if delay <= 0 and run.take_device(wanted):
+                return HeldSlots(wanted)
+            if run.beat_is_due:
+                run.beat()
+            run.alarm.wait(min(run.seconds_to_beat, delay))
         return None
 
-    def _start(self, device: slots.Lease) -> WorkerProcess:
-        # The warning would kill the worker.
-        with _kept_from_children(signal.SIGUSR1):
-            return super()._start(device)
-
-    def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
-        self._reread()
-        # Whoever stops it by crtui's means says so first. Slurm is asked before the state is locked and written: nobody
-        # may take a run for ended that goes on.
-        by_slurm = self._state.preempted or self._state.stop_grace is None
+    @contextlib.contextmanager
+    def ending(self, run: WatchedRun) -> Iterator[Follow]:
+        """If Slurm made the attempt end, let the run and its job wait again."""
+        run.reread()
+        # A person who stops a run through crtui writes `stop_grace` first; then Slurm is not asked.
+        by_slurm = run.state.preempted or run.state.stop_grace is None
+        # Asked before the state is locked and written: nobody may take a run for ended that goes on.
         facts = self._facts_of_job() if by_slurm else {}
-        stopped: list[RunState] = []
+        warned = _WARNING in run.alarm.received
+        requeued_after: RunState | None = None
 
-        def end_or_go_back(state: RunState) -> RunState:
-            ended = change(state)
+        def follow(ended: RunState) -> RunState:
+            nonlocal requeued_after
             if ended.status is not Status.STOPPED or not facts:
                 return ended
-            after = self._after(ended, facts)
+            after = self._after(ended, facts, warned)
             if not after.status.terminal:
-                stopped.append(ended)
-                # It is the last attempt's.
-                self._folder.outcome_path.unlink(missing_ok=True)
+                requeued_after = ended
+                # It belongs to the attempt that has ended.
+                run.folder.outcome_path.unlink(missing_ok=True)
             return after
 
-        super()._end(end_or_go_back, may_go_on=may_go_on)
-        if stopped:
-            self._put_job_back(stopped[-1], facts)
+        yield follow
+        if requeued_after is not None:
+            say(f"supervisor: {REQUEUED} at step {run.state.step}")
+            self._put_job_back(run, requeued_after, facts)
 
-    def _after(self, ended: RunState, facts: Mapping[str, str]) -> RunState:
-        """The state of a run that Slurm has stopped: why, or that it waits again."""
-        runs_on, preempted = _runs_on(facts), _is_preempted(facts)
-        if not (self._comes_back(facts) or (runs_on and (self._warned or preempted))):
+    def look_after_others(self, run: WatchedRun) -> None:
+        """Slurm does that."""
+
+    def _after(self, ended: RunState, facts: Mapping[str, str], warned: bool) -> RunState:
+        """The state of a run that Slurm has stopped: ended, with the reason, or waiting again."""
+        runs_on = facts.get("JobState") == "RUNNING"
+        preempted = facts.get("PreemptTime", "None") != "None"
+        if not (self._comes_back(facts) or (runs_on and (warned or preempted))):
             if runs_on:
                 return ended
             word = "TIMEOUT" if facts.get("Reason") == "TimeLimit" else "CANCELLED"
-            return ended.model_copy(update={"reason": slurm_jobs.Job(self._job, word).ending()[1]})
-        if self._warned and not preempted and ended.step <= self._first_step:
+            return ended.model_copy(update={"reason": slurm_jobs.SlurmJob(self._job, word).ending()[1]})
+        if warned and not preempted and ended.step <= self._first_step:
             reason = "its time limit left no time for a single update before slurm.warning; raise slurm.time"
             return ended.model_copy(update={"reason": reason})
         near_limit = runs_on and not preempted
-        self._goes_back = True
         return put_back(
             ended, "its Slurm job came near its time limit" if near_limit else "its Slurm job was preempted or requeued"
         )
 
-    def _put_job_back(self, stopped: RunState, facts: Mapping[str, str]) -> None:
-        """Let the job of a run that waits again wait again too, where Slurm does not see to that by itself."""
+    def _put_job_back(self, run: WatchedRun, stopped: RunState, facts: Mapping[str, str]) -> None:
+        """Put the job of a run that waits again back into the queue, unless Slurm does that by itself.
+
+        Args:
+            run: the run.
+            stopped: its state at the end of the attempt, which is written if Slurm refuses.
+            facts: what Slurm says about the job.
+        """
         try:
             if not self._comes_back(facts):
-                _undisturbed("scontrol", "requeue", self._job)
+                _call_undisturbed("scontrol", "requeue", self._job)
         except CrtuiError as error:
             reason = f"{stopped.reason}, and its Slurm job cannot be put back into the queue: {error}"
-            self._goes_back = False
-            self._update(lambda state: stopped.model_copy(update={"reason": reason}))
-            self._index()
-
-    def _prepare_next(self) -> None:
-        if self._goes_back:
-            say(f"supervisor: {REQUEUED} at step {self._state.step}")
-        else:
-            super()._prepare_next()
+            run.update(lambda state: stopped.model_copy(update={"reason": reason}))
+            run.index()
 
     def _comes_back(self, facts: Mapping[str, str]) -> bool:
-        """Whether Slurm puts the job back by itself: it has counted that already."""
+        """Whether Slurm starts the job again by itself: it has counted that restart already."""
         return int(facts.get("Restarts", "0")) > self._restarts
 
     def _facts_of_job(self) -> dict[str, str]:
-        """What Slurm says about this job; nothing where it does not answer."""
+        """What Slurm says about this job; nothing if it does not answer."""
         try:
-            return dict(_FACT.findall(_undisturbed("scontrol", "show", "job", "--oneliner", self._job)))
+            return dict(_FACT.findall(_call_undisturbed("scontrol", "show", "job", "--oneliner", self._job)))
         except CrtuiError as error:
             say(f"supervisor: {error}")
             return {}
 
-    def _look_after_others(self) -> None:
-        """They are Slurm's."""
-
-
-def _runs_on(facts: Mapping[str, str]) -> bool:
-    return facts.get("JobState") == "RUNNING"
-
-
-def _is_preempted(facts: Mapping[str, str]) -> bool:
-    return facts.get("PreemptTime", "None") != "None"
-
 
 def _has_gpu() -> bool:
-    """Whether Slurm has given this job a GPU: on nodes that fence none off, those of others can be seen."""
+    """Whether Slurm has given this job a GPU. GPUs of other jobs may be visible too."""
     granted = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
     return any(os.environ.get(name) for name in granted) and bool(visible_gpus())
 
 
-@contextlib.contextmanager
-def _kept_from_children(*signals: signal.Signals) -> Iterator[None]:
-    """Block signals, for this process for as long as the block lasts, for those that it starts there for ever.
-
-    Slurm signals every process of a job step, not the one that it started alone.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
-
-
-def _undisturbed(*command: str) -> str:
-    """Run one of Slurm's commands to its end, while Slurm ends this job."""
-    with _kept_from_children(signal.SIGTERM, signal.SIGUSR1):
+def _call_undisturbed(*command: str) -> str:
+    """Run one of Slurm's commands to its end, even while Slurm signals every process of this job."""
+    with blocked_signals(signal.SIGTERM, _WARNING):
         return slurm_jobs.call(*command)
 
 
@@ -193,23 +167,26 @@ def put_back(state: RunState, why: str | None = None) -> RunState:
 
     Args:
         state: at the end of that attempt.
-        why: the reason of that end; default: the one that the state has.
+        why: the reason of that end; default: the one in ``state``.
     """
     ended = state.model_copy(update={"reason": why or state.reason})
     again = ended.next_attempt(time.time(), automatic=True)
-    # It did not crash: what it may be retried after crashes is still whole.
+    # The run did not crash, so this attempt does not count against its retries.
     return again.model_copy(update={"retried": state.retried, "supervisor": None})
 
 
-def claim(folder: RunFolder, job: str) -> None:
-    """Make a run this job's, which Slurm may have started before.
+def assign_to_job(folder: RunFolder, job: str) -> RunState:
+    """Write down that a run belongs to this job, which Slurm may have started before.
+
+    Returns:
+        The run's state then: queued.
 
     Raises:
-        InputError: it is another job's, or has ended and was not to go on.
+        InputError: the run belongs to another job, or has ended and must not go on.
         WorkError: the disk refused.
     """
 
-    def take(state: RunState) -> RunState:
+    def assign(state: RunState) -> RunState:
         if state.job not in (None, job):
             raise InputError(f"run {folder.id} belongs to Slurm job {state.job}, not to {job}")
         stopped_by_a_person = state.stop_grace is not None and not state.preempted
@@ -221,7 +198,7 @@ def claim(folder: RunFolder, job: str) -> None:
             state = put_back(state)
         return state.model_copy(update={"job": job})
 
-    folder.update_state(take)
+    return folder.update_state(assign)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -242,15 +219,15 @@ def main(arguments: Sequence[str]) -> None:
         os.umask(folder.store.umask)
         _write_to_log(folder)
         lease = folder.take_lease()
-        claim(folder, job)
+        state = assign_to_job(folder, job)
     except CrtuiError as error:
         parser.exit(2, f"supervisor: {error}\n")
     restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
-    SlurmSupervisor(folder, lease, job, restarts, given.worker).run()
+    Supervisor(folder, lease, SlurmSite(job, restarts, state.step), given.worker).run()
 
 
 def _write_to_log(folder: RunFolder) -> None:
-    """Write straight into the log, and so will the worker, rather than through srun, which is gone when a step ends."""
+    """Print into the run's log from now on; so will the worker. srun's own output ends with the job step."""
     try:
         log = open_file(folder.log_path, os.O_WRONLY | os.O_APPEND)
     except OSError as error:

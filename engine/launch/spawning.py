@@ -1,4 +1,4 @@
-"""How a run's supervisor is started: cut off from the terminal, the session and the life of whoever starts it."""
+"""How processes are started that outlive this one, its terminal and its session."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import engine
-from engine.errors import InputError
+from engine.launch.resuming import reopen
 from engine.runs.folder import RunFolder
-from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
-from engine.storage import open_file
+from engine.storage.files import open_file
 
 WORKER = (sys.executable, "-P", "-m", "engine.launch.worker")
-"""The command that trains, to which the run folder is added. -P: a folder ``engine`` where the user is is not ours."""
+"""The command that trains, without the run folder. -P: a folder ``engine`` in the user's current folder is not ours."""
 _SUPERVISOR: Sequence[str] = (sys.executable, "-P", "-m", "engine.launch.supervisor")
 
 
 def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
-    """Start the supervisor of a queued run.
+    """Start the supervisor of a queued run. If it cannot be started, the run has failed.
 
     Args:
         folder: the run.
-        lease: descriptor of the run's lease, which is taken over, also where this fails.
+        lease: descriptor of the run's lease; closed here in any case.
         worker: the command that trains, without the run folder.
 
     Raises:
-        WorkError: the supervisor cannot be started, and the disk refused to hold that.
+        WorkError: the supervisor cannot be started, and the disk refused to write that down.
     """
     command = [*_SUPERVISOR, "--lease", str(lease), str(folder.path), "--", *worker]
     try:
@@ -52,7 +51,7 @@ def start_detached(command: Sequence[str], log: int, inherited: int) -> None:
 
     Args:
         command: what to run.
-        log: descriptor of what it prints to; closed here.
+        log: descriptor of the file that it prints to; closed here.
         inherited: descriptor that it gets a copy of.
 
     Raises:
@@ -70,40 +69,30 @@ def start_detached(command: Sequence[str], log: int, inherited: int) -> None:
         )
     finally:
         os.close(log)
-    # A program that lives longer than the process must not collect zombies.
+    # Without this, a program that lives longer than the process would collect zombies.
     threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
 
 
 def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) -> None:
-    """Put a run that has ended back into the queue, with a supervisor of its own.
+    """Put a run that has ended back into the queue of this machine, with a new supervisor.
 
     Args:
         folder: the run.
         worker: the command that trains, without the run folder.
-        automatic: whether nobody asked for it.
+        automatic: whether crtui does this by itself, without a person asking.
 
     Raises:
-        InputError: it still has a live process, has finished meanwhile, or its specification is damaged.
+        InputError: the run still has a live process or has finished meanwhile, or its specification is damaged.
         WorkError: the disk refused.
     """
-    folder.summary()
-    # Before the lease is ours, which would speak for a live process.
-    lost = rebuilt_state(folder, "its state is lost")
-    lease = folder.take_lease()
+
+    def next_state(state: RunState) -> RunState:
+        # Deleted before the state is written: if this process dies in between, the old ending still stands.
+        folder.outcome_path.unlink(missing_ok=True)
+        return state.next_attempt(time.time(), automatic=automatic)
+
+    lease = reopen(folder, next_state)
     try:
-        folder.repair_spec()
-        folder.fill_reserve()
-        now = time.time()
-
-        def queue(state: RunState) -> RunState:
-            # Asked under the lease: somebody else may have continued it, to its end, since the caller looked.
-            if state.status is Status.FINISHED:
-                raise InputError(f"run {folder.id} has finished; there is nothing to resume")
-            # Before the state: should this process die in between, the old ending stands.
-            folder.outcome_path.unlink(missing_ok=True)
-            return state.next_attempt(now, automatic=automatic)
-
-        folder.update_state(queue, fallback=lost)
         Registry(folder.store).update_runs([folder])
     except BaseException:
         os.close(lease)
@@ -112,7 +101,7 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
 
 
 def environment() -> dict[str, str]:
-    """This environment, in which a package that is used from its source tree is found as well."""
+    """This process's environment, with the source tree on ``PYTHONPATH`` if the package is not installed."""
     root = str(Path(str(engine.__file__)).resolve().parents[1])
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()}
     if root in installed:

@@ -1,9 +1,10 @@
 """The process that watches one run: ``python -m engine.launch.supervisor [--lease FD] RUN_DIR [-- WORKER...]``.
 
-It waits for the run's device, starts the worker, says how far it is, stops it when asked to by SIGTERM, names the
-reason why it ended, and starts it again after a crash as often as the run's ``retries`` allow. It is detached from
-whoever started it and imports no torch, so that many can wait at little cost. If it is killed, the worker goes on,
-:mod:`engine.runs.catalogue` finds out how it ended, and another run's supervisor sees to it that it is tried again.
+It waits for the run's device, starts the worker, and writes how far the run is. It stops the worker when it gets
+SIGTERM, writes why the worker ended, and starts it again after a crash as often as the run's ``retries`` allow. It is
+detached from the process that started it, and imports no torch, so that many supervisors can wait at little cost. If it
+is killed, the worker goes on: :mod:`engine.runs.catalogue` finds out how the worker ended, and the supervisor of
+another run puts the run back into the queue if it may be retried.
 
 The worker writes to ``log.txt`` itself rather than through a pipe, which would break with the supervisor. A log that
 grows too long is cut: its latest part is kept as ``log.1.txt``.
@@ -14,39 +15,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import select
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.cores import usable_cores, waiting_environment
-from engine.errors import CrtuiError, InputError
-from engine.launch import slots
-from engine.launch.endings import MemoryKills, WorkerEnd, ending, tail
+from engine.errors import CrtuiError
 from engine.launch.log import say
-from engine.launch.queueing import adopt_orphans, may_retry, queue_is_paused
+from engine.launch.queueing import may_retry
+from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
-from engine.launch.worker_process import WorkerProcess
-from engine.runs.events import last_step
+from engine.launch.supervising.alarm import Alarm, blocked_signals
+from engine.launch.supervising.endings import MemoryKills, WorkerEnd, ending, tail
+from engine.launch.supervising.sites import MachineSite, Site
+from engine.launch.supervising.watched_run import USUAL_PACE, Pace, WatchedRun
+from engine.launch.supervising.worker_process import WorkerProcess
+from engine.machine.cores import usable_cores, waiting_environment
+from engine.machine.processes import ProcessIdentity
 from engine.runs.folder import RunFolder
-from engine.runs.rebuilding import rebuilt_state
-from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, RunState, Status, uptime
-from engine.runs.store import replace_file
+from engine.runs.state import RunState, Status
+from engine.storage.files import replace_file
 
-BEAT_SECONDS = 5.0
-GRACE_SECONDS = 30.0
-RETRY_SECONDS = 5.0
-"""How long a run that crashed waits before it goes on by itself; twice as long after each further crash."""
 _LONGEST_RETRY_SECONDS = 300.0
-_PROMISE_SECONDS = 3 * BEAT_SECONDS
-_BEATS_PER_ROUND = 6
-"""After how many beats it looks after runs that lost their supervisor."""
-_POLL_SECONDS = 0.25
-_MAX_LOG_BYTES = 16 * 2**20
-_KEPT_LOG_BYTES = 4 * 2**20
 
 
 class Supervisor:
@@ -55,42 +45,37 @@ class Supervisor:
     Args:
         folder: the run; the caller has its lease.
         lease: descriptor of the run's lease, which the worker inherits.
+        site: where this process is, and what depends on that.
         worker: the command that trains, without the run folder.
-
-    Raises:
-        InputError: the specification is missing or damaged.
+        pace: how often it does what.
     """
 
-    def __init__(self, folder: RunFolder, lease: int, worker: Sequence[str] = WORKER) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: RunFolder, lease: int, site: Site, worker: Sequence[str] = WORKER, pace: Pace = USUAL_PACE
+    ) -> None:
+        self._run = WatchedRun(folder, Alarm(site.own_signals), pace)
         self._lease = lease
+        self._site = site
         self._command = worker
-        self._registry = Registry(folder.store)
-        self._state = rebuilt_state(folder, "its state is lost")
-        self._seen: tuple[int, int] | None = None
-        self._alarm = _Alarm()
-        self._next_beat = 0.0
-        self._beats = 0
-        self._born = time.time()
+        self._pace = pace
         self._not_before = 0.0
 
     def run(self) -> None:
-        """Do all of it."""
+        """Watch the run to its end."""
         begun = {"supervisor": ProcessIdentity.own(), "status": Status.QUEUED, "ended": None, "reason": None}
-        self._update(lambda state: state.model_copy(update=begun))
+        self._run.update(lambda state: state.model_copy(update=begun))
         try:
-            self._summary = self._folder.summary()
             while self._try_once():
-                self._index()
+                self._run.index()
         except CrtuiError as error:
             reason = str(error)
             self._end(lambda state: state.ended_as(Status.FAILED, reason))
         os.close(self._lease)
-        self._look_after_others()
+        self._site.look_after_others(self._run)
 
     def _try_once(self) -> bool:
         """Wait for the device and train to the end; whether to try again."""
-        device = self._wait_for_device()
+        device = self._site.wait_for_device(self._run, self._not_before)
         if device is None:
             self._end(lambda state: state.ended_as(Status.STOPPED, state.stop_reason))
             return False
@@ -99,231 +84,107 @@ class Supervisor:
             worker = self._start(device)
             overdue = self._watch(worker, device)
             end = WorkerEnd(worker.code, worker.usage, overdue, kills.suspicion())
-        # What it started and left behind would keep its device leased.
+        # Processes that it started and left behind would keep the device's slots.
         worker.kill_group()
-        self._end(lambda state: ending(state, self._folder, end), may_go_on=True)
-        return not self._state.status.terminal
+        return self._end(lambda state: ending(state, self._run.folder, end), retries=self._run.summary.retries)
 
-    def _wait_for_device(self) -> slots.Lease | None:
-        """The slots of the run's device, or ``None`` if it was asked to stop before there were any."""
-        request = slots.plan(self._summary.device, self._summary.threads, self._summary.per_gpu)
-        while self._grace() is None and self._folder.path.is_dir():
-            # Held back, it stands in no line, so that it holds nobody up; its dates keep its place.
-            if not self._held_back():
-                lease = self._wait_in_line(request)
-                if lease is not None and self._claim(lease):
-                    return lease
-            if self._beat_is_due():
-                self._beat()
-            self._alarm.wait(_POLL_SECONDS)
-        return None
-
-    def _wait_in_line(self, request: slots.Request) -> slots.Lease | None:
-        """The slots, or ``None`` as soon as there is a reason not to wait for them."""
-        since = self._state.queued or self._state.created
-        waiter = slots.Waiter(request, since, self._folder.id, self._state.priority)
-        with contextlib.closing(waiter):
-            while self._grace() is None and not self._held_back() and self._folder.path.is_dir():
-                lease = waiter.poll()
-                if lease is not None:
-                    return lease
-                if self._beat_is_due():
-                    waiter.refresh()
-                    self._beat()
-                self._alarm.wait(_POLL_SECONDS)
-        return None
-
-    def _held_back(self) -> bool:
-        self._reread()
-        return self._state.paused or time.monotonic() < self._not_before or queue_is_paused(self._folder.store)
-
-    def _claim(self, lease: slots.Lease) -> bool:
-        """Write down the device, unless someone has paused or stopped the run just before."""
-
-        def claim(state: RunState) -> RunState:
-            return state if state.paused else state.model_copy(update={"device": lease.device})
-
-        self._update(claim)
-        if self._state.paused:
-            lease.close()
-            return False
-        return True
-
-    def _start(self, device: slots.Lease) -> WorkerProcess:
-        threads = min(self._summary.threads, usable_cores())
-        # Before its first import: OpenMP reads them when PyTorch is loaded.
+    def _start(self, device: HeldSlots) -> WorkerProcess:
+        folder = self._run.folder
+        threads = min(self._run.summary.threads, usable_cores())
+        # Set before the worker starts, because OpenMP reads them when PyTorch is loaded.
         environment = os.environ | waiting_environment(os.environ) | dict(device.environment)
         environment |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
-        self._folder.outcome_path.unlink(missing_ok=True)
-        command = [*self._command, str(self._folder.path)]
-        worker = WorkerProcess(command, (self._lease, *device.descriptors), environment)
+        folder.outcome_path.unlink(missing_ok=True)
+        with blocked_signals(*self._site.own_signals):
+            command = [*self._command, str(folder.path)]
+            worker = WorkerProcess(command, (self._lease, *device.descriptors), environment)
         changes = {"status": Status.RUNNING, "worker": worker.identity, "started": time.time()}
-        self._update(lambda state: state.model_copy(update=changes))
-        self._index()
+        self._run.update(lambda state: state.model_copy(update=changes))
+        self._run.index()
         return worker
 
-    def _watch(self, worker: WorkerProcess, device: slots.Lease) -> float | None:
-        """Wait for the worker to end, and see to it once someone has asked for that.
+    def _watch(self, worker: WorkerProcess, device: HeldSlots) -> float | None:
+        """Wait for the worker to end, and make it end once somebody has asked for that.
 
         Returns:
-            After how many seconds of grace it was killed; ``None`` if it was not.
+            After how many seconds of grace the worker was killed; ``None`` if it was not.
         """
         asked_at: float | None = None
         overdue: float | None = None
         while not worker.has_ended():
             now = time.monotonic()
-            grace = self._grace()
+            grace = self._run.grace()
             if grace is not None and asked_at is None:
                 asked_at = now
                 worker.ask_to_stop()
             if grace is not None and asked_at is not None and overdue is None and now - asked_at >= grace:
                 overdue = grace
                 worker.kill_group()
-            if self._beat_is_due():
-                if not self._folder.path.is_dir():
-                    # Deleted by hand: nothing that it computes can be kept.
+            if self._run.beat_is_due:
+                if not self._run.folder.path.is_dir():
+                    # Somebody has deleted the folder: nothing that the worker computes can be kept.
                     worker.kill_group()
-                device.refresh()
-                self._beat()
-                _shorten_log(self._folder.log_path)
-            self._alarm.wait(self._next_beat - now if asked_at is None else _POLL_SECONDS)
+                self._beat(device)
+            self._run.alarm.wait(self._run.seconds_to_beat if asked_at is None else self._pace.poll_seconds)
         return overdue
 
-    def _grace(self) -> float | None:
-        """Seconds that the worker may take to stop, by whoever asked last; ``None`` while nobody has asked."""
-        if self._alarm.terminated:
-            self._alarm.terminated = False
+    def _beat(self, device: HeldSlots) -> None:
+        """Do what is due at every heartbeat while the worker trains."""
+        device.refresh()
+        self._run.beat()
+        # Only supervisors whose run has a device do this: there are few of them, however long the queue is.
+        if self._run.beats % self._pace.beats_per_round == 0:
+            self._site.look_after_others(self._run)
+        _shorten_log(self._run.folder.log_path, self._pace)
 
-            # crtui writes first how patient it is. A machine that shuts down, or a scheduler, just sends the signal.
-            def asked(state: RunState) -> RunState:
-                by_others = {"stop_grace": GRACE_SECONDS, "preempted": True}
-                return state.model_copy(update=by_others) if state.stop_grace is None else state
+    def _end(self, change: Callable[[RunState], RunState], retries: int = 0) -> bool:
+        """Write how the attempt ended or, if it crashed and may be retried, that the run waits again.
 
-            self._update(asked)
-        return self._state.stop_grace
+        Args:
+            change: makes the state at the end of the attempt.
+            retries: how often a run may be retried after crashes.
 
-    def _beat_is_due(self) -> bool:
-        return time.monotonic() >= self._next_beat
+        Returns:
+            Whether to try again.
+        """
+        tries_again = False
+        with self._site.ending(self._run) as follow:
 
-    def _beat(self) -> None:
-        """Say that the run is alive and how far it is."""
-        step = last_step(self._folder.events_path)
-        believed_ended = False
+            def end_or_go_on(state: RunState) -> RunState:
+                nonlocal tries_again
+                ended = follow(change(state))
+                tries_again = may_retry(ended, retries)
+                return ended.next_attempt(time.time(), automatic=True) if tries_again else ended
 
-        def beat(state: RunState) -> RunState:
-            nonlocal believed_ended
-            believed_ended = state.status.terminal
-            # Whoever wrote that the run has ended was wrong: it lives.
-            present = self._state if believed_ended else state
-            return present.model_copy(update={"step": max(step or 0, present.step)})
+            self._run.update(end_or_go_on)
+            if tries_again:
+                self._delay_retry(retries)
+            self._run.index()
+        return tries_again
 
-        self._update(beat)
-        if believed_ended:
-            self._index()
-        self._beats += 1
-        # Only those that have a device: there are few of them, however long the queue is.
-        if self._state.status is Status.RUNNING and self._beats % _BEATS_PER_ROUND == 0:
-            self._look_after_others()
-
-    def _look_after_others(self) -> None:
-        with contextlib.suppress(OSError):
-            for folder in adopt_orphans(self._folder.store, self._born, self._command):
-                say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
-
-    def _reread(self) -> None:
-        """Take note of what others have written into the state."""
-        with contextlib.suppress(OSError, InputError):
-            status = self._folder.state_path.stat()
-            if (status.st_ino, status.st_mtime_ns) != self._seen:
-                self._seen = (status.st_ino, status.st_mtime_ns)
-                state = self._folder.state()
-                self._state = self._state if state.status.terminal else state
-
-    def _update(self, change: Callable[[RunState], RunState]) -> None:
-        """Change the state with a heartbeat. A disk that refuses must not end a run that could go on."""
-        now = time.time()
-        self._next_beat = time.monotonic() + BEAT_SECONDS
-        beat = {
-            "heartbeat": now,
-            "next_beat": now + _PROMISE_SECONDS,
-            "next_beat_uptime": uptime() + _PROMISE_SECONDS,
-        }
-
-        def with_heartbeat(state: RunState) -> RunState:
-            return change(state.model_copy(update=beat)).model_copy(update=beat)
-
-        try:
-            self._state = self._folder.update_state(with_heartbeat, fallback=self._state)
-        except CrtuiError as error:
-            self._state = with_heartbeat(self._state)
-            say(f"supervisor: {error}")
-
-    def _end(self, change: Callable[[RunState], RunState], *, may_go_on: bool = False) -> None:
-        """Write how the attempt ended or, where it may go on by itself, that it waits again."""
-
-        def end_or_go_on(state: RunState) -> RunState:
-            ended = change(state)
-            if may_go_on and may_retry(ended, self._summary.retries):
-                return ended.next_attempt(time.time(), automatic=True)
-            return ended
-
-        self._update(end_or_go_on)
-        if not self._state.status.terminal:
-            self._prepare_next()
-        self._index()
-
-    def _prepare_next(self) -> None:
-        """Say that, and when, a run that crashed is tried again."""
-        pause = min(RETRY_SECONDS * 2 ** (self._state.retried - 1), _LONGEST_RETRY_SECONDS)
+    def _delay_retry(self, retries: int) -> None:
+        """Set the time of the next attempt, later after each crash, and write it to the log."""
+        state = self._run.state
+        pause = min(self._pace.retry_seconds * 2 ** (state.retried - 1), _LONGEST_RETRY_SECONDS)
         self._not_before = time.monotonic() + pause
         say(
-            f"supervisor: attempt {self._state.attempt - 1} crashed: {self._state.history[-1].reason}; "
-            f"trying again in {pause:g} seconds ({self._state.retried} of {self._summary.retries})"
+            f"supervisor: attempt {state.attempt - 1} crashed: {state.history[-1].reason}; "
+            f"trying again in {pause:g} seconds ({state.retried} of {retries})"
         )
 
-    def _index(self) -> None:
-        try:
-            self._registry.update_runs([self._folder])
-        except CrtuiError as error:
-            say(f"supervisor: {error}")
 
-
-class _Alarm:
-    """Sleeps until a child ends, someone asks to stop, or the time is over. SIGTERM is noted, once or many times."""
-
-    def __init__(self) -> None:
-        self.terminated = False
-        self._reading, writing = os.pipe()
-        os.set_blocking(self._reading, False)
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGTERM, self._terminate)
-        signal.signal(signal.SIGINT, self._terminate)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        # It has no terminal to lose; the worker inherits this.
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    def wait(self, seconds: float) -> None:
-        select.select([self._reading], [], [], max(0.0, seconds))
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._reading, 4096)
-
-    def _terminate(self, number: int, frame: object) -> None:
-        self.terminated = True
-
-
-def _shorten_log(log: Path) -> None:
+def _shorten_log(log: Path, pace: Pace) -> None:
     """Cut a log that has grown too long. The worker appends, so it goes on at the new end."""
     try:
-        if log.stat().st_size > _MAX_LOG_BYTES:
-            replace_file(log.with_name("log.1.txt"), tail(log, _KEPT_LOG_BYTES))
+        if log.stat().st_size > pace.longest_log:
+            replace_file(log.with_name("log.1.txt"), tail(log, pace.kept_log))
             os.truncate(log, 0)
             say("supervisor: what was here before is in log.1.txt")
     except (OSError, CrtuiError) as error:
         say(f"supervisor: {error}")
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str], pace: Pace = USUAL_PACE) -> None:
     """Watch the run that the arguments name, to its end."""
     parser = argparse.ArgumentParser(prog="python -m engine.launch.supervisor", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="run folder")
@@ -337,7 +198,7 @@ def main(arguments: Sequence[str]) -> None:
         lease = folder.take_lease() if given.lease is None else given.lease
     except CrtuiError as error:
         parser.exit(2, f"supervisor: {error}\n")
-    Supervisor(folder, lease, given.worker).run()
+    Supervisor(folder, lease, MachineSite(given.worker), given.worker, pace).run()
 
 
 if __name__ == "__main__":

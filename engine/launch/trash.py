@@ -1,6 +1,6 @@
-"""Runs taken out of a store that can be put back: their folders wait in ``STORE/trash`` until they are purged.
+"""Deleted runs that can be brought back: their folders wait in ``STORE/trash`` until they are purged.
 
-A folder is moved by one rename within its disk, so it is whole in one of the two places at any moment, whatever dies.
+A folder moves by one rename, so it is always whole, in one of the two places.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from engine.errors import CrtuiError, InputError, WorkError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.store import Store
-from engine.storage import make_folder
+from engine.storage.files import make_folder
+from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0
-"""Runs whose deleter never came back to purge them wait so long in the trash."""
+"""How long runs stay in the trash if the program that moved them there never purges them."""
 
 
 def discard(store: Store, record: RunRecord) -> None:
-    """Take a run out of the store, such that :func:`restore` can put it back.
-
-    One whose folder is gone already leaves the registry, for good.
+    """Move a run to the trash. A run whose folder is gone leaves the registry, for good.
 
     Raises:
-        InputError: it still runs, or its folder is a symbolic link.
+        InputError: the run is still active, or its folder is a symbolic link.
         WorkError: the disk refused.
     """
     folder = record.folder
@@ -37,12 +35,12 @@ def discard(store: Store, record: RunRecord) -> None:
     status = look_at(folder).status
     if not status.terminal:
         raise InputError(f"run {folder.id} is {status}; stop it first")
-    # Held while the folder moves, so that nobody resumes it meanwhile.
+    # Held while the folder moves, so that nobody resumes the run meanwhile.
     lease = folder.take_lease()
     try:
         if not store.trash.is_dir():
             make_folder(store.trash, exist_ok=True)
-        # From now on it is kept for a while, however old it is.
+        # The time in the trash counts from now on.
         os.utime(folder.path)
         folder.path.rename(store.trash / folder.id)
     except OSError as error:
@@ -53,10 +51,13 @@ def discard(store: Store, record: RunRecord) -> None:
 
 
 def restore(store: Store, run_id: str) -> RunRecord:
-    """Put a run back that was discarded.
+    """Bring a discarded run back.
+
+    Returns:
+        The run as it is then.
 
     Raises:
-        InputError: it is not in the trash any more.
+        InputError: the run is not in the trash any more.
         WorkError: the disk refused.
     """
     folder = RunFolder(store.runs / run_id)
@@ -71,14 +72,12 @@ def restore(store: Store, run_id: str) -> RunRecord:
 
 
 def purge(store: Store, run_ids: Collection[str] = (), *, kept_seconds: float = KEPT_SECONDS) -> None:
-    """Delete discarded runs for good: those that are named, and those that were discarded long ago.
-
-    What cannot be deleted stays for the next time.
+    """Delete discarded runs for good. A run that cannot be deleted stays until the next call.
 
     Args:
         store: where.
-        run_ids: of which nobody wants to undo the deletion any more.
-        kept_seconds: how long the others are kept.
+        run_ids: runs to delete now.
+        kept_seconds: how long other runs stay in the trash.
     """
     try:
         waiting = [RunFolder(path) for path in store.trash.iterdir()]

@@ -1,7 +1,7 @@
 """The process that trains one run: ``python -m engine.launch.worker RUN_DIR``.
 
-It writes the run's events, checkpoints and, as its last act, ``outcome.json``; nothing else. SIGTERM makes it stop
-after the update in progress, with a checkpoint; a terminal that is closed (SIGHUP) is nothing to it.
+It writes the run's events, its checkpoints and, at the very end, ``outcome.json``; nothing else. On SIGTERM it finishes
+the current update, writes a checkpoint and stops. It ignores SIGHUP, so a closed terminal does not end it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import psutil
 import torch
 
 import engine.data
-from engine.cores import prepare_to_compute
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
 from engine.launch.log import say
+from engine.machine.cores import prepare_to_compute
+from engine.machine.devices import given_device
+from engine.machine.processes import resident_mib
+from engine.machine.processor import processor_name
 from engine.methods import method_class
-from engine.methods.base import Method, Setup
+from engine.methods.base import AnyMethod, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.models.precision import PRECISIONS, Precision, choose
@@ -32,7 +35,7 @@ from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
 from engine.runs.spec import RunSpec
-from engine.runs.state import Outcome, Status, Usage, resident_mib
+from engine.runs.state import Outcome, Status, Usage
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.checkpoints import Checkpoint
@@ -71,7 +74,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     """
     spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
     torch.set_num_threads(spec.threads)
-    device = choose_device(state.device or spec.device)
+    device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
     dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
     cls = method_class(spec.method.name)
@@ -87,6 +90,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
         events.note(start, f"hidden layers compute in {recorder.precision}")
+        events.note(start, f"computed by {processor_name()} with PyTorch {torch.__version__}")
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
     scores: dict[str, float | None] = dict(recorder.scores)
     outcome = Outcome(status=Status.FINISHED, step=step, scores=scores, precision=recorder.precision)
@@ -97,32 +101,15 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     return outcome
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The torch device for what the run was given.
-
-    A launcher that leased a GPU shows this process that one alone, so its number is 0 here.
-
-    Raises:
-        InputError: the machine has no such device.
-    """
-    kind = "cuda" if wanted.startswith(("GPU-", "MIG-")) else wanted.partition(":")[0]
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(kind, False):
-        raise InputError(f"device '{wanted}' is not available here; use --device cpu or auto")
-    return torch.device(kind)
-
-
 def _reason(error: Exception) -> str:
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    # On the CPU, PyTorch has no exception of its own for this.
+    # On the CPU, PyTorch raises a plain RuntimeError for this.
     is_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text
     return f"out of memory ({text.splitlines()[0]}); lower training.batch_size or free memory" if is_memory else text
 
 
 def _usage(began: float) -> Usage:
-    """What this process has taken of the machine since a time of the monotonic clock."""
+    """The time and memory that this process has used since ``began``, a time of the monotonic clock."""
     own, waited_for = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return Usage(
         wall_seconds=time.monotonic() - began,
@@ -138,7 +125,7 @@ def _used_gpu() -> bool:
 
 
 class _StopFlag:
-    """Whether SIGTERM, or the SIGINT of a terminal, has come."""
+    """Whether this process has got SIGTERM, or SIGINT from a terminal."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -151,11 +138,11 @@ class _StopFlag:
 
 
 class _Recorder:
-    """The loop's observer: turns what happens into events, checkpoints and lines of the log.
+    """The training loop's observer: writes events, checkpoints and lines of the log.
 
     Attributes:
-        scores: the latest, by name.
-        precision: what hidden layers compute in.
+        scores: the latest scores, by name.
+        precision: the number type of hidden layers.
     """
 
     def __init__(
@@ -163,7 +150,7 @@ class _Recorder:
         folder: RunFolder,
         spec: RunSpec,
         dataset: Dataset,
-        method: Method,
+        method: AnyMethod,
         device: torch.device,
         events: EventLog,
         attempt: int,
@@ -184,7 +171,7 @@ class _Recorder:
         self._ranked: dict[int, float] = {}
 
     def restore(self) -> int:
-        """Load the newest whole checkpoint into the method and return its step, 0 without one."""
+        """Load the newest undamaged checkpoint into the method; return its step, or 0 if there is none."""
         checkpoint = checkpoints.newest(self._folder.checkpoints, warn=lambda text: self.note(0, text))
         step = 0
         if checkpoint is not None:
@@ -192,7 +179,7 @@ class _Recorder:
             step = checkpoint.step
             self.precision = self._precision_of(checkpoint)
             say(f"continued from the checkpoint at step {step}")
-        # Whatever the number says, which is lost with the state.
+        # Also if this is attempt 1: the number of attempts is lost with a state that was damaged.
         if self._attempt > 1 or last_step(self._folder.events_path) is not None:
             self._events.resumed(step)
             earlier = read_events(self._folder.events_path, kinds=["score"], names=[RANKING_SCORE]).rows
@@ -205,12 +192,12 @@ class _Recorder:
             self._method.networks.load_state_dict(checkpoint.weights())
             self._method.load_trainer_state(checkpoint.trainer_state())
         except (RuntimeError, KeyError, ValueError) as error:
-            # Missing and misshapen tensors; optimisers of other networks.
+            # Tensors are missing or have another shape, or the optimisers belong to other networks.
             reason = str(error).splitlines()[-1].strip()
             raise InputError(f"checkpoint {checkpoint.path} does not fit the settings of this run: {reason}") from error
 
     def _precision_of(self, checkpoint: Checkpoint) -> Precision:
-        """What ``auto`` came to where the run began: another device must not change it halfway."""
+        """For ``auto``, the precision that the run began with: it must not change because another device continues."""
         wrote = checkpoint.description.get("precision")
         was_chosen = self._spec.training.precision == "auto" and wrote in PRECISIONS
         return cast(Precision, wrote) if was_chosen else self.precision
@@ -242,7 +229,7 @@ class _Recorder:
         say(f"step {step}: {shown}")
 
     def save(self, step: int, milestone: bool) -> None:
-        # First: no later attempt repeats what led to a checkpoint.
+        # Events first: no later attempt computes again what came before a checkpoint.
         self._events.sync()
         checkpoints.save(
             self._folder.checkpoints,

@@ -1,6 +1,6 @@
-"""The methods by name: one file each, one line here.
+"""The methods by name. A method is one file, one line here, and its presets (:mod:`engine.methods.preset_files`).
 
-The line names the module and its settings and method classes; nothing is imported before it is asked for.
+The line names the module and the class. A module is imported when its method is asked for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    from engine.methods.base import Method
+    from engine.methods.base import AnyMethod
 
 METHODS = {
     "infogan-cr": "engine.methods.infogan_cr:InfoGANCR",
@@ -30,7 +30,7 @@ METHODS = {
 }
 
 
-def method_class(name: str) -> type[Method]:
+def method_class(name: str) -> type[AnyMethod]:
     """The class of the method called ``name``.
 
     Raises:
@@ -41,5 +41,5 @@ def method_class(name: str) -> type[Method]:
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise InputError(f"there is no method '{name}'{hint} (methods: {', '.join(METHODS)})")
     module, _, attribute = METHODS[name].partition(":")
-    found: type[Method] = getattr(importlib.import_module(module), attribute)
+    found: type[AnyMethod] = getattr(importlib.import_module(module), attribute)
     return found

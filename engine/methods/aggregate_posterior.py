@@ -1,11 +1,12 @@
-"""Minibatch estimators of log q(z), q(z) = 1/N sum_x q(z|x) being the aggregate posterior over the N training images.
+"""Estimates of log q(z) from a batch. q(z) = 1/N sum_x q(z|x) is the aggregate posterior over the N training images.
 
-For z drawn from q(z|x_i), x_i in a batch of n images, each estimates q(z) by sum_j w_ij q(z|x_j):
+For z drawn from q(z|x_i), with x_i in a batch of n images, each estimator replaces q(z) by sum_j w_ij q(z|x_j):
 
 - ``weighted`` (Chen et al. 2018, app. C.1): w_ij = 1 / (n N).
-- ``stratified`` (ib., app. C.2), n = M + 1: w_ii = 1/N, w_ij = (N - M) / (N M) for one j, and 1/M for the others;
-  unbiased for a batch drawn without replacement. Any j will do: here it is i + 1, for the last the first.
-- ``leave-one-out`` (Esmaeili et al. 2019): w_ii = 1/N, w_ij = (N - 1) / (N (n - 1)) for the others; the mean of
+- ``stratified`` (Chen et al. 2018, app. C.2), with M = n - 1: w_ii = 1/N; w_ij = (N - M) / (N M) for one j; 1/M for all
+  others. It is unbiased for a batch drawn without replacement. Any j will do. Here j follows i, and the first follows
+  the last.
+- ``leave-one-out`` (Esmaeili et al. 2019): w_ii = 1/N; w_ij = (N - 1) / (N (n - 1)) for all others. It is the mean of
   ``stratified`` over the choices of j.
 """
 

@@ -1,20 +1,20 @@
-"""The VAE of growing capacity (Burgess et al. 2018): the KL divergence is held at a target that rises as it trains.
+"""The annealed VAE (Burgess et al. 2018): the KL divergence is held at a target C that rises during training.
 
-L = -E log p(x|z) + gamma |KL(q(z|x) || N(0, 1)) - C|
+    L = E[-log p(x|z)] + gamma |KL(q(z|x) || N(0, 1)) - C|
 
-C rises from 0 to its maximum over the first updates, then stays.
+The symbols are those of :mod:`engine.methods.vae`. C, the capacity, rises linearly from 0 to its maximum, then stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from engine.lazy import torch
-from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
+from engine.methods.base import Scalars
+from engine.methods.settings import MethodSettings
+from engine.methods.vae import VAE, VAECommonSettings
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -29,16 +29,11 @@ class AnnealedVAESettings(VAECommonSettings):
     threshold: int = Field(default=100_000, ge=1, description="updates over which C rises linearly from 0 to c_max")
 
 
-class AnnealedVAE(VAE):
-    """Reconstruction within a capacity."""
+class AnnealedVAE(VAE[AnnealedVAESettings]):
+    """Reconstruction, and a KL divergence that follows a rising capacity."""
 
     settings_type: ClassVar[type[MethodSettings]] = AnnealedVAESettings
     summary: ClassVar[str] = "VAE whose KL divergence follows a rising capacity"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": STUDY_PRESET,
-        # Under a weight of 1,000 a run this short leaves most codes unused: every step serves the capacity alone.
-        "quick": quick_preset(gamma=30.0, c_max=10.0, threshold=2_000),
-    }
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """Gamma |KL - C|, the KL divergence being the batch's mean (Burgess et al. 2018, eq. 8)."""
@@ -52,9 +47,7 @@ class AnnealedVAE(VAE):
 
     def capacity_at(self, iteration: int) -> float:
         """C in nats: linear from 0 at iteration 0 to ``c_max`` at ``threshold``, then ``c_max``."""
-        final: float = self.settings.c_max
-        threshold: int = self.settings.threshold
-        return final * min(1.0, iteration / threshold)
+        return self.settings.c_max * min(1.0, iteration / self.settings.threshold)
 
     def notes_at(self, iteration: int) -> list[str]:
         if iteration == self.settings.threshold:

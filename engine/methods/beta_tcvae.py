@@ -1,26 +1,28 @@
 """beta-TCVAE (Chen, Li, Grosse & Duvenaud 2018): the total correlation of the codes has a weight of its own.
 
-    KL(q(z|x) || p(z)) = I_q(z; x) + KL(q(z) || prod_k q(z_k)) + sum_k KL(q(z_k) || p(z_k))
+On average over the images x, the KL divergence of a VAE is a sum of three terms:
 
-on average over x, q(z) being the aggregate posterior; the second term is the total correlation TC. With both other
-terms at weight one (eq. 4 at alpha = gamma = 1, the paper's choice), the loss is
+    KL(q(z|x) || p(z)) = I_q(z; x) + KL(q(z) || prod_k q(z_k)) + sum_k KL(q(z_k) || p(z_k)).
 
-    L = -E log p(x|z) + KL(q(z|x) || p(z)) + (beta - 1) TC,
+q(z) is the aggregate posterior, the mean of q(z|x) over the images. The second term is the total correlation TC. Eq. 4
+gives the terms the weights alpha, beta and gamma; the paper chooses alpha = gamma = 1, which leaves
 
-whose KL divergence is taken in closed form, as in disentanglement_lib.
+    L = E[-log p(x|z)] + KL(q(z|x) || p(z)) + (beta - 1) TC.
+
+The KL divergence is computed in closed form, as in disentanglement_lib; TC is estimated within the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from engine.lazy import torch
 from engine.methods.aggregate_posterior import Sampling, log_aggregate, log_weights
-from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
+from engine.methods.base import Scalars
+from engine.methods.settings import MethodSettings
+from engine.methods.vae import VAE, VAECommonSettings
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -34,12 +36,11 @@ class BetaTCVAESettings(VAECommonSettings):
     sampling: Sampling = Field(default="weighted", description="how a batch estimates q(z) and its marginals")
 
 
-class BetaTCVAE(VAE):
+class BetaTCVAE(VAE[BetaTCVAESettings]):
     """Evidence lower bound with weighted total correlation."""
 
     settings_type: ClassVar[type[MethodSettings]] = BetaTCVAESettings
     summary: ClassVar[str] = "VAE whose total correlation has a weight, estimated within the batch"
-    presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(sampling="stratified")}
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """KL divergence and weighted total correlation (Chen et al. 2018, eq. 4)."""
@@ -47,9 +48,10 @@ class BetaTCVAE(VAE):
         return posterior.kl().sum(1).mean() + (self.settings.beta - 1) * tc, {"total_correlation": tc.detach()}
 
     def total_correlation(self, posterior: Gaussian, z: torch.Tensor) -> torch.Tensor:
-        """b[log q(z) - sum_k log q(z_k)] in nats, each density estimated within the batch.
+        """The batch's mean of log q(z) - sum_k log q(z_k) in nats, each density estimated within the batch.
 
-        The ``weighted`` estimate is above the truth by about (d - 1) log N, a constant without gradient.
+        The ``weighted`` estimate is too large by about (d - 1) log N, a constant without gradient; N is the number of
+        images.
         """
         log_densities = posterior.log_densities_at(z)
         weights = log_weights(self.settings.sampling, len(z), self.setup.images)

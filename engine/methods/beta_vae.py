@@ -1,20 +1,21 @@
-"""beta-VAE (Higgins et al. 2017): the KL divergence weighted.
+"""beta-VAE (Higgins et al. 2017): the KL divergence has a weight.
 
-L = -E log p(x|z) + beta KL(q(z|x) || N(0, 1))
+    L = E[-log p(x|z)] + beta KL(q(z|x) || N(0, 1))
 
-A beta above one trades reconstruction for codes that are closer to the independent prior.
+The symbols are those of :mod:`engine.methods.vae`. A beta above one trades reconstruction for codes that are closer to
+the independent prior.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from engine.lazy import torch
-from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
+from engine.methods.base import Scalars
+from engine.methods.settings import MethodSettings
+from engine.methods.vae import VAE, VAECommonSettings
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -27,12 +28,11 @@ class BetaVAESettings(VAECommonSettings):
     beta: float = Field(default=4.0, ge=0, description="weight of the KL divergence; 1 = the VAE")
 
 
-class BetaVAE(VAE):
+class BetaVAE(VAE[BetaVAESettings]):
     """Reconstruction and weighted KL divergence."""
 
     settings_type: ClassVar[type[MethodSettings]] = BetaVAESettings
     summary: ClassVar[str] = "VAE whose KL divergence has a weight"
-    presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset(beta=8.0)}
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """Beta times the KL divergence (Higgins et al. 2017, eq. 4)."""

@@ -1,42 +1,48 @@
-"""DIP-VAE-I (Kumar, Sattigeri & Balakrishnan 2018): the posterior means' covariance is drawn to the identity.
+"""DIP-VAE-I (Kumar, Sattigeri & Balakrishnan 2018): the covariance of the posterior means is pulled to the identity.
 
-    L = -E log p(x|z) + KL(q(z|x) || N(0, 1)) + lambda_od sum_{i != j} C_ij^2 + lambda_d sum_i (C_ii - 1)^2
+    L = E[-log p(x|z)] + KL(q(z|x) || N(0, 1)) + lambda_od sum_{i != j} C_ij^2 + lambda_d sum_i (C_ii - 1)^2
 
-with C = Cov_x[mu(x)], mu being the mean of q(z|x). :mod:`engine.methods.dip_vae_ii` is the same with another C.
+The symbols are those of :mod:`engine.methods.vae`. C = Cov_x[mu(x)] is the covariance over the images of mu, the mean
+of q(z|x). :mod:`engine.methods.dip_vae_ii` is the same with another C.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
 from engine.lazy import torch
-from engine.methods.settings import MethodSettings, Preset
-from engine.methods.vae import STUDY_PRESET, VAE, Scalars, VAECommonSettings, quick_preset
+from engine.methods.base import Scalars
+from engine.methods.settings import MethodSettings
+from engine.methods.vae import VAE, VAECommonSettings
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
 
 
-class DIPVAEISettings(VAECommonSettings):
+class DIPVAECommonSettings(VAECommonSettings):
+    """What both DIP-VAEs share."""
+
+    lambda_od: float = Field(default=10.0, ge=0, description="weight of the squared covariances")
+    lambda_d: float = Field(default=10.0, ge=0, description="weight of the variances' squared distances from one")
+
+
+class DIPVAEISettings(DIPVAECommonSettings):
     """Settings of DIP-VAE-I; the study trains each lambda_od of 1, 2, 5, 10, 20 and 50, with lambda_d ten times it."""
 
     name: Literal["dip-vae-i"] = "dip-vae-i"
-    lambda_od: float = Field(default=10.0, ge=0, description="weight of the squared covariances")
     lambda_d: float = Field(default=100.0, ge=0, description="weight of the variances' squared distances from one")
 
 
-class DIPVAEI(VAE):
-    """Evidence lower bound, and codes uncorrelated over the data."""
+S = TypeVar("S", bound=DIPVAECommonSettings)
+
+
+class DIPVAEI(VAE[S]):
+    """Evidence lower bound, and mean codes that are uncorrelated over the images."""
 
     settings_type: ClassVar[type[MethodSettings]] = DIPVAEISettings
     summary: ClassVar[str] = "VAE whose mean codes are decorrelated"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": STUDY_PRESET,
-        "quick": quick_preset(lambda_od=50.0, lambda_d=500.0),
-    }
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """The KL divergence and the penalty on the covariance C (Kumar et al. 2018, eqs. 6 and 7)."""

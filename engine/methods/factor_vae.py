@@ -1,24 +1,26 @@
-"""FactorVAE (Kim & Mnih 2018): the total correlation is read off a discriminator that is trained alongside.
+"""FactorVAE (Kim & Mnih 2018): a discriminator D, trained alongside, estimates the total correlation TC.
 
-    L = -E log p(x|z) + KL(q(z|x) || N(0, 1)) + gamma TC,    TC = b[log D(z) - log(1 - D(z))],
+    L = E[-log p(x|z)] + KL(q(z|x) || N(0, 1)) + gamma TC,    TC = E[log D(z) - log(1 - D(z))]
 
-D being the probability that z is from q(z) and not from the product of its marginals, whose draws are made by
-permuting each dimension over a batch. The defaults and ``paper`` follow the InfoGAN-CR authors' variant (method facts
-section 7): D sees fresh draws of the batch that the VAE was trained on and the same draws permuted. ``second_batch`` is
-the original's algorithm 2: the codes that were decoded, and permuted draws of a second batch.
+The symbols are those of :mod:`engine.methods.vae`. D(z) is the probability that z comes from the aggregate posterior
+q(z) and not from the product of its marginals. Draws from that product are made by permuting each dimension over a
+batch.
+
+The defaults and the preset ``paper`` follow the InfoGAN-CR authors' variant (docs/method.md, section 7): D sees fresh
+draws for the batch that the VAE was trained on, and the same draws permuted. With ``second_batch`` it is algorithm 2 of
+the original: D sees the draws that were decoded, and permuted draws for a second batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from engine.lazy import torch
-from engine.methods.base import Setup
-from engine.methods.settings import MethodSettings, NetworkWidths, Preset
-from engine.methods.vae import PAPER_TRAINING, VAE, Scalars, VAECommonSettings, quick_preset
+from engine.methods.base import Scalars, Setup
+from engine.methods.settings import MethodSettings, NetworkWidths
+from engine.methods.vae import VAE, EncoderWidths, VAECommonSettings
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -31,7 +33,7 @@ class FactorVAESettings(VAECommonSettings):
     """Settings of FactorVAE; the defaults are the InfoGAN-CR authors', who train each gamma of 1, 10, 20 and 40."""
 
     name: Literal["factor-vae"] = "factor-vae"
-    encoder: NetworkWidths = NetworkWidths(dense=(128,), channels=(32, 32, 64, 64))
+    encoder: EncoderWidths = EncoderWidths(dense=(128,))
     decoder: NetworkWidths = NetworkWidths(dense=(128,), channels=(64, 32, 32))
     encoder_linear_last: bool = Field(
         default=True, description="leave the encoder's last hidden layer without activation"
@@ -55,37 +57,14 @@ class FactorVAESettings(VAECommonSettings):
     )
 
 
-class FactorVAE(VAE):
+class FactorVAE(VAE[FactorVAESettings]):
     """Evidence lower bound and total correlation, against D."""
 
     settings_type: ClassVar[type[MethodSettings]] = FactorVAESettings
     summary: ClassVar[str] = "VAE whose total correlation has a weight, estimated by a discriminator"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": Preset(
-            "the InfoGAN-CR authors' settings for dSprites: 27 epochs", data="dsprites", training={"steps": 311_040}
-        ),
-        "paper-3dteapots": Preset(
-            "the InfoGAN-CR authors' settings for 3DTeapots: 35 epochs",
-            data="3dteapots",
-            training={"steps": 109_375, "checkpoint_every": 3_125},
-        ),
-        "kim-mnih": Preset(
-            "the original algorithm, with a second batch; gamma, length and initial weights as in disentanglement_lib",
-            data="dsprites",
-            method={"second_batch": True, "gamma": 40.0, "encoder_linear_last": False, "initialisation": "glorot"},
-            training=PAPER_TRAINING,
-        ),
-        "quick": quick_preset(
-            gamma=40.0,
-            encoder_linear_last=False,
-            initialisation="glorot",
-            discriminator_hidden=[128, 128, 128],
-            discriminator_learning_rate=1e-3,
-        ),
-    }
 
-    def __init__(self, settings: Any, setup: Setup) -> None:
-        # The networks are torch modules, which only a process that trains may import.
+    def __init__(self, settings: FactorVAESettings, setup: Setup) -> None:
+        # Imported here, because it imports torch and listing methods must not.
         from engine.models.vae import TotalCorrelationDiscriminator, initialised
 
         super().__init__(settings, setup)
@@ -105,8 +84,8 @@ class FactorVAE(VAE):
     def batches_per_update(self) -> int:
         return 2 if self.settings.second_batch else 1
 
-    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
-        """One step of encoder and decoder, then one of D on codes of the encoder that came out."""
+    def compute(self, images: torch.Tensor) -> Scalars:
+        """One step of encoder and decoder, then one of D on codes from the new encoder."""
         first, *second = images.chunk(self.batches_per_update)
         scalars, decoded = self.step_autoencoder(first)
         drawn = self.drawn_codes(second[0] if second else first)
@@ -116,7 +95,7 @@ class FactorVAE(VAE):
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """The KL divergence and D's estimate of the total correlation (Kim & Mnih 2018, eqs. 2 and 3).
 
-        With two logits, log D(z) - log(1 - D(z)) is their difference.
+        D answers with two logits; log D(z) - log(1 - D(z)) is their difference.
         """
         joint, product = self.discriminator(z).unbind(1)
         tc = (joint - product).mean()
@@ -125,11 +104,10 @@ class FactorVAE(VAE):
     @torch.no_grad()
     def drawn_codes(self, images: torch.Tensor) -> torch.Tensor:
         """A draw from q(z|x) of each image, float ``[n, d]``."""
-        codes: torch.Tensor = self.encoder.sample_codes(images, self.noise(len(images)))
-        return codes
+        return self.encoder.sample_codes(images, self.noise(len(images)))
 
     def permuted(self, z: torch.Tensor) -> torch.Tensor:
-        """Each dimension of ``z`` ``[n, d]`` in a random order of its own over the batch (ib., algorithm 1)."""
+        """``z`` ``[n, d]`` with each dimension in a random order over the batch (Kim & Mnih 2018, algorithm 1)."""
         stream = self.draws["permutation"]
         order = torch.rand(z.shape, generator=stream, device=stream.device).argsort(0)
         return z.gather(0, order.to(z.device))
@@ -141,7 +119,7 @@ class FactorVAE(VAE):
         return {"loss_discriminator": loss.detach(), "discriminator_accuracy": accuracy}
 
     def discriminator_loss(self, joint: torch.Tensor, product: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """-(b log D(joint) + b log(1 - D(product))) / 2, and the share of codes that D tells rightly."""
+        """-(E log D(joint) + E log(1 - D(product))) / 2, and the share of codes that D assigns rightly."""
         of_joint = self.discriminator(joint).softmax(1)[:, 0]
         of_product = self.discriminator(product).softmax(1)[:, 1]
         loss = -0.5 * ((of_joint + EPS).log().mean() + (of_product + EPS).log().mean())

@@ -1,30 +1,34 @@
 """IB-GAN (Jeon, Lee, Pyeon, Kim: AAAI 2021): a GAN whose generator looks through an information bottleneck.
 
-Noise z is embedded as a representation r ~ e(r|z), from which alone the image is made. A reconstructor q(z|x) keeps the
-image informative about z, while the divergence of r from N(0, 1) bounds how much it may tell:
+An embedding e(r|z) turns the noise z into a representation r, and the generator G sees r alone. A reconstructor q(z|x)
+keeps the image informative about z. The divergence of r from N(0, 1) bounds how informative it may be. Against a
+discriminator D,
 
     min over G, e, q:  -E log D(G(r)) - E[log q(z|G(r)) - log p(z)] + beta E KL(e(r|z) || N(0, 1)).
 
-The codes are the dimensions of r. Settings follow the authors' public code: method facts section 16.
+The codes are the dimensions of r. Settings follow the authors' public code (docs/method.md, section 16).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from engine.lazy import torch
-from engine.methods.base import Method, Setup
-from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
+from engine.methods.base import Method, Scalars, Setup
+from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.models.codes import Codes
+
+if TYPE_CHECKING:
+    from engine.models.posterior import Gaussian
 
 
 class GeneratorWidths(NetworkWidths):
     """Hidden layers of the generator, in the order they are computed; the defaults are the authors' for dSprites."""
 
-    dense: tuple[int, ...] = Field(default=(1024,), description="widths of the hidden fully connected layers")
+    dense: tuple[int, ...] = Field(default=(256,), description="widths of the hidden fully connected layers")
     same_channels: tuple[int, ...] = Field(
         default=(64, 64), description="channels of the 3x3 convolutions of stride 1 where the image is smallest"
     )
@@ -75,37 +79,14 @@ class IBGANSettings(MethodSettings):
     rmsprop_momentum: float = Field(default=0.9, ge=0, lt=1, description="share of the last step kept by RMSprop")
 
 
-class IBGAN(Method):
+class IBGAN(Method[IBGANSettings]):
     """Embedding, generator and reconstructor against D."""
 
     settings_type: ClassVar[type[MethodSettings]] = IBGANSettings
     summary: ClassVar[str] = "GAN with an information bottleneck in front of the generator"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": Preset("the authors' settings for dSprites", data="dsprites", training={"steps": 150_000}),
-        "quick": Preset(
-            "minisprites on a CPU in minutes: small convolutional networks",
-            data="minisprites",
-            method={
-                "codes": 6,
-                "noise": 4,
-                "embedding": [64, 64],
-                "generator": {"dense": [128], "same_channels": [], "channels": [16, 8]},
-                "reconstructor": {"channels": [8, 16, 32], "same_channels": [], "dense": [128]},
-                "discriminator": {"channels": [8, 16, 32], "same_channels": [], "dense": [128]},
-                "beta": 0.12,
-                "instance_noise": 0.5,
-                "instance_noise_steps": 2_500,
-                "generator_learning_rate": 1.5e-4,
-                "discriminator_learning_rate": 4e-5,
-                "learning_rate_decay_from": 0.5,
-            },
-            training=QUICK_TRAINING,
-            threads=1,
-        ),
-    }
 
-    def __init__(self, settings: Any, setup: Setup) -> None:
-        # The networks are torch modules, which only a process that trains may import.
+    def __init__(self, settings: IBGANSettings, setup: Setup) -> None:
+        # Imported here, because it imports torch and listing methods must not.
         from engine.models import ib_gan
 
         self.settings = settings
@@ -128,9 +109,10 @@ class IBGAN(Method):
             )
             self.networks.apply(ib_gan.initialise)
         self.networks.to(setup.device).eval()
-        behind = [self.embedding, self.generator, self.reconstructor]
         self.optimizers = {
-            "generator": self._rmsprop(behind, settings.generator_learning_rate),
+            "generator": self._rmsprop(
+                [self.embedding, self.generator, self.reconstructor], settings.generator_learning_rate
+            ),
             "discriminator": self._rmsprop([self.discriminator], settings.discriminator_learning_rate),
         }
         self.draws = {
@@ -139,7 +121,7 @@ class IBGAN(Method):
         }
 
     @staticmethod
-    def codes_of(settings: Any) -> Codes:
+    def codes_of(settings: IBGANSettings) -> Codes:
         return Codes(settings.codes, prior="normal")
 
     def prepare(self, iteration: int) -> dict[str, float]:
@@ -151,16 +133,16 @@ class IBGAN(Method):
     def phase(self) -> bool:
         return self._is_noisy
 
-    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
-        """One step of all networks, both losses taken from one forward of each, before anything changes.
+    def compute(self, images: torch.Tensor) -> Scalars:
+        """One step of all networks. Both losses are computed before any network changes.
 
-        D, the reconstructor and both losses see the same noisy images. The reconstructor sees the real ones too, which
-        move its moving statistics as in the authors' code and nothing else.
+        D, the reconstructor and both losses see the same noisy images. The reconstructor sees the real images too. As
+        in the authors' code, that only moves its moving statistics.
         """
         from engine.models.layers import symmetric
 
         settings = self.settings
-        # Evaluation, between updates, normalises with moving statistics.
+        # Between updates the networks are in inference mode, for scores.
         self.networks.train()
         z = self.normal("latent", (len(images), settings.noise))
         representation = self.embedding(z)
@@ -189,27 +171,26 @@ class IBGAN(Method):
         }
 
     def information_bounds(
-        self, z: torch.Tensor, answer: torch.Tensor, representation: Any
+        self, z: torch.Tensor, answer: torch.Tensor, representation: Gaussian
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Variational bounds of the mutual information of noise and image, in nats, batch means (Jeon et al. 2021).
+        """Variational bounds of the mutual information of noise and image in nats, means over the batch.
 
         Args:
             z: noise ``[n, noise]``.
-            answer: the reconstructor's mean of q(z|x), ``[n, noise]``; its variance is one.
-            representation: e(r|z), the means and log-variances ``[n, codes]``.
+            answer: the mean of the reconstructor's q(z|x), ``[n, noise]``; its variance is one.
+            representation: e(r|z): means and log-variances ``[n, codes]``.
 
         Returns:
-            b[(|z|^2 - |z - answer|^2) / 2] and b[KL(e(r|z) || N(0, 1))].
+            The lower bound, the mean of (|z|^2 - |z - answer|^2) / 2, and the upper bound, the mean of
+            KL(e(r|z) || N(0, 1)) (Jeon et al. 2021).
         """
         lower = 0.5 * (z.square() - (z - answer).square()).sum(1).mean()
         return lower, representation.kl().sum(1).mean()
 
     def instance_noise_at(self, iteration: int) -> float:
-        """Standard deviation of the instance noise: linear from its start at iteration 0 to zero, then zero."""
+        """Standard deviation of the instance noise: it falls linearly from iteration 0 to zero, then stays zero."""
         last = max(self.settings.instance_noise_steps - 1, 1)
-        start: float = self.settings.instance_noise
-        share: float = max(0.0, 1.0 - iteration / last)
-        return start * share
+        return self.settings.instance_noise * max(0.0, 1.0 - iteration / last)
 
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:
         from engine.models.ib_gan import RepresentationEncoder
@@ -217,14 +198,14 @@ class IBGAN(Method):
         return self.generator, RepresentationEncoder(self.reconstructor, self.embedding)
 
     def _noisy(self, images: torch.Tensor) -> torch.Tensor:
-        """Images in [-1, 1] with Gaussian noise, cut at the range."""
+        """Images in [-1, 1] with Gaussian noise, clipped to [-1, 1]."""
         if not self._is_noisy:
             return images
         return (images + self._deviation * self.normal("instance", tuple(images.shape))).clamp(-1, 1)
 
     @staticmethod
     def _surprise(logits: torch.Tensor) -> torch.Tensor:
-        """-b log(sigmoid(logits))."""
+        """The mean of -log(sigmoid(logits))."""
         return -torch.nn.functional.logsigmoid(logits).mean()
 
     def _backward(self, optimizer: str, loss: torch.Tensor, keep: bool = False) -> None:
@@ -232,7 +213,7 @@ class IBGAN(Method):
         chosen.zero_grad()
         loss.backward(inputs=chosen.param_groups[0]["params"], retain_graph=keep)  # type: ignore[no-untyped-call]
 
-    def _rmsprop(self, networks: list[Any], learning_rate: float) -> torch.optim.RMSprop:
+    def _rmsprop(self, networks: Sequence[torch.nn.Module], learning_rate: float) -> torch.optim.RMSprop:
         parameters = [parameter for network in networks for parameter in network.parameters()]
         group = self.parameter_group(parameters, learning_rate)
         return torch.optim.RMSprop([group], momentum=self.settings.rmsprop_momentum, capturable=self.on_gpu)

@@ -1,20 +1,35 @@
 """InfoGAN (Chen et al. 2016) in the modified form that InfoGAN-CR builds on (Lin et al. 2020, "InfoGAN (modified)").
 
-Losses and settings follow the authors' public code: method facts sections 1-4 and 6. ``eps`` is added
-inside logarithms; *b* is the mean over the batch; D(x) is a sigmoid.
+    min over G, Q  max over D    E log D(x) + E log(1 - D(G(c, z))) + lambda_info L_Q(G, Q)
+
+    L_Q = E[-log q(c | G(c, z))]
+
+    x          a real image
+    c, z       codes and noise, the latent vector of a generated image
+    G(c, z)    the generator's image
+    D(x)       the discriminator's probability that an image is real
+    Q          the encoder: reads the codes off an image as q(c | x); it shares D's layers but for the last ones
+    E          the mean over the batch
+
+G minimises -E log D(G(c, z)) in place of E log(1 - D(G(c, z))), the non-saturating form. ``log_eps`` is added inside
+D's logarithms. Networks, losses, settings and the order of an iteration follow the InfoGAN-CR authors' public code
+(docs/method.md, sections 1 to 4 and 6).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.base import Method, Setup
-from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
+from engine.methods.base import Method, Scalars, Setup
+from engine.methods.settings import MethodSettings, NetworkWidths
+from engine.methods.shared_work import GeneratedImages, fixed_weights
 from engine.models.codes import Codes
+
+if TYPE_CHECKING:
+    from engine.models.infogan import Discriminator, Generator
 
 
 class GANWidths(NetworkWidths):
@@ -99,91 +114,21 @@ class InfoGANSettings(InfoGANCommonSettings):
     name: Literal["infogan"] = "infogan"
 
 
-TEAPOTS_METHOD: Mapping[str, Any] = {"lambda_info": 0.2}
-"""Settings for 3DTeapots, shared with InfoGAN-CR like all of these (method facts section 1)."""
-
-CDSPRITES_METHOD: Mapping[str, Any] = {"codes": 2, "lambda_info": 0.2}
-"""Settings for the circular CdSprites."""
-
-CELEBA_METHOD: Mapping[str, Any] = {
-    "codes": 5,
-    "noise": 100,
-    "lambda_info": 2.0,
-    "pixel_range": "symmetric",
-    "generator": {
-        "dense": [1024],
-        "start_channels": 256,
-        "channels": [128, 64],
-        "kernel": 5,
-        "activation": "relu",
-        "normalisation": "batch-before",
-    },
-    "discriminator": {"dense": [], "channels": [64, 128, 256, 512], "kernel": 5},
-    "generator_learning_rate": 2e-3,
-    "discriminator_learning_rate": 2e-4,
-}
-"""Settings for CelebA at 32x32 (method facts section 2.4)."""
-
-TEAPOTS_TRAINING: Mapping[str, Any] = {"checkpoint_every": 3_125}
-"""A checkpoint an epoch, as the reference does."""
-
-CDSPRITES_TRAINING: Mapping[str, Any] = {"batch_size": 30}
-CELEBA_TRAINING: Mapping[str, Any] = {"batch_size": 128, "checkpoint_every": 1_582}
-
-QUICK_METHOD: Mapping[str, Any] = {
-    "codes": 4,
-    "noise": 1,
-    "lambda_info": 0.2,
-    "generator": {"dense": [128, 256], "channels": []},
-    "discriminator": {"dense": [512, 256], "channels": []},
-    "discriminator_learning_rate": 1e-3,
-    "logit_scale": 5.0,
-    "generator_steps": 1,
-    "learning_rate_decay_from": 0.4,
-}
-"""Settings of the quick preset, shared with InfoGAN-CR so that the two compare like with like."""
+S = TypeVar("S", bound=InfoGANCommonSettings)
 
 
-class InfoGAN(Method):
+class InfoGAN(Method[S]):
     """G against D, with Q rewarded for recovering the codes."""
 
     settings_type: ClassVar[type[MethodSettings]] = InfoGANSettings
     summary: ClassVar[str] = "InfoGAN as modified by the InfoGAN-CR authors"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": Preset(
-            "the authors' settings for dSprites: 25 epochs, where their InfoGAN-CR runs switch the regulariser on",
-            data="dsprites",
-            training={"steps": 288_000},
-        ),
-        "paper-3dteapots": Preset(
-            "the authors' settings for 3DTeapots: 16 epochs, where their InfoGAN-CR runs switch the regulariser on",
-            data="3dteapots",
-            method=TEAPOTS_METHOD,
-            training={**TEAPOTS_TRAINING, "steps": 50_000},
-        ),
-        "paper-celeba": Preset(
-            "the authors' settings for CelebA: up to where their InfoGAN-CR run switches the regulariser on",
-            data="celeba",
-            method=CELEBA_METHOD,
-            training={**CELEBA_TRAINING, "steps": 80_000},
-        ),
-        "paper-cdsprites": Preset(
-            "the authors' settings for CdSprites: 6,000 epochs, where their InfoGAN-CR runs switch the regulariser on",
-            data="cdsprites",
-            method=CDSPRITES_METHOD,
-            training={**CDSPRITES_TRAINING, "steps": 216_000},
-        ),
-        "quick": Preset(
-            "minisprites on a CPU in minutes: small fully connected networks",
-            data="minisprites",
-            method=QUICK_METHOD,
-            training=QUICK_TRAINING,
-            threads=1,
-        ),
-    }
 
-    def __init__(self, settings: Any, setup: Setup) -> None:
-        # The networks are torch modules, which only a process that trains may import.
+    generator: Generator
+    discriminator: Discriminator
+    """D and Q."""
+
+    def __init__(self, settings: S, setup: Setup) -> None:
+        # Imported here, because it imports torch and listing methods must not.
         from engine.models.infogan import Discriminator, DiscriminatorLayers, Generator, GeneratorLayers
 
         self.settings = settings
@@ -207,51 +152,51 @@ class InfoGAN(Method):
         self.discriminator = discriminator.to(setup.device)
         self.networks = torch.nn.ModuleDict({"generator": self.generator, "discriminator": self.discriminator})
         self.optimizers = {
-            "generator": self._adam(self.generator, settings.generator_learning_rate),
-            "discriminator": self._adam(self.discriminator, settings.discriminator_learning_rate),
+            "generator": self.adam(self.generator, settings.generator_learning_rate),
+            "discriminator": self.adam(self.discriminator, settings.discriminator_learning_rate),
         }
         self.draws = {"latent": self.random_stream(setup.seed)}
 
     @staticmethod
-    def codes_of(settings: Any) -> Codes:
+    def codes_of(settings: InfoGANCommonSettings) -> Codes:
         return Codes(settings.codes, settings.noise, categorical=settings.categorical_codes)
 
-    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
-        """One iteration: D and Q once, then G ``generator_steps`` times on the same latent batch (section 4)."""
-        latent = self.codes.sample(len(images), self.draws["latent"]).to(self.setup.device)
-        fake = self.generator(latent, moving=False)
-        # D has not touched G, so D's fake batch and G's first forward are one; it counts twice in the moving
-        # statistics.
-        forwards = [self.generator.observed()] * 2
-        scalars = self.train_discriminator(images, fake.detach(), latent)
-        self.freeze(self.discriminator)
-        for repeat in range(self.settings.generator_steps):
-            if repeat > 0:
-                fake = self.generator(latent, moving=False)
-                forwards.append(self.generator.observed())
-            loss, parts = self.generator_loss(fake, latent)
-            self.step_generator(loss)
-            scalars |= parts
-        self.generator.update_moving(forwards)
-        self.discriminator.persist_spectral()
-        self.release()
+    def compute(self, images: torch.Tensor) -> Scalars:
+        """One iteration: D with Q, then G, all on the same draws (docs/method.md, section 4)."""
+        latent = self.draw_latent(len(images))
+        generated = GeneratedImages(self.generator)
+
+        scalars = self.step_discriminator(images, generated(latent).detach(), latent)
+
+        with fixed_weights(self.discriminator):
+            for _ in range(self.settings.generator_steps):
+                loss, parts = self.generator_loss(generated(latent), latent)
+                self.step_generator(loss)
+                generated.forget()
+                scalars |= parts
+        generated.update_moving_statistics()
         return scalars
 
-    def train_discriminator(
-        self, images: torch.Tensor, fake: torch.Tensor, latent: torch.Tensor
-    ) -> dict[str, torch.Tensor | float]:
-        """Step D and Q: -b log(D(x)+eps) - b log(1-D(G)+eps) + lambda_info L_Q, over trunk and heads (section 3)."""
+    def draw_latent(self, n: int) -> torch.Tensor:
+        """``n`` latent vectors (c, z) from the prior, float32 ``[n, codes.dimensions]`` on the device."""
+        return self.codes.sample(n, self.draws["latent"]).to(self.setup.device)
+
+    def step_discriminator(self, images: torch.Tensor, fake: torch.Tensor, latent: torch.Tensor) -> Scalars:
+        """One step of D and Q on -E log D(x) - E log(1 - D(G(c, z))) + lambda_info L_Q (docs/method.md, section 3).
+
+        Args:
+            images: real images x, ``[n, C, H, W]``.
+            fake: generated images G(c, z), of the same shape and without gradient.
+            latent: the codes and noise that ``fake`` was made from, ``[n, codes.dimensions]``.
+        """
         self.discriminator.normalise(self.settings.spectral_gradient)
         logits, answer = self.discriminator(torch.cat([images, fake]))
         logits = self.settings.logit_scale * logits
         real_logits, fake_logits = torch.split(logits, len(images))
+        # 1 - D is the sigmoid of the logit's negative.
         adversarial = self._surprise(real_logits) + self._surprise(-fake_logits)
         information = self.information_loss(answer[len(images) :], latent)
-        loss = adversarial + self.settings.lambda_info * information
-        optimizer = self.optimizers["discriminator"]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        self._step("discriminator", adversarial + self.settings.lambda_info * information)
         with torch.no_grad():
             probabilities = torch.split(torch.sigmoid(logits), len(images))
         return {
@@ -260,28 +205,23 @@ class InfoGAN(Method):
             "fake_probability": probabilities[1].mean(),
         }
 
-    def generator_loss(
-        self, fake: torch.Tensor, latent: torch.Tensor
-    ) -> tuple[torch.Tensor, dict[str, torch.Tensor | float]]:
-        """-b log(D(G)+eps) + lambda_info L_Q, the non-saturating form (section 3)."""
+    def generator_loss(self, fake: torch.Tensor, latent: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
+        """-E log D(G(c, z)) + lambda_info L_Q, and both terms for curves (docs/method.md, section 3)."""
         logits, answer = self.discriminator(fake)
         adversarial = self._surprise(self.settings.logit_scale * logits)
         information = self.information_loss(answer, latent)
-        parts: dict[str, torch.Tensor | float] = {
-            "loss_generator": adversarial.detach(),
-            "loss_information": information.detach(),
-        }
+        parts: Scalars = {"loss_generator": adversarial.detach(), "loss_information": information.detach()}
         return adversarial + self.settings.lambda_info * information, parts
 
     def information_loss(self, answer: torch.Tensor, latent: torch.Tensor) -> torch.Tensor:
-        """L_Q in nats: -log likelihood of the codes under Q, summed over codes, mean over the batch.
+        """L_Q in nats: -log q(c | x), summed over codes, mean over the batch.
 
-        Continuous codes under a Gaussian of variance one (section 3), categorical ones under the softmax of their
-        logits (Chen et al. 2016, section 6).
+        q is a Gaussian of variance one for a continuous code (docs/method.md, section 3), and the softmax of its logits
+        for a categorical one (Chen et al. 2016, section 6).
 
         Args:
             answer: Q's means and logits, ``[n, codes.regularised]``.
-            latent: what the images were made from, ``[n, codes.dimensions]``.
+            latent: the codes and noise that the images were made from, ``[n, codes.dimensions]``.
         """
         from engine.models.layers import log_normal_constant
 
@@ -294,27 +234,17 @@ class InfoGAN(Method):
         return loss
 
     def step_generator(self, loss: torch.Tensor) -> None:
-        """Backpropagate into G alone: nobody needs the weight gradients of the networks behind it."""
+        """One step of G. The networks behind it get no gradients: nobody needs those."""
         optimizer = self.optimizers["generator"]
         optimizer.zero_grad()
         loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    def freeze(self, *networks: Any) -> None:
-        """Fix the effective weights after a step, once for all forwards of the generator's steps."""
-        with torch.no_grad():
-            for network in networks:
-                network.normalise()
-
-    def release(self) -> None:
-        """Forget effective weights at the end of an iteration, so that evaluation computes its own."""
-        for network in (self.generator, self.discriminator):
-            network.release()
-
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:
         return self.generator, self.discriminator
 
-    def _adam(self, network: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
+    def adam(self, network: torch.nn.Module, learning_rate: float) -> torch.optim.Adam:
+        """Adam with a step size that :meth:`decay_learning_rates` can change."""
         settings = self.settings
         group = self.parameter_group(network.parameters(), learning_rate)
         return torch.optim.Adam(
@@ -325,8 +255,15 @@ class InfoGAN(Method):
             capturable=self.on_gpu,
         )
 
+    def _step(self, optimizer: str, loss: torch.Tensor) -> None:
+        """One step of the named optimiser on a loss that reaches no other network's parameters."""
+        chosen = self.optimizers[optimizer]
+        chosen.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        chosen.step()
+
     def _surprise(self, logits: torch.Tensor) -> torch.Tensor:
-        """-b log(sigmoid(logits) + eps). With eps = 0 the exact log-sigmoid, which does not underflow."""
+        """-E log(sigmoid(logits) + log_eps). With log_eps = 0 the exact log-sigmoid, which does not underflow."""
         if self.settings.log_eps == 0:
             return -torch.nn.functional.logsigmoid(logits).mean()
         return -torch.log(torch.sigmoid(logits) + self.settings.log_eps).mean()

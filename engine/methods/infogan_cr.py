@@ -1,32 +1,43 @@
-"""InfoGAN-CR: InfoGAN with a contrastive regulariser (Lin, Thekumparampil, Fanti, Oh: ICML 2020).
+"""InfoGAN-CR: InfoGAN with a contrastive regulariser (Lin, Thekumparampil, Fanti & Oh, ICML 2020).
 
-A second discriminator H looks at two generated images whose latent vectors share exactly one code and must say which.
-G is rewarded when H succeeds, so the codes are pushed to have distinguishable effects. Settings and the order of an
-iteration follow the authors' public code: method facts sections 1-5.
+    min over G, Q, H  max over D    E log D(x) + E log(1 - D(G(c, z)))
+                                    + lambda_info L_Q(G, Q) + lambda_CR L_CR(G, H)
+
+    L_Q  = E[-log q(c | G(c, z))]
+    L_CR = E[-log h_i(G(a), G(b))]
+
+    x, c, z    a real image; codes and noise, the latent vector of a generated image
+    G(c, z)    the generator's image
+    D(x)       the discriminator's probability that an image is real
+    Q          the encoder: reads the codes off an image as q(c | x); it shares D's layers but for the last ones
+    a, b       a contrastive pair: two latent vectors that share the noise and exactly one code
+    i          the number of the code that a pair shares, uniform over all codes
+    H          the contrastive discriminator: h_i is its probability that a pair of images shares code i
+    gap        the least distance between the two values of each code that a pair does not share
+    lambda_CR  the regulariser's weight; the authors' schedule begins at 0
+
+G is rewarded when H succeeds, so each code is pushed to have an effect that H can tell from the others'. The larger the
+gap, the easier that is for H. G minimises -E log D(G(c, z)) in place of E log(1 - D(G(c, z))), the non-saturating form.
+
+Losses, networks, settings and the order of an iteration follow the authors' public code. docs/method.md describes them:
+settings in section 1, networks in 2, losses in 3 (the objective above is their sum), the iteration in 4, pairs in 5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.base import Setup
-from engine.methods.infogan import (
-    CDSPRITES_METHOD,
-    CDSPRITES_TRAINING,
-    CELEBA_METHOD,
-    CELEBA_TRAINING,
-    QUICK_METHOD,
-    TEAPOTS_METHOD,
-    TEAPOTS_TRAINING,
-    GANWidths,
-    InfoGAN,
-    InfoGANCommonSettings,
-)
-from engine.methods.settings import QUICK_TRAINING, Change, MethodSettings, Preset, Schedule, ScheduleField, constant
+from engine.methods.base import Scalars, Setup
+from engine.methods.infogan import GANWidths, InfoGAN, InfoGANCommonSettings
+from engine.methods.settings import MethodSettings
+from engine.methods.shared_work import GeneratedImages, fixed_weights
+from engine.settings import Change, Schedule, ScheduleField, constant
+
+if TYPE_CHECKING:
+    from engine.models.infogan import ContrastiveDiscriminator
 
 
 class ContrastiveWidths(GANWidths):
@@ -76,71 +87,24 @@ class InfoGANCRSettings(InfoGANCommonSettings):
         return self
 
 
-class InfoGANCR(InfoGAN):
-    """G against D with Q and H on G's side."""
+class InfoGANCR(InfoGAN[InfoGANCRSettings]):
+    """G against D, with Q and H on G's side."""
 
     settings_type: ClassVar[type[MethodSettings]] = InfoGANCRSettings
     summary: ClassVar[str] = "InfoGAN with the contrastive regulariser"
-    presets: ClassVar[Mapping[str, Preset]] = {
-        "paper": Preset(
-            "the authors' settings for dSprites: 28 epochs, the regulariser on for the last three", data="dsprites"
-        ),
-        "paper-3dteapots": Preset(
-            "the authors' settings for 3DTeapots: 40 epochs, the regulariser on from 50,000 updates, gap 1.9 to 85,000",
-            data="3dteapots",
-            method={
-                **TEAPOTS_METHOD,
-                "lambda_cr": [[0, 0.0], [50_000, 3.0]],
-                "gap": [[0, 1.9], [85_000, 0.0]],
-                "contrastive": {"normalisation": "batch-after"},
-            },
-            training={**TEAPOTS_TRAINING, "steps": 125_000},
-        ),
-        "paper-celeba": Preset(
-            "the authors' settings for CelebA: 57 epochs, the regulariser on from 80,000 updates",
-            data="celeba",
-            method={
-                **CELEBA_METHOD,
-                "lambda_cr": [[0, 0.0], [80_000, 1.0]],
-                "contrastive": {
-                    "dense": [],
-                    "channels": [64, 128, 256, 512],
-                    "kernel": 5,
-                    "normalisation": "batch-before",
-                },
-                "contrastive_learning_rate": 2e-4,
-            },
-            training={**CELEBA_TRAINING, "steps": 90_174},
-        ),
-        "paper-cdsprites": Preset(
-            "the authors' settings for CdSprites: 8,000 epochs, the regulariser on from 216,000 updates",
-            data="cdsprites",
-            method={**CDSPRITES_METHOD, "lambda_cr": [[0, 0.0], [216_000, 2.0]]},
-            training={**CDSPRITES_TRAINING, "steps": 288_000},
-        ),
-        "quick": Preset(
-            "minisprites on a CPU in minutes: small fully connected networks, the regulariser on from 1,500 updates",
-            data="minisprites",
-            method={
-                **QUICK_METHOD,
-                "lambda_cr": [[0, 0.0], [1_500, 0.1]],
-                "contrastive": {"dense": [256, 128], "channels": []},
-                "contrastive_warm_up": False,
-            },
-            training=QUICK_TRAINING,
-            threads=1,
-        ),
-    }
 
-    def __init__(self, settings: Any, setup: Setup) -> None:
+    contrastive: ContrastiveDiscriminator
+    """H."""
+
+    def __init__(self, settings: InfoGANCRSettings, setup: Setup) -> None:
         super().__init__(settings, setup)
-        # One stream, on the CPU, for H's initial weights, first and after every reset; G and D draw the same weights
-        # as plain InfoGAN does.
+        # H's initial weights, first and after every reset, come from a CPU stream of their own, so that G and D start
+        # from the same weights as under plain InfoGAN.
         self.draws["contrastive"] = torch.Generator().manual_seed(setup.seed + 1)
         self.draws["pairs"] = self.random_stream(setup.seed + 2)
         self.contrastive = self._new_contrastive()
         self.networks["contrastive"] = self.contrastive
-        self.optimizers["contrastive"] = self._adam(self.contrastive, settings.contrastive_learning_rate)
+        self.optimizers["contrastive"] = self.adam(self.contrastive, settings.contrastive_learning_rate)
 
     def prepare(self, iteration: int) -> dict[str, float]:
         settings = self.settings
@@ -152,91 +116,67 @@ class InfoGANCR(InfoGAN):
     def phase(self) -> tuple[float, float]:
         return self._lambda_cr, self._gap
 
-    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
-        """One iteration: H, then D and Q, then G ``generator_steps`` times, all on the same draws (section 4).
+    def compute(self, images: torch.Tensor) -> Scalars:
+        """One iteration: H, then D with Q, then G, all on the same draws (docs/method.md, section 4)."""
+        latent = self.draw_latent(len(images))
+        a, b, shared = self.draw_pairs(len(images))
+        generated = GeneratedImages(self.generator)
+        scalars: Scalars = {}
 
-        G does not change before its own first step, so the images that H and D saw serve it again with their graphs.
-        """
-        settings, lambda_cr, gap = self.settings, self._lambda_cr, self._gap
-        regularised = lambda_cr > 0
-        n = len(images)
-        latent = self.codes.sample(n, self.draws["latent"]).to(self.setup.device)
-        first, second, shared = (t.to(self.setup.device) for t in self.codes.sample_pairs(n, gap, self.draws["pairs"]))
+        # H learns which code the images of a pair share.
+        if self._lambda_cr > 0:
+            scalars |= self.step_contrastive(generated(a), generated(b), shared)
+        elif self.settings.contrastive_warm_up:
+            # Images made in inference mode, as the authors' code does it: docs/method.md, section 10, trap 1.
+            scalars |= self.step_contrastive(*generated.preview(a, b), shared)
 
-        scalars: dict[str, torch.Tensor | float] = {}
-        pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
-        if regularised or settings.contrastive_warm_up:
-            # Before the regulariser is on, the reference shows H images made with G's moving statistics (trap 1).
-            seen = self._preview_pair(first, second) if pair is None else pair
-            scalars |= self._train_contrastive(seen, shared)
-        fake = self.generator(latent, moving=False)
-        fake_forward = self.generator.observed()
-        forwards = [*pair_forwards, fake_forward]
-        scalars |= self.train_discriminator(images, fake.detach(), latent)
-        self.freeze(self.discriminator, self.contrastive)
-        for repeat in range(settings.generator_steps):
-            if repeat > 0:
-                fake = self.generator(latent, moving=False)
-                fake_forward = self.generator.observed()
-                pair, pair_forwards = self._generate_pair(first, second) if regularised else (None, [])
-            forwards += [fake_forward, *pair_forwards]
-            loss, parts = self.generator_loss(fake, latent)
-            if pair is not None:
-                contrastive = torch.nn.functional.cross_entropy(self.contrastive(*pair), shared)
-                loss = loss + lambda_cr * contrastive
-            self.step_generator(loss)
-            scalars |= parts
-        self.generator.update_moving(forwards)
-        self.discriminator.persist_spectral()
-        self.contrastive.persist_spectral()
-        self.release()
-        self.contrastive.release()
+        # D learns to tell real images from generated ones, and Q to read the codes off the latter.
+        scalars |= self.step_discriminator(images, generated(latent).detach(), latent)
+
+        # G learns to please all three.
+        with fixed_weights(self.discriminator, self.contrastive):
+            for _ in range(self.settings.generator_steps):
+                loss, parts = self.generator_loss(generated(latent), latent)
+                if self._lambda_cr > 0:
+                    loss = loss + self._lambda_cr * self.contrastive_loss(generated(a), generated(b), shared)
+                self.step_generator(loss)
+                generated.forget()
+                scalars |= parts
+        generated.update_moving_statistics()
         return scalars
+
+    def draw_pairs(self, n: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """``n`` pairs a, b, float32 ``[n, codes.dimensions]`` each, and the shared codes i, int64 ``[n]``."""
+        a, b, shared = self.codes.sample_pairs(n, self._gap, self.draws["pairs"])
+        device = self.setup.device
+        return a.to(device), b.to(device), shared.to(device)
+
+    def step_contrastive(self, first: torch.Tensor, second: torch.Tensor, shared: torch.Tensor) -> Scalars:
+        """One step of H on L_CR. G gets no gradient."""
+        self.contrastive.normalise(self.settings.spectral_gradient)
+        logits = self.contrastive(first.detach(), second.detach())
+        loss = torch.nn.functional.cross_entropy(logits, shared)
+        self._step("contrastive", loss)
+        accuracy = (logits.detach().argmax(1) == shared).float().mean()
+        return {"loss_contrastive": loss.detach(), "cr_accuracy": accuracy}
+
+    def contrastive_loss(self, first: torch.Tensor, second: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+        """L_CR in nats, the softmax cross-entropy of H's answer, mean over the batch (docs/method.md, section 3)."""
+        return torch.nn.functional.cross_entropy(self.contrastive(first, second), shared)
 
     def turning_points(self) -> tuple[int, ...]:
         return tuple(sorted({*self.settings.lambda_cr.turning_points, *self.settings.gap.turning_points}))
 
     def notes_at(self, iteration: int) -> list[str]:
         notes = []
-        for name in ("gap", "lambda_cr"):
-            schedule = getattr(self.settings, name)
+        for name, schedule in (("gap", self.settings.gap), ("lambda_cr", self.settings.lambda_cr)):
             if schedule.changes_at(iteration):
                 notes.append(f"{name} becomes {schedule.at(iteration):g}")
         if notes and self.settings.contrastive_reset == "weights":
             notes.append("H is re-initialised")
         return notes
 
-    def _generate_pair(
-        self, first: torch.Tensor, second: torch.Tensor
-    ) -> tuple[tuple[torch.Tensor, torch.Tensor], list[Any]]:
-        """Two separate training-mode forwards, each with its own batch statistics (section 4)."""
-        images, forwards = [], []
-        for latent in (first, second):
-            images.append(self.generator(latent, moving=False))
-            forwards.append(self.generator.observed())
-        return (images[0], images[1]), forwards
-
-    def _preview_pair(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        # Moving statistics make the rows independent of each other, so one forward serves both halves.
-        with torch.no_grad():
-            a, b = torch.chunk(self.generator(torch.cat([first, second]), moving=True), 2)
-        return a, b
-
-    def _train_contrastive(
-        self, pair: tuple[torch.Tensor, torch.Tensor], shared: torch.Tensor
-    ) -> dict[str, torch.Tensor | float]:
-        """Step H: softmax cross-entropy of the shared code's index (section 3)."""
-        self.contrastive.normalise(self.settings.spectral_gradient)
-        logits = self.contrastive(pair[0].detach(), pair[1].detach())
-        loss = torch.nn.functional.cross_entropy(logits, shared)
-        optimizer = self.optimizers["contrastive"]
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        accuracy = (logits.detach().argmax(1) == shared).float().mean()
-        return {"loss_contrastive": loss.detach(), "cr_accuracy": accuracy}
-
-    def _new_contrastive(self) -> Any:
+    def _new_contrastive(self) -> ContrastiveDiscriminator:
         from engine.models.infogan import ContrastiveDiscriminator, DiscriminatorLayers
 
         with torch.random.fork_rng(devices=[]):
@@ -251,7 +191,10 @@ class InfoGANCR(InfoGAN):
         return network.to(self.setup.device)
 
     def _reset_contrastive(self) -> None:
-        """Draw H's weights and Adam state anew; the spectral vectors u are not trainable and stay (trap 4)."""
+        """Draw H's weights anew and forget its Adam state, where a schedule changes (docs/method.md, section 4).
+
+        The spectral vectors u are not trained and stay as they are (docs/method.md, section 10, trap 4).
+        """
         if self.settings.contrastive_reset == "none":
             return
         fresh = dict(self._new_contrastive().named_parameters())

@@ -1,35 +1,61 @@
-"""The variational autoencoder (Kingma & Welling 2014), and what every method built on it shares.
+"""The variational autoencoder (VAE; Kingma & Welling 2014), and what every method built on it shares.
 
-All train an encoder q(z|x) and a decoder p(x|z) on
+All of them minimise, over an encoder q(z|x) and a decoder p(x|z),
 
-    L = E_x [ -E_q(z|x) log p(x|z) ] + regulariser,
+    L = E[-log p(x|z)] + regulariser,
 
-*b* being the mean over the batch. A method is its regulariser; of the VAE it is b KL(q(z|x) || N(0, 1)).
+where x is an image, z ~ q(z|x) its codes, and E the mean over the batch. The methods differ in the regulariser. That of
+the VAE is the divergence KL(q(z|x) || N(0, 1)).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from engine.lazy import torch
-from engine.methods.base import Method, Setup
-from engine.methods.settings import QUICK_TRAINING, MethodSettings, NetworkWidths, Preset
+from engine.methods.base import Method, Scalars, Setup
+from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.models.codes import Codes
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
+    from engine.models.vae import Decoder, GaussianEncoder
 
-Scalars = dict[str, "torch.Tensor | float"]
+E = TypeVar("E", bound="GaussianEncoder")
+
+
+class EncoderWidths(NetworkWidths):
+    """Hidden layers of an encoder; the defaults are those of every VAE but FactorVAE and CHyVAE."""
+
+    dense: tuple[int, ...] = Field(
+        default=(256,), min_length=1, description="widths of the hidden fully connected layers"
+    )
+    channels: tuple[int, ...] = Field(
+        default=(32, 32, 64, 64), description="channels of the stride-2 convolutions; [] for a fully connected network"
+    )
+    kernels: tuple[Literal[2, 4], ...] = Field(
+        default=(), description="side of each convolution's kernel, 2 or 4; [] for 4 throughout"
+    )
+
+    @model_validator(mode="after")
+    def _one_kernel_a_convolution(self) -> Self:
+        if self.kernels and len(self.kernels) != len(self.channels):
+            found = f"kernels has {len(self.kernels)} numbers for {len(self.channels)} convolutions"
+            raise ValueError(f"{found}; give one for each, or []")
+        return self
 
 
 class VAECommonSettings(MethodSettings):
-    """What all VAEs share; the defaults are those of disentanglement_lib's study (method facts section 16)."""
+    """What all VAEs share; the defaults are those of disentanglement_lib's study (docs/method.md, section 16).
+
+    One thing differs: the study's encoder has kernels of 2 in its third and fourth convolution, these have 4
+    throughout. Preset ``dlib`` has the study's kernels.
+    """
 
     codes: int = Field(default=10, ge=1, le=256, description="dimensions of z, each N(0, 1)")
-    encoder: NetworkWidths = NetworkWidths(dense=(256,), channels=(32, 32, 64, 64))
+    encoder: EncoderWidths = EncoderWidths()
     decoder: NetworkWidths = NetworkWidths(dense=(256,), channels=(64, 32, 32))
     encoder_linear_last: bool = Field(
         default=False, description="leave the encoder's last hidden layer without activation"
@@ -52,42 +78,19 @@ class VAESettings(VAECommonSettings):
     name: Literal["vae"] = "vae"
 
 
-PAPER_TRAINING: Mapping[str, Any] = {"steps": 300_000}
-"""Length of disentanglement_lib's study; the batch of 64 is the loop's default."""
-
-QUICK_METHOD: Mapping[str, Any] = {
-    "codes": 6,
-    "encoder": {"dense": [512, 256], "channels": []},
-    "decoder": {"dense": [128, 256], "channels": []},
-    "learning_rate": 1e-3,
-    "learning_rate_decay_from": 0.4,
-}
-"""Settings of the quick presets, shared by all VAEs so that they compare like with like."""
+S = TypeVar("S", bound=VAECommonSettings)
 
 
-STUDY_PRESET = Preset("settings of disentanglement_lib's study", data="dsprites", training=PAPER_TRAINING)
-"""A method's defaults on dSprites; where the study tries several values, the default is one of them."""
-
-
-def quick_preset(**method: Any) -> Preset:
-    """A run of minutes on minisprites that differs from other VAEs' in a method's own settings only."""
-    return Preset(
-        "minisprites on a CPU in minutes: small fully connected networks",
-        data="minisprites",
-        method={**QUICK_METHOD, **method},
-        training=QUICK_TRAINING,
-        threads=1,
-    )
-
-
-class VAE(Method):
+class VAE(Method[S]):
     """Reconstruction and KL divergence, equally weighted: the evidence lower bound."""
 
     settings_type: ClassVar[type[MethodSettings]] = VAESettings
     summary: ClassVar[str] = "variational autoencoder"
-    presets: ClassVar[Mapping[str, Preset]] = {"paper": STUDY_PRESET, "quick": quick_preset()}
 
-    def __init__(self, settings: Any, setup: Setup) -> None:
+    encoder: GaussianEncoder
+    decoder: Decoder
+
+    def __init__(self, settings: S, setup: Setup) -> None:
         self.settings = settings
         self.setup = setup
         self.codes = self.codes_of(settings)
@@ -99,17 +102,17 @@ class VAE(Method):
         self.draws = {"posterior": self.random_stream(setup.seed)}
 
     @staticmethod
-    def codes_of(settings: Any) -> Codes:
+    def codes_of(settings: VAECommonSettings) -> Codes:
         return Codes(settings.codes, prior="normal")
 
-    def build_encoder(self) -> Any:
+    def build_encoder(self) -> GaussianEncoder:
         """The encoder with its initial weights, on the device."""
-        # The networks are torch modules, which only a process that trains may import.
+        # Imported here, because it imports torch and listing methods must not.
         from engine.models.vae import GaussianEncoder
 
         return self.initialised_encoder(GaussianEncoder)
 
-    def build_decoder(self) -> Any:
+    def build_decoder(self) -> Decoder:
         """The decoder with its initial weights, on the device."""
         from engine.models.layers import Widths
         from engine.models.vae import Decoder, initialised
@@ -122,8 +125,8 @@ class VAE(Method):
         )
         return decoder.to(self.setup.device)
 
-    def initialised_encoder(self, encoder_type: Any) -> Any:
-        """An encoder of this type, a :class:`engine.models.vae.GaussianEncoder`, as the settings describe it."""
+    def initialised_encoder(self, encoder_type: type[E]) -> E:
+        """An encoder of this type, as the settings describe it, with its initial weights, on the device."""
         from engine.models.layers import Widths
         from engine.models.vae import initialised
 
@@ -135,7 +138,7 @@ class VAE(Method):
         )
         return encoder.to(self.setup.device)
 
-    def compute(self, images: torch.Tensor) -> dict[str, torch.Tensor | float]:
+    def compute(self, images: torch.Tensor) -> Scalars:
         """One step on reconstruction and regulariser."""
         return self.step_autoencoder(images)[0]
 
@@ -143,7 +146,7 @@ class VAE(Method):
         """One step of encoder and decoder.
 
         Returns:
-            The scalars of the iteration, and the codes that were decoded, float ``[n, d]``, without gradient.
+            The scalars of the iteration, and the draws of z that were decoded, float ``[n, d]``, without gradient.
         """
         posterior = self.encoder.posterior(images)
         z = posterior.sample(self.noise(len(images)))
@@ -159,9 +162,9 @@ class VAE(Method):
         }, z.detach()
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
-        """What is added to the reconstruction loss, in nats, and its parts worth a curve.
+        """The regulariser in nats, and those of its parts that are worth a curve.
 
-        Here b KL(q(z|x) || N(0, 1)), summed over dimensions (Kingma & Welling 2014, eq. 10).
+        Here KL(q(z|x) || N(0, 1)), summed over dimensions, mean over the batch (Kingma & Welling 2014, eq. 10).
 
         Args:
             posterior: q(z|x) of the batch, ``[n, d]``.
@@ -172,7 +175,8 @@ class VAE(Method):
     def reconstruction_loss(self, images: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """-log p(x|z) in nats, summed over pixels and channels, mean over the batch.
 
-        Without the constant of the Gaussian, whose mean is the sigmoid of the logits as is the Bernoulli's.
+        The mean of a pixel is the sigmoid of its logit, for the Bernoulli and for the Gaussian. The Gaussian's constant
+        is left out.
         """
         if self.settings.reconstruction == "bernoulli":
             total = torch.nn.functional.binary_cross_entropy_with_logits(logits, images, reduction="sum")
@@ -181,11 +185,13 @@ class VAE(Method):
         return total / len(images)
 
     def noise(self, n: int) -> torch.Tensor:
-        """N(0, 1) draws of one posterior sample a row, float32 ``[n, d]`` on the device."""
+        """N(0, 1) draws for one sample of each of ``n`` posteriors, float32 ``[n, d]`` on the device."""
         return self.normal("posterior", (n, self.codes.count))
 
-    def adam(self, parameters: list[Any], learning_rate: float, betas: tuple[float, float]) -> torch.optim.Adam:
-        """An Adam whose step size :meth:`decay_learning_rates` knows."""
+    def adam(
+        self, parameters: list[torch.nn.Parameter], learning_rate: float, betas: tuple[float, float]
+    ) -> torch.optim.Adam:
+        """Adam with a step size that :meth:`decay_learning_rates` can change."""
         group = self.parameter_group(parameters, learning_rate)
         return torch.optim.Adam([group], betas=betas, eps=self.settings.adam_eps, fused=True, capturable=self.on_gpu)
 

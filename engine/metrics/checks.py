@@ -1,4 +1,4 @@
-"""What every score asks of its input, checked once and in the same words."""
+"""The checks of the input that all scores share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_protocol(protocol: str) -> None:
 
 
 def check_held_out(protocol: str, held_out: ArrayLike | None, known: ArrayLike | None) -> None:
-    """Refuse half of a held-out set, and any held-out set under the paper's protocol, which has none.
+    """Check that a held-out set is whole, and that there is none under the paper's protocol.
 
     Args:
         protocol: ``"paper"`` or ``"lib"``.

@@ -1,7 +1,7 @@
 """The linear classifiers of the scores, with the settings that the published numbers rest on.
 
-InfoGAN-CR's numbers were computed with scikit-learn up to 0.20. Its defaults have changed since, and the scores with
-them; they are therefore spelled out here, those that did not change included.
+InfoGAN-CR's numbers were computed with scikit-learn up to 0.20. Its defaults have changed since, and with them the
+scores. So all settings are spelled out here, even those that did not change.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def linear_svm() -> Any:
 
     ``LinearSVC(C=0.01, class_weight="balanced")``: squared hinge loss solved in the dual, one against the rest. The
     dual solver visits samples in random order; a fixed seed makes the score repeatable. For codes of ordinary size it
-    ends in the optimum, like any other solver; for codes in the hundreds it stops at its 1,000 iterations, elsewhere
-    and late, as it did then.
+    reaches the optimum, like any other solver. For codes in the hundreds it stops after 1,000 iterations, slowly and
+    away from the optimum, as it did then.
 
     Returns:
         An unfitted scikit-learn classifier.

@@ -14,12 +14,10 @@ from engine.metrics.checks import Protocol
 from engine.metrics.evaluation_sets import EvaluationSets, SetSizes, undrawable
 from engine.metrics.scoring import EncodedSets, Score, SetName, choose
 from engine.metrics.spread import is_dead
+from engine.progress import PhaseProgress
 
 Encoder = Callable[[NDArray[np.float32]], NDArray[np.floating]]
 """Images float32 ``[n, C, H, W]`` in [0, 1] to codes float ``[n, d]``."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done (``"encoding"`` or a score's name), how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ class Evaluation:
         scores: each number by its key.
         dead_codes: dimensions that are the same for every image seen; they got no vote and no importance.
         protocol: the protocol.
-        seed: what the sets derive from.
+        seed: seed of the sets.
         sizes: how much was drawn.
         encoded_images: images that went through the encoder.
     """
@@ -49,7 +47,7 @@ def score(
     metrics: Sequence[str] | None = None,
     protocol: Protocol = "paper",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: PhaseProgress | None = None,
 ) -> dict[str, float]:
     """The scores alone; see :func:`evaluate`.
 
@@ -66,7 +64,7 @@ def evaluate(
     metrics: Sequence[str] | None = None,
     protocol: Protocol = "paper",
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: PhaseProgress | None = None,
     *,
     sizes: SetSizes | None = None,
     batch_size: int = 512,
@@ -74,23 +72,23 @@ def evaluate(
     """Score an encoder on a dataset, against its factors where the score asks for them.
 
     The images are those of :meth:`engine.metrics.evaluation_sets.EvaluationSets.draw`, so they depend on dataset,
-    protocol, seed and sizes but not on the encoder. Only sets that the chosen scores need are encoded, and every
-    distinct image once, in the dataset's order: never more images than were drawn. (An encoder that samples its codes
-    thus gives an image the same sample wherever it was drawn.)
+    protocol, seed and sizes but not on the encoder. Only sets that the chosen scores need are encoded. Every distinct
+    image is encoded once, in the dataset's order. (So an encoder that samples its codes gives an image the same sample
+    in every set.)
 
-    A dataset without a factor grid does not allow every score; see :func:`obstacle_to`. Of the default scores, or of
-    all, those that it allows are computed; a score asked for by name must be possible.
+    A dataset without a factor grid does not allow every score; see :func:`obstacle_to`. If no score is named, or
+    ``"all"``, those that it allows are computed. A score that is named must be possible.
 
-    DCI is by default that of the protocol's own regressor: ``lasso`` or ``gradient-boosting``. SAP under ``paper`` and
-    DCI but for ``gradient-boosting`` are given factor values; all else is given factor ids.
+    By default DCI takes the protocol's own regressor: ``lasso`` or ``gradient-boosting``. SAP under ``paper``, and DCI
+    with any regressor but ``gradient-boosting``, see factor values; all others see factor ids.
 
     Args:
         encode: images float32 ``[n, C, H, W]`` in [0, 1] to codes float ``[n, d]``.
         dataset: what the images are drawn from.
         metrics: see :func:`engine.metrics.scoring.choose`; ``None`` for the default scores, ``"all"`` for all.
         protocol: ``"paper"`` or ``"lib"``.
-        seed: what the sets derive from.
-        progress: see :data:`Progress`; called after every batch and before every score.
+        seed: seed of the sets.
+        progress: see :data:`PhaseProgress`; called after every batch and before every score.
         sizes: other sizes than the protocol's.
         batch_size: images for one call of ``encode``.
 
@@ -113,10 +111,10 @@ def evaluate(
 
 
 def obstacle_to(dataset: Dataset, metric: str, protocol: Protocol = "paper") -> str | None:
-    """Why a score cannot be computed on a dataset: what the dataset lacks, as the beginning of a sentence.
+    """Why a score cannot be computed on a dataset, as the beginning of a sentence; ``None`` if it can.
 
     Returns:
-        For example ``"dataset 'photos' has no known factors"``; ``None`` where the score can be computed.
+        For example ``"dataset 'photos' has no known factors"``.
 
     Raises:
         InputError: an unknown metric or protocol.
@@ -130,7 +128,7 @@ def obstacle_to(dataset: Dataset, metric: str, protocol: Protocol = "paper") -> 
 def _computable(
     dataset: Dataset, metrics: Sequence[str] | None, protocol: Protocol
 ) -> dict[str, tuple[Score, list[str]]]:
-    """The scores to compute: those asked for by name; of the default ones or all, those that the dataset allows."""
+    """The scores to compute: those that are named, or else those that the dataset allows."""
     chosen, lacking = choose(metrics), undrawable(dataset, protocol)
     reasons = {
         name: lacking[needed] for name, (entry, _) in chosen.items() for needed in entry.sets if needed in lacking
@@ -152,7 +150,7 @@ def _encode_sets(
     dataset: Dataset,
     sets: EvaluationSets,
     needed: Sequence[SetName],
-    progress: Progress | None,
+    progress: PhaseProgress | None,
     batch_size: int,
 ) -> tuple[dict[SetName, NDArray[np.float64]], NDArray[np.float64]]:
     """Codes of each needed set, and the codes of all distinct images among them."""

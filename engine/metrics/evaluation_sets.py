@@ -1,8 +1,8 @@
 """Which images an evaluation looks at: drawn by a seed, the same for every model.
 
-Where every combination of factors has its image (a factor grid), all sets can be drawn. Where the factors are known
-image by image, groups that share one are those that came with the dataset. Where no factors are known, only images of
-all kinds can be drawn.
+With a factor grid, where every combination of factors has its image, all sets can be drawn. If the factors are known
+only image by image, the groups that share a factor are those that came with the dataset. If no factors are known, only
+random images can be drawn.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from engine.metrics.checks import Protocol, check_protocol
 from engine.metrics.scoring import SetName
 
 FEWEST_IMAGES = 1000
-"""Least size of the scale and labelled sets of the paper's protocol, where a tenth of the dataset would be fewer."""
+"""Least size of the scale and labelled sets of the paper's protocol, if a tenth of the dataset would be fewer."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class SetSizes:
 
     Args:
         groups: groups that share a factor (M); 0, and so ``group_size``, for none.
-        group_size: images in a group, or pairs in a group of pairs under ``lib`` (L); even, since BetaVAE pairs them.
+        group_size: images in a group, or pairs in a group of pairs under ``lib`` (L). In an odd group the last
+            image has no partner, and BetaVAE does without it.
         scale: images that give each code its scale.
         labelled: images with their factors; 0 for none.
         test_groups: held-out groups; ``lib`` only.
@@ -50,8 +51,6 @@ class SetSizes:
             least = 0 if field.name.startswith("test_") or field.name in absent else 2
             if getattr(self, field.name) < least:
                 raise InputError(f"{field.name} is {getattr(self, field.name)}, but at least {least} must be drawn")
-        if self.group_size % 2:
-            raise InputError(f"group_size is {self.group_size}, but must be even: the BetaVAE score pairs its images")
 
     @classmethod
     def of_protocol(cls, protocol: Protocol, images: int) -> SetSizes:
@@ -73,11 +72,15 @@ class SetSizes:
     def of_dataset(cls, protocol: Protocol, dataset: Dataset) -> SetSizes:
         """The sizes of a protocol for a dataset.
 
+        The paper's protocol has other sizes for a dataset whose authors scored with others (CdSprites).
+
         Without a factor grid no image is drawn twice into a set, labelled and held-out labelled images differ, and the
-        groups are those that came with the dataset: where it has fewer images than :meth:`of_protocol` says, all sets
-        are as large as they can be, held-out images a third of the labelled ones.
+        groups are those that came with the dataset. If it has fewer images than :meth:`of_protocol` says, all sets are
+        as large as they can be, with a third as many held-out images as labelled ones.
         """
         sizes, images = cls.of_protocol(protocol, len(dataset)), len(dataset)
+        if protocol == "paper" and dataset.authors_sets is not None:
+            sizes = cls(**dataset.authors_sets._asdict())
         if dataset.in_grid_order:
             return sizes
         groups = _varying_groups(dataset)
@@ -104,7 +107,7 @@ class EvaluationSets:
 
     Args:
         protocol: the protocol they belong to.
-        seed: what the draws derive from; every set has its own stream, so the size of one does not shift another.
+        seed: seed of all random draws; every set has its own stream, so the size of one does not shift another.
         sizes: how much was drawn.
         columns: the dataset's factors that take at least two values; the others (dSprites' colour) are left out.
         indices: image indices int64, ``[m, l]`` for groups and pairs, ``[n]`` for scale and labelled sets. Under
@@ -125,16 +128,16 @@ class EvaluationSets:
     ) -> EvaluationSets:
         """Draw the sets that the dataset allows; see :func:`undrawable`.
 
-        From a factor grid, ``paper``: the i-th group holds factor i mod k fixed at a uniformly drawn value,
-        everything else is uniform, with replacement; the scale set is drawn from the images without replacement; the
-        labelled set is of uniform factors. ``lib``: the fixed factor is random, the scale set is of
-        uniform factors too, and there are separate groups of pairs for BetaVAE, whose fixed value varies from pair to
-        pair.
+        From a factor grid, ``paper``: the i-th group holds factor i mod k fixed at a uniformly drawn value; all else is
+        uniform, with replacement. The scale set is drawn from the images without replacement; the labelled set has
+        uniform factors. ``lib``: the fixed factor is random, the scale set has uniform factors too, and BetaVAE has
+        groups of pairs of its own, whose fixed value varies from pair to pair.
 
-        Without one, both: scale and labelled sets are random images without replacement, held-out labelled images are
-        others than the labelled ones. ``paper``: the groups are the first of those that came with the dataset, which is
-        what the authors did for 3DTeapots (method facts section 12). ``lib`` has no groups: its own vary in factor and
-        value at random and pairs of them share a value, which images that exist already cannot be made to do.
+        Without a factor grid, both protocols: the scale and labelled sets are random images without replacement;
+        held-out labelled images are other images than the labelled ones. ``paper``: the groups are the first of those
+        that came with the dataset, as the authors did for 3DTeapots (docs/method.md, section 12). ``lib`` has no
+        groups: it would need groups of a random factor and pairs that share a value, and existing images cannot be
+        arranged so.
 
         Raises:
             InputError: an unknown protocol, a negative seed, held-out sets under ``paper``, or sizes beyond what there
@@ -177,7 +180,7 @@ def _varying(dataset: Dataset) -> tuple[int, ...]:
 
 
 def _varying_groups(dataset: Dataset) -> EvaluationGroups | None:
-    """The groups that came with a dataset, their labels counted among the factors that vary; of these factors only."""
+    """The groups of a dataset whose fixed factor varies, with labels that count the varying factors only."""
     groups, columns = dataset.evaluation_groups, np.array(_varying(dataset))
     if groups is None:
         return None
@@ -187,13 +190,18 @@ def _varying_groups(dataset: Dataset) -> EvaluationGroups | None:
     return EvaluationGroups(groups.indices[kept], np.searchsorted(columns, groups.labels[kept]))
 
 
+def _in_pairs(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The images of groups ``[m, l]`` that have a partner."""
+    return groups[:, : groups.shape[1] // 2 * 2]
+
+
 _Drawn = tuple[dict[SetName, NDArray[np.int64]], dict[SetName, NDArray[np.int64]]]
 """Indices and, of groups and pairs, the fixed factors."""
 
 
 @dataclass(frozen=True, eq=False)
 class _ImageDraws:
-    """The draws of one evaluation from images that are what they are."""
+    """The draws of one evaluation from a dataset without a factor grid."""
 
     dataset: Dataset
     columns: tuple[int, ...]
@@ -212,7 +220,7 @@ class _ImageDraws:
                 f"'{self.dataset.name}' came with {count} groups of {size} images"
             )
         groups, labels = found.indices[: self.sizes.groups, : self.sizes.group_size], found.labels[: self.sizes.groups]
-        return indices | {"groups": groups, "pairs": groups}, {"groups": labels, "pairs": labels}
+        return indices | {"groups": groups, "pairs": _in_pairs(groups)}, {"groups": labels, "pairs": labels}
 
     def lib(self) -> _Drawn:
         return self._images(), {}
@@ -225,7 +233,8 @@ class _ImageDraws:
         indices: dict[SetName, NDArray[np.int64]] = {
             "scale": self.generators["scale"].permutation(images)[: sizes.scale]
         }
-        # Held-out images come from the far end of the same shuffle: none is in both, and no size shifts the other set.
+        # Held-out images come from the far end of the same shuffle, so no image is in both sets and neither shifts the
+        # other.
         order = self.generators["labelled"].permutation(images)
         if sizes.labelled:
             indices["labelled"] = order[: sizes.labelled]
@@ -252,7 +261,7 @@ class _GridDraws:
         scale = self.generators["scale"].permutation(images)[: self.sizes.scale]
         labelled = self._uniform("labelled", self.sizes.labelled)
         return (
-            {"groups": groups, "pairs": groups, "scale": scale, "labelled": labelled},
+            {"groups": groups, "pairs": _in_pairs(groups), "scale": scale, "labelled": labelled},
             {"groups": labels, "pairs": labels},
         )
 

@@ -36,8 +36,8 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> 
 def of_numbers(first: NDArray[np.integer], second: NDArray[np.integer]) -> float:
     """Mutual information of two columns of small numbers, in nats.
 
-    It is scikit-learn's to the last bit. Only the table of pairs is counted here: scikit-learn sorts both columns for
-    every pair of columns, which takes most of its time.
+    The result equals scikit-learn's to the last bit. Only the table of pairs is counted here, because scikit-learn
+    sorts both columns for every pair of columns, which takes most of its time.
 
     Args:
         first: int ``[n]``, >= 0; the table has a row for each number up to the largest.
@@ -71,12 +71,12 @@ def _of_table(pairs: Any) -> float:
     from scipy.sparse import csr_matrix
     from sklearn.metrics import mutual_info_score
 
-    # As a sparse matrix, which it adds up in the same order as its own.
+    # Given as a sparse matrix, so that scikit-learn adds up in the same order as with a table of its own.
     return float(mutual_info_score(None, None, contingency=csr_matrix(pairs)))
 
 
 def binned(codes: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    """The bin of each code among ``bins`` of equal width, the upper end of its range counted to the last one.
+    """The bin of each code among ``bins`` of equal width. The upper end of its range belongs to the last bin.
 
     Args:
         codes: float64 ``[n, d]``.

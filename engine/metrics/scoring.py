@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.metrics import EXTRA_SCORES, SAMPLE_SCORES, SCORES
 from engine.metrics.checks import Protocol
+from engine.metrics.registry import EXTRA_SCORES, SAMPLE_SCORES, SCORES
 
 SetName = Literal["groups", "pairs", "scale", "labelled", "test_groups", "test_pairs", "test_labelled"]
 
 
 @dataclass(frozen=True, eq=False)
 class EncodedSets:
-    """The codes of an encoder on the evaluation sets, and what is known of them.
+    """The codes of an encoder on the evaluation sets, with the factors behind them.
 
     Held-out sets (``test_...``) are present under ``lib`` only; a set that no chosen score needs is absent.
 
@@ -42,12 +42,12 @@ class EncodedSets:
 
 @dataclass(frozen=True)
 class Score:
-    """One line of the evaluation.
+    """A score as the evaluation knows it.
 
     Args:
         keys: the numbers it yields, by the names they are shown and stored under.
-        sets: the sets it needs; their held-out counterparts come along where the protocol has them.
-        compute: the numbers of an encoder.
+        sets: the sets it needs; under ``lib`` their held-out counterparts come with them.
+        compute: computes the numbers.
     """
 
     keys: tuple[str, ...]
@@ -60,7 +60,7 @@ def choose(metrics: Sequence[str] | None) -> dict[str, tuple[Score, list[str]]]:
 
     Args:
         metrics: names of scores (``"dci"`` for its three numbers), single keys, or ``"all"``; ``None`` for the default
-            ones, those of :data:`engine.metrics.SCORES`.
+            ones, those of :data:`engine.metrics.registry.SCORES`.
 
     Returns:
         By the score's name, in the order they are computed and shown.

@@ -1,4 +1,4 @@
-"""How far codes spread, and which of them do not spread at all."""
+"""How far codes spread, and which are dead."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from numpy.typing import ArrayLike, NDArray
 from engine.metrics.checks import as_codes
 
 DEAD_SPREAD = 1e-6
-"""A code whose standard deviation is at most this share of its largest magnitude is dead: float32 resolves no more."""
+"""A code is dead if its standard deviation is at most this share of its largest magnitude: float32 resolves no more."""
 
 
 def standard_deviation(codes: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
     """Standard deviation (ddof 0) along ``axis``; exactly 0 for equal values.
 
-    The first value is taken off before averaging. The result is the same number, but equal values would otherwise leave
-    a rounding residue of about 1e-17, and which of two constant codes has the smaller spread would be an accident.
+    The first value is subtracted before averaging. That does not change the result, but without it equal values would
+    leave a rounding error of about 1e-17, and chance would decide which of two constant codes has the smaller spread.
 
     Args:
         codes: float64, any shape.
         axis: the axis of the samples.
     """
-    # What np.std does, without its second copy of all codes, which takes as long as the sums.
+    # This is np.std without its second copy of all codes, which takes as long as the sums.
     moved = codes - np.take(codes, [0], axis=axis)
     moved -= moved.mean(axis=axis, keepdims=True)
     moved *= moved
@@ -60,7 +60,7 @@ def live_scale(codes: ArrayLike) -> NDArray[np.float64]:
 
 
 def without_dead(scale: NDArray[np.float64], magnitude: NDArray[np.float64]) -> NDArray[np.float64]:
-    """``scale`` with exactly 0 for the codes that are dead beside their largest magnitude.
+    """``scale`` with exactly 0 for dead codes.
 
     Args:
         scale: float64 ``[d]``, standard deviations.
@@ -72,11 +72,11 @@ def without_dead(scale: NDArray[np.float64], magnitude: NDArray[np.float64]) -> 
 def standardised(
     fitted: NDArray[np.float64], scored: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both arrays with the mean of the first taken off, in units of its standard deviations; its dead columns are 0.
+    """Both arrays, standardised by the mean and standard deviation of the first. Columns that are dead in it become 0.
 
     Args:
         fitted: float64 ``[n, d]``.
-        scored: float64 ``[t, d]``; where it is the same array, so are both results.
+        scored: float64 ``[t, d]``; if it is the same array as ``fitted``, so are both results.
     """
     centre, scale = fitted.mean(axis=0), live_scale(fitted)
     dead = scale == 0

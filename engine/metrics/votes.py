@@ -17,7 +17,7 @@ NO_VOTE = -1
 
 
 def factor_votes(groups: ArrayLike, scale: ArrayLike, prune: float = 0.0) -> NDArray[np.int64]:
-    """The vote of each group: the live code with the smallest standard deviation (ddof 0) relative to its scale.
+    """The vote of each group: the live code with the smallest standard deviation (ddof 0) in units of its scale.
 
     A code is dead, and gets no vote, where its scale is at most 1e-6 of its largest magnitude in the groups. Equal
     spreads go to the lowest dimension; a group's constant codes have a spread of exactly 0 and are thus equal.
@@ -40,7 +40,7 @@ def factor_votes(groups: ArrayLike, scale: ArrayLike, prune: float = 0.0) -> NDA
 
 
 def votes_from_std(std: ArrayLike, scale: ArrayLike, prune: float = 0.0) -> NDArray[np.int64]:
-    """:func:`factor_votes` for groups that were reduced to their standard deviations on the way.
+    """:func:`factor_votes` for groups of which only the standard deviations are at hand.
 
     Args:
         std: float ``[m, d]``, standard deviation of each code inside each group (one ddof for all).

@@ -1,4 +1,4 @@
-"""The latent codes of a model: one description for sampling, Q's loss, contrastive pairs and traversals."""
+"""The latent codes of a model, as sampling, Q's loss, contrastive pairs and traversals need them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ Prior = Literal["uniform", "normal"]
 
 @dataclass(frozen=True)
 class Codes:
-    """Regularised codes followed by noise, as they enter a generator.
+    """Which codes and how much noise a latent vector holds.
 
-    A latent vector holds the continuous codes, then a one-hot block for each categorical code, then the noise. Codes
-    are numbered from 0, the continuous ones first.
+    A latent vector is the input of a generator: the continuous codes, then a one-hot block for each categorical code,
+    then the noise. Codes are numbered from 0, the continuous ones first.
 
     Args:
         continuous: number of one-dimensional continuous codes (*c* of the papers).
-        noise: number of incompressible noise dimensions (*z*), 0 for a VAE.
-        prior: of continuous codes and noise, ``"uniform"`` on [-1, 1] (InfoGAN) or ``"normal"``, N(0, 1) (VAE).
-        categorical: categories of each categorical code, all equally likely (Chen et al. 2016).
+        noise: number of noise dimensions (*z* of the GANs), 0 for a VAE.
+        prior: distribution of continuous codes and noise: ``"uniform"`` on [-1, 1] (InfoGAN) or ``"normal"``, N(0, 1)
+            (VAE).
+        categorical: number of categories of each categorical code, all equally likely (Chen et al. 2016).
     """
 
     continuous: int
@@ -34,7 +35,7 @@ class Codes:
 
     @property
     def count(self) -> int:
-        """Number of regularised codes: the width of an encoder's answer."""
+        """Number of codes, without the noise: the columns that an encoder's codes have."""
         return self.continuous + len(self.categorical)
 
     @property
@@ -49,21 +50,21 @@ class Codes:
 
     @property
     def traversal_range(self) -> tuple[float, float]:
-        """The interval a traversal walks: the support of a uniform prior, two standard deviations of a normal one."""
+        """The interval of a traversal: the support of a uniform prior, two standard deviations of a normal one."""
         return (-1.0, 1.0) if self.prior == "uniform" else (-2.0, 2.0)
 
     def columns(self, code: int) -> slice:
-        """Where a latent vector holds ``code``: one column of a continuous code, the block of a categorical one."""
+        """The columns of a latent vector that hold ``code``: one if it is continuous, its block if categorical."""
         if code < self.continuous:
             return slice(code, code + 1)
         start = self.continuous + sum(self.categorical[: code - self.continuous])
         return slice(start, start + self.categorical[code - self.continuous])
 
     def walk(self, code: int, steps: int) -> NDArray[np.float32]:
-        """What ``columns(code)`` hold along a traversal, float32 ``[steps, columns]``.
+        """The values of ``columns(code)`` along a traversal, float32 ``[steps, columns]``.
 
-        A continuous code takes evenly spaced values over :attr:`traversal_range`, ends included; a categorical one
-        goes through its categories, each for an equal share of the steps.
+        A continuous code takes evenly spaced values over :attr:`traversal_range`, ends included. A categorical code
+        takes its categories in turn, each for an equal share of the steps.
         """
         if code < self.continuous:
             return np.linspace(*self.traversal_range, steps, dtype=np.float32)[:, None]
@@ -85,10 +86,10 @@ class Codes:
         return self.settled(torch.randn(shape, generator=generator, device=generator.device))
 
     def settled(self, latent: torch.Tensor) -> torch.Tensor:
-        """Latent vectors ``[n, dimensions]`` with each categorical block made one-hot at its largest entry, in place.
+        """Make each categorical block of latent vectors ``[n, dimensions]`` one-hot at its largest entry, in place.
 
-        The largest of equally distributed draws is any of them with equal probability, so a draw from the prior of
-        continuous codes settles to a draw from the categorical prior.
+        Among equally distributed draws, each is the largest with equal probability. So draws from the prior of
+        continuous codes become a draw from the prior of the categorical code.
         """
         for code in range(self.continuous, self.count):
             block = latent[:, self.columns(code)]
@@ -96,10 +97,11 @@ class Codes:
         return latent
 
     def at_quantiles(self, points: torch.Tensor) -> torch.Tensor:
-        """Latent vectors whose codes and noise lie where the prior's distribution functions have given values.
+        """Latent vectors whose codes and noise are given quantiles of the prior.
 
         Args:
-            points: float64 ``[n, count + noise]`` in [0, 1): a value for each code, then for each noise dimension.
+            points: probabilities, float64 ``[n, count + noise]`` in [0, 1): one for each code, then one for each noise
+                dimension.
 
         Returns:
             float32 ``[n, dimensions]``.
@@ -107,7 +109,7 @@ class Codes:
         if self.prior == "uniform":
             values = points.mul(2.0).sub(1.0)
         else:
-            # A coordinate can be exactly zero, whose quantile is infinite.
+            # A point can be exactly zero, whose quantile is infinite.
             values = torch.special.ndtri(points.clamp(min=2.0**-31))
         blocks = [
             torch.nn.functional.one_hot((points[:, self.continuous + place] * categories).long(), categories)
@@ -118,7 +120,7 @@ class Codes:
     def sample_pairs(
         self, n: int, gap: float, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Draw contrastive pairs that share exactly one code (Lin et al. 2020; method facts section 5).
+        """Draw contrastive pairs that share exactly one code (Lin et al. 2020; docs/method.md, section 5).
 
         The noise and the shared code are drawn once for both. Every other continuous code is drawn twice from
         U[-1 + gap/2, 1 - gap/2]; the larger draw is raised and the smaller lowered by gap/2, so the two differ by at
@@ -128,7 +130,7 @@ class Codes:
         Args:
             n: number of pairs.
             gap: least distance between the codes that are not shared, in [0, 2).
-            generator: source of randomness; the draws lie on its device.
+            generator: source of randomness; the draws are on its device.
 
         Returns:
             The two latent batches, float32 ``[n, dimensions]``, and the index of the shared code, int64 ``[n]``.
@@ -152,7 +154,7 @@ class Codes:
         for code in range(self.continuous, self.count):
             block = second[:, self.columns(code)]
             categories = block.shape[1]
-            # A step of 0 stays, which independent draws may.
+            # A step of 0 keeps the category, as independent draws sometimes do. A gap forbids it.
             low = 1 if gap > 0 and categories > 1 else 0
             step = torch.randint(low, categories, (n,), generator=generator, device=device)
             other = (block.argmax(1) + step * ~is_shared[:, code]) % categories

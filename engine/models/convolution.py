@@ -1,17 +1,17 @@
-"""Stride-2 convolutions aligned as TensorFlow's "SAME", in the arrangement that processors and GPUs compute fastest.
+"""Stride-2 convolutions aligned as TensorFlow's "SAME", in the layout that processors and GPUs compute fastest.
 
-Maps are kept channels-last: the channels of a pixel lie together in memory, whatever the number type.
+Maps are channels-last: the channels of a pixel lie together in memory, whatever the number type.
 
-Four things are measured in ``benchmarks/convolutions.py``, ``benchmarks/crowded.py`` and docs/performance.md:
+Four choices rest on measurements in ``benchmarks/convolutions.py``, ``benchmarks/crowded.py`` and docs/performance.md:
 
-- Next to an image of one to three channels the plain convolution leaves a processor's vector units idle. The same sums,
-  taken over blocks of 2x2 pixels as channels, keep them busy: with P a padded image and U the operation that makes the
-  four pixels of each block into channels, conv_stride2(P, w) = conv_stride1(U(P), U(w)), and likewise transposed.
-- PyTorch takes the gradient of a transposed convolution's bias in an order that costs more than the whole rest, so it
-  is taken by itself.
-- The bfloat16 gradient of a weight is computed in one thread: oneDNN lets several wait for each other in loops that no
-  setting ends, and beside any other work on the machine they wait for tens of milliseconds.
-- Cropping a transposed convolution's output costs a copy, so as much of it as possible is left to padding.
+- For an image of one to three channels, a plain convolution leaves a processor's vector units idle. The same sums keep
+  them busy when they run over blocks of 2x2 pixels as channels. Let P be a padded image and U the operation that makes
+  the four pixels of each block into channels. Then conv_stride2(P, w) = conv_stride1(U(P), U(w)); likewise transposed.
+- PyTorch computes the gradient of a transposed convolution's bias in an order that takes longer than all the rest. So
+  the bias is added in an operation of its own.
+- The bfloat16 gradient of a weight is computed in one thread. With several, oneDNN's threads wait for each other in
+  busy loops that no setting ends; beside other work on the machine they wait for tens of milliseconds.
+- Cropping a transposed convolution's output costs a copy, so padding does as much of it as possible.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 THIN = 3
-"""Most channels of an image that is convolved in blocks; with six the plain convolution is as fast."""
+"""Most channels of an image that is convolved in blocks. With six, the plain convolution is as fast."""
 _BLOCK = 2
 
 
@@ -35,7 +35,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
     Args:
         x: float ``[n, inputs, h, w]``, both sides even.
-        weight: ``[outputs, inputs, k, k]``, k being 4 or 5.
+        weight: ``[outputs, inputs, k, k]``, k being 2, 4 or 5.
         bias: ``[outputs]``, if any.
 
     Returns:
@@ -45,8 +45,8 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if kernel == 4 and _in_blocks(x, weight.shape[1]):
         blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), _BLOCK)
         return convolution(blocks, F.pixel_unshuffle(weight, _BLOCK), bias)
-    if kernel == 4:
-        return convolution(x, weight, bias, stride=2, padding=1)
+    if kernel % 2 == 0:
+        return convolution(x, weight, bias, stride=2, padding=kernel // 2 - 1)
     # TF pads an odd kernel at stride 2 by one pixel more on the right and bottom.
     before, after = _same_padding(kernel)
     return convolution(F.pad(channels_last(x), (before, after, before, after)), weight, bias, stride=2)
@@ -84,12 +84,12 @@ def convolution(
     """PyTorch's two-dimensional convolution, or its transpose, of channels-last maps.
 
     Args:
-        x: float ``[n, inputs, h, w]``; copied where its layout is another.
+        x: float ``[n, inputs, h, w]``; copied if it is not channels-last.
         weight: ``[outputs, inputs, k, k]``; transposed: ``[inputs, outputs, k, k]``.
         bias: ``[outputs]``, if any.
-        stride: of both sides.
-        padding: on all four sides.
-        transposed: which of the two.
+        stride: stride along both sides.
+        padding: pixels on all four sides.
+        transposed: compute the transpose.
     """
     x = channels_last(x)
     if _gradients_spin(x):
@@ -103,12 +103,12 @@ def convolution(
 
 
 def _gradients_spin(x: Tensor) -> bool:
-    """Whether threads that take a weight's gradient would wait for each other in a loop."""
+    """Whether the threads that compute a weight's gradient would wait for each other in busy loops."""
     return x.device.type == "cpu" and x.dtype == torch.bfloat16 and torch.get_num_threads() > 1
 
 
 class _Convolution(torch.autograd.Function):
-    """A convolution whose three gradients are taken one by one, that of the weight in one thread."""
+    """A convolution whose three gradients are computed one by one, that of the weight in one thread."""
 
     @staticmethod
     def forward(
@@ -156,7 +156,7 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 def _in_blocks(x: Tensor, channels: int) -> bool:
-    # Not on a GPU, where nothing of this has been measured.
+    # Not on a GPU: blocks have not been measured there.
     return x.device.type == "cpu" and channels <= THIN
 
 

@@ -1,4 +1,4 @@
-"""An encoder to a Gaussian of full covariance: CHyVAE's (Ansari & Soh 2019; method facts section 16)."""
+"""CHyVAE's encoder, to a Gaussian of full covariance (Ansari & Soh 2019; docs/method.md, section 16)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.models.posterior import Gaussian
 from engine.models.vae import GaussianEncoder
 
 JITTER = 1e-4
-"""Least diagonal entry of the encoder's factor, and what is added to the covariance's diagonal."""
+"""Added to the diagonal of the encoder's factor, and again to that of the covariance."""
 
 
 class CorrelatedGaussian(NamedTuple):
@@ -30,15 +30,15 @@ class CorrelatedGaussian(NamedTuple):
     factor: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Draws float ``[n, d]`` by reparametrisation of N(0, 1) ``noise`` of that shape."""
+        """Draws float ``[n, d]``, made of N(0, 1) ``noise`` of that shape."""
         return self.mean + torch.einsum("nij,nj->ni", self.factor, noise)
 
     def log_determinant(self) -> Tensor:
-        """Of Sigma, float ``[n]``."""
+        """The logarithm of Sigma's determinant, float ``[n]``."""
         return 2 * self.factor.diagonal(dim1=1, dim2=2).log().sum(1)
 
     def marginals(self) -> Gaussian:
-        """Each dimension by itself."""
+        """The distribution of each dimension by itself."""
         return Gaussian(self.mean, self.covariance.diagonal(dim1=1, dim2=2).log())
 
 
@@ -54,9 +54,9 @@ class FullCovarianceEncoder(GaussianEncoder):
 
     def __init__(self, image_shape: tuple[int, int, int], codes: int, widths: Widths, linear_last: bool) -> None:
         super().__init__(image_shape, codes, widths, linear_last)
-        # One head answers for the whole covariance.
+        # One head gives the whole covariance.
         del self.log_variance
-        # As in the authors' code a full matrix, whose upper triangle is unused: its size sets Glorot's range.
+        # A full matrix whose upper triangle is unused, as in the authors' code: its size sets Glorot's range.
         self.matrix = Head(widths.dense[-1], codes * codes)
 
     def distribution(self, images: Tensor) -> CorrelatedGaussian:

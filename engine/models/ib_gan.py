@@ -1,6 +1,6 @@
-"""Networks of IB-GAN (Jeon et al. 2021; the authors' public code: method facts section 16).
+"""Networks of IB-GAN (Jeon et al. 2021), as in the authors' public code (docs/method.md, section 16).
 
-Images outside of these networks are in [0, 1]; the discriminator and the reconstructor see them in [-1, 1].
+Outside of these networks, images are in [0, 1]. The discriminator and the reconstructor see them in [-1, 1].
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class IBGANWidths(Widths):
 
 
 def _lowered_parameters(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias, if any, in the compute type."""
+    """A layer's weight and, if any, its bias in the compute type."""
     return lowered(layer.weight), None if layer.bias is None else lowered(layer.bias)
 
 
@@ -90,7 +90,7 @@ class _SameTransposed(nn.ConvTranspose2d):
 
 
 class Embedding(nn.Module):
-    """e(r|z): noise -> a diagonal Gaussian over the representation r, ReLU after each hidden layer.
+    """e(r|z): noise -> a diagonal Gaussian over the representation r, with ReLU after each hidden layer.
 
     Args:
         noise: dimensions of z.
@@ -113,8 +113,8 @@ class Embedding(nn.Module):
 class Generator(nn.Module):
     """p(x|r): representation -> image in [0, 1], batch normalisation then ReLU after every hidden layer.
 
-    With convolutions the last dense layer feeds a tensor as wide as the first of them; the 3x3 ones keep its size, the
-    transposed ones and a last one to the image's channels double it.
+    With convolutions, the last dense layer makes a tensor with as many channels as the first of them. The 3x3 ones keep
+    its sides; the transposed ones, and a last one to the image's channels, double them.
 
     Args:
         codes: dimensions of r.
@@ -151,13 +151,13 @@ class Generator(nn.Module):
 
 
 class Discriminative(nn.Module):
-    """Images in [-1, 1] -> ``outputs`` numbers: the discriminator (1) and the reconstructor q(z|x) (noise dimensions).
+    """The discriminator, or the reconstructor q(z|x): images in [-1, 1] -> ``outputs`` numbers for each.
 
-    Batch normalisation, after the first layer left out, then leaky ReLU after every hidden layer.
+    Leaky ReLU follows every hidden layer, with batch normalisation before it in all but the first.
 
     Args:
         image_shape: ``(height, width, channels)``.
-        outputs: numbers an image.
+        outputs: 1 for the discriminator, the noise dimensions for the reconstructor.
         widths: hidden widths.
     """
 
@@ -188,7 +188,7 @@ class Discriminative(nn.Module):
 
 
 class RepresentationEncoder(nn.Module):
-    """Image -> representation: the mean of e(r|z) at the reconstructor's z, as the authors evaluate.
+    """Image -> representation: the mean of e(r|z) at the reconstructor's z, as in the authors' scores.
 
     Args:
         reconstructor: q(z|x).

@@ -1,7 +1,9 @@
-"""Networks of InfoGAN-CR (method facts sections 2.1-2.4): one class each, whose layers tell the datasets apart.
+"""Networks of InfoGAN and InfoGAN-CR (docs/method.md, sections 2.1 to 2.4).
 
-Images outside of the networks are in [0, 1]. With the pixel range ``"symmetric"`` D, Q and H see them in [-1, 1] and G
-makes them with tanh.
+G, D with Q, and H are one class each. Their layers differ between datasets and are arguments.
+
+Outside of the networks, images are in [0, 1]. With the pixel range ``"symmetric"``, D, Q and H see them in [-1, 1] and
+G ends in tanh.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ class GeneratorLayers(Widths):
 
     Args:
         kernel: side of the kernels, 4 or 5.
-        start_channels: channels of the tensor that the transposed convolutions begin with; None: as many as the first
-            of them makes.
-        activation: of the transposed convolutions; the fully connected layers have ReLU.
+        start_channels: channels of the tensor that the transposed convolutions begin with; default: as many as the
+            first of them makes.
+        activation: activation of the transposed convolutions; that of the fully connected layers is ReLU.
         normalisation: batch normalisation after or before the activation of every hidden layer.
     """
 
@@ -57,7 +59,7 @@ class DiscriminatorLayers(Widths):
 
     Args:
         kernel: side of the kernels, 4 or 5.
-        normalisation: spectral normalisation of the weights; or batch normalisation, after or before the activation of
+        normalisation: spectral normalisation of the weights; or batch normalisation after or before the activation of
             every hidden layer but the first.
     """
 
@@ -68,15 +70,15 @@ class DiscriminatorLayers(Widths):
 class Generator(Network):
     """G: latent vector -> image in [0, 1].
 
-    With channels ``(64, 32, 32)`` the last dense layer feeds a tensor of 64 channels, which three transposed
-    convolutions to 64, 32 and 32 channels and a last one to the image's channels double four times. Without channels
-    the image is one linear layer away from the last dense layer.
+    With channels ``(64, 32, 32)``, the last dense layer makes a tensor of 64 channels. Three transposed convolutions to
+    64, 32 and 32 channels and a last one to the image's channels each double its sides. Without channels, one linear
+    layer leads from the last dense layer to the image.
 
     Args:
         inputs: width of the latent vector, codes first, then noise.
         image_shape: ``(height, width, channels)``.
         layers: hidden layers.
-        pixels: the range that the last activation has: sigmoid for ``"unit"``, tanh for ``"symmetric"``.
+        pixels: the last activation: sigmoid for ``"unit"``, tanh for ``"symmetric"``.
     """
 
     def __init__(
@@ -111,7 +113,7 @@ class Generator(Network):
 
         Args:
             latent: codes and noise.
-            moving: normalise with the moving statistics (inference) instead of the batch's own.
+            moving: normalise with the moving statistics (inference mode) instead of the batch's own (training mode).
         """
         x = latent
         for layer, norm in zip(self.dense, self.dense_norms, strict=True):
@@ -128,10 +130,10 @@ class Generator(Network):
 
 
 class _Trunk(nn.Module):
-    """Strided convolutions, if any, then fully connected layers, if any, leaky ReLU after each.
+    """Strided convolutions, if any, then fully connected layers, if any, with leaky ReLU after each.
 
-    Batch normalisation always uses the batch's own statistics: the reference trains with them and H, which alone has
-    such layers, serves in training only. So the moving statistics stay as they begin.
+    Batch normalisation always uses the batch's own statistics, as in the authors' training. Only H has it, and H is not
+    used outside of training, so the moving statistics keep their initial values.
     """
 
     def __init__(self, image_shape: tuple[int, int, int], layers: DiscriminatorLayers, pixels: PixelRange) -> None:
@@ -171,13 +173,13 @@ class _Trunk(nn.Module):
 class Discriminator(Network):
     """D and the encoder Q on one shared trunk.
 
-    Q has a hidden layer of its own, as wide as the trunk's last dense layer. Where the trunk has no dense layer, both
-    heads look at its flattened features.
+    Q has a hidden layer of its own, as wide as the trunk's last dense layer. If the trunk has no dense layer, Q has no
+    hidden layer, and both heads take the trunk's flattened features.
 
     Args:
         image_shape: ``(height, width, channels)``.
-        codes: what Q answers for: the means of continuous codes, whose variance is fixed at one, and the logits of
-            categorical ones.
+        codes: the codes that Q reads off: it answers with the means of continuous codes, whose variance is one, and the
+            logits of categorical ones.
         layers: hidden layers of the shared trunk.
         pixels: the range of pixels that the trunk sees.
     """
@@ -215,13 +217,13 @@ class Discriminator(Network):
 
 
 class ContrastiveDiscriminator(Network):
-    """H: which code do two images share? The pair is concatenated on channels; the last layer is not normalised.
+    """H: tells which code two images share. They are concatenated on channels; the last layer is not normalised.
 
     Args:
         image_shape: ``(height, width, channels)`` of one image.
-        codes: how many codes there are to choose from.
+        codes: number of codes.
         layers: hidden layers.
-        pixels: the range of pixels that it sees.
+        pixels: the range of pixels that H sees.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Building blocks of the InfoGAN-CR networks, with the initialisers and "SAME" alignment of the reference (TF 1.4).
+"""Layers of the networks of InfoGAN-CR and the VAEs.
 
-Sources: method facts section 2 (the authors' public code); Miyato et al. 2018 for spectral normalisation;
-Ioffe & Szegedy 2015 for batch normalisation.
+Initial weights and "SAME" alignment are those of the InfoGAN-CR authors' TensorFlow code (docs/method.md, section 2).
+Spectral normalisation: Miyato et al. 2018. Batch normalisation: Ioffe & Szegedy 2015.
 """
 
 from __future__ import annotations
@@ -29,25 +29,27 @@ Statistics = list[tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Widths:
-    """Layer widths of one network, input to output for D, Q and H and likewise latent to image for G.
+    """Layer widths of one network, in the order they are computed.
 
     Args:
         dense: widths of the hidden fully connected layers.
-        channels: channels of the stride-2 (transposed) convolutions; empty for a network of fully connected layers
-            only.
+        channels: channels of the stride-2 convolutions, in G and decoders transposed ones; empty for a network of fully
+            connected layers only.
+        kernels: sides of the convolutions' kernels; empty for 4 throughout.
     """
 
     dense: tuple[int, ...]
     channels: tuple[int, ...]
+    kernels: tuple[int, ...] = ()
 
 
 def leaky_relu(x: Tensor) -> Tensor:
-    """Leaky ReLU with the reference's slope, written over ``x``: nothing else may need a layer's own output."""
+    """Leaky ReLU with the authors' slope, written over ``x``, which nothing else may need."""
     return F.leaky_relu(x, LEAKY_SLOPE, inplace=True)
 
 
 def relu(x: Tensor) -> Tensor:
-    """ReLU, written over ``x``."""
+    """ReLU, written over ``x``, which nothing else may need."""
     return F.relu(x, inplace=True)
 
 
@@ -57,12 +59,12 @@ def _normalise(vector: Tensor) -> Tensor:
 
 
 class Weighted(nn.Module):
-    """A layer with a weight and a bias whose weight may be spectrally normalised.
+    """A layer with a weight, which may be spectrally normalised, and a bias.
 
-    The effective weight and bias, in the compute type, are made by :meth:`normalise` and used by every forward until
-    the next call, because within one training iteration many forwards share one weight. The power-iteration vector
-    ``u`` that a call arrives at is stored only by :meth:`persist`: the reference restarts every forward of an iteration
-    from the same ``u`` (section 2.5).
+    :meth:`normalise` computes the effective weight and bias, in the compute type. Every forward pass uses them until
+    the next call, because within one iteration many forward passes share one weight. The vector ``u`` that a power
+    iteration arrives at is stored by :meth:`persist` only: in the authors' code all forward passes of an iteration
+    start from the same ``u`` (docs/method.md, section 2.5).
     """
 
     u: Tensor
@@ -83,13 +85,14 @@ class Weighted(nn.Module):
         """Compute the effective weight W / sigma from the stored ``u`` by one power iteration.
 
         Args:
-            gradient: ``"full"`` differentiates through the power iteration as the reference does, ``"detached"`` treats
-                the singular vectors as constants as torch's own parametrisation does. Irrelevant under ``no_grad``.
+            gradient: ``"full"`` differentiates through the power iteration, as the authors' code does; ``"detached"``
+                treats the singular vectors as constants, as PyTorch's parametrisation does. Without effect under
+                ``no_grad``.
         """
         weight: Tensor = self.weight
         bias: Tensor = self.bias
         if not torch.is_grad_enabled():
-            # As while G learns: nobody needs the gradients of this layer's own parameters either.
+            # Later forward passes run with gradients, as while G learns, and need none for this layer's parameters.
             weight, bias = weight.detach(), bias.detach()
         if self.spectral:
             weight = weight / self._largest_singular_value(gradient)
@@ -104,7 +107,7 @@ class Weighted(nn.Module):
         return torch.dot(u, matrix @ v)
 
     def release(self) -> None:
-        """Forget the effective parameters, so that the next forward computes its own."""
+        """Forget the effective weight and bias, so that the next forward pass computes its own."""
         self._effective = None
 
     def persist(self) -> None:
@@ -113,7 +116,7 @@ class Weighted(nn.Module):
             self.u.copy_(self._arrived)
 
     def effective(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias that a forward uses."""
+        """The weight and bias of a forward pass. Without a call of :meth:`normalise` they are computed and not kept."""
         if self._effective is None:
             self.normalise()
             effective, self._effective = self._effective, None
@@ -122,7 +125,7 @@ class Weighted(nn.Module):
         return self._effective
 
     def _computed_in(self, x: Tensor) -> Tensor:
-        """An input, weight or bias of this layer in the type that it computes in."""
+        """An input, weight or bias of this layer in the number type that it computes in."""
         return lowered(x)
 
 
@@ -137,14 +140,14 @@ class Linear(Weighted):
 
 
 class Head(Linear):
-    """The last layer of a network, always in the type of its weight: logits and means go into losses."""
+    """The last layer of a network. It computes in the type of its weight, because losses are float32."""
 
     def _computed_in(self, x: Tensor) -> Tensor:
         return x.to(self.weight.dtype)
 
 
 class Conv(Weighted):
-    """Stride-2 "SAME" convolution, weights from a normal cut at two standard deviations, bias 0."""
+    """Stride-2 "SAME" convolution, weights N(0, 0.02^2) truncated at two standard deviations, bias 0."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 4, spectral: bool = False) -> None:
         weight = torch.empty(outputs, inputs, kernel, kernel)
@@ -169,9 +172,10 @@ class TransposedConv(Weighted):
 class BatchNorm(nn.Module):
     """Batch normalisation whose moving statistics are updated by the caller.
 
-    A training-mode forward leaves its batch statistics in ``observed``. The reference updates the moving statistics
-    at every such forward; here one forward may stand for several of the reference's, so the training step says how
-    often each counts. The moving variance takes the unbiased batch variance, as torch and TF's fused kernel do.
+    A forward pass in training mode leaves its batch statistics in ``observed``. The authors' code updates the moving
+    statistics in every such pass. Here one pass may stand for several of theirs, so the caller says how often each
+    counts (:mod:`engine.methods.shared_work`). The moving variance takes the unbiased batch variance, as PyTorch and
+    TensorFlow's fused kernel do.
     """
 
     moving_mean: Tensor
@@ -205,7 +209,7 @@ class BatchNorm(nn.Module):
 
 
 class Network(nn.Module):
-    """A network that knows its normalised layers."""
+    """A network with functions that act on all of its weighted, or all of its batch-normalising, layers."""
 
     def weighted_layers(self) -> list[Weighted]:
         return [layer for layer in self.modules() if isinstance(layer, Weighted)]
@@ -226,17 +230,21 @@ class Network(nn.Module):
             layer.persist()
 
     def observed(self) -> Statistics:
-        """Batch statistics of the latest training-mode forward, one entry a layer."""
+        """Batch statistics of the latest forward pass in training mode, one entry a layer."""
         return [layer.observed for layer in self.batch_norms() if layer.observed is not None]
 
     def update_moving(self, forwards: Sequence[Statistics]) -> None:
-        """Count each of ``forwards``, oldest first, once in the moving statistics."""
+        """Update the moving statistics once for each of ``forwards``, oldest first."""
         for index, layer in enumerate(self.batch_norms()):
             layer.update([statistics[index] for statistics in forwards])
 
 
 def halvings(side: int, layers: int) -> int:
-    """Side length after ``layers`` stride-2 layers; ValueError when it does not come out whole."""
+    """Side length after ``layers`` stride-2 layers.
+
+    Raises:
+        ValueError: it is not a whole number.
+    """
     if side % 2**layers:
         raise ValueError(
             f"image side {side} cannot be halved {layers} times; give the setting 'channels' of every network fewer "
@@ -246,7 +254,7 @@ def halvings(side: int, layers: int) -> int:
 
 
 def symmetric(images: Tensor) -> Tensor:
-    """Pixels in [0, 1] to [-1, 1], the range of networks whose images end in tanh."""
+    """Pixels in [0, 1] mapped to [-1, 1], the range of tanh."""
     return 2 * images - 1
 
 

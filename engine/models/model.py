@@ -1,4 +1,4 @@
-"""A trained model as its user sees it: codes, a decoder and an encoder."""
+"""A trained model for its users: codes, a decoder and an encoder."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ BATCH = 512
 """Rows computed at a time, so that memory does not grow with the request."""
 
 CodesKind = Literal["mean", "sample"]
-"""What stands for an image's codes where the encoder answers with a distribution: its mean or a draw from it."""
+"""How an encoder's distribution q(z|x) becomes codes: by its mean, or by a draw from it."""
 
 
 @dataclass
 class Model:
     """Decoder and encoder of one checkpoint, in inference mode.
 
-    Arrays in give arrays out, tensors in give tensors out, always float32 on the caller's side.
+    Its functions return an array for an array and a tensor, on the same device, for a tensor. The result is float32.
 
     Attributes:
         codes: the latent codes: how many, how much noise, the prior.
         image_shape: ``(height, width, channels)``.
-        name: what messages call it.
-        fingerprint: SHA-256 of the weights, the model's identity in caches; empty when it was never saved.
+        name: the model's name in messages.
+        fingerprint: SHA-256 of the weights, which caches know the model by; empty if it was never saved.
     """
 
     codes: Codes
@@ -44,7 +44,7 @@ class Model:
 
     @property
     def has_posterior(self) -> bool:
-        """Whether the encoder answers with a distribution q(z|x) over codes."""
+        """Whether the encoder gives a distribution q(z|x) over codes."""
         return isinstance(self.encoder, PosteriorEncoder)
 
     @overload
@@ -114,11 +114,11 @@ class Model:
         return codes
 
     def encoder_of(self, kind: CodesKind, seed: int = 0) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-        """A function from images to codes, arrays both, whose draws are seeded.
+        """A function from images to codes, both arrays.
 
         Args:
-            kind: means, or draws from the posterior where the model has one.
-            seed: of the draws; the same calls in the same order give the same codes.
+            kind: means, or draws from the posterior; a model without a posterior ignores it.
+            seed: seed of the draws; the same calls in the same order give the same codes.
         """
         if kind == "mean" or not self.has_posterior:
             return self.encode

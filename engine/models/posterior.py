@@ -1,4 +1,4 @@
-"""Gaussian posteriors q(z|x): what the encoder of a VAE answers with."""
+"""Gaussian posteriors q(z|x), the answer of a VAE's encoder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Gaussian(NamedTuple):
     log_variance: Tensor
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Draws float ``[n, d]`` by reparametrisation (Kingma & Welling 2014, section 2.4) of N(0, 1) ``noise``."""
+        """Draws float ``[n, d]``, made of N(0, 1) ``noise`` of that shape (Kingma & Welling 2014, section 2.4)."""
         return self.mean + (0.5 * self.log_variance).exp() * noise
 
     def kl(self) -> Tensor:
@@ -31,7 +31,7 @@ class Gaussian(NamedTuple):
         return 0.5 * (self.mean.square() + self.log_variance.exp() - self.log_variance - 1.0)
 
     def log_density(self, z: Tensor) -> Tensor:
-        """Log-density of each dimension at ``z``, in nats; all operands broadcast."""
+        """Log-density of each dimension at ``z``, in nats. ``z`` and the distributions broadcast against each other."""
         squared = (z - self.mean).square() * (-self.log_variance).exp()
         return -0.5 * (squared + self.log_variance + math.log(2 * math.pi))
 
@@ -41,7 +41,7 @@ class Gaussian(NamedTuple):
         Entry ``(i, j, k)`` is log q(z_ik | x_j).
 
         Args:
-            z: draws float ``[n, d]``, for m distributions.
+            z: draws float ``[n, d]``; m is the number of distributions.
         """
         return self.log_density(z[:, None])
 

@@ -1,4 +1,4 @@
-"""Which number type is used for what: said here, and nowhere else.
+"""The number type of each part of a computation. This is the only module that decides it.
 
 | what | type |
 | --- | --- |
@@ -7,17 +7,15 @@
 | hidden layers: effective weights, biases, activations and the gradients of these | the compute type |
 | everything outside of training: scores, selection, traversals | float32 |
 
-The compute type is that of the innermost :func:`computing_in`: float32, or bfloat16, which has the range of float32
-and 8 of its 24 bits. Training in tf32 computes in float32 whose factors the GPU rounds to 11 bits.
+The innermost :func:`computing_in` sets the compute type: float32 or bfloat16. bfloat16 has the range of float32 and 8
+of its 24 bits of precision. tf32 is float32 with the factors of products rounded to 11 bits by the GPU.
 """
 
 from __future__ import annotations
 
 import contextlib
-import platform
 from collections.abc import Iterator
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -25,22 +23,23 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.machine.processor import processor_flags
 
 Precision = Literal["float32", "tf32", "bfloat16"]
-"""What ``training.precision`` can come to."""
+"""Precisions that a run can train in; the setting ``auto`` becomes one of them."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _CPUINFO = Path("/proc/cpuinfo")
 _BFLOAT16_INSTRUCTIONS = {"amx_bf16", "avx512_bf16", "bf16"}
-"""Names under which Linux lists a processor's bfloat16 products: Intel's tiles, x86 vectors, ARM."""
+"""Linux's names of processor features with bfloat16 products: Intel's tiles, x86 vectors, ARM."""
 
 _compute_type: ContextVar[torch.dtype | None] = ContextVar("compute type", default=None)
 
 
 @contextlib.contextmanager
 def computing_in(precision: Precision) -> Iterator[None]:
-    """Let hidden layers compute in ``precision`` inside the block, the backward passes of its forwards included."""
+    """Inside the block, hidden layers compute in ``precision``. So do the backward passes of its forward passes."""
     token = _compute_type.set(torch.bfloat16 if precision == "bfloat16" else None)
     products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     before = products.allow_tf32, convolutions.allow_tf32
@@ -54,21 +53,21 @@ def computing_in(precision: Precision) -> Iterator[None]:
 
 
 def lowered(x: Tensor) -> Tensor:
-    """``x`` in the compute type; itself where that is the type it was made in (float32; float64 in some tests)."""
+    """``x`` in the compute type. Where that is float32, ``x`` itself, even if it is float64 as in some tests."""
     compute_type = _compute_type.get()
     return x if compute_type is None else x.to(compute_type)
 
 
 def in_full(x: Tensor) -> Tensor:
-    """``x``, if it is bfloat16, in float32: for what activations of pixels and losses do with it."""
+    """``x`` in float32 if it is bfloat16, for pixel activations and losses."""
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def choose(setting: Precision | Literal["auto"], device: torch.device) -> Precision:
     """The precision that ``training.precision`` means on ``device``.
 
-    ``auto`` is bfloat16 where the processor or GPU multiplies it by itself; others emulate it, which is slower than
-    float32.
+    ``auto`` is bfloat16 where the processor or GPU has instructions for it. Others emulate it, which is slower than
+    float32, so there ``auto`` is float32.
 
     Raises:
         InputError: tf32 was asked for and the device is not a CUDA GPU.
@@ -85,16 +84,3 @@ def has_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return device.type == "cpu" and bool(_BFLOAT16_INSTRUCTIONS & processor_flags())
-
-
-@cache
-def processor_flags() -> frozenset[str]:
-    """Features of the first processor as Linux names them; empty where it does not say."""
-    if platform.system() != "Linux":
-        return frozenset()
-    with contextlib.suppress(OSError):
-        for line in _CPUINFO.read_text(errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() in ("flags", "Features"):
-                return frozenset(value.split())
-    return frozenset()

@@ -1,7 +1,8 @@
-"""Networks of a VAE: an encoder to a diagonal Gaussian, a decoder to pixel logits.
+"""Networks of a VAE: an encoder to a diagonal Gaussian, and a decoder to pixel logits.
 
-The default widths of the methods are those of Higgins et al. 2017 (table 1), as disentanglement_lib's study uses them,
-with kernels of 4 throughout; FactorVAE's are the InfoGAN-CR authors' (method facts section 7).
+The methods' default widths are those of disentanglement_lib's study, with kernels of 4 throughout. The study's own
+encoder has kernels of 2 in its third and fourth convolution (preset ``dlib``). FactorVAE's defaults are those of the
+InfoGAN-CR authors (docs/method.md, section 7).
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ from engine.models.precision import in_full
 
 Initialisation = Literal["normal", "glorot"]
 N = TypeVar("N", bound=Network)
+_KERNEL = 4
 
 
 class GaussianEncoder(PosteriorEncoder):
-    """q(z|x): stride-2 convolutions, if any, then fully connected layers, ReLU after each, then two linear heads.
+    """q(z|x): stride-2 convolutions, if any, then fully connected layers, with ReLU after each; then two linear heads.
 
     Args:
         image_shape: ``(height, width, channels)``.
@@ -47,7 +49,9 @@ class GaussianEncoder(PosteriorEncoder):
         super().__init__()
         height, width, image_channels = image_shape
         channels = [image_channels, *widths.channels]
-        self.convs = nn.ModuleList([Conv(a, b) for a, b in pairwise(channels)])
+        kernels = widths.kernels or (_KERNEL,) * len(widths.channels)
+        layers = zip(pairwise(channels), kernels, strict=True)
+        self.convs = nn.ModuleList([Conv(before, after, kernel) for (before, after), kernel in layers])
         area = halvings(height, len(widths.channels)) * halvings(width, len(widths.channels))
         self.dense = nn.ModuleList([Linear(a, b) for a, b in pairwise([area * channels[-1], *widths.dense])])
         self.mean = Head(widths.dense[-1], codes)
@@ -72,12 +76,12 @@ class GaussianEncoder(PosteriorEncoder):
 
 
 class Decoder(Network):
-    """p(x|z): fully connected layers, then stride-2 transposed convolutions, if any, ReLU after all but the last.
+    """p(x|z): fully connected layers, then stride-2 transposed convolutions, if any, with ReLU after all but the last.
 
     Args:
         codes: dimensions of z.
         image_shape: ``(height, width, channels)``.
-        widths: hidden widths; with channels, as for :class:`engine.models.infogan.Generator`.
+        widths: hidden widths; ``channels`` means the same as for :class:`engine.models.infogan.Generator`.
     """
 
     def __init__(self, codes: int, image_shape: tuple[int, int, int], widths: Widths) -> None:
@@ -111,7 +115,7 @@ class Decoder(Network):
         return image.view(-1, *self._image_size)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Images float ``[n, C, H, W]`` in [0, 1]: the pixels' means."""
+        """The means of the pixels, float ``[n, C, H, W]`` in [0, 1], of codes float ``[n, codes]``."""
         return torch.sigmoid(self.logits(z))
 
 
@@ -120,7 +124,7 @@ class TotalCorrelationDiscriminator(Network):
 
     Args:
         codes: dimensions of z.
-        hidden: widths of the fully connected layers, a leaky ReLU (0.2) after each.
+        hidden: widths of the fully connected layers, with leaky ReLU after each.
     """
 
     def __init__(self, codes: int, hidden: tuple[int, ...]) -> None:
@@ -129,7 +133,7 @@ class TotalCorrelationDiscriminator(Network):
         self.verdict = Head(hidden[-1], 2)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Logits float ``[n, 2]`` of z being from q(z), and from the product of q's marginals."""
+        """Two logits for each row, float ``[n, 2]``: z comes from q(z); z comes from the product of q's marginals."""
         x = z
         for layer in self.dense:
             x = leaky_relu(layer(x))
@@ -138,13 +142,13 @@ class TotalCorrelationDiscriminator(Network):
 
 
 def initialised(build: Callable[[], N], initialisation: Initialisation, seed: int) -> N:
-    """Build a network with the weights of ``seed``, whatever else draws from torch's global generator.
+    """Build a network whose initial weights depend on ``seed`` alone; torch's global generator is left as it was.
 
     Args:
-        build: makes the network; its layers draw from N(0, 0.02^2) (method facts section 2).
-        initialisation: ``"normal"`` keeps these, ``"glorot"`` draws them anew by Glorot & Bengio 2010 (uniform), the
-            default of the TensorFlow layers that disentanglement_lib uses.
-        seed: of the weights.
+        build: makes the network; its layers draw from N(0, 0.02^2) (docs/method.md, section 2).
+        initialisation: ``"normal"`` keeps these weights; ``"glorot"`` draws them anew from the uniform distribution of
+            Glorot & Bengio 2010, the default of the TensorFlow layers that disentanglement_lib uses.
+        seed: seed of the weights.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -1,36 +1,31 @@
-"""Listing and finding runs, with what is written about each held against the facts."""
+"""Listing and finding runs. What is written about a run is checked against its processes, and corrected."""
 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ConfigDict, Field
 
 from engine.errors import CrtuiError, InputError
-from engine.runs import slurm_jobs
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, run_folders
-from engine.runs.registry import Registry, RunRow, describe
+from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
+from engine.runs.registry import Registry, RunRow, row_of
+from engine.runs.sightings import Sighting
 from engine.runs.state import RunState, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 
-_SILENCE_SECONDS = 15 * 60.0
-"""After how long without a heartbeat a run of another machine counts as crashed: nothing else can be known of it."""
-_CLOCKS_APART_SECONDS = 60.0
-"""How far the clocks of two machines may be apart."""
-_BY_SLURM = frozenset(("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE"))
-"""States of a job that Slurm ended."""
 _MAX_NAMED = 5
 
 
 class RunRecord(RunRow):
-    """One run as it truly is, with its folder.
+    """One run as it really is, with its folder.
 
     Attributes:
-        stalled: whether it should have been heard of by now, or stands still; shown, but no proof of anything.
+        stalled: whether its heartbeat is overdue or its worker is halted. Worth showing, but it proves nothing.
         folder: where its files are.
     """
 
@@ -47,8 +42,8 @@ class RunRecord(RunRow):
 def list_runs(store: Store) -> list[RunRecord]:
     """All runs, oldest first.
 
-    The registry answers for runs that have ended. Only those that have not are looked at, folder by folder; what is
-    found to be otherwise than written is corrected on disk, where that can be written.
+    For runs that have ended, the registry's rows are used. The folders of all other runs are looked at. A state that
+    turns out to be wrong is corrected on disk, if the disk can be written.
 
     Raises:
         InputError: the registry is damaged; the message says how to rebuild it.
@@ -68,9 +63,9 @@ def list_runs(store: Store) -> list[RunRecord]:
         if row is not None and record.status is not row.status:
             outdated.append(folder)
     if rows.keys() - folders.keys():
-        # Asked again: a run that was just removed has left the registry after its folder.
+        # Read again: a run that is being removed leaves the registry a moment after its folder is deleted.
         records += [_gone(store, row) for row in registry.rows() if row.id in rows and row.id not in folders]
-    # The list is right without this: on a disk that is full or not ours, the next one finds out again.
+    # Errors are ignored: the list is right without this, and the next one tries again.
     with contextlib.suppress(CrtuiError):
         if unknown:
             registry.add_runs(unknown)
@@ -80,7 +75,7 @@ def list_runs(store: Store) -> list[RunRecord]:
 
 
 def find_run(store: Store, reference: str) -> RunRecord:
-    """The run that a person means.
+    """The run that a reference means.
 
     Args:
         store: where to look.
@@ -93,7 +88,7 @@ def find_run(store: Store, reference: str) -> RunRecord:
 
 
 def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
-    """The one of ``records`` that a person means; :func:`find_run` for several references at the price of one list.
+    """The one of ``records`` that a reference means. With several references, list the runs once and use this.
 
     Raises:
         InputError: no run or several match.
@@ -113,26 +108,26 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
 
 
 def look_at(folder: RunFolder) -> RunRecord:
-    """One run as it truly is; ``state.json`` is corrected if its processes are gone, the registry is left alone."""
+    """One run as it really is. If its processes are gone, ``state.json`` is corrected; the registry is not."""
     try:
         folder.require()
     except InputError as error:
-        row = describe(folder)
+        row = row_of(folder)
         return _record(row.model_copy(update={"status": Status.CRASHED, "reason": str(error), "pid": None}), folder)
     try:
         state = _reconciled(folder)
     except InputError:
-        return _record(describe(folder), folder)
+        return _record(row_of(folder), folder)
     if state.status is Status.RUNNING:
         step = last_step(folder.events_path)
         state = state if step is None else state.model_copy(update={"step": step})
-    # A worker that was halted leaves a supervisor that goes on beating.
+    # The supervisor of a halted worker goes on beating.
     halted = state.status is Status.RUNNING and state.worker is not None and state.worker.suspended()
-    return _record(describe(folder, state), folder, state.stalled or halted)
+    return _record(row_of(folder, state), folder, state.stalled or halted)
 
 
 def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:
-    """Keep scores with a run, replacing those of the same name.
+    """Add scores to a run's state. Scores of the same name are replaced.
 
     Raises:
         InputError: the run's state or the registry is damaged.
@@ -146,17 +141,33 @@ def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:
     return look_at(record.folder)
 
 
+def launcher_of(folder: RunFolder) -> str:
+    """The launcher that a run's specification names.
+
+    If the specification is damaged, only the state can tell: a run with a job is Slurm's, any other counts as local.
+    """
+    with contextlib.suppress(InputError):
+        return folder.summary().launcher
+    with contextlib.suppress(InputError):
+        if folder.state().job is not None:
+            return "slurm"
+    return DEFAULT_LAUNCHER
+
+
 def _reconciled(folder: RunFolder) -> RunState:
     """The state, corrected on disk if the processes that should keep it are gone."""
     state = folder.state()
     if state.status.terminal:
         return state
-    if _lives(folder, state):
-        return _as_scheduled(state)
+    sighting = _look(folder, state)
+    if sighting.alive:
+        return _requeued(state) if sighting.waits and state.status is Status.RUNNING else state
 
     def settle(present: RunState) -> RunState:
-        # Asked again under the lock: the last act of a supervisor may have come in between.
-        return present if present.status.terminal or _lives(folder, present) else _settled(folder, present)
+        # Look again under the lock: the supervisor's last write may have come in between.
+        if present.status.terminal or (sighting := _look(folder, present)).alive:
+            return present
+        return _settled(folder, present, sighting)
 
     try:
         return folder.update_state(settle)
@@ -164,83 +175,39 @@ def _reconciled(folder: RunFolder) -> RunState:
         return settle(folder.state())
 
 
-def _lives(folder: RunFolder, state: RunState) -> bool:
-    """Whether the run has a process that will still write about it."""
-    identities = [identity for identity in (state.supervisor, state.worker) if identity]
-    if any(identity.alive() for identity in identities) or folder.lease_is_held():
-        return True
-    if state.job is not None:
-        return _job_lives(state, state.job)
-    if not any(identity.elsewhere for identity in identities):
-        return False
-    return time.time() - (state.next_beat or state.updated) < _SILENCE_SECONDS
+def _look(folder: RunFolder, state: RunState) -> Sighting:
+    """Whether a run has a process that will still write about it. Its launcher is asked only if that is in doubt."""
+    if state.supervisor is not None and state.supervisor.alive():
+        return Sighting(alive=True)
+    visible = (state.worker is not None and state.worker.alive()) or folder.lease_is_held()
+    if visible and state.status is Status.QUEUED:
+        return Sighting(alive=True)
+    sighting: Sighting = launcher_module(launcher_of(folder)).look(folder, state)
+    return replace(sighting, alive=sighting.alive or visible)
 
 
-def _job_lives(state: RunState, job_id: str) -> bool:
-    """Whether the Slurm job of a run is still to come or goes on. Where Slurm cannot be asked, nobody is judged."""
-    try:
-        job = slurm_jobs.look_up(job_id)
-    except CrtuiError:
-        return True
-    if job is not None:
-        return not job.has_ended
-    return state.next_beat is not None and time.time() < state.next_beat + _CLOCKS_APART_SECONDS
+def _requeued(state: RunState) -> RunState:
+    """A run whose job went back into the queue before its supervisor could write that."""
+    return state.model_copy(update={"status": Status.QUEUED, "supervisor": None, "worker": None, "next_beat": None})
 
 
-def _as_scheduled(state: RunState) -> RunState:
-    """A run whose job was put back into Slurm's queue before it could say so waits again."""
-    if state.status is Status.RUNNING and state.job and not (state.supervisor and state.supervisor.alive()):
-        with contextlib.suppress(CrtuiError):
-            job = slurm_jobs.look_up(state.job)
-            if job is not None and job.waits:
-                waits = {"status": Status.QUEUED, "supervisor": None, "worker": None, "next_beat": None}
-                return state.model_copy(update=waits)
-    return state
-
-
-def _settled(folder: RunFolder, state: RunState) -> RunState:
+def _settled(folder: RunFolder, state: RunState, sighting: Sighting) -> RunState:
     """How a run ended whose processes are all gone."""
     with contextlib.suppress(InputError):
         outcome = folder.outcome()
         if outcome is not None:
-            return _in_slurms_words(state.completed_from(outcome))
+            ended = state.completed_from(outcome)
+            asked_by_us = ended.stop_grace is not None and not ended.preempted
+            if ended.status is Status.STOPPED and sighting.by_scheduler and not asked_by_us:
+                return ended.model_copy(update={"reason": sighting.reason})
+            return ended
     step = last_step(folder.events_path)
     if step is not None:
         state = state.model_copy(update={"step": step})
+    # Of a job that was preempted, the scheduler knows more.
     if state.stop_grace is not None and not (state.job and state.preempted):
         return state.ended_as(Status.STOPPED, state.stop_reason)
-    if state.job is not None:
-        return state.ended_as(*_end_of_job(state.job))
-    return state.ended_as(Status.CRASHED, _cause(state))
-
-
-def _in_slurms_words(ended: RunState) -> RunState:
-    """An ending by Slurm with its reason: the worker knows only that it was asked to stop."""
-    if ended.status is Status.STOPPED and ended.job is not None and (ended.preempted or ended.stop_grace is None):
-        with contextlib.suppress(CrtuiError):
-            job = slurm_jobs.look_up(ended.job)
-            if job is not None and job.state in _BY_SLURM:
-                return ended.model_copy(update={"reason": job.ending()[1]})
-    return ended
-
-
-def _end_of_job(job_id: str) -> tuple[Status, str]:
-    with contextlib.suppress(CrtuiError):
-        job = slurm_jobs.look_up(job_id)
-        if job is not None and job.has_ended:
-            return job.ending()
-    return Status.CRASHED, f"its Slurm job {job_id} is gone and Slurm has forgotten why; log.txt may know"
-
-
-def _cause(state: RunState) -> str:
-    identities = [identity for identity in (state.supervisor, state.worker) if identity]
-    if any(identity.elsewhere for identity in identities):
-        return f"nothing was heard of it for {_SILENCE_SECONDS / 60:.0f} minutes from machine '{identities[0].host}'"
-    if any(identity.before_reboot for identity in identities):
-        return "the machine was rebooted"
-    if state.status is Status.QUEUED:
-        return "its supervisor vanished before training began; log.txt may say why"
-    return "its processes vanished (killed, or out of memory)"
+    return state.ended_as(sighting.status, sighting.reason)
 
 
 def _gone(store: Store, row: RunRow) -> RunRecord:

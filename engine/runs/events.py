@@ -23,7 +23,7 @@ import orjson
 
 from engine.errors import WorkError
 from engine.runs.state import MAX_INTEGER
-from engine.storage import open_file
+from engine.storage.files import open_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,10 @@ from pydantic.fields import FieldInfo
 
 from engine.data import DATASETS
 from engine.methods import method_class
-from engine.methods.settings import Schedule, Settings
-from engine.runs.spec import RunSpec, tables
+from engine.runs.keys import tables
+from engine.runs.launcher_names import LAUNCHERS
+from engine.runs.spec import RunSpec
+from engine.settings import Schedule, Settings
 
 _NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
@@ -56,18 +58,26 @@ def spec_fields(method: str) -> list[SpecField]:
         if key in _TOLD_ELSEWHERE:
             continue
         table, _, name = key.partition(".")
-        datasets = tuple(DATASETS) if key == "data.name" else ()
+        registered = _registered(key)
+        is_open = key == "data.name"
         fields.append(
             SpecField(
                 key,
                 info.description or "",
-                _accepts(info.annotation, info),
-                datasets or _choices(info.annotation),
-                open_choices=bool(datasets),
+                _one_of(registered) if registered and not is_open else _accepts(info.annotation, info),
+                registered or _choices(info.annotation),
+                open_choices=is_open,
                 own=table == "method" and name in in_presets | declared,
             )
         )
     return fields
+
+
+def _registered(key: str) -> tuple[str, ...]:
+    """The names that are registered for a key. A dataset may also be a path; a launcher must be one of these."""
+    if key == "data.name":
+        return tuple(DATASETS)
+    return tuple(LAUNCHERS) if key == "launcher" else ()
 
 
 def _leaves(settings: type[Settings], method: str, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -97,13 +107,18 @@ def _choices(annotation: Any) -> tuple[str, ...]:
     return tuple(map(str, get_args(plain))) if get_origin(plain) is Literal else ()
 
 
+def _one_of(choices: tuple[str, ...]) -> str:
+    return f"one of {', '.join(choices)}"
+
+
 def _accepts(annotation: Any, info: FieldInfo | None = None) -> str:
     """Values in words, with their bounds."""
     plain, _ = _plain(annotation)
     if get_origin(plain) is Literal:
-        return "one of " + ", ".join(map(str, get_args(plain)))
+        return _one_of(tuple(map(str, get_args(plain))))
     if get_origin(plain) is tuple:
-        return f"list of {_accepts(get_args(plain)[0])}s"
+        of_each = _accepts(get_args(plain)[0])
+        return f"list of values, each {of_each}" if of_each.startswith("one of") else f"list of {of_each}s"
     bounds = [
         f"{sign} {limit:,}"
         for constraint in (info.metadata if info else ())

@@ -12,14 +12,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, WorkError
-from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Outcome, Priority, RunState, Status
-from engine.runs.store import Store, exclusive_lock, is_locked, read_file, replace_file, try_lock_file
-from engine.storage import make_folder, open_file, sync
+from engine.runs.spec_summary import SpecSummary
+from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
+from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
+from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
+from engine.storage.store import Store
 from engine.training.step_folders import step_folder
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ _MAX_JSON_BYTES = 4 * 2**20
 _LEASE_PATIENCE_SECONDS = 2.0
 _POLL_SECONDS = 0.1
 REPAIR_SECONDS = 15.0
-"""How long a worker waits for a damaged state: several heartbeats of a supervisor."""
+"""How long a worker waits for its supervisor to repair a damaged state: several heartbeats."""
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
 _REMOVED = ".removed-"
@@ -39,46 +41,9 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-class _Named(BaseModel):
-    name: str
-
-
-class _Data(_Named):
-    size: int | None = None
-
-
-class _Training(BaseModel):
-    steps: Count
-    precision: str = "float32"
-
-
-class _Branch(BaseModel):
-    run: Annotated[str, Field(pattern=ID_PATTERN)]
-    step: Count
-
-
-class SpecSummary(BaseModel):
-    """What lists and launchers need of a specification, read without knowing its method or dataset."""
-
-    name: str | None = None
-    group: str | None = None
-    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] = 0
-    device: str = "auto"
-    threads: int = Field(default=1, ge=1, le=MAX_INTEGER)
-    priority: Priority = 0
-    retries: Count = 0
-    per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
-    launcher: Literal["local", "slurm"] = "local"
-    slurm: dict[str, Any] | None = None
-    branch: _Branch | None = None
-    method: _Named
-    data: _Data
-    training: _Training
-
-
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths, reading and atomic writing of a run's files.
+    """The paths of a run's files, and how they are read and written.
 
     Args:
         path: ``STORE/runs/<run-id>``.
@@ -119,7 +84,7 @@ class RunFolder:
         return self.path / "checkpoints"
 
     def require(self) -> None:
-        """Check that this is a folder of its own.
+        """Check that the folder exists.
 
         Raises:
             InputError: it is gone, or a symbolic link, which could lead outside the store.
@@ -130,10 +95,10 @@ class RunFolder:
             raise InputError(f"run folder {self.path} is gone")
 
     def spec(self) -> RunSpec:
-        """The specification; its copy, where it is missing or damaged.
+        """The specification, or its copy if it is missing or damaged.
 
         Raises:
-            InputError: so is the copy.
+            InputError: the copy is missing or damaged too.
         """
         from engine.runs.spec import RunSpec
 
@@ -148,10 +113,10 @@ class RunFolder:
         return self._read(self._whole_spec(), SpecSummary)
 
     def repair_spec(self) -> None:
-        """Put the copy in the place of a specification that is missing or damaged.
+        """Replace a specification that is missing or damaged by its copy.
 
         Raises:
-            InputError: so is the copy.
+            InputError: the copy is missing or damaged too.
             WorkError: the disk refused.
         """
         path = self._whole_spec()
@@ -160,13 +125,13 @@ class RunFolder:
             replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES))
 
     def state(self, patience: float = 0.0) -> RunState:
-        """What the run is doing, by whoever wrote last; :mod:`engine.runs.catalogue` holds it against the facts.
+        """The state as it was last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
 
         Args:
-            patience: seconds in which the supervisor of a run may repair it: each of its heartbeats writes it whole.
+            patience: seconds to wait for the run's supervisor to repair a damaged state, as each heartbeat does.
 
         Raises:
-            InputError: it is missing or damaged.
+            InputError: the state is missing or damaged.
         """
         deadline = time.monotonic() + patience
         while True:
@@ -178,7 +143,7 @@ class RunFolder:
             time.sleep(_POLL_SECONDS)
 
     def write_state(self, state: RunState) -> None:
-        """Replace the state whatever it was.
+        """Replace the state, whatever is there.
 
         Raises:
             WorkError: the disk refused.
@@ -187,11 +152,11 @@ class RunFolder:
             _write(self.state_path, state)
 
     def update_state(self, change: Callable[[RunState], RunState], fallback: RunState | None = None) -> RunState:
-        """Read, change and replace the state as one act, so that no other process's change is lost.
+        """Read, change and replace the state under one lock, so that no other process's change is lost.
 
         Args:
-            change: makes the new state of the present one; it must not update the state itself.
-            fallback: stands in for a state that is missing or damaged.
+            change: makes the new state of the present one. It must not call this method.
+            fallback: used as the present state if that is missing or damaged.
 
         Returns:
             The new state.
@@ -213,7 +178,7 @@ class RunFolder:
             return changed
 
     def outcome(self) -> Outcome | None:
-        """How the worker says its work ended; ``None`` while it has not said.
+        """How the worker says its work ended; ``None`` if it has not said anything.
 
         Raises:
             InputError: the file is damaged.
@@ -223,7 +188,7 @@ class RunFolder:
         return self._read(self.outcome_path, Outcome)
 
     def write_outcome(self, outcome: Outcome) -> None:
-        """Say how the work ended: the worker's last act.
+        """Write how the work ended. The worker does this last.
 
         Raises:
             WorkError: the disk refused.
@@ -231,7 +196,7 @@ class RunFolder:
         _write(self.outcome_path, outcome, final=True)
 
     def fill_reserve(self) -> None:
-        """Keep some space on the disk, which is given up when the run's end must be written and the disk is full.
+        """Write a file that only takes up space. It is deleted if the disk is full when the run's end is written.
 
         Raises:
             WorkError: the disk refused.
@@ -247,32 +212,32 @@ class RunFolder:
             raise WorkError(f"run {self.id} cannot be written: {error.strerror}") from error
 
     def take_lease(self) -> int:
-        """Become the one who runs this run.
+        """Become the owner of this run: nobody else may train, move or delete it.
 
-        The lease is a ``flock``: it lives as long as any process that inherited the descriptor, so it tells the truth
-        even where process numbers do not (reused, or of another container).
+        The lease is a lock (``flock``) that is held until every process that inherited the descriptor has ended. So it
+        is right even where process numbers mislead: they may be reused, or belong to another container.
 
         Returns:
-            The descriptor that holds it.
+            The descriptor that holds the lease.
 
         Raises:
-            InputError: someone else has it.
+            InputError: another process holds it.
             WorkError: the disk refused.
         """
         deadline = time.monotonic() + _LEASE_PATIENCE_SECONDS
         while (descriptor := try_lock_file(self._lease_path)) is None:
-            # Whoever looks whether the lease is free, or is just about to exit, holds it for a moment.
+            # Processes hold it for a moment when they look whether it is free, and until they have exited.
             if time.monotonic() > deadline:
                 raise InputError(f"run {self.id} still has a live process; stop it first")
             time.sleep(0.02)
         return descriptor
 
     def lease_is_held(self) -> bool:
-        """Whether a live process has the lease."""
+        """Whether a live process holds the lease."""
         return is_locked(self._lease_path)
 
     def delete(self) -> None:
-        """Delete the folder; it is out of every list before the first file goes. Symbolic links are never followed.
+        """Delete the folder. It leaves all lists before its first file is deleted. Symbolic links are never followed.
 
         Raises:
             WorkError: the disk refused.
@@ -302,9 +267,9 @@ class RunFolder:
         return self.path / ".spec.json.bak"
 
     def _whole_spec(self) -> Path:
-        """The specification or, where that is damaged and its copy is not, the copy.
+        """The path of the specification, or of its copy if only that is undamaged.
 
-        Nothing else in the folder says what it says, and without it no run can go on; so it is there twice.
+        There is a copy because no run can go on without its specification, and no other file holds the same.
         """
         for path in (self.spec_path, self._spec_copy):
             with contextlib.suppress(InputError):
@@ -327,7 +292,7 @@ class RunFolder:
 
 
 def run_folders(store: Store) -> list[RunFolder]:
-    """All run folders of a store, oldest first. Symbolic links, and folders in the making, are none."""
+    """All run folders of a store, oldest first, without symbolic links and folders that are still being made."""
     runs = store.runs
     try:
         with os.scandir(runs) as entries:
@@ -338,7 +303,7 @@ def run_folders(store: Store) -> list[RunFolder]:
 
 
 def sweep(store: Store) -> None:
-    """Delete what programs left that were killed while they made or deleted a run or selection, an hour ago or more."""
+    """Delete half-made and half-deleted runs and selections, an hour or more after a program was killed at that."""
     for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
         with contextlib.suppress(OSError):
             abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
@@ -347,7 +312,7 @@ def sweep(store: Store) -> None:
 
 
 def new_run_ids(count: int, created: float) -> list[str]:
-    """Names for run folders: UTC date and time of creation, and six random characters that ascend within the call.
+    """New run ids: UTC date and time of creation, and six random characters, in ascending order.
 
     Args:
         count: how many.
@@ -361,7 +326,7 @@ def new_run_ids(count: int, created: float) -> list[str]:
 
 
 def create_run_folders(store: Store, specs: Sequence[BaseModel]) -> list[tuple[RunFolder, int]]:
-    """Make the folders of new runs, all or none, each queued and with its lease taken by the caller.
+    """Make the folders of new runs, all or none. Each run is queued, and the caller holds its lease.
 
     A folder gets its final name only once it is complete, so nobody sees a run without specification or state.
 
@@ -385,13 +350,13 @@ def create_run_folders(store: Store, specs: Sequence[BaseModel]) -> list[tuple[R
                 free_id = new_run_ids(1, created)[0]
             made.append(folder)
     except BaseException:
-        discard(made)
+        undo_creation(made)
         raise
     return made
 
 
-def discard(made: Sequence[tuple[RunFolder, int]]) -> None:
-    """Take back folders that were just made and whose runs never began."""
+def undo_creation(made: Sequence[tuple[RunFolder, int]]) -> None:
+    """Delete folders that were just made and whose runs never began, and give their leases back."""
     for folder, lease in made:
         with contextlib.suppress(WorkError):
             folder.delete()
@@ -429,7 +394,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
             os.close(lease)
         if not isinstance(error, OSError):
             raise
-        # A folder that is not empty cannot be replaced: the rename is what makes ids unique.
+        # Rename cannot replace a folder that is not empty. That makes ids unique.
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return None
         raise WorkError(f"run folder {final.path} cannot be made: {error.strerror}") from error
@@ -437,7 +402,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
 
 
 def _copy_checkpoint(source: Path, target: Path) -> None:
-    """Copy the checkpoint that a branch starts from; whoever loads it verifies it.
+    """Copy the checkpoint that a branch starts from. It is verified when it is loaded.
 
     Raises:
         InputError: it is gone.
@@ -456,7 +421,7 @@ def _copy_checkpoint(source: Path, target: Path) -> None:
 
 
 def _write(path: Path, model: BaseModel, *, final: bool = False) -> None:
-    """Replace a file of a run; if it says how the run ended, at the cost of the reserve if the disk is full."""
+    """Replace a file of a run. A ``final`` one, which says how the run ended, may use the reserve of a full disk."""
     content = model.model_dump_json(indent=2).encode() + b"\n"
     try:
         replace_file(path, content)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from engine.errors import InputError
 from engine.methods import method_class
-from engine.methods.base import Method, Setup
+from engine.methods.base import AnyMethod, Setup
 from engine.models.model import Model
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
@@ -21,7 +21,7 @@ from engine.training.step_folders import step_folder, steps
 
 
 def describe(
-    method: Method, image_shape: tuple[int, int, int], data: str, precision: str = "float32"
+    method: AnyMethod, image_shape: tuple[int, int, int], data: str, precision: str = "float32"
 ) -> dict[str, Any]:
     """What a checkpoint must say of its model so that it can be built again without the run, and how it was trained."""
     return {

@@ -1,4 +1,4 @@
-"""What the rest of a run's folder says of a run whose ``state.json`` is lost."""
+"""The state of a run whose ``state.json`` is lost, from the rest of its folder."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from engine.runs.state import RunState, Status
 
 
 def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
-    """The state by the worker's last word, the event log, the specification and the lease.
+    """The state as far as the outcome, the event log, the specification and the lease tell it.
 
-    Who asked a run to stop is not known any more, nor how its earlier attempts ended.
+    How earlier attempts ended, and who asked the run to stop, is not known any more.
 
     Args:
         folder: the run.
-        reason: what is the matter with its state, which is the reason of a run that has neither process nor outcome.
+        reason: why the state is lost; given as the reason of a crash if the run has neither a process nor an outcome.
     """
     created = _modified(folder.spec_path) or _modified(folder.path)
     state = RunState(status=Status.CRASHED, reason=reason, created=created)
@@ -31,7 +31,7 @@ def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
         return state.model_copy(update={"status": Status.RUNNING})
     with contextlib.suppress(InputError):
         if outcome := folder.outcome():
-            # Dated by the file, and stopped because somebody asked for it: a worker does not stop by itself.
+            # The file's date is that of the end. A worker that stopped was asked to: it does not stop by itself.
             known = {"heartbeat": _modified(folder.outcome_path), "stop_grace": 0.0}
             return state.model_copy(update=known).completed_from(outcome)
     return state

@@ -1,14 +1,15 @@
 """The registry: an index of the run folders, so that a list of runs need not open them all.
 
-It is TinyDB's file, written otherwise than TinyDB's own storage does: that one is read, changed and written in place
-without a lock, which two writers turn into garbage. Here a change is one act under one lock: read the file, let TinyDB
-change it in memory, write it whole (temporary file, fsync, rename), the previous one kept as ``registry.json.bak``.
+The file has TinyDB's format, but it is not written by TinyDB's own storage. That reads, changes and writes the file in
+place and without a lock, so two writers would destroy it. Here, each change holds a lock from reading to writing:
+TinyDB changes the tables in memory, and the file is replaced as a whole (temporary file, fsync, rename). The previous
+file is kept as ``registry.json.bak``.
 
-The table ``schema`` says which version of this program's rows the file holds. Since it is but an index, one migration
-serves all versions: the first write by a newer program makes every row anew from its folder.
+The table ``schema`` holds the version of the rows. Because the file is only an index, one migration serves all
+versions: the first write by a newer program makes every row again from its folder.
 
-A row is always made from what its folder says at the moment of writing, under the lock. So a row is never older than
-the last change of its folder, whoever writes it, and the whole file can be rebuilt.
+A row is always made from its folder, under the lock. So a late writer cannot bring an old status back, and the whole
+file can be rebuilt.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from engine.errors import InputError, WorkError
 from engine.runs.folder import RunFolder, run_folders, sweep
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Priority, RunState, Scores, Status
-from engine.runs.store import Store, exclusive_lock, read_file, replace_file
+from engine.storage.files import read_file, replace_file
+from engine.storage.locks import exclusive_lock
+from engine.storage.store import Store
 
 RUNS = "runs"
 SELECTIONS = "selections"
@@ -47,17 +50,17 @@ _Row = TypeVar("_Row", bound=BaseModel)
 
 
 class RunRow(BaseModel):
-    """What the registry holds of a run; also the JSON object of ``crtui runs list``.
+    """What the registry knows about a run; also the JSON object of ``crtui runs list``.
 
     Attributes:
-        status: as last written; :mod:`engine.runs.catalogue` holds it against the facts.
-        device: the device it runs on; before it has one, the device it was asked to run on.
-        precision: what hidden layers compute in; ``auto`` until it is known what that came to.
+        status: as last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
+        device: the device it runs on; before it has one, the device that it asks for.
+        precision: the number type of hidden layers; ``auto`` until it is known which one that is.
         pid: the process of a run that is queued or running.
         reason: why it ended, in one sentence.
-        attempt: 1, and one more each time it was resumed or tried again.
-        priority: its rank among the runs that wait.
-        paused: whether it may not start for now.
+        attempt: 1, and one more each time it was resumed or retried.
+        priority: of runs that wait for the same device, those of higher priority get it first.
+        paused: whether it is held back in the queue.
         job: the Slurm job it runs as.
     """
 
@@ -84,7 +87,7 @@ class RunRow(BaseModel):
 
 
 class SelectionRow(BaseModel):
-    """What the registry holds of a selection.
+    """What the registry knows about a selection.
 
     Attributes:
         runs: ids of the runs that were ranked.
@@ -141,7 +144,7 @@ class Registry:
         return self._validated(SELECTIONS, _SELECTION_ROWS)
 
     def add_runs(self, folders: Iterable[RunFolder]) -> None:
-        """Add the runs that are not there yet, all in one write.
+        """Add the runs that are missing, all in one write.
 
         Raises:
             InputError: the file is damaged, and stays as it is.
@@ -150,12 +153,12 @@ class Registry:
         with self._tables() as database:
             runs = database.table(RUNS)
             known = {row.get("id") for row in runs.all()}
-            runs.insert_multiple(_plain(describe(folder)) for folder in folders if folder.id not in known)
+            runs.insert_multiple(_plain(row_of(folder)) for folder in folders if folder.id not in known)
 
     def update_runs(self, folders: Iterable[RunFolder]) -> None:
         """Bring the rows of these runs up to date with their folders, all in one write.
 
-        A run without a row gets one; one whose folder cannot be described keeps what is known of it.
+        A run without a row gets one. A run whose folder is gone keeps its row.
 
         Raises:
             InputError: the file is damaged, and stays as it is.
@@ -163,7 +166,7 @@ class Registry:
         """
         with self._tables() as database:
             present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
-            _put(database.table(RUNS), [describe(folder) for folder in present])
+            _put(database.table(RUNS), [row_of(folder) for folder in present])
 
     def remove_run(self, run_id: str) -> None:
         """Forget a run.
@@ -186,7 +189,7 @@ class Registry:
             _put(database.table(SELECTIONS), [row])
 
     def reindex(self) -> Path | None:
-        """Rebuild the file from the folders, and clear away what killed programs left of others.
+        """Rebuild the file from the folders, and delete the unfinished folders of programs that were killed.
 
         Returns:
             Where the old file was moved if it was damaged, else ``None``.
@@ -198,7 +201,7 @@ class Registry:
             aside = self._set_aside_if_damaged()
             database = TinyDB(storage=MemoryStorage)
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
-            runs.insert_multiple(_plain(describe(folder)) for folder in run_folders(self._store))
+            runs.insert_multiple(_plain(row_of(folder)) for folder in run_folders(self._store))
             selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
             _set_version(database)
             self._commit(database)
@@ -211,10 +214,10 @@ class Registry:
 
     @contextlib.contextmanager
     def _tables(self) -> Iterator[TinyDB]:
-        """The tables to change: what is in the file now, and from the end of the block on what was made of it.
+        """The tables of the file, to be changed. They are written at the end of the block.
 
-        A new TinyDB each time, over nothing but memory, so that neither its query cache nor its next document id can be
-        older than the file.
+        Each time a new TinyDB in memory, so that neither its query cache nor its next document id can be older than the
+        file.
         """
         with exclusive_lock(self._lock_path):
             database = TinyDB(storage=MemoryStorage)
@@ -222,7 +225,7 @@ class Registry:
             database.storage.write(tables)
             before = _serialised(database)
             if _version(tables) < SCHEMA_VERSION:
-                _put(database.table(RUNS), [describe(folder) for folder in run_folders(self._store)])
+                _put(database.table(RUNS), [row_of(folder) for folder in run_folders(self._store)])
                 _set_version(database)
             yield database
             if _serialised(database) != before:
@@ -288,12 +291,14 @@ class Registry:
         return InputError(f"{self._path} {what}; 'crtui runs reindex' rebuilds it from the run folders")
 
 
-def describe(folder: RunFolder, state: RunState | None = None) -> RunRow:
-    """The row of a run. One whose state is lost is what the rest of its folder says; without specification, crashed.
+def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
+    """The row of a run.
+
+    A lost state is rebuilt from the rest of the folder. A run without a readable specification counts as crashed.
 
     Args:
         folder: the run.
-        state: what it is doing, if known better than ``state.json`` says.
+        state: its state, if the caller knows it better than ``state.json``.
     """
     summary = None
     try:
@@ -324,7 +329,7 @@ def _selections_on_disk(store: Store) -> Iterator[SelectionRow]:
 
 
 def _put(table: Table, rows: Sequence[RunRow | SelectionRow]) -> None:
-    """Replace the rows that are there and insert the others."""
+    """Replace the rows that exist, and insert the others."""
     new = {row.id: _plain(row) for row in rows}
     known = {row.get("id") for row in table.all()}
     table.update(lambda row: row.update(new[row["id"]]), lambda row: row.get("id") in new)

@@ -1,8 +1,8 @@
-"""What Slurm says about jobs, asked by its own commands and no more often than its controller likes.
+"""What Slurm says about jobs. Its own commands are asked, and no more often than its controller can bear.
 
-The run folder comes first: Slurm is asked about runs that have not ended by their own word and have no live process
-that can be seen from here. It forgets jobs some minutes after their end (``MinJobAge``); then ``sacct``, where there is
-accounting, and the folder have to do.
+The run folder comes first: Slurm is asked only about runs that have not said how they ended and have no live process
+that can be seen from here. Slurm forgets jobs some minutes after their end (``MinJobAge``). After that, only ``sacct``
+(if the cluster keeps accounts) and the run folder know more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from engine.errors import CrtuiError, InputError, WorkError
 from engine.runs.state import Status
 
 FRESH_SECONDS = 5.0
-"""How old an answer may be; one answer serves all tasks of a job array."""
+"""How old an answer may be. One answer serves all tasks of a job array."""
 _PATIENCE_SECONDS = 20.0
 _MAX_WORDS = 300
 _WAITING = frozenset(
@@ -43,12 +43,12 @@ _ENDINGS: Mapping[str, tuple[Status, str]] = {
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job, or one task of a job array, that Slurm knows of.
+class SlurmJob:
+    """One task of a job array, as Slurm describes it.
 
     Attributes:
         id: ``<array>_<task>``.
-        state: Slurm's word for it: ``PENDING``, ``RUNNING``, ``CANCELLED`` and so on.
+        state: Slurm's word for its state: ``PENDING``, ``RUNNING``, ``CANCELLED`` and so on.
     """
 
     id: str
@@ -56,28 +56,28 @@ class Job:
 
     @property
     def waits(self) -> bool:
-        """Whether it is still, or again, in Slurm's queue."""
+        """Whether it waits in Slurm's queue, for the first time or again."""
         return self.state in _WAITING
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing of it runs any more, or ever will."""
+        """Whether it neither waits nor runs."""
         return self.state not in _WAITING | _ACTIVE
 
     def ending(self) -> tuple[Status, str]:
-        """Status and reason of a run that ended with this job without a word of its own."""
+        """Status and reason of a run that ended with this job and did not say itself how."""
         status, words = _ENDINGS.get(
             self.state, (Status.CRASHED, "its Slurm job {job} ended ({state}) before it did; log.txt may say why")
         )
         return status, words.format(job=self.id, state=self.state)
 
 
-_answers: dict[str, tuple[float, dict[str, Job] | CrtuiError]] = {}
+_answers: dict[str, tuple[float, dict[str, SlurmJob] | CrtuiError]] = {}
 _lock = Lock()
 
 
-def look_up(job: str, max_age: float | None = None) -> Job | None:
-    """What Slurm knows of a job; ``None`` once it has forgotten it.
+def look_up(job: str, max_age: float | None = None) -> SlurmJob | None:
+    """What Slurm knows about a job; ``None`` once Slurm has forgotten it.
 
     Args:
         job: ``<array>_<task>``.
@@ -88,7 +88,7 @@ def look_up(job: str, max_age: float | None = None) -> Job | None:
         WorkError: Slurm does not answer.
     """
     array = job.partition("_")[0]
-    # One question at a time: who waits for it gets the same answer.
+    # One question at a time: threads that wait for it get the same answer.
     with _lock:
         asked_at, answer = _answers.get(array, (-float("inf"), {}))
         if time.monotonic() - asked_at > (FRESH_SECONDS if max_age is None else max_age):
@@ -106,7 +106,7 @@ def require(command: str) -> str:
     """The path of one of Slurm's commands.
 
     Raises:
-        InputError: it is not installed.
+        InputError: it is not installed here.
     """
     program = shutil.which(command)
     if program is None:
@@ -119,14 +119,14 @@ def call(*command: str, script: str | None = None, environment: Mapping[str, str
 
     Args:
         command: its name and arguments; no shell sees them.
-        script: what it reads.
+        script: its standard input.
         environment: its environment; default: that of this process.
 
     Returns:
         What it prints.
 
     Raises:
-        InputError: it is not installed, or refuses; the message is its own.
+        InputError: it is not installed here, or refuses; then the message is Slurm's.
         WorkError: Slurm's controller does not answer.
     """
     program = require(command[0])
@@ -151,7 +151,7 @@ def call(*command: str, script: str | None = None, environment: Mapping[str, str
     return answer.stdout.decode(errors="replace")
 
 
-def _ask(array: str) -> dict[str, Job]:
+def _ask(array: str) -> dict[str, SlurmJob]:
     try:
         printed = call("squeue", "--noheader", "--array", "--states=all", "--format=%F_%K|%T", f"--jobs={array}")
     except InputError as error:
@@ -161,8 +161,8 @@ def _ask(array: str) -> dict[str, Job]:
     return _parse(printed) or _ask_accounting(array)
 
 
-def _ask_accounting(array: str) -> dict[str, Job]:
-    """What the accounting remembers of jobs that the controller has forgotten; nothing where there is none."""
+def _ask_accounting(array: str) -> dict[str, SlurmJob]:
+    """What the accounts say about jobs that the controller has forgotten; nothing if the cluster keeps none."""
     try:
         fields = ("--noheader", "--allocations", "--parsable2", "--array", "--format=JobID,State")
         return _parse(call("sacct", *fields, f"--jobs={array}"))
@@ -170,18 +170,18 @@ def _ask_accounting(array: str) -> dict[str, Job]:
         return {}
 
 
-def _parse(printed: str) -> dict[str, Job]:
+def _parse(printed: str) -> dict[str, SlurmJob]:
     jobs = {}
     for line in printed.splitlines():
         job, bar, state = line.strip().partition("|")
         if bar and state.strip():
-            # "CANCELLED by 1000", "CANCELLED+"
-            jobs[job] = Job(job, state.split()[0].rstrip("+"))
+            # Such as "CANCELLED by 1000" or "CANCELLED+".
+            jobs[job] = SlurmJob(job, state.split()[0].rstrip("+"))
     return jobs
 
 
 def _readable(text: str, command: str) -> str:
-    """An error message of Slurm in one line, without what a terminal would act on."""
+    """An error message of Slurm in one line, without control characters."""
     lines = (line.strip().removeprefix(f"{command}: ").removeprefix("error: ") for line in text.splitlines())
     words = "; ".join(dict.fromkeys(line for line in lines if line)) or "it did not say why"
     return "".join(character for character in words if character.isprintable())[:_MAX_WORDS]

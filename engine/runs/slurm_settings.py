@@ -10,26 +10,24 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import InputError
-from engine.methods.settings import Settings
+from engine.settings import Settings
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
 _OURS = frozenset(
     (
         *("array", "chdir", "clusters", "cpus-per-task", "error", "input", "job-name", "no-requeue", "ntasks"),
         *("open-mode", "output", "parsable", "quiet", "requeue", "signal", "test-only", "uid", "gid", "wait"),
-        # These would make Slurm run, or load into our program, what the specification brings with it.
+        # With these, a specification could make Slurm run other programs, or load other code into ours.
         *("bcast", "container", "export", "export-file", "get-user-env", "wrap"),
     )
 )
-"""Options of sbatch that the launcher sets itself, or that a specification may not bring."""
-
-
+"""Options of sbatch that the launcher sets itself, or that a specification may not set."""
 _EARLY_SECONDS = 60
-"""How much earlier than asked for Slurm may send a signal, by the manual of sbatch."""
+"""Slurm may send a signal so much earlier than asked for (manual of sbatch)."""
 
 
 def _text_of_number(value: object) -> object:
-    """TOML's ``time = 60`` means what ``time = "60"`` does."""
+    """In TOML, ``time = 60`` means the same as ``time = "60"``."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
@@ -37,7 +35,7 @@ _Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,@/-]{0,199}$")]
 
 
 class SlurmSettings(Settings):
-    """What a job asks of Slurm. What is not given is left to Slurm's own defaults, and to ``$SBATCH_...``."""
+    """What a job asks of Slurm. For what is not given, Slurm's defaults and ``$SBATCH_...`` apply."""
 
     partition: _Word | None = Field(default=None, description="partition, or several with commas between")
     account: _Word | None = Field(default=None, description="account that pays")
@@ -73,7 +71,7 @@ class SlurmSettings(Settings):
             match = _OPTION.fullmatch(option)
             if match is None:
                 raise ValueError(f"'{option[:80]}' is no option of sbatch; write --name or --name=value")
-            # sbatch takes any unambiguous beginning of an option for the whole.
+            # sbatch accepts any unambiguous beginning of an option.
             if any(ours.startswith(match[1]) for ours in _OURS):
                 raise ValueError(f"sbatch's option --{match[1]} cannot be set here")
         return value
@@ -96,11 +94,11 @@ def seconds_of(time_limit: str) -> int:
     return int(days or 0) * 86_400 + sum(part * unit for part, unit in zip(parts, units, strict=False))
 
 
-def parse(assignments: Sequence[str]) -> SlurmSettings:
-    """Settings from ``key=value`` strings; ``options`` may come several times.
+def parse_slurm(assignments: Sequence[str]) -> SlurmSettings:
+    """Settings from ``key=value`` strings; ``options`` may be given several times.
 
     Raises:
-        InputError: an unknown key, or a value that makes no sense.
+        InputError: a key is unknown, or a value is not valid.
     """
     given: dict[str, object] = {}
     options: list[str] = []
@@ -119,7 +117,7 @@ def settings_from(tree: Mapping[str, object]) -> SlurmSettings:
     """Settings from plain data.
 
     Raises:
-        InputError: an unknown key, or a value that makes no sense.
+        InputError: a key is unknown, or a value is not valid.
     """
     try:
         return SlurmSettings.model_validate(dict(tree))

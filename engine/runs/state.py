@@ -1,27 +1,21 @@
-"""What a run is doing, and which processes do it."""
+"""What a run is doing, and which processes do it: the contents of ``state.json`` and ``outcome.json``."""
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import signal
-import socket
-import sys
 import time
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
+
+from engine.machine.processes import ProcessIdentity, boot_id, uptime
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$"
-"""What names of run folders look like; whatever else lies in the store is none."""
+"""The pattern of run ids, which are names of folders. Other folders of the store are no runs."""
 MAX_INTEGER = 2**63 - 1
-"""Largest integer of the store's files: what orjson, and every other reader of JSON, can be trusted with."""
+"""Largest integer in the store's files: orjson and other readers of JSON handle no larger ones."""
 _YEAR_9999 = 253_402_300_799.0
-_DEAD_STATES = frozenset("ZXx")
-_SUSPENDED_STATES = frozenset("Tt")
 MAX_PRIORITY = 1000
 MAX_PER_GPU = 64
 """Most runs that may share one GPU."""
@@ -32,7 +26,7 @@ PREEMPTED = "preempted: SIGTERM came from outside crtui (a shutdown, a logout or
 
 
 class Status(StrEnum):
-    """The words for what a run is doing."""
+    """What a run is doing."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -48,7 +42,7 @@ class Status(StrEnum):
 
 
 def _finite_scores(scores: dict[str, float | None]) -> dict[str, float | None]:
-    """JSON has no NaN: a score that is not finite is kept as ``None``."""
+    """Scores that are not finite become ``None``, because JSON has no NaN."""
     return {name: score if score is not None and math.isfinite(score) else None for name, score in scores.items()}
 
 
@@ -60,104 +54,14 @@ Priority = Annotated[int, Field(ge=-MAX_PRIORITY, le=MAX_PRIORITY)]
 _Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class ProcessIdentity(BaseModel):
-    """Which process, beyond its reusable number.
-
-    A pid alone names whatever process has it now; together with the machine's boot and the process's start time it
-    names one process for ever.
-
-    Attributes:
-        host: name of the machine.
-        boot_id: which boot of that machine.
-        pid: process number.
-        start_time: when it started: clock ticks after boot (Linux) or seconds since 1970 (elsewhere).
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    host: str
-    boot_id: str
-    pid: int = Field(gt=0, lt=2**31)
-    start_time: float = Field(allow_inf_nan=False)
-
-    @classmethod
-    def of(cls, pid: int) -> ProcessIdentity:
-        """The identity of a process of this machine.
-
-        Raises:
-            ProcessLookupError: there is no such process, or it is a zombie.
-        """
-        start_time = _start_time(pid)
-        if start_time is None:
-            raise ProcessLookupError(f"there is no live process {pid}")
-        return cls(host=socket.gethostname(), boot_id=boot_id(), pid=pid, start_time=start_time)
-
-    @classmethod
-    def own(cls) -> ProcessIdentity:
-        """The identity of the calling process."""
-        return cls.of(os.getpid())
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether the process belongs to another machine, so that nothing can be known of it from here."""
-        return self.boot_id != boot_id() and self.host != socket.gethostname()
-
-    @property
-    def before_reboot(self) -> bool:
-        """Whether this machine has been booted again since."""
-        return self.boot_id != boot_id() and self.host == socket.gethostname()
-
-    def alive(self) -> bool:
-        """Whether this very process still runs here. A zombie does not."""
-        return self.boot_id == boot_id() and _start_time(self.pid) == self.start_time
-
-    def signal(self, number: signal.Signals) -> bool:
-        """Send a signal to this very process and no other.
-
-        Returns:
-            Whether it was there to receive it.
-        """
-        try:
-            if not hasattr(os, "pidfd_open"):
-                if self.alive():
-                    os.kill(self.pid, number)
-                    return True
-                return False
-            descriptor = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return False
-        try:
-            # Asked after the descriptor is held: from here on it cannot come to mean another process.
-            if not self.alive():
-                return False
-            signal.pidfd_send_signal(descriptor, number)
-            return True
-        except ProcessLookupError:
-            return False
-        finally:
-            os.close(descriptor)
-
-    def suspended(self) -> bool:
-        """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
-        return self.alive() and _stat(self.pid)[0] in _SUSPENDED_STATES
-
-    def kill_group(self) -> None:
-        """Send SIGKILL to every process of the group that this process leads, if it still runs."""
-        if self.alive():
-            try:
-                os.killpg(self.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self.signal(signal.SIGKILL)
-
-
 class Usage(BaseModel):
-    """What an attempt took of the machine.
+    """The time and memory that an attempt used.
 
     Attributes:
-        wall_seconds: from the worker's start to its end, by a clock that nobody can set.
+        wall_seconds: from the worker's start to its end, by a clock that cannot be changed.
         cpu_seconds: processor time of the worker and of the processes that it waited for, user and system.
-        peak_resident_mib: most memory that one of its processes had resident, in MiB.
-        gpu_peak_mib: most GPU memory that its tensors took, in MiB; ``None`` without a GPU or if never said.
+        peak_resident_mib: the most resident memory of any one of its processes, in MiB.
+        gpu_peak_mib: the most GPU memory of its tensors, in MiB; ``None`` without a GPU, or if the worker did not say.
     """
 
     wall_seconds: _Amount
@@ -167,7 +71,7 @@ class Usage(BaseModel):
 
 
 class Attempt(BaseModel):
-    """An attempt that ended, after which the run was tried again; the attributes are those of :class:`RunState`."""
+    """An earlier attempt of a run. The attributes are those of :class:`RunState`."""
 
     attempt: int = Field(ge=1, le=MAX_INTEGER)
     status: Status
@@ -180,7 +84,7 @@ class Attempt(BaseModel):
 
 
 class Outcome(BaseModel):
-    """How a worker says its work ended: ``outcome.json``, its last act."""
+    """How the worker says its work ended. It writes this to ``outcome.json`` before it exits."""
 
     status: Literal[Status.FINISHED, Status.STOPPED, Status.FAILED]
     reason: str | None = None
@@ -199,25 +103,25 @@ class RunState(BaseModel):
         step: finished updates of the networks.
         total_steps: updates it was asked for.
         attempt: 1, and one more each time it is resumed.
-        retried: how many of the attempts began by themselves since a person last started it.
-        history: the earlier attempts, oldest first; of very many, the latest.
-        priority: among the runs that wait for the same device, those of higher priority get it first.
-        paused: whether it may not start for now, though its turn has come.
+        retried: how many attempts crtui has begun by itself since a person last started the run.
+        history: the earlier attempts, oldest first; at most the latest hundred.
+        priority: of runs that wait for the same device, those of higher priority get it first.
+        paused: whether it is held back in the queue.
         device: the device it got (``cpu``, ``cuda:1``); ``None`` before it got one.
-        precision: what its hidden layers computed in; ``None`` until an attempt has ended and said so.
+        precision: the number type of its hidden layers; ``None`` until an attempt has ended and said so.
         job: the Slurm job it runs as, ``<array>_<task>``; ``None`` without Slurm, and until it is submitted.
         supervisor: the process that writes this file.
         worker: the process that trains.
         created: when the run was created.
         queued: when this attempt began to wait for its device.
         started: when this attempt's worker was started.
-        ended: when this attempt ended, or when last heard of.
+        ended: when this attempt ended, or when it was last heard of.
         heartbeat: when the supervisor last wrote.
         next_beat: by when it promised to write again.
-        next_beat_uptime: the same in seconds since the boot of its machine, which no change of the clock moves.
-        stop_grace: seconds the worker may take to stop, once someone has asked it to; ``None`` while nobody has.
-        preempted: whether the one who asked it to stop was not crtui.
-        usage: what the attempt took of the machine, once it has ended.
+        next_beat_uptime: the same in seconds since the boot of its machine, which does not depend on the clock.
+        stop_grace: seconds the worker may take to stop; ``None`` while nobody has asked it to stop.
+        preempted: whether something other than crtui asked it to stop.
+        usage: the time and memory that the attempt used, once it has ended.
         reason: why it ended, in one sentence.
         traceback: the last traceback of a run that failed.
         scores: final scores by name.
@@ -252,7 +156,7 @@ class RunState(BaseModel):
 
     @property
     def stalled(self) -> bool:
-        """Whether a promised heartbeat is overdue: worth showing, but no proof of anything."""
+        """Whether a promised heartbeat is overdue. Worth showing, but it proves nothing."""
         if self.status.terminal or self.next_beat is None:
             return False
         if self.next_beat_uptime is not None and self.supervisor is not None and self.supervisor.boot_id == boot_id():
@@ -266,7 +170,7 @@ class RunState(BaseModel):
 
     @property
     def pid(self) -> int | None:
-        """The process to look at: the worker of a running run, the supervisor of a queued one."""
+        """The process number to show: the worker's of a running run, the supervisor's of a queued one."""
         if self.status.terminal:
             return None
         identity = self.worker or self.supervisor
@@ -274,8 +178,8 @@ class RunState(BaseModel):
 
     @property
     def stop_reason(self) -> str:
-        """Why a run stopped that was asked to."""
-        # Whoever asks by crtui's means says first how patient it is.
+        """Why a run stopped that was asked to stop."""
+        # crtui writes `stop_grace` before it signals; a SIGTERM without one came from outside.
         return PREEMPTED if self.preempted or self.stop_grace is None else ASKED_TO_STOP
 
     def next_attempt(self, now: float, *, automatic: bool) -> RunState:
@@ -283,7 +187,7 @@ class RunState(BaseModel):
 
         Args:
             now: seconds since 1970.
-            automatic: whether nobody asked for it.
+            automatic: whether crtui does this by itself, without a person asking.
         """
         ended = Attempt.model_validate(self.model_dump(include=set(Attempt.model_fields)))
         return RunState(
@@ -295,7 +199,7 @@ class RunState(BaseModel):
             history=[*self.history, ended][-_MAX_HISTORY:],
             priority=self.priority,
             created=self.created,
-            # What goes on by itself keeps its place; what a person starts anew waits in line like everything else.
+            # An automatic attempt keeps its place in the queue. A person who resumes a run puts it at the end.
             queued=self.queued if automatic else now,
             job=self.job if automatic else None,
             supervisor=self.supervisor if automatic else None,
@@ -304,7 +208,7 @@ class RunState(BaseModel):
         )
 
     def ended_as(self, status: Status, reason: str | None = None, traceback: str | None = None) -> RunState:
-        """This state after the attempt's end, dated by the last sign of life."""
+        """This state after the attempt's end, dated by the last heartbeat."""
         changes = {"status": status, "reason": reason, "traceback": traceback, "ended": self.heartbeat or time.time()}
         return self.model_copy(update=changes)
 
@@ -315,51 +219,3 @@ class RunState(BaseModel):
         step = self.step if outcome.step is None else outcome.step
         known = {"usage": outcome.usage or self.usage, "precision": outcome.precision or self.precision}
         return ended.model_copy(update={"step": step, "scores": self.scores | outcome.scores, **known})
-
-
-@functools.cache
-def boot_id() -> str:
-    """What tells this boot of the machine from every other."""
-    if sys.platform == "linux":
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    import psutil
-
-    return f"booted-{int(psutil.boot_time())}"
-
-
-def resident_mib(maxrss: int) -> float:
-    """Resident memory in MiB, of what getrusage(2) gives in kibibytes on Linux and in bytes on macOS."""
-    return maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def uptime() -> float:
-    """Seconds since this boot of the machine, which setting its clock does not change."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
-
-
-def _start_time(pid: int) -> float | None:
-    """When the process started, ``None`` where it does not exist or is a zombie."""
-    if sys.platform != "linux":
-        return _start_time_by_psutil(pid)
-    state, start_time = _stat(pid)
-    return None if state in _DEAD_STATES else start_time
-
-
-def _stat(pid: int) -> tuple[str, float]:
-    """State letter and start time of a process, as Linux gives them; one that does not exist is dead."""
-    try:
-        # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
-        return fields[0], float(fields[19])
-    except (OSError, IndexError):
-        return "X", 0.0
-
-
-def _start_time_by_psutil(pid: int) -> float | None:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
-        return None

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from engine.selection.ranking import Ranking
     from engine.selection.stability import udr
 
-__all__ = ["Ranking", "model_centrality", "udr"]
+__all__ = ["SIMILARITIES", "Ranking", "model_centrality", "udr"]
 
-# No module bears the name of what it offers: importing engine.selection.udr would otherwise replace the function udr.
+SIMILARITIES = ("factor-vae", "mig", "dci", "sap", "margin")
+"""What ModelCentrality can compare models by, the paper's first; see :mod:`engine.selection.similarity`."""
+
+# No module has the name of what it offers: importing a module engine.selection.udr would replace the function udr.
 _MODULES = {
     "Ranking": "engine.selection.ranking",
     "model_centrality": "engine.selection.centrality",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
 from engine.models.posterior import Gaussian
+from engine.progress import Progress
 from engine.selection.generated_set import BrokenModelError, LatentModel
 
 COMMON_IMAGES = 10_000
-"""Images that UDR compares models on. Neither the paper nor disentanglement_lib's study fixes a number; ours."""
+"""How many images UDR compares models on. The number is ours: neither the paper nor disentanglement_lib fixes one."""
 BATCH = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class CommonCodes:
-    """What one model makes of the common images.
+    """One model's codes of the common images.
 
     Args:
         codes: float64 ``[n, d]``; the means where the model answers with distributions.
         kl: float64 ``[d]``, KL divergence of each code's posterior from N(0, 1) in nats, mean over the images; infinite
-            for a model without posterior, so that every live code counts as informative (ours: UDR knows VAEs only).
+            for a model without a posterior, so that every live code counts as informative (ours: the paper has VAEs
+            only).
     """
 
     codes: NDArray[np.float64]
@@ -38,16 +40,16 @@ def common_codes(
     *,
     seed: int,
     device: str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[CommonCodes | BrokenModelError]:
     """Encode the same random images, drawn without replacement, with every model.
 
     Args:
         models: the pool, on ``device``.
-        dataset: where the images come from; at most 10,000 are used.
-        seed: of the draw.
+        dataset: the images; at most 10,000 are used.
+        seed: seed of the draw.
         device: where the images are put.
-        progress: called with images done and images to do.
+        progress: called with how many images are done, and how many there are.
 
     Returns:
         For each model its codes, or why it has none: images of another shape, codes that are not finite.

@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.progress import Progress, ignore_progress
 from engine.selection.generated_set import BrokenModelError, LatentModel, VotingProtocol, identity_of, stream
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
 from engine.selection.similarity import READ_OFF, Ballot, check_similarity, equal_votes, weighted_votes
 
-PairProgress = Callable[[int, int], None]
 Mask = NDArray[np.bool_]
 
 _POLL_SECONDS = 0.2
@@ -39,17 +39,17 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class CrossScores:
-    """The matrix B and what was left out of it.
+    """The matrix B, and the votes behind it.
 
     Args:
         matrix: float64 ``[n, n]``, row = encoder, column = generator; NaN where a pair was not compared, such as in
             the rows and columns of excluded models.
-        margins: the matrix by the similarity ``margin``, whatever B is made by.
+        margins: the matrix by the similarity ``margin``, whatever similarity B is made by.
         excluded: why a model takes no part, by its index.
-        evaluated: pairs computed in this call; the others came from the cache.
+        evaluated: pairs compared in this call; the others came from the cache.
         comparisons: votes and code correlations of each compared pair (encoder, generator).
         labels: the fixed code of each group of each generator's set, int64 ``[m]``.
-        similarity: what the scores are.
+        similarity: what the scores of B are, one of :data:`engine.selection.SIMILARITIES`.
     """
 
     matrix: NDArray[np.float64]
@@ -67,7 +67,7 @@ class CrossScores:
 
     @property
     def voted(self) -> bool:
-        """Whether the scores are counts of votes, which carry their uncertainty."""
+        """Whether the scores count votes, which can be resampled to estimate their uncertainty."""
         return self.similarity not in READ_OFF
 
 
@@ -78,28 +78,28 @@ def cross_scores(
     similarity: str = "factor-vae",
     cache: PairCache | None = None,
     device: str = "cpu",
-    progress: PairProgress | None = None,
+    progress: Progress | None = None,
 ) -> CrossScores:
-    """Score every encoder on the labelled set of every generator (B of method facts section 8).
+    """Score every encoder on the labelled set of every generator (B of docs/method.md, section 8).
 
-    The paper's score is FactorVAE's; ``similarity`` names others that are read off the same sets.
+    The paper's score is FactorVAE's; ``similarity`` names others that are computed from the same sets.
 
-    Each generator's set is made once and streamed through the encoders that lack it, so the cost is at most n sets
-    generated, and one set encoded for each pair that the cache does not hold; memory grows with neither votes nor
-    pool, but for some kilobytes a pair. Every finished column is in the cache before the next begins: an interrupted
-    call continues there and ends with the same matrix. Processes that share a cache share the work: a column that
-    another is busy with is left to it, and taken over should it die.
+    Each generator's set is made once and streamed through the encoders that have not seen it. The cost is at most n
+    sets generated, and one set encoded for each pair that the cache does not hold. Memory grows by some kilobytes a
+    pair, and not with the number of votes. Every finished column is in the cache before the next begins, so an
+    interrupted call continues there and ends with the same matrix. Processes that share a cache share the work: a
+    process leaves a column to the one that computes it, and takes it over if that one dies.
 
-    A model is excluded when its images have another shape than most of the pool's, when its output is not finite or
+    A model is excluded when its images have another shape than those of most models, when its output is not finite or
     not of the stated shape, or when all its codes are constant on its own images.
 
     Args:
         models: the pool, on ``device``. Numbers and kinds of codes may differ.
         protocol: sizes and seed of the generated sets.
-        similarity: one of :data:`engine.selection.similarity.SIMILARITIES`.
+        similarity: one of :data:`engine.selection.SIMILARITIES`.
         cache: where the statistics of pairs are kept between calls.
         device: where latent vectors are put.
-        progress: called with pairs done and pairs to do, of those that the cache does not hold.
+        progress: called with how many pairs are done and how many there are, not counting those of the cache.
 
     Raises:
         InputError: a model has no fingerprint, or there is no such similarity.
@@ -111,7 +111,7 @@ def cross_scores(
 
 
 class Pairs:
-    """The matrix while it fills up, pair by pair as they are asked for. Arguments as of :func:`cross_scores`."""
+    """A cross-score matrix that is filled with the pairs that are asked for. Arguments as of :func:`cross_scores`."""
 
     def __init__(
         self,
@@ -135,25 +135,40 @@ class Pairs:
         self._comparisons: dict[tuple[int, int], Comparison] = {}
         self._evaluated = self._done = self._total = 0
 
+    def known(self) -> tuple[NDArray[np.float64], dict[int, str]]:
+        """The matrix as far as it is known, and why models are excluded, by index."""
+        return self._without_excluded(self._matrix), dict(sorted(self.excluded.items()))
+
     def result(self) -> CrossScores:
-        """What has been compared so far."""
-        excluded = sorted(self.excluded)
-        matrix, margins = self._matrix.copy(), self._margins.copy()
-        for scores in (matrix, margins):
-            scores[excluded, :] = scores[:, excluded] = np.nan
+        """Everything that has been compared so far."""
+        matrix, excluded = self.known()
         return CrossScores(
             matrix,
-            margins,
-            {index: self.excluded[index] for index in excluded},
+            self._without_excluded(self._margins),
+            excluded,
             self._evaluated,
             self._comparisons,
             [self._protocol.labels(model.codes) for model in self._models],
             self.similarity,
         )
 
-    def evaluate(self, wanted: Mask, progress: PairProgress | None = None) -> None:
-        """Compare the pairs that are wanted, a bool ``[n, n]``, and not known yet."""
-        report = progress or _ignore
+    def _without_excluded(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        excluded = list(self.excluded)
+        scores = scores.copy()
+        scores[excluded, :] = scores[:, excluded] = np.nan
+        return scores
+
+    def evaluate(self, wanted: Mask, progress: Progress | None = None) -> None:
+        """Compare the pairs that are wanted and not known yet.
+
+        Args:
+            wanted: bool ``[n, n]``, row = encoder, column = generator.
+            progress: see :func:`cross_scores`.
+
+        Raises:
+            WorkError: the cache's disk refused.
+        """
+        report = progress or ignore_progress
         wanted = wanted & np.isnan(self._matrix)
         for i, j in np.argwhere(wanted):
             self._recall(int(i), int(j))
@@ -168,13 +183,13 @@ class Pairs:
                 time.sleep(_POLL_SECONDS)
             waiting = taken_elsewhere
 
-    def _filled(self, j: int, missing: Mask, progress: PairProgress) -> bool:
-        """Complete column ``j``, unless another process is busy with it."""
+    def _filled(self, j: int, missing: Mask, progress: Progress) -> bool:
+        """Complete column ``j``, and say so; leave it alone where another process is busy with it."""
         with self._claim(j) as ours:
             if not ours:
                 return False
             encoders = [int(i) for i in np.flatnonzero(missing) if not {int(i), j} & self.excluded.keys()]
-            # Another process may have been here since this one looked.
+            # Another process may have filled in some since this one looked.
             encoders = [i for i in encoders if not self._recall(i, j)]
             if encoders:
                 self._compute(j, encoders, progress)
@@ -189,7 +204,7 @@ class Pairs:
         return self._cache.claim(self._protocol.identity, self._identities[j])
 
     def _recall(self, i: int, j: int) -> bool:
-        """Take a pair from the cache, if it is there."""
+        """Take a pair from the cache; say whether it was there."""
         statistics = self._cache.load(*self._key(i, j)) if self._cache is not None else None
         encoder, generator = self._models[i].codes, self._models[j].codes
         if statistics is None or not statistics.fits(self._protocol.groups(generator), encoder, generator):
@@ -197,8 +212,8 @@ class Pairs:
         self._enter(i, j, statistics)
         return True
 
-    def _compute(self, j: int, encoders: Sequence[int], progress: PairProgress) -> None:
-        """Compute, keep and score the pairs of generator ``j`` with ``encoders``."""
+    def _compute(self, j: int, encoders: Sequence[int], progress: Progress) -> None:
+        """Compare generator ``j`` with ``encoders``, keep the statistics and score them."""
 
         def share_done(share: float) -> None:
             progress(self._done + int(share * len(encoders)), self._total)
@@ -241,23 +256,22 @@ class Pairs:
 
 
 def share_of(n: int, share: int, shares: int) -> Mask:
-    """The pairs that one of several machines takes: every ``shares``-th generator with all encoders, bool ``[n, n]``.
+    """The pairs of one of several shares: every ``shares``-th generator with all encoders.
 
     Args:
-        n: models.
-        share: which of the shares, from 1.
+        n: number of models.
+        share: which share, from 1.
         shares: how many there are.
+
+    Returns:
+        bool ``[n, n]``, row = encoder, column = generator.
     """
     columns = np.arange(n) % shares == share - 1
     return np.broadcast_to(columns, (n, n)).copy()
 
 
-def _ignore(*_: object) -> None:
-    """Stands in for a callback that was not given."""
-
-
 def _of_other_shape(models: Sequence[LatentModel]) -> dict[int, str]:
-    """The models whose images are not of the pool's commonest shape, the earlier one where two are equally common."""
+    """Why models are excluded by the shape of their images: it is not the pool's commonest, or the first of these."""
     shapes = [model.image_shape for model in models]
     if not shapes:
         return {}

@@ -1,6 +1,6 @@
 """The labelled set that a generator makes of its own codes, streamed once through many encoders.
 
-Source: the authors' ModelCentrality code, as recorded in method facts section 8.
+Source: the authors' ModelCentrality code, as docs/method.md, section 8, describes it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from engine.models.posterior import Gaussian
 from engine.selection.pair_statistics import PairStatistics
 
 RULES = 3
-"""Counts up when equal protocols begin to give other numbers, so that no older result is taken for a new one."""
+"""Counted up whenever the same protocol gives other numbers than before, so that no older result is taken for it."""
 VOTES_A_CODE = 100
 """Groups for each code: the authors' 500 for five codes and 1,000 for ten."""
 LEAST_VALUES = 20
-"""Fewer values of each code would be a coarse picture of the prior."""
+"""Fewer values of each code would cover the prior too coarsely."""
 CHUNK = 1000
 """Images in memory at a time, so that memory grows neither with the number of votes nor with the pool."""
 
 
 class LatentModel(Protocol):
-    """What choosing needs of a model: ``engine.load`` returns one. Tensors in, tensors out, on the same device."""
+    """What choosing needs of a model; ``engine.load`` returns one. Tensors come and go on the model's device."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """The name used in messages."""
 
     @property
     def fingerprint(self) -> str:
@@ -64,16 +64,17 @@ class LatentModel(Protocol):
 
 @dataclass(frozen=True)
 class VotingProtocol:
-    """The sizes of the set that each generator is asked for.
+    """The sizes of the set that is made of each generator.
 
     Args:
-        votes: groups of images, each one vote, at least; ``None`` for 100 a code, the authors' number. A set has as
-            many groups of each code, and no fewer than 20, since that is also the number of values that the code takes.
+        votes: how many groups of images there are at least, each of which casts one vote; ``None`` for 100 a code, the
+            authors' number. Every code has the same number of groups, and at least 20, because that is also the number
+            of values that the code takes.
         group_size: images in a group (L); the authors' 100.
-        scale_samples: images, at least, that give the scale of each code: those of the groups and, where they are
+        scale_samples: how many images give the scale of each code at least: those of the groups and, where these are
             fewer, further ones. All fill the prior evenly. The authors draw a tenth of the dataset at random, 73,728
             for dSprites; docs/selection.md compares the two.
-        seed: changes every draw.
+        seed: seed of all random draws.
 
     Raises:
         InputError: a size is too small.
@@ -93,11 +94,11 @@ class VotingProtocol:
 
     @property
     def identity(self) -> str:
-        """What tells the results of this protocol from those of another."""
+        """Text that is equal for two protocols only if they give the same results."""
         return " ".join(f"{name}={value}" for name, value in (asdict(self) | {"rules": RULES}).items())
 
     def values(self, codes: Codes) -> int:
-        """Values that each of a generator's codes takes in its set: as many as there are groups of the code."""
+        """How many values each of a generator's codes takes in its set: one for each group of that code."""
         return VOTES_A_CODE if self.votes is None else max(LEAST_VALUES, -(-self.votes // codes.count))
 
     def groups(self, codes: Codes) -> int:
@@ -114,14 +115,14 @@ class VotingProtocol:
 
 
 class BrokenModelError(Exception):
-    """A model whose output cannot be used; the message is the reason, without the model's name."""
+    """A model's output cannot be used; the message is the reason, without the model's name."""
 
 
 def identity_of(model: LatentModel) -> str:
-    """What a model is, as far as its scores depend on it.
+    """Text that is equal for two models only if they score the same.
 
     Raises:
-        InputError: it has no fingerprint.
+        InputError: the model has no fingerprint.
     """
     if not model.fingerprint:
         raise InputError(f"{model.name} has no fingerprint to tell its results by; save it and load it again")
@@ -140,22 +141,23 @@ def stream(
 ) -> list[PairStatistics | BrokenModelError]:
     """Generate a model's labelled set once and encode it with every encoder, keeping only statistics.
 
-    In a group one code stands still; the others and all noise differ from image to image. The authors draw every group
-    anew. Here every image belongs to a group of each code: each code takes few values, as many as it has groups, and
-    the images that have one of them are a group. So k codes need the images of one; two groups of different codes
-    share one image in a hundred. The values are spread evenly over the prior, and what else a group has is too
-    (Latin hypercube by scrambled Sobol points; Owen 1992 uses orthogonal arrays so). Measured in docs/selection.md.
+    In a group one code is fixed; the others and all noise differ from image to image. The authors draw every group
+    anew. Here every image belongs to one group of each code: a code takes few values, as many as it has groups, and the
+    images with the same value are a group. So k codes need no more images than one; two groups of different codes
+    share one image in a hundred. The values of a code are spread evenly over the prior, and so is everything else in a
+    group (Latin hypercube by scrambled Sobol points; Owen 1992 uses orthogonal arrays likewise). docs/selection.md has
+    the measurements.
 
     An encoder that answers with distributions is asked for draws from them, as the authors do. The latents are seeded
-    by the generator's identity and the protocol's seed, the draws by the encoder's identity besides: neither depends
-    on the pool around.
+    by the generator's identity and the protocol's seed, the draws by the encoder's identity as well. Neither depends
+    on the rest of the pool.
 
     Args:
-        generator: whose images, and whose codes are the factors.
-        encoders: who is scored.
+        generator: the model that makes the images; its codes are the factors.
+        encoders: the models that are scored.
         protocol: sizes and seed.
         device: where the latent vectors are put.
-        progress: called with the share of the images that is done.
+        progress: called with the share of the images that is done, in [0, 1].
 
     Returns:
         For each encoder its statistics, or why it has none.
@@ -184,7 +186,7 @@ def _labelled_set(generator: LatentModel, protocol: VotingProtocol) -> tuple[Ten
     k, values, size = codes.count, protocol.values(codes), protocol.group_size
     grouped = values * size
     points = _net(k + codes.noise, protocol.images(codes), seed)
-    # The points' ranks along a code's axis cut it into slabs; each slab gets one value, drawn inside it.
+    # The points' ranks along a code's axis cut the axis into slabs. All points of a slab get one value drawn within it.
     order = points[:grouped, :k].argsort(dim=0)
     within = torch.rand((values, k), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     drawn = (torch.arange(values, dtype=torch.float64)[:, None] + within) / values
@@ -216,7 +218,7 @@ def _images(generator: LatentModel, latents: Tensor) -> Tensor:
 
 
 class _Collector:
-    """Codes of one encoder, a float for each image and code, until it shows itself broken."""
+    """Collects the codes of one encoder, a float for each image and code, until its output cannot be used."""
 
     def __init__(self, encoder: LatentModel, generator: LatentModel, protocol: VotingProtocol) -> None:
         self._encoder = encoder
@@ -226,6 +228,7 @@ class _Collector:
         self._broken: BrokenModelError | None = None
 
     def add(self, images: Tensor) -> None:
+        """Encode more images."""
         if self._broken:
             return
         codes = self._encoder.sample_codes(images, self._draws).cpu().numpy()

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.selection.cross_scores import CrossScores, PairProgress, Pairs
+from engine.progress import Progress
+from engine.selection.centrality import mean_of_known, similarities
+from engine.selection.cross_scores import CrossScores, Pairs
 from engine.selection.ranking import Ranking
 from engine.selection.resampling import REPLICATES, column_replicates
 from engine.selection.uncertainty import RESOLVED_DECIMALS, intervals_of
@@ -18,7 +20,7 @@ from engine.selection.uncertainty import RESOLVED_DECIMALS, intervals_of
 FloatArray = NDArray[np.float64]
 
 _FIRST_REFERENCES = 2
-"""In the first round: with one, the model that is the reference would have nobody to be compared with."""
+"""In the first round. A single reference would itself have no model to be compared with."""
 
 
 @dataclass(frozen=True)
@@ -26,30 +28,30 @@ class Round:
     """One halving.
 
     Args:
-        survivors: models that were still in.
-        references: models that all of these have been compared with by now.
+        survivors: models that were still in the race.
+        references: models that all survivors have been compared with by now.
     """
 
     survivors: tuple[int, ...]
     references: tuple[int, ...]
 
     def without(self, excluded: Container[int]) -> Round:
-        """The same but for models that turned out not to be comparable."""
+        """The same round without models that turned out not to be comparable."""
         return Round(*(tuple(i for i in group if i not in excluded) for group in (self.survivors, self.references)))
 
 
 @dataclass(frozen=True, eq=False)
 class FastMedoid:
-    """What was found with part of the matrix.
+    """What part of the matrix says of the medoid.
 
     Args:
         included: the models that take part.
-        ranking: over these. A model that left in a later round is above those that left before; in a round the mean
-            similarity to the references decides. That mean is the score: an estimate of the centrality, made of fewer
-            models the earlier one left.
+        ranking: of these. A model that left in a later round is above those that left earlier; within a round the mean
+            similarity to the references decides. That mean is the score. It estimates the centrality, from fewer models
+            the earlier a model left.
         intervals: float64 ``[included, 2]``, where 95 % of the bootstrap replicates of the scores lie.
         confidence: share of replicates in which the pick stays ahead of every model in the round where they parted.
-        rounds: the course of it.
+        rounds: the rounds, first to last.
     """
 
     included: list[int]
@@ -60,7 +62,7 @@ class FastMedoid:
 
 
 def default_budget(n: int) -> int:
-    """Pairs that suffice as a rule: 4 n log2 n, measured in docs/selection.md."""
+    """Pairs that usually suffice: 4 n log2 n, measured in docs/selection.md."""
     return max(least_budget(n), 4 * n * math.ceil(math.log2(max(n, 2))))
 
 
@@ -70,7 +72,7 @@ def least_budget(n: int) -> int:
 
 
 def fast_medoid(
-    pairs: Pairs, n: int, budget: int, seed: int = 0, progress: PairProgress | None = None
+    pairs: Pairs, n: int, budget: int, seed: int = 0, progress: Progress | None = None
 ) -> FastMedoid | None:
     """Find the medoid with about ``budget`` comparisons instead of n².
 
@@ -85,11 +87,11 @@ def fast_medoid(
     :func:`engine.selection.resampling.column_replicates`; scores without votes have the first part only.
 
     Args:
-        pairs: compares; the result's matrix holds what was.
+        pairs: compares the models; afterwards its result holds what was compared.
         n: number of models.
-        budget: comparisons (pairs of encoder and generator) at most.
-        seed: of the choice of references and of the replicates.
-        progress: called with pairs done and to do, in each round anew.
+        budget: most comparisons (pairs of encoder and generator).
+        seed: seed of the choice of references and of the replicates.
+        progress: called with how many pairs are done, and how many there are; it begins anew with each round.
 
     Returns:
         The medoid, or None where no model can be compared.
@@ -108,7 +110,7 @@ def fast_medoid(
     rounds: list[Round] = []
     for fresh in _fresh_references(n, budget):
         wanted = len(references) + fresh
-        # More than one turn where references turn out to be broken; what those cost comes on top.
+        # Repeated where references turn out to be broken; their cost comes on top of the budget.
         while len(references) < wanted:
             unused = [index for index in order if index not in references and index not in pairs.excluded]
             if not unused:
@@ -121,7 +123,7 @@ def fast_medoid(
             break
         survivors = _better_half(pairs.result(), rounds[-1])
     if len(pairs.result().included) == 1:
-        # Everybody it could have been compared with is broken; whether it is too is still open.
+        # All others are broken. Comparing this model with itself shows whether it is broken too.
         pairs.evaluate(np.eye(n, dtype=np.bool_), progress)
     found = pairs.result()
     held = [this.without(found.excluded) for this in rounds]
@@ -134,7 +136,10 @@ def _least_costs(n: int) -> list[int]:
 
 
 def _fresh_references(n: int, budget: int) -> list[int]:
-    """References that each round adds: an equal share of the budget buys them, as far as the rest is provided for."""
+    """How many references each round adds: as many as its equal share of the budget pays for.
+
+    A round gets less where the later rounds would not have enough for the fewest references they can do with.
+    """
     sizes, least = _sizes(n), _least_costs(n)
     fresh: list[int] = []
     for place, size in enumerate(sizes):
@@ -153,7 +158,7 @@ def _sizes(n: int) -> list[int]:
 
 
 def _compare(
-    pairs: Pairs, n: int, survivors: Sequence[int], references: Sequence[int], progress: PairProgress | None
+    pairs: Pairs, n: int, survivors: Sequence[int], references: Sequence[int], progress: Progress | None
 ) -> None:
     wanted = np.zeros((n, n), dtype=np.bool_)
     wanted[np.ix_(survivors, references)] = True
@@ -162,23 +167,13 @@ def _compare(
     pairs.evaluate(wanted, progress)
 
 
-def _similarities(matrix: FloatArray, rows: Sequence[int], references: Sequence[int]) -> FloatArray:
-    """S between models and references, float64 ``[rows, references]``; NaN of a model with itself."""
-    found: FloatArray = (matrix[np.ix_(rows, references)] + matrix[np.ix_(references, rows)].T) / 2
-    found[np.equal.outer(rows, references)] = np.nan
-    return found
-
-
-def _means(similarities: FloatArray) -> FloatArray:
-    """Mean of what is there in each row; NaN where there is nothing."""
-    there = np.isfinite(similarities)
-    sums = np.where(there, similarities, 0.0).sum(axis=1)
-    means: FloatArray = np.divide(sums, there.sum(axis=1), out=np.full(len(sums), np.nan), where=there.any(axis=1))
-    return means
+def _similarities(scores: CrossScores, this: Round) -> FloatArray:
+    """S between the models of a round and its references, float64 ``[survivors, references]``."""
+    return similarities(scores.matrix)[np.ix_(this.survivors, this.references)]
 
 
 def _better_half(scores: CrossScores, this: Round) -> list[int]:
-    order = Ranking.from_scores(_means(_similarities(scores.matrix, this.survivors, this.references))).order
+    order = Ranking.from_scores(mean_of_known(_similarities(scores, this))).order
     return [this.survivors[place] for place in order[: math.ceil(len(order) / 2)]]
 
 
@@ -215,7 +210,7 @@ Noise = Callable[[int, int], NDArray[np.float32]]
 
 
 def _noise(scores: CrossScores, seed: int) -> Noise:
-    """Replicates of a pair's score less the score itself, float32 ``[replicates]``, made a column at a time."""
+    """Replicates of a pair's score less the score itself, float32 ``[replicates]``; a column is made when needed."""
     made: dict[int, dict[int, NDArray[np.float32]]] = {}
 
     def of(i: int, j: int) -> NDArray[np.float32]:
@@ -229,13 +224,13 @@ def _noise(scores: CrossScores, seed: int) -> Noise:
 
 
 def _replicated(scores: CrossScores, this: Round, noise: Noise, seed: int) -> tuple[FloatArray, FloatArray]:
-    """Mean similarities to the references ``[survivors]``, and replicates of these ``[replicates, survivors]``."""
-    similarities = _similarities(scores.matrix, this.survivors, this.references)
-    means, there = _means(similarities), np.isfinite(similarities)
+    """Mean similarities to the references ``[survivors]``, and replicates of them ``[replicates, survivors]``."""
+    known = _similarities(scores, this)
+    means, there = mean_of_known(known), np.isfinite(known)
     t = len(this.references)
     weights = np.random.default_rng(seed).multinomial(t, np.full(t, 1 / t), REPLICATES).astype(np.float64)
     drawn = weights @ there.T
-    sums = weights @ np.where(there, similarities, 0.0).T
+    sums = weights @ np.where(there, known, 0.0).T
     resampled = np.divide(sums, drawn, out=np.broadcast_to(means, drawn.shape).copy(), where=drawn > 0)
     unseen = max(0.0, 1 - (t - 1) / (len(scores.included) - 1)) if len(scores.included) > 1 else 0.0
     replicates = means + (resampled - means) * math.sqrt(unseen)

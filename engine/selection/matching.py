@@ -13,7 +13,9 @@ from engine.selection.generated_set import LatentModel, VotingProtocol
 from engine.selection.pair_cache import PairCache
 
 LEAST_CORRELATION = 0.05
-"""Below it a sign is not told: unrelated codes correlate by 0.01 on 10,000 images, by chance."""
+"""Below it no sign is given: unrelated codes correlate by 0.01 on 10,000 images, by chance."""
+MATCHING = VotingProtocol(votes=1, group_size=32, scale_samples=1024)
+"""The fewest votes there are, 20 for each code: enough to tell codes apart, where a ranking needs more."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ def match_codes(
         correlation_back: float ``[k, d]``, the same back.
 
     Returns:
-        In the order of the first model's codes. A code without a counterpart, as where the models have different
-        numbers of them or nobody ever voted for it, is left out.
+        In the order of the first model's codes. A code without a counterpart is left out: where the models have
+        different numbers of codes, and where no group voted for it.
 
     Raises:
         InputError: shapes that do not fit each other.
@@ -86,12 +88,12 @@ def match_in(scores: CrossScores, first: int, second: int) -> list[CodeMatch] | 
 def match_models(
     first: LatentModel,
     second: LatentModel,
-    protocol: VotingProtocol,
+    protocol: VotingProtocol = MATCHING,
     *,
     cache: PairCache | None = None,
     device: str = "cpu",
 ) -> list[CodeMatch]:
-    """Match the codes of two models, comparing them first where the cache does not hold it.
+    """Compare two models with each other, as far as the cache does not hold it, and match their codes.
 
     Args:
         first: a model on ``device``.
@@ -114,7 +116,7 @@ def match_models(
 
 
 def _by_fixed_code(votes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Votes as shares of those that were given while the same code stood still."""
+    """Votes as shares of those that were given while the same code was held fixed."""
     given = votes.sum(axis=0)
     shares: NDArray[np.float64] = np.divide(votes, given, out=np.zeros_like(votes), where=given > 0)
     return shares

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
-from engine.storage import file_mode, make_folders, replacing
+from engine.storage.files import cause, make_folders, replacing
+from engine.storage.locks import try_lock_file
 
-# zipfile says of much that it is not implemented, a RuntimeError, as of what would be encrypted.
+# zipfile raises NotImplementedError, a RuntimeError, for features that it lacks, such as an encrypted archive.
 _DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
 _ARRAYS = ("deviations", "scale", "correlations", "information")
 
@@ -24,11 +25,11 @@ _ARRAYS = ("deviations", "scale", "correlations", "information")
 class PairCache:
     """Pair statistics by the identities of protocol, generator and encoder: one small file a pair.
 
-    Files appear whole or not at all, and one that cannot be read counts as absent, so any number of processes may
-    share a folder and be killed at any time. By :meth:`claim` they share out the generators.
+    Files appear whole or not at all, and a file that cannot be read counts as absent. So any number of processes may
+    share a folder, and may be killed at any time. With :meth:`claim` they divide the generators among themselves.
 
     Args:
-        folder: where the files live; made when the first one is saved.
+        folder: where the files are; made when the first one is saved.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -43,7 +44,7 @@ class PairCache:
                 arrays = [archive[name] for name in _ARRAYS]
         except _DAMAGE:
             return None
-        # A member that does not look like an array is handed out as its bytes.
+        # numpy returns the plain bytes of a member that does not look like an array.
         return PairStatistics(*arrays) if all(isinstance(array, np.ndarray) for array in arrays) else None
 
     def save(self, protocol: str, generator: str, encoder: str, statistics: PairStatistics) -> None:
@@ -58,16 +59,16 @@ class PairCache:
             with replacing(path) as file:
                 np.savez(file, **{array: getattr(statistics, array) for array in _ARRAYS})
         except OSError as error:
-            raise WorkError(f"{path} cannot be written: {error.strerror or error}") from error
+            raise WorkError(f"{path} cannot be written: {cause(error)}") from error
 
     @contextlib.contextmanager
     def claim(self, protocol: str, generator: str) -> Iterator[bool]:
-        """Be the only one who computes pairs of a generator, as long as the context lasts.
+        """Be the only process that compares pairs of a generator, as long as the context lasts.
 
-        The claim is an ``flock``, which the kernel drops with its process: one that is killed claims nothing.
+        The kernel drops the claim when the process ends, so a killed process blocks nobody.
 
         Yields:
-            False, at once, where another process is at it.
+            True, or False where another process has the claim; this call never waits.
 
         Raises:
             WorkError: the lock cannot be made.
@@ -76,22 +77,19 @@ class PairCache:
         path = folder.with_name(f"{folder.name}.lock")
         try:
             make_folders(path.parent)
-            lock = FileLock(path, mode=file_mode(path.parent), fallback_to_soft=False)
-            lock.acquire(blocking=False)
-        except Timeout:
-            yield False
-            return
         except OSError as error:
-            raise WorkError(f"{path} cannot be locked: {error.strerror or error}") from error
+            raise WorkError(f"{path} cannot be locked: {cause(error)}") from error
+        lock = try_lock_file(path)
         try:
-            yield True
+            yield lock is not None
         finally:
-            lock.release()
+            if lock is not None:
+                os.close(lock)
 
     def _of_generator(self, protocol: str, generator: str) -> Path:
         return self._folder / _digest(protocol) / _digest(generator)
 
 
 def _digest(identity: str) -> str:
-    """Identities come from outside; their digests are safe as file names whatever they hold."""
+    """A file name for an identity, which may hold any characters."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32]

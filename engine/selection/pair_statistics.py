@@ -1,4 +1,4 @@
-"""What is kept of one encoder on one generated set: enough for every vote, score and matching, small on disk."""
+"""Statistics of one encoder on one generated set: small on disk, and enough for every vote, score and matching."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class PairStatistics:
-    """The codes of one encoder on one generated set, reduced. 10 KB for five codes a side, 50 KB for ten.
+    """What is kept of one encoder's codes on one generated set: 10 KB for five codes a side, 50 KB for ten.
 
     Args:
         deviations: float32 ``[m, d]``, standard deviation of each code inside each group of images.
-        scale: float64 ``[d]``, standard deviation of each code over all images of the set; 0 for a dead one.
-        correlations: float64 ``[d + w, d + w]``, linear correlations over these images of the encoder's d codes
-            and, behind them, the w columns in which the generator's latent vectors hold its codes; dead ones have 0.
-        information: float64 ``[d, k]``, mutual information over these images of each of the encoder's codes with each
-            of the generator's k, as a share of the latter's entropy.
+        scale: float64 ``[d]``, standard deviation of each code over all images of the set; 0 for a dead code.
+        correlations: float64 ``[d + w, d + w]``, linear correlations over all images. First come the encoder's d codes,
+            then the w columns of the generator's latent vectors that hold its codes. Dead codes have 0.
+        information: float64 ``[d, k]``, mutual information over all images of each of the encoder's codes with each of
+            the generator's k, as a share of the latter's entropy.
     """
 
     deviations: NDArray[np.float32]
@@ -44,7 +44,7 @@ class PairStatistics:
             encoded: float64 ``[n, d]``, the encoder's codes of its images.
             latents: float64 ``[n, z]``, the latents of these images.
             groups: int64 ``[m, L]``, the images of each group.
-            generator: what the latents consist of.
+            generator: the codes that the latents consist of.
         """
         deviations = np.stack([standard_deviation(encoded[group], axis=0) for group in groups]).astype(np.float32)
         scale = live_scale(encoded)
@@ -57,7 +57,7 @@ class PairStatistics:
         )
 
     def fits(self, groups: int, encoder: Codes, generator: Codes) -> bool:
-        """Whether these are numbers for that many groups and codes."""
+        """Whether these are finite numbers for that many groups and codes."""
         d, both = encoder.count, encoder.count + generator.regularised
         expected = (
             (self.deviations, (groups, d)),
@@ -77,7 +77,7 @@ def _correlations(values: FloatArray) -> FloatArray:
 
 
 def _factor_ids(latents: FloatArray, codes: Codes) -> NDArray[np.int64]:
-    """The generator's codes as classes, int64 ``[s, k]``: a continuous one in bins that are equally likely."""
+    """The generator's codes as classes, int64 ``[s, k]``. A continuous code is cut into equally likely bins."""
     from scipy.special import ndtr
 
     continuous = latents[:, : codes.continuous]
@@ -90,8 +90,8 @@ def _factor_ids(latents: FloatArray, codes: Codes) -> NDArray[np.int64]:
 def _information(encoded: FloatArray, live: NDArray[np.bool_], factors: NDArray[np.int64]) -> FloatArray:
     """Mutual information of binned codes with factors, over the factors' entropies.
 
-    Bins of equal width, as :func:`engine.metrics.mutual_information.mutual_information` has them. That one asks
-    scikit-learn for every entry, which takes a quarter of a second for ten codes a side; counting takes 1/50 of it.
+    The bins have equal width, as in :func:`engine.metrics.mutual_information.mutual_information`. That function asks
+    scikit-learn for every entry, which takes a quarter of a second for ten codes a side; counting takes 1/50 of that.
     """
     low = encoded.min(axis=0)
     width = np.where(live, encoded.max(axis=0) - low, 1.0)
@@ -110,6 +110,6 @@ def _information(encoded: FloatArray, live: NDArray[np.bool_], factors: NDArray[
 
 
 def _entropy(counts: NDArray[np.int64]) -> float:
-    """Entropy in nats of the distribution that was counted."""
+    """Entropy in nats of a distribution that is given as counts."""
     shares = counts[counts > 0] / counts.sum()
     return float(-(shares * np.log(shares)).sum())

@@ -1,4 +1,4 @@
-"""What every way of choosing a model returns."""
+"""A pool in order of preference: what every way of choosing a model returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import InputError
 
 TIE_DECIMALS = 12
-"""Scores that agree to this many decimals are tied: the order in which a mean was added up must not decide."""
+"""Scores that agree to this many decimals are tied: rounding errors of a sum must not decide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +18,7 @@ class Ranking:
     """A pool in order of preference.
 
     Args:
-        scores: float64 ``[n]``, higher is better; NaN where a model has nothing to be compared with.
+        scores: float64 ``[n]``, higher is better; NaN where there is no other model to compare with.
         order: int64 ``[n]``, the models' indices, best first.
     """
 

@@ -1,4 +1,4 @@
-"""Scores of a cross-score matrix as other draws of the generated sets might have made them: the bootstrap of votes."""
+"""The bootstrap of votes: cross-scores as other draws of the generated sets might have given them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from engine.selection.cross_scores import CrossScores
 REPLICATES = 1000
 """Bootstrap replicates: the usual number for 95 % intervals (Efron & Tibshirani 1993, section 13.3: at least 1,000)."""
 NEIGHBOURS = 10
-"""Groups among which one is drawn: half as many as the least a code has."""
+"""How many groups are drawn from each other: half of the fewest groups that a code has."""
 _ROWS = 4_000_000
-"""Largest number of replicated table entries held at a time."""
+"""Most replicated table entries in memory at a time."""
 
 
 def column_replicates(
@@ -23,19 +23,19 @@ def column_replicates(
 ) -> NDArray[np.float32]:
     """Bootstrap the scores of several encoders on one generator's set (Efron 1979).
 
-    The groups of the set are drawn anew with replacement, each among its neighbours: ten or so of the same fixed code
-    whose values follow each other. A set has one value in each part of the prior, so another set differs from it in
-    what happens near a value but not in which values there are; drawing among all groups of a code would count the
-    latter too, and be twice as wide as the truth (docs/selection.md). All encoders see the same draws, because they
-    voted on the same groups: what they share stays shared. Taking the largest of resampled counts is biased upwards;
-    the replicates are shifted to have the observed scores as their mean.
+    The groups of the set are drawn anew with replacement, each from its neighbours: about ten groups of the same fixed
+    code with successive values. Every set has one value in each part of the prior. So another set would differ near
+    each value, but not in which values there are. Drawing from all groups of a code would count the latter as noise
+    too, and give intervals twice as wide as the truth (docs/selection.md). All encoders get the same draws, because
+    they voted on the same groups: noise that they share stays shared. The largest of resampled counts is biased
+    upwards, so the replicates are shifted to have the observed scores as their mean.
 
     Args:
-        scores: with votes of every encoder on that set.
+        scores: holds votes of every encoder on that set.
         j: the generator.
-        encoders: whose scores.
-        seed: with ``j``, decides the draws.
-        replicates: how many.
+        encoders: the encoders whose scores are resampled.
+        seed: seed of the draws, together with ``j``.
+        replicates: number of replicates.
 
     Returns:
         float32 ``[replicates, encoders]``.
@@ -54,7 +54,7 @@ def column_replicates(
     ]
     found = np.concatenate(parts, axis=1)
     observed = scores.matrix[list(encoders), j].astype(np.float32)
-    # Drawing n of n has (n - 1) / n of the variance that n others would have, which matters for ten.
+    # Drawing n from the same n has (n - 1) / n of the variance that n new ones would have, which matters for ten.
     stretch = np.float32(np.sqrt(NEIGHBOURS / (NEIGHBOURS - 1)))
     shifted: NDArray[np.float32] = observed + stretch * (
         found - found.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -63,7 +63,7 @@ def column_replicates(
 
 
 def _draws(groups: int, replicates: int, draws: np.random.Generator) -> NDArray[np.float32]:
-    """How often each group of one fixed code, in the order of its values, is drawn, ``[replicates, groups]``."""
+    """How often each group of one fixed code is drawn, ``[replicates, groups]``, groups in the order of values."""
     sizes = [len(part) for part in np.array_split(np.arange(groups), max(1, groups // NEIGHBOURS))]
     drawn = [draws.multinomial(size, np.full(size, 1 / size), replicates) for size in sizes]
     return np.concatenate(drawn, axis=1).astype(np.float32)
@@ -93,10 +93,10 @@ def centrality_replicates(
     """Bootstrap each model's centrality, the mean similarity to all others.
 
     Args:
-        scores: with votes of all pairs of ``included``.
+        scores: holds votes of all pairs of ``included``.
         included: the models, at least two.
-        seed: of the draws.
-        replicates: how many.
+        seed: seed of the draws.
+        replicates: number of replicates.
 
     Returns:
         float64 ``[replicates, included]``.

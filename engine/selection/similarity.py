@@ -1,4 +1,4 @@
-"""What one encoder's codes on one generated set say: the votes, and a cross-score by any supervised score."""
+"""How well one encoder's codes fit one generator's: the votes, and cross-scores by any supervised score."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import InputError
-from engine.metrics.dci_score import dci
-from engine.metrics.sap_score import sap
+from engine.metrics.scores.dci import dci
+from engine.metrics.scores.sap import sap
 from engine.metrics.votes import NO_VOTE, votes_from_std
+from engine.selection import SIMILARITIES
 from engine.selection.pair_statistics import PairStatistics
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,7 @@ class Ballot:
     weights: NDArray[np.float32]
 
     def table(self, labels: NDArray[np.int64], codes: int, factors: int) -> FloatArray:
-        """What was voted for each code while each factor stood still, float64 ``[codes, factors]``.
+        """Votes for each code while each factor was held fixed, float64 ``[codes, factors]``.
 
         Args:
             labels: the fixed factor of each group, int64 ``[m]``.
@@ -43,7 +44,7 @@ class Ballot:
         return table
 
     def score(self, labels: NDArray[np.int64], codes: int, factors: int) -> float:
-        """What each code was voted for its commonest factor, as a share of all votes: with weights 1, FactorVAE's."""
+        """Votes for each code's commonest factor, as a share of all groups. With weights of 1: FactorVAE's score."""
         return float(self.table(labels, codes, factors).max(axis=1).sum() / len(labels))
 
 
@@ -56,15 +57,16 @@ def equal_votes(statistics: PairStatistics) -> Ballot:
 def weighted_votes(statistics: PairStatistics) -> Ballot:
     """The same votes, each counting by how far the winner is ahead (ours).
 
-    A code's variance in a group, relative to its variance over all images, is 0 where the fixed factor is all that
-    moves it and 1 where the factor is nothing to it. A vote counts the runner-up's less the winner's: 1 where one code
-    follows the factor and no other does, cos 2a where a pair of codes is rotated by the angle a in its plane.
+    A code's variance in a group, relative to its variance over all images, is 0 where only the fixed factor moves it
+    and 1 where the factor has no effect on it. A vote counts the runner-up's relative variance less the winner's: 1
+    where one code follows the factor and no other does, cos 2a where a pair of codes is rotated by the angle a in its
+    plane.
     """
     ballot = equal_votes(statistics)
     live = statistics.scale > 0
     relative = statistics.deviations[:, live] / statistics.scale[live]
     shares = np.minimum(np.square(relative), 1.0)
-    # A runner-up that is not there is one that the factor is nothing to.
+    # Where there is no runner-up, one that the factor has no effect on stands in.
     ranked = np.sort(np.column_stack([shares, np.ones((len(shares), 2))]), axis=1)
     return Ballot(ballot.votes, (ranked[:, 1] - ranked[:, 0]).astype(np.float32))
 
@@ -81,33 +83,31 @@ def _sap(statistics: PairStatistics) -> float:
 
 
 def _dci(statistics: PairStatistics) -> float:
-    """The mean of DCI's disentanglement, which does not see a factor without code, and completeness, which does."""
+    """The mean of DCI's disentanglement, which is blind to a factor without a code, and completeness, which is not."""
     found = dci(*_sample(statistics), "lasso")
     return (found.disentanglement + found.completeness) / 2
 
 
 def _sample(statistics: PairStatistics) -> tuple[FloatArray, FloatArray]:
-    """A handful of codes ``[n, d]`` and factors ``[n, w]`` with exactly the correlations that were kept.
+    """A few codes ``[n, d]`` and factors ``[n, w]`` that have exactly the correlations that were kept.
 
-    Squared correlations and a Lasso of standardised variables see no more of the data than these, so their scores are
-    those of the whole set. Helmert's contrasts carry a root of the correlations to samples of zero mean.
+    Squared correlations and a Lasso of standardised variables depend on the data through its correlations only, so they
+    score this sample as they would the whole set. Helmert's contrasts turn a root of the correlation matrix into
+    samples of zero mean.
     """
     from scipy.linalg import helmert
 
     values, vectors = np.linalg.eigh(statistics.correlations)
     root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
     n = len(root) + 1
-    # What is dead stays exactly so, whatever the eigenvectors' rounding makes of it.
+    # Dead codes stay exactly 0 in spite of rounding in the eigenvectors.
     sample = np.where(np.diag(statistics.correlations) > 0, np.sqrt(n) * helmert(n).T @ root, 0.0)
     d = len(statistics.scale)
     return sample[:, :d], sample[:, d:]
 
 
 READ_OFF: dict[str, Callable[[PairStatistics], float]] = {"mig": _mig, "dci": _dci, "sap": _sap}
-"""Similarities of the set of unrestricted latents, its latents being the labels. The others are counted from votes."""
-
-SIMILARITIES = ("factor-vae", "mig", "dci", "sap", "margin")
-"""What models can be compared by, the paper's first."""
+"""Similarities that are computed from all images of a set, with its latents as labels. The others count votes."""
 
 
 def check_similarity(name: str) -> None:

@@ -29,10 +29,10 @@ def udr(codes: Sequence[ArrayLike], kl: Sequence[ArrayLike] | None, kind: Kind =
     is the mean of the two averages; a model's score is the median over all others predicting it.
 
     A code takes part when its KL exceeds 0.01 nats and it is not dead (constant). Beyond disentanglement_lib: dead
-    codes are left out (there they turn Spearman into NaN), models may differ in their number of codes, a model without
-    any informative code scores 0, and ``kl=None`` says that no posterior exists (a GAN's encoder), so that every live
-    code takes part; in mixed pools an infinite KL says so of one model. Identical models of uncorrelated codes reach
-    0.9 under ``"lasso"``, not 1: the penalty shrinks each coefficient.
+    codes are left out (there they turn Spearman into NaN), models may differ in their number of codes, and a model
+    without any informative code scores 0. Where there is no posterior (a GAN's encoder), every live code takes part:
+    give ``kl=None``, or in a mixed pool an infinite KL for such a model. Identical models of uncorrelated codes reach
+    0.9 under ``"lasso"``, not 1, because the penalty shrinks each coefficient.
 
     Args:
         codes: one float ``[n, d]`` a model, the codes of the same ``n`` images in the same order.
@@ -96,7 +96,7 @@ def _standardised(model: FloatArray) -> FloatArray:
 
 
 def _centred_ranks(model: FloatArray) -> FloatArray:
-    """Ranks, ties averaged, scaled to zero mean and unit length so that a product of two is Spearman's correlation."""
+    """Ranks with ties averaged, scaled to zero mean and unit length: a product of two is Spearman's correlation."""
     from scipy.stats import rankdata
 
     ranks = rankdata(model, axis=0)
@@ -122,7 +122,7 @@ def _spearman(codes: FloatArray, others: FloatArray) -> FloatArray:
 
 
 def _relative_strength(similarity: FloatArray) -> float:
-    """Mean of max^2 / sum over the columns and over the rows, averaged; a code like no other counts 0."""
+    """Mean of max^2 / sum over the columns and over the rows, averaged; a code that matches none counts 0."""
     if not similarity.size:
         return 0.0
     by_code = [_divided(similarity.max(axis=axis) ** 2, similarity.sum(axis=axis)) for axis in (0, 1)]

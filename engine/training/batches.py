@@ -1,4 +1,4 @@
-"""Batches of real images whose order is a function of seed and epoch alone."""
+"""Batches of real images. Their order depends on the seed and the epoch alone."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from engine.errors import InputError
 from engine.training.resident import as_floats, resident_images
 
 _SHARE_OF_MEMORY = 0.25
-"""Most of a GPU's free memory that images are kept in."""
+"""Largest share of a GPU's free memory that images may take."""
 
 
 class Batches:
-    """Shuffled batches by iteration number; the incomplete last batch of an epoch is dropped (method facts section 1).
+    """Shuffled batches by iteration number.
 
-    Any iteration can be asked for, so a resumed run needs no position of its own: iteration ``i`` is batch ``i mod
-    n`` of epoch ``i // n``, and each epoch's order is drawn from (seed, epoch), on every device the same. A GPU that
-    has room for all images keeps them.
+    With ``n`` batches an epoch, iteration ``i`` takes batch ``i mod n`` of epoch ``i // n``, so a resumed run needs no
+    position of its own. Each epoch's order is drawn from (seed, epoch), the same on every device. The last batch of an
+    epoch is dropped where it is not full (docs/method.md, section 1). All images are kept on a GPU that has room for
+    them.
+
+    Args:
+        dataset: the real images.
+        batch_size: images in a batch.
+        seed: seed of the order.
+        device: the device that batches are put on.
 
     Raises:
         InputError: the dataset has fewer images than one batch.
@@ -47,7 +54,7 @@ class Batches:
         return len(self._dataset) // self._batch_size
 
     def at(self, iteration: int) -> Tensor:
-        """Images of ``iteration``, float32 ``[batch_size, C, H, W]`` in [0, 1]."""
+        """The batch of ``iteration``, float32 ``[batch_size, C, H, W]`` in [0, 1]."""
         epoch, position = divmod(iteration, self.per_epoch)
         if epoch != self._epoch:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._dataset))
@@ -66,5 +73,5 @@ def _spare_bytes(device: torch.device) -> int:
 
 
 def as_input(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """uint8 ``[n, H, W, C]`` to float32 ``[n, C, H, W]`` in [0, 1]; bytes travel to the device, not floats."""
+    """uint8 ``[n, H, W, C]`` to float32 ``[n, C, H, W]`` in [0, 1] on ``device``, copied there as bytes."""
     return as_floats(torch.from_numpy(images).to(device))

@@ -1,11 +1,12 @@
 """A method's update recorded as one CUDA graph and replayed.
 
-An update of small networks is hundreds of kernels, each shorter than the time Python takes to ask for it. A graph asks
-for all of them at once. Recorded and unrecorded updates run the same code, :meth:`engine.methods.base.Method.compute`.
+An update of small networks launches hundreds of kernels, and Python takes longer to launch one than the GPU to run it.
+A graph launches all of them at once. Recorded and unrecorded updates run the same code:
+:meth:`engine.methods.base.Method.compute`.
 
-The first updates of each phase run as they are, because optimisers and libraries set themselves up in them; then the
-update is recorded, and from there on replayed until the phase changes. Everything that changes from update to update
-lies in tensors that the graph reads where they are: the images, step sizes, scheduled values and random streams.
+The first updates of each phase run unrecorded, because optimisers and libraries set themselves up in them. Then the
+update is recorded, and replayed until the phase changes. What differs between updates (images, step sizes, scheduled
+values, random streams) lies in tensors that every replay reads from the same memory.
 """
 
 from __future__ import annotations
@@ -16,30 +17,29 @@ import torch
 from torch import Tensor
 
 from engine.errors import WorkError
-from engine.methods.base import Method
+from engine.methods.base import AnyMethod, Scalars
 
-Scalars = dict[str, Tensor | float]
 Program = Callable[[], Scalars]
 Recorder = Callable[[Program, Sequence[torch.Generator]], tuple[Callable[[], object], Scalars]]
-"""Records a program that draws from the given streams, without running it. Returns what runs it, and the tensors that
-its results are in after each run."""
+"""Records a program that draws from the given streams, without running it. Returns a function that runs it, and the
+tensors that hold its results after each run."""
 
 WARM_UP = 3
 """Updates of a phase before it is recorded."""
 
 
 class CapturedUpdate:
-    """What stands for ``method.update``: the same arguments, the same results.
+    """Takes the place of ``method.update``, with the same arguments and results.
 
     Args:
-        method: on a CUDA device.
-        record: how a program is recorded; ``None``: as a CUDA graph, and on another device not at all.
+        method: the method to train.
+        record: records a program; default: as a CUDA graph on a CUDA device, not at all on any other.
 
     Raises:
-        WorkError: by a call: the update cannot be recorded.
+        WorkError: when called: the update cannot be recorded.
     """
 
-    def __init__(self, method: Method, record: Recorder | None = None) -> None:
+    def __init__(self, method: AnyMethod, record: Recorder | None = None) -> None:
         self._method = method
         self._record = record_on_gpu if record is None and method.on_gpu else record
         self._phase: Hashable = object()
@@ -51,7 +51,7 @@ class CapturedUpdate:
     def __call__(self, images: Tensor, iteration: int) -> Scalars:
         """Train on one batch; see :meth:`engine.methods.base.Method.update`.
 
-        Tensors among the results are overwritten by the next call.
+        The next call overwrites the tensors among the results.
         """
         if self._record is None:
             return self._method.update(images, iteration)

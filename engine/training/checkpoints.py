@@ -1,8 +1,8 @@
-"""Checkpoints: folders ``step-NNNNNNNN`` that are either whole or not there.
+"""Checkpoints: folders ``step-NNNNNNNN`` that are complete or absent, never half written.
 
 A checkpoint holds ``weights.safetensors`` (every network), ``trainer.pt`` (optimisers and random generators, read with
-``weights_only=True``) and ``manifest.json`` with the size and SHA-256 of both, because neither format notices a flipped
-bit.
+``weights_only=True``) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two, because neither
+format notices a flipped bit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from engine.errors import InputError, WorkError
-from engine.storage import file_mode, make_folder, sync
+from engine.machine.processor import processor_name
+from engine.storage.files import file_mode, make_folder, sync
 from engine.training.step_folders import step_folder, steps
 
 FORMAT = 1
@@ -32,7 +33,7 @@ WEIGHTS = "weights.safetensors"
 TRAINER = "trainer.pt"
 MANIFEST = "manifest.json"
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
-"""Why a file cannot be read that is lost. Other reasons may pass: rights, a file system that went away."""
+"""Errors that mean a file is lost. Others may pass, such as missing rights or an unmounted file system."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class Checkpoint:
     Attributes:
         path: its folder.
         step: finished updates.
-        milestone: exempt from retention: the state before a schedule change, or the final one.
-        description: what built the model (method settings, image shape), as given to :func:`save`.
+        milestone: never deleted by :func:`prune`: the state before a schedule change, or the final one.
+        description: how to build the model (method settings, image shape), as given to :func:`save`.
         fingerprint: SHA-256 of the weights file.
     """
 
@@ -57,7 +58,7 @@ class Checkpoint:
         """All tensors of all networks, on the CPU.
 
         Raises:
-            InputError: the file is no safetensors file; its hash was right, so it was made so.
+            InputError: it is not a safetensors file. Its hash was right, so it was written like this.
         """
         try:
             return load_file(self.path / WEIGHTS)
@@ -65,15 +66,15 @@ class Checkpoint:
             raise InputError(f"{self.path / WEIGHTS} cannot be read: {error}") from error
 
     def trainer_state(self) -> dict[str, Any]:
-        """What :meth:`engine.methods.base.Method.load_trainer_state` takes.
+        """The state for :meth:`engine.methods.base.Method.load_trainer_state`.
 
         Raises:
-            InputError: the file is none that was written by :func:`save`, or would execute something.
+            InputError: :func:`save` did not write this file, or reading it would run code.
         """
         try:
             state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
         except Exception as error:
-            # Damage shows as whatever the unpickler stumbles over; anything but plain tensors is refused by it.
+            # A damaged file can raise any error. The unpickler refuses everything but plain tensors and containers.
             reason = str(error).partition("\n")[0]
             raise InputError(f"{self.path / TRAINER} cannot be read with weights_only=True: {reason}") from error
         if not isinstance(state, dict):
@@ -89,16 +90,16 @@ def save(
     description: Mapping[str, Any],
     milestone: bool,
 ) -> Checkpoint:
-    """Write a checkpoint: temporary folder, fsync, rename.
+    """Write a checkpoint into a temporary folder, sync it to disk, and rename it.
 
     Raises:
-        WorkError: the disk refused (full, gone, read-only); what was there before is untouched.
+        WorkError: the disk is full, gone or read-only. Earlier checkpoints are untouched.
     """
     path = step_folder(folder, step)
     temporary = folder / f".{path.name}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        # Not with its parents: a run that was deleted meanwhile must not come back as half a folder.
+        # Parents are not made: a run deleted meanwhile must not come back as half a folder.
         make_folder(folder, exist_ok=True)
         make_folder(temporary)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
@@ -109,13 +110,14 @@ def save(
             "step": step,
             "milestone": milestone,
             "torch": torch.__version__,
+            "processor": processor_name(),
             "files": files,
             "description": description,
         }
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
         mode = file_mode(temporary)
         for name in (WEIGHTS, TRAINER, MANIFEST):
-            # What the libraries make is open to whom they think fit.
+            # The libraries choose permissions of their own.
             (temporary / name).chmod(mode)
             sync(temporary / name)
         sync(temporary)
@@ -130,7 +132,7 @@ def save(
 
 
 def _replace(new: Path, path: Path) -> None:
-    """Rename ``new`` to ``path``, where an attempt continued from an older checkpoint finds the same step."""
+    """Rename ``new`` to ``path``. After a return to an older checkpoint, the step may be there already."""
     aside = path.with_name(f".{path.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     if path.exists():
@@ -143,8 +145,8 @@ def load(path: Path) -> Checkpoint:
     """Read and verify the checkpoint in ``path``.
 
     Raises:
-        InputError: it is not a checkpoint, or its files are not what its manifest says.
-        WorkError: the disk refused to read it.
+        InputError: it is not a checkpoint, or its files do not match its manifest.
+        WorkError: the disk cannot read it.
     """
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
@@ -168,10 +170,10 @@ def load(path: Path) -> Checkpoint:
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
-    """The newest whole checkpoint; damaged newer ones are set aside as ``….damaged`` and reported through ``warn``.
+    """The newest whole checkpoint. Newer ones that are damaged are renamed to ``….damaged`` and reported to ``warn``.
 
     Raises:
-        WorkError: the disk refused to read one, or to set a damaged one aside.
+        WorkError: the disk cannot read one, or a damaged one cannot be renamed.
     """
     for step in reversed(steps(folder)):
         path = step_folder(folder, step)
@@ -189,11 +191,11 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
 
 
 def best_steps(folder: Path, scores: Mapping[int, float], count: int) -> list[int]:
-    """Steps of the checkpoints that scored best, best first; of equal scores, the later one.
+    """Steps of the checkpoints with the best scores, best first. Of equal scores, the later step comes first.
 
     Args:
-        folder: where the checkpoints are.
-        scores: by step, higher being better; NaN, and steps without a checkpoint, are left out.
+        folder: the run's folder of checkpoints.
+        scores: score by step; higher is better. NaN and steps without a checkpoint are left out.
         count: how many at most.
     """
     present = [step for step in steps(folder) if not math.isnan(scores.get(step, math.nan))]
@@ -201,11 +203,11 @@ def best_steps(folder: Path, scores: Mapping[int, float], count: int) -> list[in
 
 
 def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
-    """Delete all but the ``keep`` newest checkpoints, the milestones and ``keep_also``, once the newest is verified.
+    """Delete all checkpoints but the ``keep`` newest, the milestones and ``keep_also``. The newest is verified first.
 
     Raises:
         InputError: the newest checkpoint is damaged; nothing was deleted.
-        WorkError: the disk refused.
+        WorkError: a checkpoint cannot be read or deleted.
     """
     present = steps(folder)
     if len(present) <= keep:

@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 
 from engine.errors import WorkError
-from engine.methods.base import Method
+from engine.methods.base import AnyMethod
 from engine.models.precision import Precision, computing_in
 from engine.training.batches import Batches
 from engine.training.captured import CapturedUpdate
@@ -19,16 +19,16 @@ Scalars = dict[str, float]
 
 
 class Observer(Protocol):
-    """What the loop tells, and asks, whoever runs it. ``step`` counts finished updates."""
+    """Whoever runs the loop: it is told what happens, and asked whether to stop. ``step`` counts finished updates."""
 
     def record(self, step: int, scalars: Scalars) -> None:
-        """Losses and the rate since the row before."""
+        """Write a row: losses and the rate since the last row."""
 
     def note(self, step: int, text: str) -> None:
-        """Something worth a sentence happened."""
+        """Write a sentence to the event log."""
 
     def save(self, step: int, milestone: bool) -> None:
-        """Write a checkpoint; ``milestone`` when the objective is about to change or training is complete."""
+        """Write a checkpoint. ``milestone``: the objective is about to change, or training is complete."""
 
     def evaluate(self, step: int) -> None:
         """Compute scores of the present model."""
@@ -38,7 +38,7 @@ class Observer(Protocol):
 
 
 def train(
-    method: Method,
+    method: AnyMethod,
     batches: Batches,
     settings: TrainingSettings,
     start: int,
@@ -48,18 +48,18 @@ def train(
     """Train from ``start`` finished updates to ``settings.steps``, or until asked to stop.
 
     Args:
-        method: what is trained.
-        batches: of real images.
+        method: the method to train.
+        batches: batches of real images.
         settings: length and intervals.
-        start: updates that are finished already.
-        observer: who is told.
-        precision: what hidden layers compute in during updates; everything else is float32.
+        start: number of updates that are finished already.
+        observer: is told what happens, and asked whether to stop.
+        precision: number type of hidden layers during updates; everything else is float32.
 
     Returns:
-        The number of finished updates; a checkpoint of exactly that state has been written.
+        The number of finished updates. A checkpoint of exactly that state has been written.
 
     Raises:
-        WorkError: a loss stopped being finite. The row that shows it has been recorded.
+        WorkError: a loss is not finite. The row that shows it has been recorded.
     """
     update = CapturedUpdate(method) if settings.cuda_graph else method.update
     turning_points = set(method.turning_points())
@@ -81,18 +81,18 @@ def train(
             observer.save(step, milestone)
         if stop:
             return step
-        # After the checkpoint: scoring a large dataset takes minutes, in which a crash should cost nothing.
+        # After the checkpoint: scoring a large dataset takes minutes, and a crash meanwhile should cost nothing.
         if settings.score_every and (step % settings.score_every == 0 or step == settings.steps):
             observer.evaluate(step)
         window.exclude(time.monotonic() - pause)
     if start >= settings.steps and settings.score_every:
-        # Continued after a crash that came between the last checkpoint and its scores.
+        # The last attempt crashed between the final checkpoint and its scores.
         observer.evaluate(start)
     return settings.steps
 
 
 class _Window:
-    """Means of the scalars since the last row. Sums stay on the device, so that logging alone waits for it."""
+    """Means of the scalars since the last row. Sums stay on the device; the host waits for it only to write a row."""
 
     def __init__(self, start: int) -> None:
         self._sums: dict[str, torch.Tensor | float] = {}
@@ -107,11 +107,11 @@ class _Window:
             if isinstance(value, torch.Tensor):
                 self._sums[name] = self._sums.get(name, 0.0) + value.detach()
             else:
-                # A scheduled value has no meaningful mean: the one in force is the one to show.
+                # A scheduled value has no meaningful mean. The latest one is shown.
                 self._latest[name] = value
 
     def exclude(self, seconds: float) -> None:
-        """Leave time spent on other things than updates out of the rate."""
+        """Leave ``seconds`` that were not spent on updates out of the rate."""
         self._since += seconds
 
     def close(self, step: int) -> Scalars:

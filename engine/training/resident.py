@@ -1,4 +1,4 @@
-"""A dataset's images kept on the device that trains on them, so that a batch needs no copy from the host."""
+"""Keeps a dataset's images on the device that trains on them, so that a batch needs no copy from the host."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor
 from engine.data.dataset import Bitmaps, Dataset
 
 Images = Callable[[Tensor], Tensor]
-"""Images float32 ``[n, C, H, W]`` in [0, 1] by their indices int64 ``[n]``, both on the device."""
+"""A function from indices int64 ``[n]`` to images float32 ``[n, C, H, W]`` in [0, 1], both on the device."""
 
 _ROWS_AT_ONCE = 8_192
 
 
 def resident_images(dataset: Dataset, device: torch.device, most_bytes: int) -> Images | None:
-    """All images of ``dataset`` on ``device``; ``None`` where they need more than ``most_bytes`` there.
+    """Copy all images of ``dataset`` to ``device``; ``None`` if they need more than ``most_bytes`` there.
 
     Args:
-        dataset: its images are kept as bits where it has them as bits, else as bytes.
-        device: where to.
-        most_bytes: memory that may be taken.
+        dataset: a dataset that offers bitmaps is kept as bits, any other as bytes.
+        device: the device to copy to.
+        most_bytes: memory on the device that the images may take.
     """
     bitmaps = dataset.bitmaps()
     if bitmaps is not None:
@@ -51,7 +51,7 @@ def _unpacking(bitmaps: Bitmaps, device: torch.device) -> Images:
 
     def images(indices: Tensor) -> Tensor:
         place = indices % len(top)
-        # int32 has no unsigned sibling that shifts everywhere, so the sign is masked away.
+        # Not every device can shift uint32, so the sign bits of the widened int32 are masked away.
         inside = (words[indices].long() & 0xFFFFFFFF) << left[place, None]
         rows = torch.zeros((len(indices), side), dtype=torch.int64, device=device)
         rows.scatter_(1, top[place, None] + window, inside)

@@ -1,4 +1,4 @@
-"""How long and how to train, whatever the method. No torch."""
+"""Settings of the training loop, whatever the method. No torch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from engine.methods.settings import Settings
+from engine.settings import Settings
 
 
 class TrainingSettings(Settings):
-    """Settings of the training loop; a *step* is one update of the method on one batch."""
+    """Settings of the training loop. A *step* is one update of the method."""
 
     steps: int = Field(default=322_560, ge=1, description="updates to train for")
     batch_size: int = Field(default=64, ge=2, le=65_536, description="real images per update")

@@ -1,4 +1,4 @@
-"""Names of checkpoint folders, for those that only look for them. No torch."""
+"""Names of checkpoint folders. No torch, so programs that only list checkpoints can import it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _NAME = re.compile(r"step-(\d{8,})")
 
 
 def step_folder(checkpoints: Path, step: int) -> Path:
-    """Where the checkpoint after ``step`` updates lies in a run's folder of checkpoints."""
+    """The folder of the checkpoint after ``step`` updates, in a run's folder of checkpoints."""
     return checkpoints / f"step-{step:08d}"
 
 
 def steps(checkpoints: Path) -> list[int]:
-    """Steps of the checkpoints in a folder, ascending; nothing is verified."""
+    """Steps of the checkpoints in a folder, ascending. No checkpoint is verified."""
     if not checkpoints.is_dir():
         return []
     entries = (entry for entry in checkpoints.iterdir() if entry.is_dir() and not entry.is_symlink())

@@ -15,13 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
+import gpu
+from gpu_stages import many, paper, wheels
+from gpu_stages.stage import NO_GPU, Request, Stage, result_path
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import gpu  # noqa: E402
-from gpu_stages import many, paper, wheels  # noqa: E402
-from gpu_stages.stage import NO_GPU, Request, Stage, result_path  # noqa: E402
-
 STAGES = ["product", "equality", "rates", "many", "selection", "paper"]
 
 

@@ -12,12 +12,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import train_step
 from engine.methods.base import Method, Setup
 from engine.methods.factor_vae import FactorVAE, FactorVAESettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import train_step
 from train_step import PLAIN, Comparison, Task
 
 SIDE = 16

@@ -15,9 +15,9 @@ import pytest
 from cr_tui.cli import main
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 from engine.runs.state import RunState, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 
 @dataclass(frozen=True)

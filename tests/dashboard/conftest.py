@@ -16,26 +16,25 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import (
-    Computation,
+from cr_tui.dashboard.model.curves import History
+from cr_tui.dashboard.model.data import (
+    DiskUse,
     EncodedImage,
     Gpu,
     Machine,
     MatchedCode,
     ModelFacts,
     NoCheckpointError,
-    Possessions,
-    RankedRuns,
     Run,
-    Selection,
 )
-from cr_tui.dashboard.form_source import Checker, method_choices, method_form
-from cr_tui.dashboard.history import History
-from cr_tui.dashboard.new_runs import MethodChoice, MethodForm, NewRuns, Verdict
-from cr_tui.dashboard.train_call import TrainCall
+from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
+from cr_tui.dashboard.model.selections import Computation
+from cr_tui.dashboard.store.form_source import Checker, method_choices, method_form
+from cr_tui.dashboard.store.train_call import TrainCall
+from engine.choosing.request import SelectionRequest
+from engine.choosing.result import MethodResult, SelectionResult
 from engine.errors import InputError
 from engine.launch.planning import Forecast
-from engine.launch.selection_jobs import SelectionRequest
 from engine.models.codes import Codes
 
 NOW = 1_800_000_000.0
@@ -78,7 +77,7 @@ class FakeSource:
 
     def __init__(self) -> None:
         self.listed: list[Run] = []
-        self.stored: list[Selection] = []
+        self.stored: list[SelectionResult] = []
         self.computing: list[Computation] = []
         self.damaged = 0
         self.log: list[str] = [f"step {step} loss 0.{step}" for step in range(100, 130)]
@@ -122,7 +121,7 @@ class FakeSource:
     def machine(self) -> Machine:
         return self.machine_now
 
-    def selections(self) -> list[Selection]:
+    def selections(self) -> list[SelectionResult]:
         return list(self.stored)
 
     def damaged_selections(self) -> int:
@@ -160,7 +159,7 @@ class FakeSource:
         self._refuse()
         return method_form(method)
 
-    def check(self, request: NewRuns) -> Verdict:
+    def check(self, request: NewRuns) -> RequestCheck:
         self.checks += 1
         free = 2
         return Checker(
@@ -179,8 +178,8 @@ class FakeSource:
     def resume(self, run_id: str) -> None:
         self._act("resume", run_id)
 
-    def possessions(self, run_ids: Sequence[str]) -> Possessions:
-        return Possessions(4 * len(run_ids), 30_000_000 * len(run_ids))
+    def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
+        return DiskUse(4 * len(run_ids), 30_000_000 * len(run_ids))
 
     def remove(self, run_id: str) -> None:
         self._act("remove", run_id)
@@ -251,14 +250,15 @@ def make_run(number: int, status: str = "finished", **changes: object) -> Run:
     return replace(run, **changes)  # type: ignore[arg-type]
 
 
-def make_selection(runs: Sequence[Run]) -> Selection:
+def make_selection(runs: Sequence[Run]) -> SelectionResult:
     n = len(runs)
     generator = np.random.default_rng(1)
     matrix = np.clip(0.55 + 0.08 * np.arange(n)[:, None] + 0.05 * generator.standard_normal((n, n)), 0, 1)
     scores = tuple(float(score) for score in (matrix.sum(1) + matrix.sum(0)) / (2 * n))
     ranking = tuple(runs[i].id for i in np.argsort(scores)[::-1])
     ids = tuple(run.id for run in runs)
-    return Selection("sel-1", ids, {"model-centrality": RankedRuns(scores, ranking)}, matrix, NOW - 120)
+    methods = {"model-centrality": MethodResult(scores=scores, ranking=ranking)}
+    return SelectionResult(id="sel-1", runs=ids, methods=methods, matrix=matrix, created=NOW - 120)
 
 
 @pytest.fixture

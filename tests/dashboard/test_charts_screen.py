@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.screens.charts import ChartsScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.widgets.chart_grid import ChartGrid
+from cr_tui.dashboard.charts.chart_grid import ChartGrid
+from cr_tui.dashboard.charts.screen import ChartsScreen
+from cr_tui.dashboard.runs.screen import RunsScreen
 
 Build = Callable[..., Dashboard]
 
@@ -73,10 +73,10 @@ async def test_the_cursor_reads_the_value_of_each_run(dashboard: Build, source: 
         scene = grid(app).scene
         start, end = scene.whole
         assert scene.window.cursor == pytest.approx(start + 0.5 * (end - start))
-        track = scene.runs[0].feed.tracks["train", "loss_discriminator"]
-        nearest = abs(track.steps - scene.window.cursor).argmin()
+        curve = scene.runs[0].curves.measured["train", "loss_discriminator"]
+        nearest = abs(curve.steps - scene.window.cursor).argmin()
         shown = re.findall(r"pool-s0 +(\S+)", drive.text(app))[-1]
-        assert float(shown) == pytest.approx(track.levels.values[nearest], rel=1e-3)
+        assert float(shown) == pytest.approx(curve.values[nearest], rel=1e-3)
         drive.press(app, "c")
         await drive.settle(pilot, lambda: "copied 2 values of loss_discriminator" in drive.text(app))
         assert app.clipboard.splitlines()[1].split("\t")[1] == "pool-s1"
@@ -118,15 +118,15 @@ async def test_smoothing_keeps_what_was_measured_behind(dashboard: Build, drive:
         await open_charts(app, pilot, drive)
         drive.press(app, "s")
         key = ("train", "loss_discriminator")
-        await drive.settle(pilot, lambda: any(line.faint for line in grid(app).scene.lines(key)))
+        await drive.settle(pilot, lambda: any(line.faint for line in grid(app).scene.series(key)))
         assert "smoothing 0.6" in drive.text(app)
         behind, front = [
-            [line for line in grid(app).scene.lines(key) if line.faint is faint] for faint in (True, False)
+            [line for line in grid(app).scene.series(key) if line.faint is faint] for faint in (True, False)
         ]
         assert len(behind) == len(front) == 2
         assert abs(front[0].y[1:] - front[0].y[:-1]).mean() < abs(behind[0].y[1:] - behind[0].y[:-1]).mean()
         drive.press(app, "b")
-        await drive.settle(pilot, lambda: not any(line.faint for line in grid(app).scene.lines(key)))
+        await drive.settle(pilot, lambda: not any(line.faint for line in grid(app).scene.series(key)))
         drive.press(app, *"ssss")
         await drive.settle(pilot, lambda: "not smoothed" in drive.text(app))
 
@@ -177,7 +177,7 @@ async def test_shown_numbers_are_written_to_files(
         scene = grid(app).scene
         (table,) = tmp_path.glob("crtui-loss_discriminator-*.csv")
         rows = list(csv.DictReader(table.read_text().splitlines()))
-        steps = scene.runs[0].feed.tracks["train", "loss_discriminator"].steps
+        steps = scene.runs[0].curves.measured["train", "loss_discriminator"].steps
         inside = steps[(steps >= scene.shown[0]) & (steps <= scene.shown[1])]
         assert [int(row["step"]) for row in rows if row["name"] == "pool-s0"] == inside.tolist()
         drive.press(app, "enter", "E")
@@ -209,7 +209,7 @@ async def test_a_folder_that_refuses_is_named(
 async def test_only_charts_whose_data_changed_are_drawn_again(
     dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cr_tui.dashboard.widgets import chart_grid
+    from cr_tui.dashboard.charts import chart_grid
 
     drawn: list[str] = []
     original = chart_grid.chart

@@ -1,4 +1,4 @@
-"""The data under the screens: feeds, list of runs, log tails, colours, remembered views."""
+"""The data under the screens: curves, list of runs, log tails, colours, remembered views."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ import numpy as np
 import orjson
 import pytest
 
-from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.differences import differences
-from cr_tui.dashboard.export import as_csv
-from cr_tui.dashboard.feeds import Feed, Feeds
-from cr_tui.dashboard.history import History
-from cr_tui.dashboard.log_tail import LogTail
-from cr_tui.dashboard.loss_samples import sample_losses
-from cr_tui.dashboard.query import matcher
-from cr_tui.dashboard.run_colours import RunColours
+from cr_tui.dashboard.charts.differences import differences
+from cr_tui.dashboard.charts.export import as_csv
+from cr_tui.dashboard.charts.window import Window
+from cr_tui.dashboard.model.curve_reader import CurveReader
+from cr_tui.dashboard.model.curves import History, RunCurves
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.model.run_colours import RunColours
+from cr_tui.dashboard.model.view_state import ViewState, ViewStates
+from cr_tui.dashboard.runs.query import matcher
+from cr_tui.dashboard.store.log_tail import LogTail
+from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.theme import LOOKS, rgb
-from cr_tui.dashboard.view_state import ViewState, ViewStates
-from cr_tui.dashboard.window import Window
 from engine.runs.events import EventLog
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
@@ -168,39 +168,41 @@ class _Source:
 
 
 @pytest.fixture
-def feeding() -> Iterator[tuple[Feeds, _Source, Callable[[Callable[[Mapping[str, Feed]], bool]], Mapping[str, Feed]]]]:
-    """Feeds in a thread, their source, and a way to wait for a report."""
-    source, reports = _Source(), [dict[str, Feed]()]
-    feeds = Feeds(source, 0.05, lambda report: reports.append(dict(report)))  # type: ignore[arg-type]
-    thread = threading.Thread(target=feeds.run)
+def reading() -> Iterator[
+    tuple[CurveReader, _Source, Callable[[Callable[[Mapping[str, RunCurves]], bool]], Mapping[str, RunCurves]]]
+]:
+    """A reader in a thread, its source, and a way to wait for a report."""
+    source, reports = _Source(), [dict[str, RunCurves]()]
+    reader = CurveReader(source, 0.05, lambda report: reports.append(dict(report)))  # type: ignore[arg-type]
+    thread = threading.Thread(target=reader.run)
     thread.start()
 
-    def wait(until: Callable[[Mapping[str, Feed]], bool]) -> Mapping[str, Feed]:
+    def wait(until: Callable[[Mapping[str, RunCurves]], bool]) -> Mapping[str, RunCurves]:
         deadline = time.monotonic() + 10
         while not until(reports[-1]):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         return reports[-1]
 
-    yield feeds, source, wait
-    feeds.close()
+    yield reader, source, wait
+    reader.close()
     thread.join(5)
     assert not thread.is_alive()
 
 
-def test_feeds_follow_those_that_are_wanted_to_their_end(feeding: Any) -> None:
-    feeds, source, wait = feeding
-    feeds.want(["a", "b"])
-    report = wait(lambda report: len(report) == 2 and all(feed.complete for feed in report.values()))
-    assert all(len(feed.tracks["train", "loss_a"].steps) == 20 for feed in report.values())
-    feeds.want(["b"], smoothing=0.6)
+def test_wanted_runs_are_read_to_their_end(reading: Any) -> None:
+    reader, source, wait = reading
+    reader.want(["a", "b"])
+    report = wait(lambda report: len(report) == 2 and all(curves.complete for curves in report.values()))
+    assert all(len(curves.measured["train", "loss_a"].steps) == 20 for curves in report.values())
+    reader.want(["b"], smoothing=0.6)
     report = wait(lambda report: set(report) == {"b"} and bool(report["b"].smoothed))
     assert len(report["b"].smoothed["train", "loss_a"].values) == 20
-    feeds.want(["a"])
+    reader.want(["a"])
     report = wait(lambda report: set(report) == {"a"} and not report["a"].smoothed)
     # What was read a moment ago is not read again.
     assert source.followed == ["a", "b"]
-    feeds.want([])
+    reader.want([])
     wait(lambda report: not report)
 
 
@@ -210,10 +212,10 @@ def test_a_later_attempt_supersedes_the_smoothed_curve_too() -> None:
     assert history.smoothed("train", "loss_a", 0.9) is not None
     history.forget_after(49)
     history.add({"step": step, "kind": "train", "loss_a": 3.0} for step in range(50, 60))
-    track, smoothed = history.track("train", "loss_a"), history.smoothed("train", "loss_a", 0.9)
-    assert track is not None
+    curve, smoothed = history.curve("train", "loss_a"), history.smoothed("train", "loss_a", 0.9)
+    assert curve is not None
     assert smoothed is not None
-    assert track.steps.tolist() == list(range(60))
+    assert curve.steps.tolist() == list(range(60))
     assert len(smoothed.values) == 60
     assert smoothed.values[49] == pytest.approx(1.0)
     assert 1.0 < smoothed.values[-1] < 3.0
@@ -224,9 +226,9 @@ def test_a_clock_that_was_set_back_does_not_turn_curves_round() -> None:
     history.add(
         {"step": n, "time": time, "kind": "train", "a": 1.0} for n, time in enumerate([100.0, 110.0, 50.0, 120.0])
     )
-    track = history.track("train", "a")
-    assert track is not None
-    assert track.along("time").tolist() == [0.0, 10.0, 10.0, 20.0]
+    curve = history.curve("train", "a")
+    assert curve is not None
+    assert curve.along("time").tolist() == [0.0, 10.0, 10.0, 20.0]
 
 
 class TestRunColours:

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 from textual.binding import Binding
 
-from cr_tui.dashboard import keymap
-from cr_tui.dashboard.columns import PADDING, choose_columns, sort_runs, status_text
-from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.feeds import Feed
-from cr_tui.dashboard.groups import ShownRun, overview, scalar_keys, title_of
-from cr_tui.dashboard.history import History
-from cr_tui.dashboard.key_table import with_keys
-from cr_tui.dashboard.query import matcher
-from cr_tui.dashboard.rates import Rates
-from cr_tui.dashboard.screens.help import help_text
+from cr_tui.dashboard.keys import keymap
+from cr_tui.dashboard.keys.key_table import with_keys
+from cr_tui.dashboard.model.curves import History, RunCurves, ShownRun
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.runs.columns import PADDING, choose_columns, sort_runs
+from cr_tui.dashboard.runs.overview import overview
+from cr_tui.dashboard.runs.query import matcher
+from cr_tui.dashboard.shared.help import help_text
+from cr_tui.dashboard.shared.series import scalar_keys, title_of
+from cr_tui.dashboard.shared.status_text import status_text
+from cr_tui.dashboard.store.rates import Rates
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
 NOW = 1e9 + 100
@@ -179,7 +180,7 @@ class TestHistory:
         assert history.names("train") == ["loss_a"]
         assert history.names("score") == ["mig"]
         assert history.names("system") == ["memory"]
-        steps, values = history.series("train", "loss_a")
+        steps, values = history.points("train", "loss_a")
         assert steps.tolist() == [1.0, 2.0]
         assert values[0] == 0.5
         assert np.isnan(values[1])
@@ -188,19 +189,19 @@ class TestHistory:
         history = History()
         history.add({"step": step, "kind": "train", "a": float(step)} for step in (1, 2, 3, 4))
         history.add([{"step": 3, "kind": "train", "a": 30.0}])
-        assert history.series("train", "a")[0].tolist() == [1.0, 2.0, 3.0]
+        assert history.points("train", "a")[0].tolist() == [1.0, 2.0, 3.0]
         assert history.newest("train", "a") == 30.0
 
     def test_forgets_after_a_step(self) -> None:
         history = History()
         history.add({"step": step, "kind": "train", "a": 1.0} for step in range(10))
         history.forget_after(4)
-        assert history.series("train", "a")[0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+        assert history.points("train", "a")[0].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
     def test_a_snapshot_does_not_change_under_its_reader(self) -> None:
         history = History()
         history.add([{"step": 1, "kind": "train", "a": 1.0}])
-        _, before = history.series("train", "a")
+        _, before = history.points("train", "a")
         history.add([{"step": 1, "kind": "train", "a": 2.0}, {"step": 2, "kind": "train", "a": 3.0}])
         assert before.tolist() == [1.0]
 
@@ -211,7 +212,8 @@ class TestHistory:
 
 
 def test_the_dashboard_starts_without_what_computes() -> None:
-    code = "import sys; sys.path[:] = {!r}; import cr_tui.dashboard.app, cr_tui.dashboard.source; print(*sys.modules)"
+    imports = "import cr_tui.dashboard.app, cr_tui.dashboard.store.source"
+    code = f"import sys; sys.path[:] = {{!r}}; {imports}; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", code.format(sys.path)], capture_output=True, text=True, check=True)
     assert not {"torch", "scipy", "sklearn", "engine.launch.local"} & set(result.stdout.split())
 
@@ -220,7 +222,7 @@ def test_scalars_find_their_charts() -> None:
     history = History()
     names = ["loss_generator", "real_probability", "cr_accuracy", "lambda_cr", "gap", "learning_rate_factor", "rate"]
     history.add([{"step": 1, "kind": "train", **dict.fromkeys(names, 1.0)}, {"step": 1, "kind": "score", "mig": 0.1}])
-    run = ShownRun("r", "r", (0, 0, 0), feed_of(history))
+    run = ShownRun("r", "r", (0, 0, 0), curves_of(history))
     found = {title: [line.name for line in group.series] for title, group in overview([run]).items()}
     assert found == {
         "losses": ["generator"],
@@ -235,19 +237,19 @@ def test_several_runs_share_charts_of_one_scalar_each() -> None:
     for number in range(3):
         history = History()
         history.add([{"step": 1, "kind": "train", "loss_a": 1.0 * number, "loss_b": 2.0}])
-        runs.append(ShownRun(str(number), "run", (number, 0, 0), feed_of(history)))
+        runs.append(ShownRun(str(number), "run", (number, 0, 0), curves_of(history)))
     losses = overview(runs)["losses"]
     assert losses.title == "loss_a"
     assert [(line.colour, line.y.tolist()) for line in losses.series] == [((n, 0, 0), [1.0 * n]) for n in range(3)]
-    assert [title_of(key) for key in scalar_keys(run.feed for run in runs)] == ["loss_a", "loss_b"]
+    assert [title_of(key) for key in scalar_keys(run.curves for run in runs)] == ["loss_a", "loss_b"]
 
 
-def feed_of(history: History) -> Feed:
-    tracks = {key: track for key in history.keys if (track := history.track(*key)) is not None}
-    return Feed("r", tracks)
+def curves_of(history: History) -> RunCurves:
+    measured = {key: curve for key in history.keys if (curve := history.curve(*key)) is not None}
+    return RunCurves("r", measured)
 
 
 def test_the_documented_keys_are_those_of_the_table() -> None:
     page = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text()
-    assert page == with_keys(page), "run: python -m cr_tui.dashboard.key_table docs/dashboard.md"
+    assert page == with_keys(page), "run: python -m cr_tui.dashboard.keys.key_table docs/dashboard.md"
     assert all(f"| {key.label} |" in page for key in keymap.KEYS)

@@ -15,17 +15,17 @@ import orjson
 import pytest
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.follower import StoreFollower
-from cr_tui.dashboard.screens.charts import ChartsScreen
-from cr_tui.dashboard.screens.logs import LogsScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.source import StoreSource
-from engine.launch import local
+from cr_tui.dashboard.charts.screen import ChartsScreen
+from cr_tui.dashboard.logs.screen import LogsScreen
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.store.follower import StoreFollower
+from cr_tui.dashboard.store.source import StoreSource
+from engine.launch import launchers
 from engine.runs.catalogue import look_at
 from engine.runs.events import EventLog, read_events
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 STEPS = 40
 
@@ -84,16 +84,16 @@ class TestAStoreThatGoes:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await drive.settle(pilot, lambda: "run-2" in drive.text(app))
             drive.press(app, "j", "space")
-            await drive.settle(pilot, lambda: len(app.marked) == 1)
+            await drive.settle(pilot, lambda: len(app.session.marked) == 1)
             aside = store.root.with_name("aside")
             store.root.rename(aside)
-            await drive.settle(pilot, lambda: bool(app.trouble))
+            await drive.settle(pilot, lambda: bool(app.session.trouble))
             assert "the store is gone" in drive.text(app).splitlines()[0]
             assert "No runs yet" not in drive.text(app)
             aside.rename(store.root)
-            await drive.settle(pilot, lambda: not app.trouble)
+            await drive.settle(pilot, lambda: not app.session.trouble)
             await drive.settle(pilot, lambda: "3 runs" in drive.text(app))
-            assert len(app.marked) == 1
+            assert len(app.session.marked) == 1
 
     async def test_other_screens_live_on(self, store: Store, make_run: Any, on_store: Any, drive: Any) -> None:
         make_run(0)
@@ -105,7 +105,7 @@ class TestAStoreThatGoes:
                 drive.press(app, key)
                 await drive.settle(pilot)
             drive.press(app, "1")
-            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen) and bool(app.trouble))
+            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen) and bool(app.session.trouble))
 
 
 class TestARunThatGoes:
@@ -120,8 +120,8 @@ class TestARunThatGoes:
             # The newest stands first, so the one that goes is below it.
             drive.press(app, "g", "j", "space", key)
             await drive.settle(pilot, lambda: isinstance(app.screen, screen) and shown in drive.text(app))
-            local.remove(store, look_at(folder))
-            await drive.settle(pilot, lambda: app.run_of(folder.id) is None and app.marked == [])
+            launchers.remove(store, look_at(folder))
+            await drive.settle(pilot, lambda: app.session.run_of(folder.id) is None and app.session.marked == [])
             # What is shown then is the run that the cursor is on.
             await drive.settle(pilot, lambda: "run-0" not in drive.text(app))
             drive.press(app, "1")
@@ -150,7 +150,7 @@ def catch_up(follower: StoreFollower) -> None:
 
 def assert_same(follower: StoreFollower, path: Path) -> None:
     steps, values = read_events(path).series("loss")
-    followed = follower.history.series("train", "loss")
+    followed = follower.history.points("train", "loss")
     np.testing.assert_array_equal(followed[0], steps)
     np.testing.assert_array_equal(followed[1], values)
 
@@ -173,7 +173,7 @@ class TestLogsThatTear:
                 follower.poll()
         catch_up(follower)
         assert_same(follower, folder.events_path)
-        assert follower.history.series("train", "loss")[0][-1] == 259
+        assert follower.history.points("train", "loss")[0][-1] == 259
 
     def test_a_log_that_is_cut_or_replaced_is_read_anew(self, make_run: Any) -> None:
         folder = make_run(0)
@@ -208,9 +208,9 @@ class TestLogsThatTear:
         while any(writer.is_alive() for writer in writers):
             follower.poll()
         catch_up(follower)
-        steps, values = follower.history.series("train", "loss")
+        steps, values = follower.history.points("train", "loss")
         assert (np.diff(steps) > 0).all()
         np.testing.assert_array_equal(steps, values)
         fresh = StoreFollower(folder)
         catch_up(fresh)
-        np.testing.assert_array_equal(fresh.history.series("train", "loss")[0], steps)
+        np.testing.assert_array_equal(fresh.history.points("train", "loss")[0], steps)

@@ -16,9 +16,9 @@ from textual.widgets import Footer, Static
 
 from cr_tui.dashboard import run as run_dashboard
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.screens.help import HelpScreen
-from cr_tui.dashboard.screens.inspect import InspectScreen
-from cr_tui.dashboard.screens.selection import SelectionScreen
+from cr_tui.dashboard.inspect.screen import InspectScreen
+from cr_tui.dashboard.selection.screen import SelectionScreen
+from cr_tui.dashboard.shared.help import HelpScreen
 from engine.errors import InputError
 
 ANSWERING = ("runs", "read", "act", "traverse", "compute")

@@ -57,7 +57,7 @@ def test_charts(snap_compare: Any, dashboard: Build, size: tuple[int, int]) -> N
 @pytest.mark.parametrize("look", ["crtui-light", "crtui-high-contrast", "crtui-colour-blind"])
 def test_looks(snap_compare: Any, dashboard: Build, look: str) -> None:
     app = dashboard()
-    app.view.theme = look
+    app.session.view.theme = look
     keys = ("space", "j", "space", "space", "2", "enter", "d")
     assert snap_compare(app, run_before=after(*keys, until="seed "), terminal_size=(120, 40))
 

@@ -13,16 +13,17 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from cr_tui.dashboard.data import Possessions
-from cr_tui.dashboard.new_runs import NewRuns
-from cr_tui.dashboard.possessions import possessions_text
-from cr_tui.dashboard.source import StoreSource
+from cr_tui.dashboard.model.data import DiskUse
+from cr_tui.dashboard.model.new_runs import NewRuns
+from cr_tui.dashboard.runs.actions import disk_use_text
+from cr_tui.dashboard.store.source import StoreSource
 from engine.errors import InputError
+from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, Status
-from engine.runs.store import Store
+from engine.runs.state import Status
+from engine.storage.store import Store
 
 
 class _Spec(BaseModel):
@@ -108,13 +109,13 @@ def test_follows_events_and_log_as_they_grow(store: Store, make_run: Callable[..
             events.write(step, "train", loss_a=float(step))
     folder.log_path.write_text("first\nstep 1\rstep 2\rstep 3\n")
     _read_all(follower)
-    assert follower.history.series("train", "loss_a")[0].size == 3000
+    assert follower.history.points("train", "loss_a")[0].size == 3000
     assert list(follower.log) == ["first", "step 3"]
     with EventLog(folder.events_path, attempt=2) as events:
         events.resumed(1000)
         events.write(1001, "train", loss_a=float("nan"))
     _read_all(follower)
-    steps, values = follower.history.series("train", "loss_a")
+    steps, values = follower.history.points("train", "loss_a")
     assert steps[-1] == 1001
     assert steps.size == 1002
     assert np.isnan(values[-1])
@@ -127,7 +128,7 @@ def test_one_poll_reads_a_bounded_piece(store: Store, make_run: Callable[..., Ru
             events.write(step, "train", loss_a=float(step))
     follower = StoreSource(store).follow(folder.id)
     assert follower.poll()
-    assert 0 < follower.history.series("train", "loss_a")[0].size < 1000
+    assert 0 < follower.history.points("train", "loss_a")[0].size < 1000
 
 
 def test_a_log_that_is_replaced_removed_or_a_link_does_no_harm(
@@ -169,8 +170,8 @@ def test_reads_stored_selections_newest_first_and_passes_over_damage(store: Stor
     found = StoreSource(store).selections()
     assert [selection.id for selection in found] == ["new"]
     assert found[0].runs == ("a", "b")
-    assert found[0].ranked[0][1].ranking == ("a",)
-    assert np.isnan(found[0].ranked[0][1].scores[1])
+    assert found[0].in_order[0][1].ranking == ("a",)
+    assert np.isnan(found[0].in_order[0][1].scores[1])
     assert found[0].matrix is not None
     assert np.isnan(found[0].matrix[1, 0])
 
@@ -230,7 +231,7 @@ def test_weighs_what_would_be_lost(store: Store, make_run: Callable[..., RunFold
     for step in (1, 2):
         (folder.checkpoints / f"step-{step:08}").mkdir(parents=True)
         (folder.checkpoints / f"step-{step:08}" / "weights").write_bytes(b"x" * 10_000_000)
-    found = StoreSource(store).possessions([folder.id, "gone"])
+    found = StoreSource(store).disk_use([folder.id, "gone"])
     assert found.checkpoints == 2
-    assert possessions_text(found) == "2 checkpoints, 20.1 MB"
-    assert possessions_text(Possessions()) == "no checkpoint, 0 bytes"
+    assert disk_use_text(found) == "2 checkpoints, 20.1 MB"
+    assert disk_use_text(DiskUse()) == "no checkpoint, 0 bytes"

@@ -20,7 +20,7 @@ import pyte
 import pytest
 
 from engine.runs.events import EventLog
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 COLUMNS, ROWS = 200, 50
 HOSTILE = [
@@ -37,7 +37,7 @@ HOSTILE = [
 LITERAL = ["[/nope]", "[@click=app.quit]x[/]", "␛]52;c;aGlqYWNr␇clip", "␛[2Jclear", "two␊lines", "nul␀byte"]
 PASTED = "a\x1b]52;c;aGlqYWNr\x07\x1b[2Jclear\x9b31mred\u202eturned"
 FORBIDDEN = [b"\x1b]52", b"\x1b[2Jclear", b"\xc2\x9b", b"\x9b31m", "\u202e".encode(), b"\x00"]
-START = "import sys; sys.path[:] = {path!r}; from engine.runs.store import Store; from cr_tui.dashboard import run; "
+START = "import sys; sys.path[:] = {path!r}; from engine.storage.store import Store; from cr_tui.dashboard import run; "
 START += "run(Store.open(sys.argv[1]), read_only={read_only}, refresh=0.5)"
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cr_tui.dashboard import decoder
-from cr_tui.dashboard.data import NoCheckpointError
-from cr_tui.dashboard.decoder import DecoderProcess
+from cr_tui.dashboard.model.data import NoCheckpointError
+from cr_tui.dashboard.store.decoder import process as decoder
+from cr_tui.dashboard.store.decoder.process import DecoderProcess
 from engine.errors import InputError, WorkError
 from engine.models.codes import Codes
 
@@ -111,7 +111,7 @@ def test_matches_the_codes_of_a_model_with_themselves(process: DecoderProcess, s
 
 
 def test_encodes_images_of_the_runs_dataset(process: DecoderProcess, save: Save, tmp_path: Path) -> None:
-    from engine.runs.spec import resolve
+    from engine.runs.resolving import resolve
 
     images = np.random.default_rng(0).integers(0, 255, (12, 8, 8, 1), dtype=np.uint8)
     path = tmp_path / "own.npz"

@@ -7,7 +7,7 @@ import sys
 import weakref
 from subprocess import run
 
-from cr_tui.dashboard.garbage import Sweeper
+from cr_tui.dashboard.garbage_collection import GarbageCollector
 
 
 class Knot:
@@ -18,29 +18,29 @@ class Knot:
 
 
 def test_young_garbage_goes_at_every_sweep() -> None:
-    sweeper = Sweeper(0.0)
-    sweeper.sweep(0.0)
+    collector = GarbageCollector(0.0)
+    collector.collect(0.0)
     knot = weakref.ref(Knot())
     gc.disable()
     try:
-        sweeper.sweep(1.0)
+        collector.collect(1.0)
     finally:
         gc.enable()
     assert knot() is None
 
 
 def test_everything_is_searched_only_when_nobody_is_there_and_seldom() -> None:
-    sweeper = Sweeper(0.0)
-    sweeper.sweep(0.0)
-    sweeper.touch(100.0)
-    looked = {now: sweeper.sweep(float(now)) for now in (119, 121, 123, 240, 242)}
+    collector = GarbageCollector(0.0)
+    collector.collect(0.0)
+    collector.user_is_active(100.0)
+    looked = {now: collector.collect(float(now)) for now in (119, 121, 123, 240, 242)}
     assert looked == {119: 1, 121: 2, 123: 1, 240: 1, 242: 2}
-    sweeper.touch(500.0)
-    assert sweeper.sweep(501.0) == 1
+    collector.user_is_active(500.0)
+    assert collector.collect(501.0) == 1
 
 
 def test_python_itself_no_longer_interrupts() -> None:
     look = "print(gc.isenabled(), gc.get_freeze_count() > 0)"
-    code = f"import sys; sys.path[:] = {sys.path!r}\nimport gc\nfrom cr_tui.dashboard import garbage\n"
-    done = run([sys.executable, "-c", f"{code}garbage.take_over(); {look}"], capture_output=True, text=True)
+    code = f"import sys; sys.path[:] = {sys.path!r}\nimport gc\nfrom cr_tui.dashboard import garbage_collection\n"
+    done = run([sys.executable, "-c", f"{code}garbage_collection.take_over(); {look}"], capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"], done.stderr

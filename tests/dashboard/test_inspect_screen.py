@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.screens.inspect import InspectScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.widgets.code_row import CodeRow
-from cr_tui.dashboard.widgets.pictures_view import PicturesView
-from cr_tui.render.image_modes import TerminalImages
+from cr_tui.dashboard.inspect.code_row import CodeRow
+from cr_tui.dashboard.inspect.pictures_view import PicturesView
+from cr_tui.dashboard.inspect.screen import InspectScreen
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.render.images.image_modes import TerminalImages
 from engine.errors import InputError
 from engine.models.codes import Codes
 
@@ -86,7 +86,7 @@ class TestShowing:
     @pytest.mark.parametrize("look", ["crtui-light", "crtui-high-contrast", "crtui-colour-blind"])
     async def test_every_colour_is_the_themes(self, dashboard: Build, source: Any, drive: Any, look: str) -> None:
         app = dashboard(images=TerminalImages("ascii"))
-        app.view.theme = look
+        app.session.view.theme = look
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await drive.settle(pilot)
             drive.press(app, "t")
@@ -217,7 +217,7 @@ class TestMoving:
 
 class TestSamples:
     async def test_draws_are_those_of_the_command_line(self, dashboard: Build, source: Any, drive: Any) -> None:
-        from cr_tui.render.traversal import draw_latents
+        from cr_tui.render.images.traversal import draw_latents
 
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -399,11 +399,11 @@ class TestHowImagesAreShown:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_inspect(app, pilot, drive)
             drive.press(app, "m")
-            await drive.settle(pilot, lambda: app.image_mode == "ascii" and "▀" not in drive.text(app))
+            await drive.settle(pilot, lambda: app.session.image_mode == "ascii" and "▀" not in drive.text(app))
             assert ":" in held(app)
             assert "●" not in row(app, 0).cells.plain
             drive.press(app, "m")
-            await drive.settle(pilot, lambda: app.image_mode == "off" and "Images are off" in drive.text(app))
+            await drive.settle(pilot, lambda: app.session.image_mode == "off" and "Images are off" in drive.text(app))
             assert not app.screen.query_one("#held").display
             source.decoded.clear()
             drive.press(app, "L", "L")
@@ -443,7 +443,7 @@ class TestHowImagesAreShown:
                 assert opening in sent[first]
                 assert "a=d,d=I" in sent[first]
                 drive.press(app, "m")
-                await drive.settle(pilot, lambda: app.image_mode == "halfblock")
+                await drive.settle(pilot, lambda: app.session.image_mode == "halfblock")
                 uploads = sum(text.count("U=1") for text in sent)
                 assert sum(text.count("a=d,d=I") for text in sent) == uploads
             else:
@@ -524,11 +524,11 @@ class TestLooks:
     @pytest.mark.parametrize("size", SIZES[:2], ids=["80x24", "120x40"])
     def test_compared(self, snap_compare: Any, dashboard: Build, source: Any, size: tuple[int, int]) -> None:
         app = dashboard()
-        app.marked = [source.listed[0].id, source.listed[1].id]
+        app.session.marked = [source.listed[0].id, source.listed[1].id]
         assert snap_compare(app, run_before=_ready("c", until="98%"), terminal_size=size)
 
     def test_light_with_choices(self, snap_compare: Any, dashboard: Build, source: Any) -> None:
         source.codes = Codes(continuous=2, noise=1, categorical=(3,))
         app = dashboard()
-        app.view.theme = "crtui-light"
+        app.session.view.theme = "crtui-light"
         assert snap_compare(app, run_before=_ready("j", "j", "l", until="of 3"), terminal_size=(120, 40))

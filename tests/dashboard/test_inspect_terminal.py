@@ -19,7 +19,7 @@ import orjson
 import pyte
 import pytest
 
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 COLUMNS, ROWS = 120, 40
 KITTY, SIXEL = b"\x1b_Gi=31;OK\x1b\\\x1b[6;20;10t\x1b[?62;22c", b"\x1b[6;20;10t\x1b[?62;4;22c"
@@ -30,10 +30,10 @@ PROGRAM = """
 import sys
 sys.path[:] = {path!r}
 import numpy as np
-import cr_tui.dashboard.source as source
-from cr_tui.dashboard.data import ModelFacts
+import cr_tui.dashboard.store.source as source
+from cr_tui.dashboard.model.data import ModelFacts
 from engine.models.codes import Codes
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 def model(self, run_id, step=None):
     return ModelFacts(Codes(continuous=2), 7, (7,), (64, 64, 1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events
 
-from cr_tui.dashboard.late_answer import LateAnswer
+from cr_tui.dashboard.keys.late_answer import LateAnswer
 
 
 def key(name: str, character: str | None, later: float = 0.0) -> events.Key:

@@ -9,9 +9,9 @@ import pytest
 from textual.color import Color
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.screens.logs import LogsScreen
+from cr_tui.dashboard.logs.log_pane import LogPane
+from cr_tui.dashboard.logs.screen import LogsScreen
 from cr_tui.dashboard.theme import DARK
-from cr_tui.dashboard.widgets.log_pane import LogPane
 
 Build = Callable[..., Dashboard]
 

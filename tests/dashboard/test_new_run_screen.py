@@ -10,13 +10,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.draft import Entry
-from cr_tui.dashboard.new_runs import NewRuns
-from cr_tui.dashboard.screens.charts import ChartsScreen
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.new_run import NewRunScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.widgets.setting_list import SettingList
+from cr_tui.dashboard.charts.screen import ChartsScreen
+from cr_tui.dashboard.model.draft import Entry
+from cr_tui.dashboard.model.new_runs import NewRuns
+from cr_tui.dashboard.new_run.screen import NewRunScreen
+from cr_tui.dashboard.new_run.setting_list import SettingList
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from engine.errors import InputError
 
 Build = Callable[..., Dashboard]
@@ -54,8 +54,8 @@ class Form:
 
     async def go_to(self, key: str) -> None:
         """Walk down to a setting."""
-        assert self.app.draft is not None
-        listed = [line.setting.key for line in self.app.draft.lines() if isinstance(line, Entry)]
+        assert self.app.session.draft is not None
+        listed = [line.setting.key for line in self.app.session.draft.lines() if isinstance(line, Entry)]
         self.press("g", *["j"] * listed.index(key))
         await self.drive.settle(self.pilot, lambda: self.selected == key)
 
@@ -68,8 +68,8 @@ class Form:
         await self.drive.settle(self.pilot, lambda: not self.typing)
 
     def texts(self) -> dict[str, str]:
-        assert self.app.draft is not None
-        return dict(self.app.draft.request.texts)
+        assert self.app.session.draft is not None
+        return dict(self.app.session.draft.request.texts)
 
 
 class TestFillingIn:
@@ -154,17 +154,17 @@ class TestFillingIn:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             form = Form(app, pilot, drive)
             await form.open()
-            assert app.draft is not None
-            few = len(app.draft.lines())
+            assert app.session.draft is not None
+            few = len(app.session.draft.lines())
             form.press("a")
-            await drive.settle(pilot, lambda: len(app.draft.lines()) > few + 20)
+            await drive.settle(pilot, lambda: len(app.session.draft.lines()) > few + 20)
             form.press("a", "slash", *"adam_eps", "enter")
             await form.shows("added to the root")
             assert form.selected == "method.adam_eps"
             form.press("enter", *"1e-6", "enter", "escape")
-            await drive.settle(pilot, lambda: not app.draft.filter)
+            await drive.settle(pilot, lambda: not app.session.draft.filter)
             # What was changed stays in sight among the common ones.
-            assert len(app.draft.lines()) == few + 1
+            assert len(app.session.draft.lines()) == few + 1
             await form.shows("--set adam_eps=1e-6")
 
 
@@ -192,8 +192,8 @@ class TestMethods:
             await form.open()
             await form.go_to("preset")
             form.press("h")
-            await form.shows("--preset paper-cdsprites")
-            await form.shows("cdsprites")
+            await form.shows("--preset paper-celeba")
+            await form.shows("celeba")
 
 
 class TestLeaving:
@@ -215,7 +215,7 @@ class TestLeaving:
             await form.screen(ConfirmScreen)
             form.press("y")
             await form.screen(RunsScreen)
-            assert app.draft is None
+            assert app.session.draft is None
 
     async def test_values_survive_a_look_at_another_screen(self, dashboard: Build, drive: Any) -> None:
         app = dashboard()
@@ -241,7 +241,7 @@ class TestLeaving:
             await form.screen(ConfirmScreen)
             form.press("n")
             await form.screen(RunsScreen)
-            assert app.draft is not None
+            assert app.session.draft is not None
 
     async def test_a_copy_of_a_run_does_not_silently_replace_what_was_typed(self, dashboard: Build, drive: Any) -> None:
         app = dashboard()
@@ -254,8 +254,8 @@ class TestLeaving:
             form.press("y")
             await form.shows("--preset paper")
             assert form.texts()["training.steps"] == "4000"
-            assert app.draft is not None
-            assert not app.draft.edited
+            assert app.session.draft is not None
+            assert not app.session.draft.edited
 
 
 class TestStarting:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.new_runs import NewRuns
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.new_run import NewRunScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.screens.selection import SelectionScreen
-from cr_tui.dashboard.widgets.run_detail import RunDetail
-from cr_tui.dashboard.widgets.run_table import RunTable
+from cr_tui.dashboard.model.new_runs import NewRuns
+from cr_tui.dashboard.new_run.screen import NewRunScreen
+from cr_tui.dashboard.runs.run_detail import RunDetail
+from cr_tui.dashboard.runs.run_table import RunTable
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.selection.screen import SelectionScreen
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
 
 Build = Callable[..., Dashboard]
 
@@ -85,7 +85,7 @@ class TestActions:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await drive.settle(pilot)
             drive.press(app, "j", "space", "a")
-            await drive.settle(pilot, lambda: len(app.marked) == 7)
+            await drive.settle(pilot, lambda: len(app.session.marked) == 7)
             drive.press(app, "slash")
             await drive.settle(pilot, lambda: drive.focused(app) == "filter")
             drive.press(app, *"s4", "enter")
@@ -95,7 +95,7 @@ class TestActions:
             drive.press(app, "u")
             await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 1)
             drive.press(app, "u")
-            await drive.settle(pilot, lambda: app.marked == [source.listed[1].id])
+            await drive.settle(pilot, lambda: app.session.marked == [source.listed[1].id])
 
     async def test_again_opens_the_form_with_what_the_run_was(self, dashboard: Build, source: Any, drive: Any) -> None:
         app = dashboard()
@@ -154,9 +154,9 @@ class TestActions:
     ) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await drive.settle(pilot, lambda: bool(app.feeds))
+            await drive.settle(pilot, lambda: bool(app.session.curves))
             app.exit()
             await app.screen.query_one(RunDetail).remove_children()
             app.screen._drawn = []
-            app._take_feeds(Dashboard.Fed(app.feeds))
+            app._take_curves(Dashboard.CurvesRead(app.session.curves))
         assert source.closed

@@ -14,17 +14,18 @@ import orjson
 import pytest
 from pydantic import BaseModel
 
-from cr_tui.dashboard import run_list
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import Run
-from cr_tui.dashboard.source import StoreSource
-from cr_tui.dashboard.widgets.run_table import RunTable
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.runs.run_table import RunTable
+from cr_tui.dashboard.store import run_list
+from cr_tui.dashboard.store.source import StoreSource
 from engine.errors import InputError
+from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, Status
-from engine.runs.store import Store
+from engine.runs.state import Status
+from engine.storage.store import Store
 
 
 class _Spec(BaseModel):
@@ -156,7 +157,7 @@ def test_events_that_are_torn_cut_and_written_at_once(store: Store, make_run: Ca
     def read() -> tuple[list[float], list[float]]:
         while follower.poll():
             pass
-        steps, values = follower.history.series("train", "loss_a")
+        steps, values = follower.history.points("train", "loss_a")
         return steps.tolist(), values.tolist()
 
     path = folder.events_path
@@ -196,9 +197,9 @@ async def test_the_dashboard_outlives_its_store(
         aside.rename(store.root)
         await drive.settle(pilot, lambda: "waiting for" not in drive.text(app) and "1 run" in drive.text(app))
         drive.press(app, "o", "space")
-        await drive.settle(pilot, lambda: app.marked == [folder.id])
+        await drive.settle(pilot, lambda: app.session.marked == [folder.id])
     again = Dashboard(StoreSource(store), refresh_seconds=60, state_path=tmp_path / "state" / "dashboard.json")
     async with again.run_test(size=(120, 40), notifications=True) as pilot:
         await drive.settle(pilot, lambda: again.screen.query(RunTable).first().row_count == 1)
-        assert again.marked == [folder.id]
-        assert again.view.sort == app.view.sort == "status"
+        assert again.session.marked == [folder.id]
+        assert again.session.view.sort == app.session.view.sort == "status"

@@ -12,12 +12,12 @@ from textual.geometry import Region
 from textual.widgets import Input
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.rows import GroupRow
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.widgets.chart_view import ChartView
-from cr_tui.dashboard.widgets.log_view import LogView
-from cr_tui.dashboard.widgets.run_table import RunTable
+from cr_tui.dashboard.runs.chart_view import ChartView
+from cr_tui.dashboard.runs.log_view import LogView
+from cr_tui.dashboard.runs.rows import GroupRow
+from cr_tui.dashboard.runs.run_table import RunTable
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
 
 SIZES = [(80, 24), (200, 50)]
 Build = Callable[..., Dashboard]
@@ -218,9 +218,9 @@ class TestMarks:
             await drive.settle(pilot)
             drive.press(app, "space", "j", "space", "space")
             await drive.settle(pilot, lambda: "3 marked" in drive.text(app) and chart_of(app).count("●") == 3)
-            marked = app.marked
+            marked = app.session.marked
             assert marked == [source.listed[n].id for n in (0, 2, 3)]
-            colours = [run.colour for run in app.shown_runs()]
+            colours = [run.colour for run in app.screen.shown_runs]
             assert len(set(colours)) == 3
             assert list(app.screen.query_one(RunTable).marked.values()) == colours
             legend = app.screen.query_one("#losses", ChartView).cells.lines[0]
@@ -228,7 +228,7 @@ class TestMarks:
             assert [tuple(bullet) for bullet in bullets if bullet] == colours
             drive.press(app, "k", "space")
             await drive.settle(pilot, lambda: "2 marked" in drive.text(app))
-            assert [run.colour for run in app.shown_runs()] == colours[:2]
+            assert [run.colour for run in app.screen.shown_runs] == colours[:2]
 
     async def test_all_are_marked_and_more_than_there_are_colours_are_said_to_be(
         self, dashboard: Build, source: Any, drive: Any
@@ -240,17 +240,17 @@ class TestMarks:
             await drive.settle(pilot)
             drive.press(app, "a")
             await drive.settle(pilot, lambda: "charts show the first 12 of the 30 marked runs" in drive.text(app))
-            colours = [run.colour for run in app.shown_runs()]
+            colours = [run.colour for run in app.screen.shown_runs]
             assert len(set(colours)) == len(colours) == 12
             drive.press(app, "a")
-            await drive.settle(pilot, lambda: app.marked == [])
+            await drive.settle(pilot, lambda: app.session.marked == [])
 
     async def test_actions_are_for_the_marked(self, dashboard: Build, source: Any, drive: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await drive.settle(pilot)
             drive.press(app, *"jjjj", "space", "space")
-            await drive.settle(pilot, lambda: len(app.marked) == 2)
+            await drive.settle(pilot, lambda: len(app.session.marked) == 2)
             drive.press(app, "r")
             wanted = {("resume", source.listed[n].id) for n in (4, 5)}
             await drive.settle(pilot, lambda: set(source.asked) == wanted)
@@ -259,7 +259,7 @@ class TestMarks:
             assert "Delete 2 runs (pool-s4, pool-s5)?" in drive.text(app)
             drive.press(app, "y")
             await drive.settle(pilot, lambda: app.screen.query_one(RunTable).row_count == 5)
-            assert app.marked == []
+            assert app.session.marked == []
 
 
 class TestGroups:
@@ -276,7 +276,7 @@ class TestGroups:
             assert "best FactorVAE 0.850" in text
             assert table.selected_id == "group:pool"
             drive.press(app, "space")
-            await drive.settle(pilot, lambda: len(app.marked) == 6)
+            await drive.settle(pilot, lambda: len(app.session.marked) == 6)
             drive.press(app, "k", "z")
             await drive.settle(pilot, lambda: table.row_count == 7)
             drive.press(app, "Z")

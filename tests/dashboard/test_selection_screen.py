@@ -17,18 +17,20 @@ from textual.pilot import Pilot
 from textual.widgets import Select, SelectionList
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.data import Computation, RankedRuns, Run, Selection
-from cr_tui.dashboard.screens.charts import ChartsScreen
-from cr_tui.dashboard.screens.confirm import ConfirmScreen
-from cr_tui.dashboard.screens.inspect import InspectScreen
-from cr_tui.dashboard.screens.runs import RunsScreen
-from cr_tui.dashboard.screens.selection import SelectionScreen
-from cr_tui.dashboard.screens.selection_form import SelectionFormScreen
-from cr_tui.dashboard.widgets.matrix_view import MatrixView
-from cr_tui.dashboard.widgets.ranking_table import RankingTable
-from cr_tui.render.matrix import SIZES
+from cr_tui.dashboard.charts.screen import ChartsScreen
+from cr_tui.dashboard.inspect.screen import InspectScreen
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.model.selections import Computation
+from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.selection.form import SelectionFormScreen
+from cr_tui.dashboard.selection.matrix_view import MatrixView
+from cr_tui.dashboard.selection.ranking_table import RankingTable
+from cr_tui.dashboard.selection.screen import SelectionScreen
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.render.matrices.matrix import SIZES
 from cr_tui.render.palette import MISSING, STEPS
-from engine.launch.selection_jobs import SelectionRequest
+from engine.choosing.request import SelectionRequest
+from engine.choosing.result import MethodResult, SelectionResult, VotingSizes
 
 Build = Callable[..., Dashboard]
 NOW = 1_800_000_000.0
@@ -36,7 +38,7 @@ SCREENS = [(80, 24), (120, 40), (200, 50)]
 HOSTILE = "[red]x[/red]\x1b]0;gone\x07\u202eevil\n" + "n" * 10_000
 
 
-def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes: Any) -> Selection:
+def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes: Any) -> SelectionResult:
     """A result of all methods; later runs are better by ModelCentrality, earlier ones by the UDR."""
     n, members = len(runs), [*runs, *left_out]
     ids = tuple(run.id for run in members)
@@ -53,22 +55,29 @@ def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes:
     share[-1], share[-2] = 0.62, 0.38
     warnings = ("pool-s2 and pool-s1 cannot be told apart by these votes; about 900 votes a pair would settle it",)
     excluded = {run.id: "its encoder answers with NaN" for run in left_out}
-    central = RankedRuns(
-        tuple(scores.tolist()),
-        best_first,
-        excluded,
-        tuple([(score - 0.02, score + 0.01) for score in scores[:n].tolist()] + [None] * len(left_out)),
-        (*share, *nan),
-        "cannot tell",
-        warnings,
-        "factor-vae",
+    central = MethodResult(
+        scores=tuple(scores.tolist()),
+        ranking=best_first,
+        excluded=excluded,
+        intervals=tuple([(score - 0.02, score + 0.01) for score in scores[:n].tolist()] + [None] * len(left_out)),
+        medoid_probability=(*share, *nan),
+        verdict="cannot tell",
+        warnings=warnings,
+        similarity="factor-vae",
         agreement=0.74,
         agreement_by_chance=0.48,
     )
-    udr = RankedRuns((*np.linspace(0.8, 0.4, n).tolist(), *nan), tuple(ids[:n]), excluded)
-    methods = {"model-centrality": central, "udr-lasso": udr, "udr-spearman": udr}
-    found = Selection("sel-9", ids, methods, matrix, NOW - 60, tuple(run.name for run in members), 400)
-    return replace(found, **changes)
+    udr = MethodResult(scores=(*np.linspace(0.8, 0.4, n).tolist(), *nan), ranking=tuple(ids[:n]), excluded=excluded)
+    found = SelectionResult(
+        id="sel-9",
+        created=NOW - 60,
+        runs=ids,
+        names=tuple(run.name for run in members),
+        methods={"model-centrality": central, "udr-lasso": udr, "udr-spearman": udr},
+        matrix=matrix,
+        protocol=VotingSizes(votes=400),
+    )
+    return found.model_copy(update=changes)
 
 
 async def open_screen(app: Dashboard, drive: Any, pilot: Pilot[None], until: str = "centrality of") -> SelectionScreen:
@@ -116,9 +125,9 @@ class TestResult:
             screen = await open_screen(app, drive, pilot)
             seen = []
             for _ in range(4):
-                seen.append((screen._ranking.order_by, rows_of(screen)[0]))  # type: ignore[union-attr]
+                seen.append((screen._selection.order_by, rows_of(screen)[0]))  # type: ignore[union-attr]
                 drive.press(app, "o")
-                await drive.settle(pilot, lambda: screen._ranking.order_by != seen[-1][0])  # type: ignore[union-attr]
+                await drive.settle(pilot, lambda: screen._selection.order_by != seen[-1][0])  # type: ignore[union-attr]
             first, last = source.listed[0].id, source.listed[2].id
             assert seen == [
                 ("model-centrality", last),
@@ -155,7 +164,9 @@ class TestResult:
 
     async def test_a_result_without_a_matrix_says_so(self, dashboard: Build, source: Any, drive: Any) -> None:
         found = full_selection(source.listed[:3])
-        source.stored = [replace(found, matrix=None, methods={"udr-lasso": found.methods["udr-lasso"]})]
+        source.stored = [
+            found.model_copy(update={"matrix": None, "methods": {"udr-lasso": found.methods["udr-lasso"]}})
+        ]
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_screen(app, drive, pilot, "only model-centrality")
@@ -167,8 +178,11 @@ class TestResult:
     ) -> None:
         source.change(source.listed[2].id, name=HOSTILE)
         found = full_selection(source.listed[:3])
-        central = replace(found.methods["model-centrality"], warnings=(HOSTILE,), verdict=HOSTILE)
-        source.stored = [replace(found, methods={**found.methods, "model-centrality": central, HOSTILE: central})]
+        hostile = {"warnings": (HOSTILE,), "verdict": HOSTILE}
+        central = found.methods["model-centrality"].model_copy(update=hostile)
+        source.stored = [
+            found.model_copy(update={"methods": {**found.methods, "model-centrality": central, HOSTILE: central}})
+        ]
         source.computing = [Computation(False, HOSTILE, "x", tuple(run.id for run in source.listed[:3]), begun=NOW)]
         app = dashboard()
         async with app.run_test(size=(120, 40)) as pilot:
@@ -275,7 +289,7 @@ class TestCursor:
             drive.press(app, "escape")
             await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
             drive.press(app, "space")
-            await drive.settle(pilot, lambda: app.marked == [source.listed[1].id])
+            await drive.settle(pilot, lambda: app.session.marked == [source.listed[1].id])
             drive.press(app, "escape")
             await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
 
@@ -335,7 +349,7 @@ class TestComputing:
         app = dashboard()
         async with app.run_test(size=(120, 40)) as pilot:
             await open_screen(app, drive, pilot)
-            app.marked = [source.listed[k].id for k in (0, 1, 3, 6)]
+            app.session.marked = [source.listed[k].id for k in (0, 1, 3, 6)]
             drive.press(app, "c")
             await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
             runs = app.screen.query_one("#runs", Select)
@@ -351,8 +365,10 @@ class TestComputing:
         pool = source.listed[:3]
         ids = tuple(run.id for run in pool)
         matrix = np.array([[1.0, 0.5, np.nan], [0.7, 1.0, np.nan], [np.nan, np.nan, np.nan]])
-        found = RankedRuns((0.6, 0.6, float("nan")), ids[:2])
-        partial = Selection("job-1", ids, {"model-centrality": found}, matrix, NOW, partial=True)
+        found = MethodResult(scores=(0.6, 0.6, float("nan")), ranking=ids[:2])
+        partial = SelectionResult(
+            id="job-1", created=NOW, runs=ids, methods={"model-centrality": found}, matrix=matrix, partial=True
+        )
         computation = Computation(True, "comparing models", "job", ids, 4, 9, 90.0, NOW - 60, True, partial)
         source.stored, source.computing = [full_selection(pool)], [computation]
         app = dashboard()
@@ -426,7 +442,7 @@ class TestComputing:
     ) -> None:
         from engine.errors import InputError
 
-        def gone() -> list[Selection]:
+        def gone() -> list[SelectionResult]:
             raise InputError("/store/selections cannot be read: [gone]")
 
         app = dashboard()
@@ -544,7 +560,7 @@ class TestSnapshots:
     @pytest.mark.parametrize("look", ["crtui-light", "crtui-high-contrast", "crtui-colour-blind"])
     def test_looks(self, snap_compare: Any, dashboard: Build, many: Any, look: str) -> None:
         app = dashboard()
-        app.view.theme = look
+        app.session.view.theme = look
         assert snap_compare(app, run_before=_at("o", until="UDR"), terminal_size=(120, 40))
 
     @pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["80x24", "200x50"])
@@ -552,10 +568,10 @@ class TestSnapshots:
         known = many.stored[0]
         matrix = known.matrix.copy()
         matrix[:, 11:] = np.nan
-        central = replace(
-            known.methods["model-centrality"], verdict="", warnings=(), intervals=(), medoid_probability=()
-        )
-        partial = replace(known, matrix=matrix, methods={"model-centrality": central}, partial=True)
+        unsure = {"verdict": "", "warnings": (), "intervals": (), "medoid_probability": ()}
+        central = known.methods["model-centrality"].model_copy(update=unsure)
+        changes = {"matrix": matrix, "methods": {"model-centrality": central}, "partial": True}
+        partial = known.model_copy(update=changes)
         many.stored = []
         many.computing = [
             Computation(True, "comparing models", "j", known.runs, 198, 324, 754.0, NOW - 900, True, partial)

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cr_tui.dashboard.source import StoreSource
+from cr_tui.dashboard.store.source import StoreSource
+from engine.choosing.jobs import JobFolder, JobState, job_folder
+from engine.choosing.partial import PartialMatrix
+from engine.choosing.request import SelectionRequest
 from engine.errors import InputError
-from engine.launch.selection_jobs import JobFolder, JobState, PartialMatrix, SelectionRequest, job_folder
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 
 @pytest.fixture
@@ -101,6 +103,6 @@ def test_a_torn_selection_is_counted_and_read_when_it_is_whole(store: Store) -> 
     (selection,) = source.selections()
     assert source.damaged_selections() == 0
     found = selection.methods["model-centrality"]
-    assert (selection.names, selection.votes) == (("one", "b"), 40)
+    assert (selection.titles, selection.votes) == (("one", "b"), 40)
     assert (found.intervals, found.medoid_probability) == (((0.4, 0.6), None), (0.25, 0.75))
     assert (found.verdict, found.warnings, found.agreement) == ("cannot tell", ("too few votes",), 0.7)

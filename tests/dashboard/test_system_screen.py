@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from cr_tui.dashboard.app import Dashboard
-from cr_tui.dashboard.machine import MachineReader, slot_title
-from engine.runs.store import lock_file
+from cr_tui.dashboard.store.machine import MachineReader
+from cr_tui.dashboard.system.machine_view import slot_title
+from engine.storage.locks import lock_file
 
 Build = Callable[..., Dashboard]
 GIB = 2**30

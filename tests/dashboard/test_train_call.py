@@ -15,19 +15,21 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cr_tui.cli.app import app
-from cr_tui.dashboard.form_source import Checker, method_form, template
-from cr_tui.dashboard.new_runs import NewRuns
-from cr_tui.dashboard.train_call import TrainCall, command_line
+from cr_tui.dashboard.model.new_runs import NewRuns
+from cr_tui.dashboard.store.form_source import Checker, method_form, template
+from cr_tui.dashboard.store.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast
 from engine.methods import METHODS, method_class
-from engine.runs.spec import BranchSettings, resolve
+from engine.runs.resolving import resolve
+from engine.runs.spec import BranchSettings
 
 form_of = cache(method_form)
 VALUES = {
     "whole number": st.integers(1, 7).map(str),
     "number": st.sampled_from(["0.25", "1e-3", "2", "0.5"]),
     "number or schedule": st.sampled_from(["0.5", "[[0, 0.0], [10, 1.5]]", "[[0, 1], [5, 0.5]]"]),
+    "list of values, each one of 2, 4": st.sampled_from(["[4, 4, 2, 2]", "[]"]),
     "list of whole numbers": st.sampled_from(["[16]", "[32, 8]", "[2,3]"]),
 }
 TEXTS = {

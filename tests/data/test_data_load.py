@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import engine.data
-from engine.data import dsprites
+from engine.data.datasets import dsprites
 from engine.errors import InputError
 
 
@@ -136,7 +136,7 @@ def test_data_room_imports_neither_torch_nor_h5py_nor_numpy_before_it_must() -> 
         "import sys, engine.data\n"
         "assert 'numpy' not in sys.modules\n"
         "engine.data.load('minisprites')\n"
-        "import engine.data.files\n"
+        "import engine.data.own.files\n"
         "assert not {'torch', 'h5py'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=Path(engine.data.__file__).parents[2])

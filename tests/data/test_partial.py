@@ -1,9 +1,7 @@
 """Half-made files: what is continued after a kill, and what is made anew."""
 
 import json
-import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -17,8 +15,7 @@ from engine.data import partial
 from engine.data.prepared import PreparedFile
 from engine.errors import InputError
 
-CONTENT = np.arange(60, dtype="<u4").reshape(20, 3)
-fork = multiprocessing.get_context("fork")
+from .conftest import CONTENT, kill_once_stalled
 
 
 @pytest.fixture(autouse=True)
@@ -179,12 +176,5 @@ def _work_and_stall(file: PreparedFile, stalled: Any) -> None:
 
 
 def test_killed_work_goes_on_where_it_was(file: PreparedFile) -> None:
-    stalled = fork.Event()
-    process = fork.Process(target=_work_and_stall, args=(file, stalled))
-    process.start()
-    assert stalled.wait(20)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(20)
-    assert not file.is_present()
+    kill_once_stalled(_work_and_stall, file)
     assert finish(file) == [10]

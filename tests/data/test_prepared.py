@@ -1,9 +1,7 @@
 """Prepared files: made once, whole or not there, and made again when damaged."""
 
 import errno
-import multiprocessing
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,10 +15,9 @@ from numpy.typing import NDArray
 from engine.data.prepared import PreparedFile
 from engine.errors import InputError, WorkError
 
-Blocks = Callable[[], Iterator[NDArray[Any]]]
-CONTENT = np.arange(60, dtype="<u4").reshape(20, 3)
+from .conftest import CONTENT, fork, kill_once_stalled
 
-fork = multiprocessing.get_context("fork")
+Blocks = Callable[[], Iterator[NDArray[Any]]]
 
 
 @pytest.fixture
@@ -208,14 +205,7 @@ def _open_and_stall(file: PreparedFile, stalled: Any) -> None:
 
 
 def test_killed_preparation_is_done_by_the_next(file: PreparedFile) -> None:
-    stalled = fork.Event()
-    process = fork.Process(target=_open_and_stall, args=(file, stalled))
-    process.start()
-    assert stalled.wait(20)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join(20)
-    assert not file.is_present()
+    kill_once_stalled(_open_and_stall, file)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.array_equal(file.open(blocks), CONTENT)

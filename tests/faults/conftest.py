@@ -5,52 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from engine.launch import local, spawning
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import TWO_GPUS, until
 
 HERE = Path(__file__).parent
-TOY_WORKER = (sys.executable, "-P", str(HERE / "toy_worker.py"))
-PATIENCE_SECONDS = 60.0
-"""How long a test waits for what takes a moment before it gives up."""
-TWO_GPUS = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)\nGPU 1: NVIDIA A100 (UUID: GPU-bbbb)\n"
-
-
-class _Named(BaseModel):
-    name: str
-
-
-class _Training(BaseModel):
-    steps: int = 40
-
-
-class ToySpec(BaseModel):
-    """What launchers read of a specification."""
-
-    name: str = "toy"
-    group: str | None = None
-    seed: int = 0
-    device: str = "cpu"
-    threads: int = 1
-    priority: int = 0
-    retries: int = 0
-    per_gpu: int | None = None
-    method: _Named = _Named(name="infogan")
-    data: _Named = _Named(name="minisprites")
-    training: _Training = _Training()
-
-
-def toy(steps: int = 40, **changes: Any) -> ToySpec:
-    return ToySpec(training=_Training(steps=steps), **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -93,13 +59,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     for record in list_runs(store):
         if not record.status.terminal:
             local.stop(record, grace_seconds=0.0)
-
-
-def until(condition: Callable[[], Any], what: str = "it") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} never happened"
-        time.sleep(0.02)
 
 
 def all_ended(store: Store) -> bool:

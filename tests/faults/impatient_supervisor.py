@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 
 from engine.launch import spawning, supervisor
+from engine.launch.supervising.watched_run import Pace
 
-supervisor.BEAT_SECONDS = 0.3
-supervisor.RETRY_SECONDS = 0.1
-supervisor._POLL_SECONDS = 0.05
-supervisor._BEATS_PER_ROUND = 2
+IMPATIENT = Pace(beat_seconds=0.3, retry_seconds=0.1, poll_seconds=0.05, beats_per_round=2)
 # Those that it puts back into the queue are to be as impatient.
 spawning._SUPERVISOR = (sys.executable, "-P", __file__)
 
 if __name__ == "__main__":
-    supervisor.main(sys.argv[1:])
+    supervisor.main(sys.argv[1:], IMPATIENT)

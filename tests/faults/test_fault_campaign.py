@@ -19,17 +19,16 @@ import pytest
 from engine.launch.local import start
 from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import TOY_WORKER, toy, until
 
-from .conftest import TOY_WORKER, send, toy, until, wait_for_end, wait_for_step
+from .campaign import checks, injections
+from .campaign.damages import damage
+from .campaign.kinds import KINDS
+from .campaign.stories import Strike
+from .conftest import send, wait_for_end, wait_for_step
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import fault_campaign  # noqa: E402
-from faults import checks  # noqa: E402
-from faults.kinds import KINDS  # noqa: E402
-from faults.stories import Strike  # noqa: E402
 
 
 def finished(store: Store) -> RunFolder:
@@ -95,19 +94,17 @@ def test_a_process_that_is_left_over_is_found(store: Store, gate: Path) -> None:
 
 def test_the_plan_is_balanced_and_that_of_its_seed() -> None:
     pairs = {(scene, kind) for kind in KINDS for scene in KINDS[kind]}
-    scenes = list(fault_campaign._SCENES)
-    planned = fault_campaign.plan(200, 0, list(KINDS), scenes)
+    scenes = list(injections.SCENES)
+    planned = injections.plan(200, 0, list(KINDS), scenes)
     counts = Counter((scene, kind) for scene, kinds, _ in planned for kind in kinds)
     assert counts.total() == 200
     assert counts.keys() == pairs
     assert max(counts.values()) - min(counts.values()) <= 1
-    assert planned == fault_campaign.plan(200, 0, list(KINDS), scenes)
-    assert planned != fault_campaign.plan(200, 1, list(KINDS), scenes)
+    assert planned == injections.plan(200, 0, list(KINDS), scenes)
+    assert planned != injections.plan(200, 1, list(KINDS), scenes)
 
 
 def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path) -> None:
-    from faults.damages import damage
-
     dice, path = random.Random(0), tmp_path / "file"
     told = set()
     for _ in range(60):
@@ -118,10 +115,10 @@ def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path) -> None:
 
 
 def campaign(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    command = [sys.executable, str(ROOT / "benchmarks/fault_campaign.py"), "--json", "--jobs", "1", *arguments]
+    command = [sys.executable, "-m", "tests.faults.campaign", "--json", "--jobs", "1", *arguments]
     # Not in the store and slots of this test: the campaign makes its own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRTUI_")}
-    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
     assert result.stdout, result.stderr
     return result.returncode, json.loads(result.stdout)["injections"]
 
@@ -151,6 +148,6 @@ def test_what_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with mock.patch.dict(os.environ):
-        [told] = fault_campaign.tell(("queueing", ("SIGKILL",), 0))
+        [told] = injections.tell(("queueing", ("SIGKILL",), 0))
     assert "it should be crashed" in (told.broken or "")
-    assert "| SIGKILL | queueing | 1 | 0 | 1 |" in fault_campaign.table([told])
+    assert "| SIGKILL | queueing | 1 | 0 | 1 |" in injections.table([told])

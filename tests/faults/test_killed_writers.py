@@ -14,9 +14,8 @@ import pytest
 from engine.runs.catalogue import add_scores, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.store import Store
-
-from .conftest import toy
+from engine.storage.store import Store
+from tests.toys import toy
 
 WRITERS = 8
 fork = multiprocessing.get_context("fork")

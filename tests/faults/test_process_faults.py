@@ -14,28 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from engine.launch import local, spawning
+from engine.launch import spawning
 from engine.launch.local import resume, start, stop
-from engine.launch.worker_process import WorkerProcess
+from engine.launch.supervising.worker_process import WorkerProcess
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import read_events
 from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, Status
-from engine.runs.store import Store
+from engine.runs.state import Status
+from engine.storage.store import Store
+from tests.toys import TOY_WORKER, toy, until
 
-from .conftest import (
-    TOY_WORKER,
-    all_ended,
-    as_after_reboot,
-    environment,
-    kill_both,
-    send,
-    toy,
-    until,
-    wait_for_end,
-    wait_for_step,
-)
+from .campaign.limits import memory_group
+from .conftest import all_ended, as_after_reboot, environment, kill_both, send, wait_for_end, wait_for_step
 from .toy_worker import link, newest
 
 ONE_SECOND_OF_WORK = "sum(i * i for i in range(3_000_000))"
@@ -114,10 +106,9 @@ FROM_A_TERMINAL = """
 import subprocess, sys
 from engine.launch import spawning
 from engine.launch.local import start
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import toy
 spawning._SUPERVISOR = tuple(SUPERVISOR)
-sys.path.insert(0, TESTS)
-from conftest import toy
 attached = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 start(Store.open(STORE), [toy()], tuple(WORKER))
 print("started", attached.pid, flush=True)
@@ -282,35 +273,18 @@ def test_too_little_address_space_is_a_failure_with_traceback(store: Store) -> N
     assert (record.folder.state().traceback or "").startswith("Traceback")
 
 
-def _memory_group() -> Path | None:
-    """A new memory control group that this process may use, if the system lets it."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, group = line.split(":", 2)
-        base = Path("/sys/fs/cgroup") / ("memory" if "memory" in controllers else "") / group.strip("/")
-        limit = base / "crtui-test" / ("memory.limit_in_bytes" if "memory" in controllers else "memory.max")
-        if "memory" in controllers or controllers == "":
-            try:
-                limit.parent.mkdir()
-            except OSError:
-                continue
-            if limit.exists():
-                return limit
-            limit.parent.rmdir()
-    return None
-
-
 def test_the_kernel_killing_for_memory_is_named(store: Store) -> None:
-    limit = _memory_group()
-    if limit is None:
+    group = memory_group("crtui-test", 60 * 2**20)
+    if group is None:
         pytest.skip("no memory control group can be made here")
+    processes = group.path / "cgroup.procs"
     try:
-        limit.write_text(str(60 * 2**20))
-        swap = limit.with_name("memory.swap.max")
+        swap = group.path / "memory.swap.max"
         if swap.exists():
             swap.write_text("0")
         # The supervisor enters the group, and its worker with it.
-        enter = f"open({str(limit.with_name('cgroup.procs'))!r}, 'w').write('0')"
-        impatient = Path(local.__file__).parents[2] / "tests/faults/impatient_supervisor.py"
+        enter = f"open({str(processes)!r}, 'w').write('0')"
+        impatient = Path(__file__).parent / "impatient_supervisor.py"
         program = (
             f"import runpy, sys; {enter}; sys.argv[0] = 'x'; runpy.run_path({str(impatient)!r}, run_name='__main__')"
         )
@@ -323,8 +297,8 @@ def test_the_kernel_killing_for_memory_is_named(store: Store) -> None:
         assert (done.reason or "").startswith("out of memory")
         until(lambda: not record.folder.state().supervisor.alive())
     finally:
-        until(lambda: not limit.with_name("cgroup.procs").read_text())
-        limit.parent.rmdir()
+        until(lambda: not processes.read_text())
+        group.remove()
 
 
 def test_the_queue_survives_the_death_of_a_waiting_supervisor(store: Store, gpus: Path, gate: Path) -> None:
@@ -358,7 +332,6 @@ def _with_values(program: str, store: Store) -> str:
     """A program that starts runs in another process, with the values that it uses before it."""
     values = {
         "SUPERVISOR": list(spawning._SUPERVISOR),
-        "TESTS": str(Path(__file__).parent),
         "STORE": str(store.root),
         "WORKER": list(TOY_WORKER),
     }
@@ -369,10 +342,9 @@ LAUNCHER = """
 import sys, time
 from engine.launch import spawning
 from engine.launch.local import start
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import toy
 spawning._SUPERVISOR = tuple(SUPERVISOR)
-sys.path.insert(0, TESTS)
-from conftest import ToySpec, toy
 start(Store.open(STORE), [toy(steps=30, device="cuda", retries=2, seed=seed) for seed in range(12)], tuple(WORKER))
 print("started", flush=True)
 time.sleep(600)

@@ -5,7 +5,6 @@ The worker runs in a forked copy of this process, which has PyTorch loaded, so t
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import os
 import random
@@ -23,26 +22,21 @@ import torch
 from safetensors.torch import load_file
 
 from engine.launch import worker
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import look_at
 from engine.runs.events import last_step, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.spec import resolve
-from engine.runs.state import ProcessIdentity, RunState, Status
-from engine.runs.store import Store
+from engine.runs.resolving import resolve
+from engine.runs.state import RunState, Status
+from engine.storage.store import Store
 from engine.training import checkpoints
+from tests.toys import until
 
-from .conftest import until
+from .campaign.limits import enlarge_disk, may_mount, mount_small_disk
+from .campaign.stories import CHECKPOINT_EVERY, TINY
 
-STEPS, CHECKPOINT_EVERY = 60, 10
-TINY = (
-    "batch_size=4",
-    "generator.dense=[16]",
-    "discriminator.dense=[16]",
-    "score_every=0",
-    "log_every=1",
-    f"checkpoint_every={CHECKPOINT_EVERY}",
-)
+STEPS = 60
 fork = multiprocessing.get_context("fork")
 
 
@@ -236,20 +230,10 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_the_last_good_one
     assert sorted(path.name for path in folder.checkpoints.iterdir()) == [f"step-{step:08d}" for step in reached]
 
 
-_NEW_NAMESPACE, _RECURSIVE, _PRIVATE, _REMOUNT = 0x00020000, 0x4000, 0x40000, 0x20
-
-
-def _mount(target: Path, size: int, flags: int = 0) -> bool:
-    libc = ctypes.CDLL(None, use_errno=True)
-    return libc.mount(b"none", str(target).encode(), b"tmpfs", flags, f"size={size}".encode()) == 0
-
-
 def _fill_small_disk(target: Path, size: int, answers: Connection) -> None:
     """Train on a disk of a few checkpoints in a mount namespace of this process's own; then enlarge it and go on."""
     torch.set_num_threads(1)
-    libc = ctypes.CDLL(None, use_errno=True)
-    private = libc.unshare(_NEW_NAMESPACE) == 0 and libc.mount(None, b"/", None, _RECURSIVE | _PRIVATE, None) == 0
-    if not (private and _mount(target, size)):
+    if not (may_mount() and mount_small_disk(target, size)):
         answers.send("not permitted")
         return
     folder = new_run(Store.open(target / "store"), "keep_checkpoints=1000")
@@ -263,7 +247,7 @@ def _fill_small_disk(target: Path, size: int, answers: Connection) -> None:
     ended = look_at(folder).status
     (target / "rest").unlink()
     answers.send((code, outcome, kept, steps, ended))
-    _mount(target, 100 * size, _REMOUNT)
+    enlarge_disk(target, 100 * size)
     folder.fill_reserve()
     folder.update_state(lambda state: state.next_attempt(time.time(), automatic=False))
     worker.main([str(folder.path)])

@@ -21,7 +21,7 @@ from engine.errors import WorkError
 from engine.runs.events import EventLog, last_step
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.state import Outcome, Status
-from engine.runs.store import replace_file
+from engine.storage.files import replace_file
 
 CHECKPOINT_EVERY = 5
 GATE_STEP = 10

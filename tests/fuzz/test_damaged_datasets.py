@@ -25,13 +25,13 @@ from PIL import Image
 from scipy.io import savemat
 
 import engine.data
-from engine.data import celeba_attributes
-from engine.data.cars3d import CARS3D
-from engine.data.celeba import CELEBA
 from engine.data.dataset import Dataset
-from engine.data.mpi3d import TOY, grid
-from engine.data.shapes3d import FACTORS, SHAPES3D
-from engine.data.smallnorb import SMALLNORB
+from engine.data.datasets import celeba_attributes
+from engine.data.datasets.cars3d import CARS3D
+from engine.data.datasets.celeba import CELEBA
+from engine.data.datasets.mpi3d import TOY, grid
+from engine.data.datasets.shapes3d import FACTORS, SHAPES3D
+from engine.data.datasets.smallnorb import SMALLNORB
 from engine.errors import CrtuiError
 
 Damage = Callable[[Any, bytes], bytes]

@@ -19,10 +19,10 @@ import pytest
 import torch
 from hypothesis import given
 
-from cr_tui.dashboard.history import History
-from cr_tui.dashboard.log_tail import LogTail
-from cr_tui.dashboard.stored_selections import StoredSelections
-from cr_tui.dashboard.view_state import ViewState, ViewStates
+from cr_tui.dashboard.model.curves import History
+from cr_tui.dashboard.model.view_state import ViewState, ViewStates
+from cr_tui.dashboard.store.log_tail import LogTail
+from cr_tui.dashboard.store.stored_selections import StoredSelections
 from engine.errors import CrtuiError, InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
@@ -32,11 +32,11 @@ from engine.runs.events import EventLog, EventTail, last_step, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.loading import describe, find_checkpoint, load_model
 from engine.runs.registry import Registry
-from engine.runs.spec import resolve, validate
+from engine.runs.resolving import resolve, validate
 from engine.runs.state import Outcome, Status
-from engine.runs.store import Store
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
+from engine.storage.store import Store
 from engine.training import checkpoints
 
 Damage = Callable[[Any, bytes], bytes]

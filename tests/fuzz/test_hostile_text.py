@@ -10,11 +10,11 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from cr_tui.cli.run_query import parse_where
-from cr_tui.dashboard.query import matcher
+from cr_tui.dashboard.runs.query import matcher
 from cr_tui.text import clean
 from engine.errors import CrtuiError
+from engine.runs.resolving import resolve
 from engine.runs.seeds import parse_seeds
-from engine.runs.spec import resolve
 
 Watch = Callable[[], AbstractContextManager[None]]
 WORDS = (

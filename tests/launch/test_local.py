@@ -14,18 +14,20 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch import local, queueing
-from engine.launch.endings import WorkerEnd, ending
-from engine.launch.local import remove, resume, start, stop
+from engine.launch.launchers import remove
+from engine.launch.local import resume, start, stop
 from engine.launch.spawning import environment
+from engine.launch.supervising.endings import WorkerEnd, ending
+from engine.machine.cores import usable_cores
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.events import read_events
 from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.state import ProcessIdentity, Status
-from engine.runs.store import Store
+from engine.runs.state import Status
+from engine.storage.store import Store
 
 PATIENCE_SECONDS = 20.0
 """How long a test waits for what takes a fraction of a second before it gives up."""
@@ -374,8 +376,8 @@ def test_supervisor_beats_corrects_what_others_wrote_and_cuts_the_log(store: Sto
     os.close(lease)
     impatient = (
         "import sys; from engine.launch import supervisor;"
-        "supervisor.BEAT_SECONDS = 0.1; supervisor._MAX_LOG_BYTES = 100; supervisor._KEPT_LOG_BYTES = 7;"
-        "supervisor.main(sys.argv[1:])"
+        "from engine.launch.supervising.watched_run import Pace;"
+        "supervisor.main(sys.argv[1:], Pace(beat_seconds=0.1, longest_log=100, kept_log=7))"
     )
     command = [sys.executable, "-c", impatient, str(folder.path), "--", *worker("wait")]
     with folder.log_path.open("ab") as log:
@@ -437,17 +439,17 @@ def test_run_outlives_its_launcher_and_session(store: Store, worker: Worker, tmp
     """Neither the launcher's end nor a hang-up or Ctrl-C of its process group reaches the run."""
     program = tmp_path / "launcher.py"
     program.write_text(
-        "import os, signal, sys, time\n"
-        f"sys.path[:0] = [{str(Path(__file__).parent)!r}, {str(Path(local.__file__).parents[2])!r}]\n"
+        "import os, signal\n"
         "from engine.launch.local import start\n"
-        "from engine.runs.store import Store\n"
-        "from test_local import ToySpec\n"
-        f"start(Store.open({str(store.root)!r}), [ToySpec()], {tuple(worker('wait'))!r})\n"
+        "from engine.storage.store import Store\n"
+        "from tests.toys import toy\n"
+        f"start(Store.open({str(store.root)!r}), [toy()], {tuple(worker('wait'))!r})\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "os.killpg(0, signal.SIGINT)\n"
         "os.killpg(0, signal.SIGHUP)\n"
     )
-    launcher = subprocess.run([sys.executable, str(program)], start_new_session=True, check=False)
+    variables = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    launcher = subprocess.run([sys.executable, str(program)], start_new_session=True, check=False, env=variables)
     assert launcher.returncode == -signal.SIGHUP
     [record] = list_runs(store)
     assert ready(record).status is Status.RUNNING
@@ -484,6 +486,8 @@ def test_damaged_registry_refuses_a_start_and_nothing_is_left_behind(store: Stor
 
 def test_resume_after_damage_starts_a_new_attempt(store: Store, worker: Worker) -> None:
     record = ended(start(store, [ToySpec()], worker("raise"))[0])
+    # Without its state, a run counts as running for as long as its supervisor has not exited.
+    until(lambda: not record.folder.lease_is_held())
     record.folder.state_path.write_text("{")
     assert "state.json" in (look_at(record.folder).reason or "")
     assert ended(resume(look_at(record.folder), worker("finish"))).status is Status.FINISHED

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.cores import usable_cores
 from engine.errors import InputError
 from engine.launch import slots
-from engine.launch.gpus import visible_gpus
-from engine.launch.slots import Lease, Request, Waiter
+from engine.launch.slots import HeldSlots, Request, Waiter
+from engine.machine.cores import usable_cores
+from engine.machine.gpus import visible_gpus
 
 fork = multiprocessing.get_context("fork")
 TWO_GPUS = """\
@@ -54,7 +54,7 @@ def cores(wanted: int, of: int = 2) -> Request:
     return Request("cpu", {f"core-{i}": "cpu" for i in range(of)}, wanted)
 
 
-def release(lease: Lease | None) -> None:
+def release(lease: HeldSlots | None) -> None:
     assert lease is not None
     for descriptor in lease.descriptors:
         os.close(descriptor)

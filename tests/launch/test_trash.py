@@ -17,7 +17,7 @@ from engine.runs.catalogue import list_runs, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 
 class _Spec(BaseModel):

@@ -15,13 +15,14 @@ import torch
 from safetensors.torch import load_file
 
 from engine.launch import worker
+from engine.machine.processor import processor_name
 from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 from engine.runs.state import RunState, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 from engine.training import checkpoints
 
 STEPS = 90
@@ -95,6 +96,7 @@ def test_the_precision_is_in_events_checkpoints_outcome_and_table(
     assert outcome.precision == "bfloat16"
     notes = [row["text"] for row in read_events(folder.events_path, kinds=["note"]).rows]
     assert "hidden layers compute in bfloat16" in notes
+    assert f"computed by {processor_name()} with PyTorch {torch.__version__}" in notes
     checkpoint = checkpoints.load(folder.checkpoints / "step-00000003")
     assert checkpoint.description["precision"] == "bfloat16"
     assert {tensor.dtype for tensor in checkpoint.weights().values()} == {torch.float32}

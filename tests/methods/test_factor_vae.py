@@ -10,7 +10,7 @@ from torch.distributions import Normal, kl_divergence
 from engine.methods.base import Setup
 from engine.methods.factor_vae import FactorVAE, FactorVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 
 HIDDEN = (8, 6)
 
@@ -127,7 +127,7 @@ def test_the_presets_are_the_published_runs() -> None:
     assert original.method.second_batch
     setup = Setup((64, 64, 1), images=737_280, seed=0, total_steps=1, device=torch.device("cpu"))
     method = FactorVAE(paper.method, setup)
-    # The sums of method facts section 7, counted in the networks' own test.
+    # The sums of docs/method.md, section 7, counted in the networks' own test.
     counts = {name: sum(p.numel() for p in network.parameters()) for name, network in method.networks.items()}
     assert counts == {"encoder": 249_172, "decoder": 248_833, "discriminator": 4_017_002}
     for network in method.networks.values():

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 import engine
-from cr_tui.render.traversal import traverse
+from cr_tui.render.images.traversal import traverse
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN
 from engine.runs.loading import describe
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 from engine.training import checkpoints
 
 SHAPE = (16, 16, 1)

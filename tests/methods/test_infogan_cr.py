@@ -1,8 +1,6 @@
 """The update of InfoGAN-CR against a plain calculation of the same iteration, and its schedule events."""
 
 import copy
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +8,6 @@ import torch
 from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN, InfoGANSettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from plain_infogan_cr import FirstDraft, PlainInfoGANCR, plain_copy
 
 SIDE = 16

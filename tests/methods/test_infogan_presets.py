@@ -9,11 +9,12 @@ from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN
-from engine.runs.spec import RunSpec, resolve
+from engine.runs.resolving import resolve
+from engine.runs.spec import RunSpec
 
 SHAPES = {"3dteapots": (64, 64, 3), "celeba": (32, 32, 3), "cdsprites": (64, 64, 1)}
 
-# Counted by hand from method facts sections 2.1 to 2.4, in the order G, D with Q, H.
+# Counted by hand from docs/method.md, sections 2.1 to 2.4, in the order G, D with Q, H.
 COUNTS = {
     "3dteapots": (252_419, 264_902, 250_373),
     "celeba": (5_346_563, 4_318_854, 4_323_397),

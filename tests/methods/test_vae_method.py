@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
+from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.vae import VAE
-from engine.runs.spec import resolve
+from engine.runs.resolving import resolve
 
 FAMILY: dict[str, dict[str, Any]] = {
     "vae": {},
@@ -105,6 +106,25 @@ def test_the_published_runs_are_those_of_the_study(name: str) -> None:
     # Convolutions 544 + 16,416 + 32,832 + 65,600, dense 262,400, heads 2 * 2,570; dense 2,816 + 263,168, transposed
     # convolutions 65,600 + 32,800 + 16,416 + 513.
     assert counts == {"encoder": 382_932, "decoder": 381_313}
+
+
+@pytest.mark.parametrize("name", ["vae", "beta-vae", "annealed-vae", "beta-tcvae", "dip-vae-i", "dip-vae-ii"])
+def test_the_studys_own_encoder_is_offered(name: str) -> None:
+    spec = resolve(name, preset="dlib")[0]
+    paper = resolve(name, preset="paper")[0].model_dump()
+    own = spec.model_dump()
+    own["method"]["encoder"]["kernels"], own["preset"] = (), "paper"
+    assert own == paper
+    setup = Setup((64, 64, 1), images=737_280, seed=0, total_steps=1, device=torch.device("cpu"))
+    method = method_class(name)(spec.method, setup)
+    # Its third and fourth convolution have 8,256 + 16,448 parameters instead of 32,832 + 65,600.
+    assert sum(p.numel() for p in method.networks["encoder"].parameters()) == 309_204
+    assert math.isfinite(float(method.update(torch.rand(2, 1, 64, 64), 0)["loss"]))
+
+
+def test_a_kernel_for_each_convolution() -> None:
+    with pytest.raises(InputError, match="kernels has 3 numbers for 4 convolutions; give one for each"):
+        resolve("vae", preset="paper", overrides=["encoder.kernels=[4, 4, 2]"])
 
 
 def test_a_seed_is_a_run(build_vae: BuildVAE) -> None:

@@ -9,6 +9,18 @@ import pytest
 from numpy.typing import NDArray
 
 SIZES = (4, 5, 3)
+NINE = [
+    "factor_vae",
+    "beta_vae",
+    "dci_disentanglement",
+    "dci_completeness",
+    "dci_informativeness",
+    "sap",
+    "mig",
+    "modularity",
+    "explicitness",
+]
+"""The scores of the interface, in its order."""
 
 Array = NDArray[np.float64]
 

@@ -7,21 +7,12 @@ import numpy as np
 import pytest
 
 from engine.errors import InputError
-from engine.metrics import EXTRA_SCORES, SAMPLE_SCORES, SCORES, dci, dci_score, factor_vae, live_scale
-from engine.metrics.dci_score import DCI, Regressor
+from engine.metrics import EXTRA_SCORES, SAMPLE_SCORES, SCORES, dci, factor_vae, live_scale
+from engine.metrics.scores import dci as dci_score
+from engine.metrics.scores.dci import DCI, Regressor
 from engine.metrics.scoring import EncodedSets, choose
 
-NINE = [
-    "factor_vae",
-    "beta_vae",
-    "dci_disentanglement",
-    "dci_completeness",
-    "dci_informativeness",
-    "sap",
-    "mig",
-    "modularity",
-    "explicitness",
-]
+from .conftest import NINE
 
 
 def keys_of(chosen):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import engine.data
 from engine.data.dataset import Dataset, Factor
 from engine.errors import InputError
 from engine.metrics import EvaluationSets, SetSizes
@@ -100,12 +101,22 @@ def test_sizes_of_the_protocols():
     assert SetSizes.of_protocol("lib", 60) == SetSizes(10_000, 64, 10_000, 10_000, 5_000, 5_000)
 
 
+def test_cdsprites_has_the_sizes_of_its_authors():
+    dataset = engine.data.load("cdsprites")
+    assert SetSizes.of_dataset("paper", dataset) == SetSizes(200, 25, 108, 108)
+    assert SetSizes.of_dataset("lib", dataset) == SetSizes.of_protocol("lib", 1_080)
+    sets = EvaluationSets.draw(dataset, "paper")
+    assert sets.indices["groups"].shape == (200, 25)
+    # The last image of an odd group has no partner.
+    assert np.array_equal(sets.indices["pairs"], sets.indices["groups"][:, :24])
+    assert (len(sets.indices["scale"]), len(sets.indices["labelled"])) == (108, 108)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"groups": 0}, "groups is 0, but at least 2"),
         ({"scale": 1}, "scale is 1, but at least 2"),
-        ({"group_size": 7}, "group_size is 7, but must be even"),
         ({"test_groups": -1}, "test_groups is -1"),
     ],
 )

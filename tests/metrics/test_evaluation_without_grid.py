@@ -21,18 +21,11 @@ from engine.metrics import (
 from engine.metrics.evaluation import obstacle_to
 from engine.metrics.evaluation_sets import undrawable
 
+from .conftest import NINE
+
 IMAGES = 300
 GROUPS, GROUP_SIZE = 12, 10
-OF_GROUPS = ["factor_vae", "beta_vae"]
-OF_LABELS = [
-    "dci_disentanglement",
-    "dci_completeness",
-    "dci_informativeness",
-    "sap",
-    "mig",
-    "modularity",
-    "explicitness",
-]
+OF_GROUPS, OF_LABELS = NINE[:2], NINE[2:]
 OF_IMAGES = [
     "dhsic",
     "gaussian_total_correlation",

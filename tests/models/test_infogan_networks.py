@@ -103,7 +103,7 @@ def test_the_discriminator_of_celeba_has_both_heads_on_its_flat_features() -> No
 
 
 def spectral_estimate(layer: Weighted) -> Tensor:
-    """One power iteration from the stored vector (method facts section 2.5)."""
+    """One power iteration from the stored vector (docs/method.md, section 2.5)."""
     matrix = layer.weight.detach().flatten(1).T
     v = layer.u @ matrix.T
     v = v / v.norm()

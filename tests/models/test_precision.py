@@ -1,8 +1,5 @@
 """What is computed in which number type, and what auto comes to."""
 
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
 
@@ -49,16 +46,6 @@ def test_auto_asks_a_gpu_what_it_can_do(
 def test_tf32_is_refused_where_no_gpu_rounds() -> None:
     with pytest.raises(InputError, match="tf32 needs a CUDA GPU; use float32, bfloat16 or auto"):
         choose("tf32", CPU)
-
-
-def test_processor_flags_are_those_that_the_system_lists(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    listing = tmp_path / "cpuinfo"
-    listing.write_text("processor\t: 0\nflags\t\t: fpu amx_bf16\n\nprocessor\t: 1\nflags\t\t: fpu\n")
-    monkeypatch.setattr(precision, "_CPUINFO", listing)
-    monkeypatch.setattr(precision, "platform", SimpleNamespace(system=lambda: "Linux"))
-    assert precision.processor_flags.__wrapped__() == {"fpu", "amx_bf16"}
-    monkeypatch.setattr(precision, "_CPUINFO", tmp_path / "missing")
-    assert precision.processor_flags.__wrapped__() == frozenset()
 
 
 def test_hidden_layers_compute_in_the_asked_type_inside_the_block_only() -> None:

@@ -25,7 +25,7 @@ def louder(network: nn.Module) -> None:
 
 
 def test_the_authors_networks_have_the_counted_sizes() -> None:
-    # Method facts section 7; convolutions 4 * 4 * in * out + out, fully connected in * out + out.
+    # docs/method.md, section 7; convolutions 4 * 4 * in * out + out, fully connected in * out + out.
     encoder = GaussianEncoder((64, 64, 1), 10, Widths((128,), (32, 32, 64, 64)), linear_last=True)
     convolutions = (16 * 32 + 32) + (16 * 32 * 32 + 32) + (16 * 32 * 64 + 64) + (16 * 64 * 64 + 64)
     assert count(encoder) == convolutions + (1024 * 128 + 128) + 2 * (128 * 10 + 10)

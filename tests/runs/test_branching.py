@@ -14,8 +14,9 @@ from engine.runs.branching import find_trunk
 from engine.runs.events import read_events
 from engine.runs.folder import RunFolder, create_run_folders, run_folders
 from engine.runs.registry import Registry
-from engine.runs.spec import BranchSettings, RunSpec, resolve
-from engine.runs.store import Store
+from engine.runs.resolving import resolve
+from engine.runs.spec import BranchSettings, RunSpec
+from engine.storage.store import Store
 from engine.training import checkpoints
 
 SETTINGS = ("checkpoint_every=4", "log_every=2", "score_every=0", "batch_size=8")

@@ -12,12 +12,13 @@ import orjson
 import pytest
 
 from engine.errors import InputError
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.state import Outcome, ProcessIdentity, Status
-from engine.runs.store import Store
+from engine.runs.state import Outcome, Status
+from engine.storage.store import Store
 
 from .conftest import MakeRun
 

@@ -7,7 +7,8 @@ import pytest
 from engine.errors import InputError
 from engine.methods import METHODS
 from engine.runs.fields import spec_fields
-from engine.runs.spec import known_keys, resolve, shortest_key
+from engine.runs.keys import known_keys, shortest_key
+from engine.runs.resolving import resolve
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -50,7 +51,8 @@ def test_the_shortest_ending_of_a_key_means_this_key(method: str) -> None:
 
 def test_a_part_of_a_network_can_be_set_by_itself() -> None:
     (spec,) = resolve("vae", preset="paper", overrides=["encoder.dense=[64]"])
-    assert spec.model_dump()["method"]["encoder"] == {"dense": (64,), "channels": (32, 32, 64, 64)}
+    encoder = {"dense": (64,), "channels": (32, 32, 64, 64), "kernels": ()}
+    assert spec.model_dump()["method"]["encoder"] == encoder
 
 
 def test_an_unknown_method_is_named() -> None:

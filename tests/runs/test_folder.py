@@ -15,9 +15,10 @@ from engine.errors import InputError, WorkError
 from engine.runs import folder as folder_module
 from engine.runs.folder import RunFolder, create_run_folders, new_run_ids, run_folders, sweep
 from engine.runs.state import Outcome, RunState, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import toy
 
-from .conftest import MakeRun, ToySpec
+from .conftest import MakeRun
 
 
 def close(made: list[tuple[RunFolder, int]]) -> list[RunFolder]:
@@ -27,7 +28,7 @@ def close(made: list[tuple[RunFolder, int]]) -> list[RunFolder]:
 
 
 def test_new_runs_are_private_queued_and_in_the_order_asked_for(store: Store) -> None:
-    folders = close(create_run_folders(store, [ToySpec(seed=seed) for seed in range(5)]))
+    folders = close(create_run_folders(store, [toy(100, seed=seed) for seed in range(5)]))
     assert [folder.summary().seed for folder in folders] == list(range(5))
     assert folders == run_folders(store)
     state = folders[0].state()
@@ -40,8 +41,8 @@ def test_taken_id_is_drawn_again(store: Store, monkeypatch: pytest.MonkeyPatch) 
     draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
     monkeypatch.setattr(folder_module.secrets, "token_hex", lambda size: next(draws))
     monkeypatch.setattr(folder_module.time, "time", lambda: 1_800_000_000.0)
-    close(create_run_folders(store, [ToySpec()]))
-    [folder] = close(create_run_folders(store, [ToySpec()]))
+    close(create_run_folders(store, [toy()]))
+    [folder] = close(create_run_folders(store, [toy()]))
     assert folder.id == "20270115-080000-bbbbbb"
     assert len(run_folders(store)) == 2
 
@@ -57,7 +58,7 @@ def test_failed_creation_leaves_nothing(store: Store) -> None:
         name: str = "no method"
 
     with pytest.raises(InputError, match=r"spec\.json"):
-        create_run_folders(store, [ToySpec(), Incomplete()])
+        create_run_folders(store, [toy(), Incomplete()])
     assert list(store.runs.iterdir()) == []
 
 

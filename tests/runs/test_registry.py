@@ -14,9 +14,10 @@ from engine.runs.catalogue import add_scores, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import SCHEMA_VERSION, Registry, SelectionRow
 from engine.runs.state import Status
-from engine.runs.store import Store
+from engine.storage.store import Store
+from tests.toys import toy
 
-from .conftest import MakeRun, ToySpec
+from .conftest import MakeRun
 
 PROCESSES, UPDATES = 8, 25
 fork = multiprocessing.get_context("fork")
@@ -171,7 +172,7 @@ def test_full_disk_keeps_the_old_registry(store: Store, make_run: MakeRun) -> No
 
 def write_much(store: Store, shared: RunFolder, number: int) -> None:
     record = look_at(shared)
-    [(folder, lease)] = create_run_folders(store, [ToySpec(seed=number)])
+    [(folder, lease)] = create_run_folders(store, [toy(seed=number)])
     Registry(store).add_runs([folder])
     for update in range(1, UPDATES):
         folder.update_state(lambda state, step=update: state.model_copy(update={"step": step}))

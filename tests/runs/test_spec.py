@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.runs.spec import RunSpec, resolve, validate
+from engine.runs import spec as run_spec
+from engine.runs.resolving import resolve, validate
+from engine.runs.spec import RunSpec
 
 
 def test_defaults_are_the_quick_infogan_cr() -> None:
@@ -49,6 +51,20 @@ def test_a_file_may_name_the_method_and_the_data(tmp_path: Path) -> None:
     config.write_text('name = "mine"\ndata = "dsprites"\n[method]\nname = "infogan"\n')
     (spec,) = resolve(config=config)
     assert (spec.method.name, spec.data.name, spec.name) == ("infogan", "dsprites", "mine")
+
+
+@pytest.mark.parametrize(
+    ("cores", "runs", "threads"), [(2, 1, 2), (2, 2, 1), (8, 2, 4), (8, 3, 2), (2, 5, 1), (64, 2, 8)]
+)
+def test_the_runs_of_a_sweep_share_the_cores(
+    monkeypatch: pytest.MonkeyPatch, cores: int, runs: int, threads: int
+) -> None:
+    monkeypatch.setattr(run_spec, "usable_cores", lambda: cores)
+    seeds = list(range(runs))
+    assert {each.threads for each in resolve(preset="paper", seeds=seeds)} == {threads}
+    assert {each.threads for each in resolve(preset="paper", seeds=seeds, flags={"threads": 3})} == {3}
+    # A preset that names a number knows why.
+    assert {each.threads for each in resolve(preset="quick", seeds=seeds)} == {1}
 
 
 def test_sweeps_multiply_with_seeds_and_every_run_has_its_own_name() -> None:

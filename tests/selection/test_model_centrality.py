@@ -10,6 +10,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.selection import Ranking, model_centrality
+from engine.selection.centrality import partial_centrality, similarities
 
 
 def test_the_score_is_the_mean_similarity_to_the_others() -> None:
@@ -61,6 +62,19 @@ def test_one_model_is_its_own_pick_without_a_score() -> None:
     ranking = model_centrality([[0.4]])
     assert np.isnan(ranking.scores).all()
     assert ranking.pick == 0
+
+
+def test_part_of_a_matrix_counts_the_pairs_that_are_known() -> None:
+    nan = np.nan
+    matrix = np.array([[0.9, 0.4, nan, nan], [0.6, nan, 0.2, nan], [nan, nan, 0.3, nan], [nan, nan, nan, 1.0]])
+    expected = [[nan, 0.5, nan, nan], [0.5, nan, 0.2, nan], [nan, 0.2, nan, nan], [nan] * 4]
+    np.testing.assert_allclose(similarities(matrix), expected)
+    np.testing.assert_allclose(partial_centrality(matrix), [0.5, 0.35, 0.2, nan])
+
+
+def test_a_whole_matrix_is_a_part_too() -> None:
+    matrix = np.random.default_rng(2).uniform(size=(6, 6))
+    np.testing.assert_array_equal(partial_centrality(matrix), model_centrality(matrix).scores)
 
 
 def test_a_row_that_is_not_finite_is_named() -> None:

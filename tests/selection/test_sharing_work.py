@@ -24,16 +24,15 @@ Maker = Callable[..., Any]
 # A process of its own that forks children: torch is imported once, and nothing has computed before a fork.
 _KILLING = """
 import os, random, signal, sys, time
-sys.path[:0] = {path!r}
 import torch
 torch.set_num_threads(1)
 import sklearn.linear_model, scipy.linalg, scipy.special
 from pathlib import Path
-from conftest import clean_model, mixed_model
 from engine.selection.cross_scores import cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.pair_cache import PairCache
 from engine.selection import generated_set
+from tests.selection.conftest import clean_model, mixed_model
 generated_set.CHUNK = 60
 chances = random.Random(0)
 killed = finished = 0
@@ -66,9 +65,8 @@ def cache(tmp_path: Path) -> PairCache:
 
 def test_killed_at_random_points_twenty_times_it_ends_with_the_same_matrix(tmp_path: Path, pool: list[Any]) -> None:
     expected = cross_scores(pool, PROTOCOL).matrix
-    path = [str(Path(__file__).parent), *sys.path]
-    program = _KILLING.format(path=path, cache=str(tmp_path), most=0.1)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    program = _KILLING.format(cache=str(tmp_path), most=0.1)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     killed, finished = map(int, done.stdout.split())
     assert killed == 20

@@ -14,11 +14,12 @@ import torch
 from engine.errors import InputError
 from engine.metrics import dci, mig, sap
 from engine.models.codes import Codes
+from engine.selection import SIMILARITIES
 from engine.selection.cross_scores import cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
-from engine.selection.similarity import READ_OFF, SIMILARITIES
+from engine.selection.similarity import READ_OFF
 
 PROTOCOL = VotingProtocol(votes=160, group_size=25, scale_samples=1000)
 GROUPS = np.arange(100).reshape(10, 10)

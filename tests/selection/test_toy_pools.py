@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.selection import model_centrality, udr
+from engine.selection import SIMILARITIES, model_centrality, udr
 from engine.selection.cross_scores import CrossScores, cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.pair_cache import PairCache
-from engine.selection.similarity import SIMILARITIES
 from engine.selection.uncertainty import Consensus, Uncertainty, bootstrap, consensus
 
 PROTOCOL = VotingProtocol(votes=80, group_size=25, scale_samples=512)

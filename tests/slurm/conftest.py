@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from engine.launch import slurm as launcher
 from engine.runs import slurm_jobs
 from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 from .cluster import CannotStartError, Cluster, cluster
 

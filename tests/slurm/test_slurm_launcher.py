@@ -11,16 +11,17 @@ import orjson
 import pytest
 
 from engine.errors import InputError, WorkError
-from engine.launch import launchers, local, queueing
+from engine.launch import launchers, local, queueing, slurm
 from engine.launch.slurm import resume, start, stop
-from engine.launch.slurm_supervisor import claim
+from engine.launch.slurm_supervisor import assign_to_job
+from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.resolving import resolve
 from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.spec import resolve
-from engine.runs.state import ASKED_TO_STOP, ProcessIdentity, RunState, Status
-from engine.runs.store import Store
+from engine.runs.state import ASKED_TO_STOP, Outcome, RunState, Status
+from engine.storage.store import Store
 
 from .conftest import FakeSlurm, toy
 
@@ -149,6 +150,41 @@ def test_a_stopped_run_is_submitted_again(fake: FakeSlurm, store: Store) -> None
     assert "--partition=gpu" in fake.options(101)
 
 
+def test_resuming_repairs_a_damaged_specification(fake: FakeSlurm, store: Store) -> None:
+    (record,) = start(store, [toy(slurm=SlurmSettings(partition="gpu"))])
+    stop(record)
+    whole = record.folder.spec_path.read_bytes()
+    record.folder.spec_path.write_bytes(whole[: len(whole) // 2])
+    assert launchers.resume(record).job == "101_0"
+    assert "--partition=gpu" in fake.options(101)
+    assert record.folder.spec_path.read_bytes() == whole
+
+
+def test_resuming_rebuilds_a_lost_state(fake: FakeSlurm, store: Store) -> None:
+    (record,) = start(store, [toy(steps=30)])
+    stop(record)
+    record.folder.events_path.write_text('{"step": 7, "time": 1.0, "kind": "train", "attempt": 3}\n')
+    record.folder.write_outcome(Outcome(status=Status.STOPPED, step=8))
+    record.folder.state_path.write_text("{")
+    again = resume(look_at(record.folder))
+    state = record.folder.state()
+    assert (again.status, again.job, again.attempt, state.step, state.total_steps) == (Status.QUEUED, "101_0", 4, 8, 30)
+    assert (state.history[-1].status, state.history[-1].attempt) == (Status.STOPPED, 3)
+    assert not record.folder.outcome_path.exists()
+
+
+def test_a_finished_run_is_not_resumed_though_it_was_not_finished_when_asked(
+    fake: FakeSlurm, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (record,) = start(store, [toy()])
+    stop(record)
+    record.folder.update_state(lambda state: state.model_copy(update={"status": Status.FINISHED}))
+    monkeypatch.setattr(slurm, "require_resumable", lambda folder: None)
+    with pytest.raises(InputError, match="has finished"):
+        resume(record)
+    assert (fake.arrays, record.folder.state().status) == (1, Status.FINISHED)
+
+
 def test_a_run_that_slurm_does_not_take_again_stays_as_it_was(fake: FakeSlurm, store: Store) -> None:
     (record,) = start(store, [toy()])
     stop(record)
@@ -208,7 +244,7 @@ def test_a_job_that_is_started_again_goes_on(
 ) -> None:
     (record,) = start(store, [toy()])
     record.folder.update_state(lambda state: state.model_copy(update=found))
-    claim(record.folder, "100_0")
+    assign_to_job(record.folder, "100_0")
     state = record.folder.state()
     assert (state.status, state.attempt, state.retried, state.job) == (Status.QUEUED, attempt, 0, "100_0")
 
@@ -229,12 +265,12 @@ def test_a_job_that_is_started_again_leaves_alone_what_is_not_to_go_on(
     record.folder.update_state(lambda state: state.model_copy(update=found))
     before = record.folder.state()
     with pytest.raises(InputError, match=f"job {job}|not to {job}"):
-        claim(record.folder, job)
+        assign_to_job(record.folder, job)
     assert record.folder.state() == before
 
 
 def test_a_run_that_begins_before_its_job_is_known_keeps_its_own_word(fake: FakeSlurm, store: Store) -> None:
     (record,) = start(store, [toy()])
     record.folder.update_state(lambda state: RunState(status=Status.QUEUED, created=state.created))
-    claim(record.folder, "100_0")
+    assign_to_job(record.folder, "100_0")
     assert record.folder.state().job == "100_0"

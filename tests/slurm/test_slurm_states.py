@@ -12,10 +12,10 @@ from engine.errors import InputError
 from engine.launch.slurm import start
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import list_runs, look_at
+from engine.runs.resolving import resolve
 from engine.runs.slurm_settings import SlurmSettings, seconds_of
-from engine.runs.spec import resolve
 from engine.runs.state import Outcome, Status
-from engine.runs.store import Store
+from engine.storage.store import Store
 
 from .conftest import FakeSlurm, toy
 from .test_slurm_launcher import begin

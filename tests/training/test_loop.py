@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from engine.data.minisprites import MiniSprites
+from engine.data.datasets.minisprites import MiniSprites
 from engine.errors import InputError, WorkError
 from engine.methods.base import Method
 from engine.models.codes import Codes

@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from engine.data.dsprites import DSprites
-from engine.data.dsprites_rendering import WINDOW
-from engine.data.minisprites import MiniSprites
+from engine.data.datasets.dsprites import DSprites
+from engine.data.datasets.dsprites_rendering import WINDOW
+from engine.data.datasets.minisprites import MiniSprites
 from engine.training.batches import as_input
 from engine.training.resident import resident_images
 

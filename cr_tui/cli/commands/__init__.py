@@ -1,0 +1,1 @@
+"""The commands, one group a file: parse, call the engine, print."""

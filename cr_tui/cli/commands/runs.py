@@ -1,0 +1,272 @@
+"""``crtui runs``: list and manage runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cr_tui.cli import run_reading
+from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
+from cr_tui.cli.output import put, put_json, say, stdout_console
+from engine.errors import CrtuiError, InputError
+
+if TYPE_CHECKING:
+    from engine.runs.catalogue import RunRecord
+    from engine.storage.store import Store
+
+_MOST_AT_ONCE = 32
+_RESUMABLE = ("stopped", "crashed")
+"""What ``resume --all`` continues. A run that failed would, as a rule, fail again: that is for a person to decide."""
+
+app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=None)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    group: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this group.")] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STATUS", help="Only runs of this status (queued, running, finished, ...); repeatable."),
+    ] = None,
+    where: Annotated[
+        str | None,
+        typer.Option(metavar="TERMS", help="Only runs that meet all terms, such as 'score.factor_vae>0.8 seed<=3'."),
+    ] = None,
+    sort: Annotated[
+        str | None, typer.Option(metavar="FIELD", help="Order by a field or score.<name>; -FIELD for descending.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List runs, oldest first unless sorted otherwise.
+
+    Those that are queued are shown with their place in the line for their device.
+    """
+    from cr_tui.cli.run_query import parse_where, sort_runs
+    from engine.launch import queueing
+    from engine.runs.catalogue import list_runs
+    from engine.runs.state import Status
+
+    unknown = [word for word in status or () if word not in list(Status)]
+    if unknown:
+        raise InputError(f"there is no status '{unknown[0][:80]}'; use one of {', '.join(Status)}")
+    condition = parse_where(where) if where is not None else None
+    invocation = invocation_of(context)
+    store = invocation.open_store()
+    records = [
+        record
+        for record in list_runs(store)
+        if (group is None or record.group == group)
+        and (not status or record.status in status)
+        and (condition is None or condition(record))
+    ]
+    if sort is not None:
+        records = sort_runs(records, sort)
+    waiting = any(record.status is Status.QUEUED for record in records)
+    if as_json:
+        put_json(queueing.listing(records))
+    elif records:
+        from cr_tui.cli.run_table import run_table
+
+        console = stdout_console()
+        positions = queueing.queue_positions() if waiting else {}
+        console.print(run_table(records, console.width, positions))
+    else:
+        invocation.note("no runs; 'crtui train' starts one")
+    if waiting and queueing.queue_is_paused(store):
+        invocation.note("the queue is paused; 'crtui runs unpause --all' lets queued runs start")
+
+
+app.command()(run_reading.show)
+app.command()(run_reading.logs)
+app.command()(run_reading.metrics)
+
+
+@app.command()
+def stop(
+    context: typer.Context,
+    run: RunsArgument,
+    grace: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="How long a run may take to write its checkpoint before it is killed."),
+    ] = 30.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop runs, each with a checkpoint, and wait until they have."""
+    from engine.launch import launchers
+
+    store = invocation_of(context).open_store()
+    records = _find(store, run)
+    with ThreadPoolExecutor(min(len(records), _MOST_AT_ONCE)) as pool:
+        outcomes = list(pool.map(_attempt(lambda record: launchers.stop(record, grace)), records))
+    _report(outcomes, as_json, "{status} at step {step}")
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    run: OptionalRunsArgument = None,
+    everything: Annotated[bool, typer.Option("--all", help="All runs that were stopped or crashed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Continue runs from their newest checkpoint, in the background."""
+    from engine.launch import launchers
+    from engine.runs.catalogue import list_runs
+
+    if bool(run) == everything:
+        raise InputError("name the runs to resume, or give --all")
+    invocation = invocation_of(context)
+    store = invocation.open_store()
+    if run:
+        records = _find(store, run)
+    else:
+        records = [record for record in list_runs(store) if record.status in _RESUMABLE]
+        if not records:
+            invocation.note("no run was stopped or crashed")
+    _report([_attempt(launchers.resume)(record) for record in records], as_json, "{status}, from step {step}")
+
+
+@app.command()
+def pause(
+    context: typer.Context,
+    run: OptionalRunsArgument = None,
+    everything: Annotated[bool, typer.Option("--all", help="The whole queue, runs to come included.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold queued runs back until 'unpause'. Runs that have begun go on."""
+    from engine.launch import queueing
+
+    _hold(context, run, everything, as_json, queueing.pause, queueing.pause_queue)
+
+
+@app.command()
+def unpause(
+    context: typer.Context,
+    run: OptionalRunsArgument = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="The whole queue; runs that were paused by name stay so.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Let queued runs start that were held back."""
+    from engine.launch import queueing
+
+    _hold(context, run, everything, as_json, queueing.unpause, queueing.unpause_queue)
+
+
+@app.command("rm")
+def remove(
+    context: typer.Context,
+    run: RunsArgument,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask, and kill runs that still run.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete runs with everything they have: checkpoints, events, log."""
+    from engine.launch import launchers
+
+    store = invocation_of(context).open_store()
+    records = _find(store, run)
+    alive = [record for record in records if not record.status.terminal]
+    if alive and not force:
+        raise InputError(f"run {alive[0].id} is {alive[0].status}; stop it first, or give --force")
+    if not (yes or force):
+        if not sys.stdin.isatty():
+            raise InputError("deleting runs needs a yes; give --yes where nobody can be asked")
+        named = ", ".join(record.name or record.id for record in records)
+        say(f"delete {named} with {'their' if len(records) > 1 else 'its'} checkpoints?")
+        if not typer.confirm("yes", err=True):
+            say("nothing was deleted")
+            raise typer.Exit(1)
+    for record in records:
+        launchers.remove(store, record, force=force)
+    if as_json:
+        put_json([{"id": record.id, "name": record.name} for record in records])
+    else:
+        for record in records:
+            put(f"{record.id}  {record.name or ''}  deleted")
+
+
+@app.command()
+def reindex(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Rebuild registry.json from the run folders."""
+    from engine.runs.registry import Registry
+
+    store = invocation_of(context).open_store()
+    registry = Registry(store)
+    damaged = registry.reindex()
+    runs, selections = len(registry.rows()), len(registry.selections())
+    if as_json:
+        put_json({"runs": runs, "selections": selections, "damaged": None if damaged is None else str(damaged)})
+        return
+    put(f"{store.registry_path} lists {runs} runs and {selections} selections")
+    if damaged is not None:
+        put(f"the damaged one is now {damaged}")
+
+
+def _hold(
+    context: typer.Context,
+    run: Sequence[str] | None,
+    everything: bool,
+    as_json: bool,
+    act: Callable[[RunRecord], RunRecord],
+    act_on_queue: Callable[[Store], None],
+) -> None:
+    from engine.launch.queueing import queue_is_paused
+
+    if bool(run) == everything:
+        raise InputError("name queued runs, or give --all for the whole queue")
+    store = invocation_of(context).open_store()
+    if run:
+        outcomes = [_attempt(act)(record) for record in _find(store, run)]
+        _report(outcomes, as_json, "{status}, {held}")
+        return
+    act_on_queue(store)
+    paused = queue_is_paused(store)
+    if as_json:
+        put_json({"queue_paused": paused})
+    else:
+        put(f"the queue of {store.root} is {'paused' if paused else 'open'}")
+
+
+def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:
+    """The runs that are meant, each once."""
+    from engine.runs.catalogue import find_among, list_runs
+
+    known = list_runs(store)
+    return list({record.id: record for record in (find_among(known, reference) for reference in references)}.values())
+
+
+def _attempt(act: Callable[[RunRecord], RunRecord]) -> Callable[[RunRecord], RunRecord | CrtuiError]:
+    """Call ``act`` and return its error, so that one run's trouble does not stop the others."""
+
+    def attempt(record: RunRecord) -> RunRecord | CrtuiError:
+        try:
+            return act(record)
+        except CrtuiError as error:
+            return error
+
+    return attempt
+
+
+def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, sentence: str) -> None:
+    """Print the runs for which it worked, then raise the errors of the others."""
+    records = [outcome for outcome in outcomes if not isinstance(outcome, CrtuiError)]
+    errors = [outcome for outcome in outcomes if isinstance(outcome, CrtuiError)]
+    if as_json and (records or not errors):
+        from engine.launch import queueing
+
+        put_json(queueing.listing(records))
+    elif not as_json:
+        for record in records:
+            held = "paused" if record.paused else "not paused"
+            words = sentence.format(status=record.status, step=record.step, held=held)
+            put(f"{record.id}  {record.name or ''}  {words}")
+    for error in errors[:-1]:
+        say(f"error: {error}")
+    if errors:
+        raise errors[-1]

@@ -1,0 +1,95 @@
+"""``crtui score``: disentanglement scores of checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from cr_tui.cli.invocation import JsonOption, RunsArgument, invocation_of
+from cr_tui.cli.output import put, put_json, stdout_console
+from cr_tui.cli.progress import TaskDisplay
+from cr_tui.text import clean
+
+if TYPE_CHECKING:
+    from engine.metrics.checks import Protocol
+
+_RUN_CELLS = 12
+_GAP = 2
+
+
+def score(
+    context: typer.Context,
+    run: RunsArgument,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A score such as factor_vae, dci, dci_random_forest, irs, dhsic, unsupervised or inception_score; "
+            "repeatable; 'all' for every one; default: those of the paper's table. See docs/scores.md.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option(metavar="paper|lib", help="InfoGAN-CR's protocol or disentanglement_lib's.")
+    ] = "paper",
+    step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = 0,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Score runs against the factors of their dataset.
+
+    The scores of the newest checkpoint by the paper's protocol are kept with the run.
+    """
+    from engine.choosing.scoring import score_run
+    from engine.machine.cores import prepare_to_compute
+    from engine.metrics.checks import check_protocol
+    from engine.runs.catalogue import find_among, list_runs
+
+    check_protocol(protocol)
+    prepare_to_compute()
+    invocation = invocation_of(context)
+    store = invocation.open_store()
+    known = list_runs(store)
+    records = {record.id: record for record in (find_among(known, reference) for reference in run)}
+    results = []
+    with TaskDisplay(invocation.quiet, as_json) as display:
+        for record in records.values():
+            display.subject = record.name or record.id
+            results.append(
+                score_run(store, record, metric, cast("Protocol", protocol), step, seed, display, device=device)
+            )
+    if as_json:
+        put_json(results)
+    else:
+        put_scores(results)
+
+
+def put_scores(results: Sequence[dict[str, Any]]) -> None:
+    """Print scores: one row for each score, one column for each run, in as many tables as the width needs."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from cr_tui.cli.run_table import score_names, score_text, score_title
+
+    console = stdout_console()
+    names = score_names(name for result in results for name in result["scores"])
+    titles = [score_title(name) for name in names]
+    margin = max(map(len, titles), default=0)
+    across = max((console.width - margin) // (_RUN_CELLS + _GAP), 1)
+    for start in range(0, len(results), across):
+        shown = results[start : start + across]
+        table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False)
+        table.add_column("", no_wrap=True)
+        for result in shown:
+            name = clean(result["name"] or result["run"], 4 * _RUN_CELLS)
+            table.add_column(Text(name), justify="right", width=_RUN_CELLS, overflow="fold")
+        table.add_row("step", *(Text(str(result["step"]), style="dim") for result in shown))
+        for name, title in zip(names, titles, strict=True):
+            table.add_row(title, *(score_text(result["scores"].get(name)) for result in shown))
+        console.print(table)
+    for result in results:
+        if result.get("dead_codes"):
+            dead = ", ".join(f"c{code}" for code in result["dead_codes"])
+            put(f"{result['name'] or result['run']}: {dead} the same for every image, so without a vote")

@@ -1,0 +1,57 @@
+"""A run that somebody follows at the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.runs.catalogue import RunRecord, look_at
+from engine.runs.events import EventTail
+
+_SHOWN = ("cr_accuracy",)
+
+
+@dataclass
+class WatchedRun:
+    """A run while it is followed.
+
+    Attributes:
+        record: as last looked at.
+        losses: the newest losses, and the accuracy of the contrastive discriminator.
+        scores: the newest scores.
+        rate: updates a second, 0 before the first row.
+    """
+
+    record: RunRecord
+    losses: dict[str, float] = field(default_factory=dict)
+    scores: dict[str, float] = field(default_factory=dict)
+    rate: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._tail = EventTail(self.record.folder.events_path)
+
+    @property
+    def name(self) -> str:
+        return self.record.name or self.record.id
+
+    def refresh(self) -> None:
+        """Look at the run again."""
+        if not self.record.status.terminal:
+            self.record = look_at(self.record.folder)
+        more = True
+        while more:
+            batch = self._tail.read()
+            for row in batch.rows:
+                self._take(row)
+            more = batch.more
+
+    def _take(self, row: dict[str, object]) -> None:
+        numbers = {name: float(value) for name, value in row.items() if isinstance(value, int | float)}
+        if row["kind"] == "train":
+            self.losses = {
+                name.removeprefix("loss_"): value
+                for name, value in numbers.items()
+                if name.startswith("loss_") or name in _SHOWN
+            }
+            self.rate = numbers.get("iterations_per_second", self.rate)
+        elif row["kind"] == "score":
+            self.scores |= {name: value for name, value in numbers.items() if name not in ("step", "time", "attempt")}

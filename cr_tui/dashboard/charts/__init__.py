@@ -1,0 +1,1 @@
+"""The charts screen: curves of the chosen runs."""

@@ -1,0 +1,69 @@
+"""Finds and shows what differs between the settings of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from rich.cells import set_cell_size
+from rich.segment import Segment
+
+from cr_tui.dashboard.model.curves import ShownRun
+from cr_tui.dashboard.theme import Look, rgb
+from cr_tui.render.cells import Cells, style_of
+from cr_tui.text import clean
+
+_NOT_SETTINGS = frozenset({"name", "priority", "retries"})
+_KEY_WIDTH = 28
+_LEAST_WIDTH, _MOST_WIDTH = 6, 18
+_MISSING = "–"
+NOTHING = "the settings of these runs do not differ"
+ONE = "mark two runs or more to see what differs between them"
+
+
+def differences(settings: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:
+    """The keys whose values differ between runs, with the value of each run; None where a run has none.
+
+    Args:
+        settings: a specification by dotted key, one a run.
+    """
+    keys = dict.fromkeys(key for one in settings for key in one if key not in _NOT_SETTINGS)
+    rows = {key: [one.get(key) for one in settings] for key in keys}
+    return {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
+
+
+def differences_table(
+    runs: Sequence[ShownRun], settings: Sequence[Mapping[str, object]], width: int, height: int, look: Look
+) -> Cells:
+    """A table with a row for each differing key and a column for each run, as many as fit."""
+    faint = style_of(rgb(look.faint))
+    rows = differences(settings)
+    if not rows:
+        return Cells(((Segment(clean(NOTHING if len(runs) > 1 else ONE, width), faint),),))
+    key_width = min(max(len(clean(key)) for key in rows) + 1, _KEY_WIDTH, max(width // 2, 1))
+    cells = {key: [_shown(value) for value in values] for key, values in rows.items()}
+    widest = max(len(text) for texts in cells.values() for text in texts)
+    widest = max(widest, *(len(clean(run.name, _MOST_WIDTH)) + 2 for run in runs))
+    column = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
+    count = min(max((width - key_width) // (column + 2), 1), len(runs))
+    header = [Segment(" " * key_width)]
+    for run in runs[:count]:
+        header += [
+            Segment("● ", style_of(run.colour)),
+            Segment(set_cell_size(clean(run.name, column - 2), column - 2), faint),
+            Segment("  "),
+        ]
+    lines = [tuple(header)]
+    for key, texts in list(cells.items())[: max(height - 1, 0)]:
+        values = "".join(set_cell_size(clean(text, column), column) + "  " for text in texts[:count])
+        lines.append((Segment(set_cell_size(clean(key, key_width - 1), key_width), faint), Segment(values)))
+    hidden = len(cells) - max(height - 1, 0)
+    if hidden > 0 and height > 1:
+        lines[-1] = (Segment(f"… and {hidden + 1} more", faint),)
+    return Cells(tuple(lines))
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return _MISSING
+    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

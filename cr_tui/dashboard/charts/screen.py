@@ -1,0 +1,385 @@
+"""The curves of the chosen runs: a chart for each scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.segment import Segment
+from rich.text import Text
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.widgets import Footer, Input, Static
+
+from cr_tui.dashboard.charts import export
+from cr_tui.dashboard.charts.chart_grid import ChartGrid
+from cr_tui.dashboard.charts.differences import differences_table
+from cr_tui.dashboard.charts.scene import ChartStyle, Scene
+from cr_tui.dashboard.charts.window import Window
+from cr_tui.dashboard.keys import keymap
+from cr_tui.dashboard.model.curves import RunCurves, ScalarKey, ShownRun
+from cr_tui.dashboard.model.data import Run, Source
+from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.model.view_state import SMOOTHINGS
+from cr_tui.dashboard.shared.cells_view import CellsView
+from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.series import scalar_keys, title_of
+from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.title_bar import TitleBar
+from cr_tui.dashboard.shared.written_files import new_file, write
+from cr_tui.dashboard.theme import Look, rgb
+from cr_tui.render.cells import Cells, style_of
+from cr_tui.render.curves.axis import short_number
+from cr_tui.text import clean, short_duration
+from engine.errors import CrtuiError
+
+_DIFFERENCES_SHARE = 3
+"""The table of differing settings takes at most a third of the screen."""
+_VALUES_WIDTH = 34
+
+EMPTY = """\
+Nothing to draw yet.
+
+Go to the runs ( 1 ), mark some with the space bar or put the cursor on one, and come back with  2 .
+A run that has just started has no points until it writes its first losses."""
+NOTHING_NAMED = "No chart has that in its name. Press  esc  to see all again, or  /  to change it."
+
+
+class ChartsScreen(DashboardScreen):
+    """A grid of charts, or one of them beside the values at the cursor."""
+
+    place = "charts"
+    CSS_PATH = "screen.tcss"
+    AUTO_FOCUS = "#grid"
+    BINDINGS = keymap.bindings("charts")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._settings: dict[str, Mapping[str, object]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("charts")
+        yield TextLine(widget_id="legend")
+        yield Input(placeholder="part of a chart's name: loss, score., lambda", id="filter", compact=True)
+        with Horizontal(id="curves"):
+            yield ChartGrid(widget_id="grid")
+            yield CellsView(widget_id="values")
+        yield Static(id="empty")
+        yield CellsView(widget_id="differences")
+        yield TextLine(widget_id="form")
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        view = self.session.view
+        self.query_one("#filter", Input).value = view.charts
+        self.grid.change(style=self._style)
+        self._want()
+
+    @property
+    def grid(self) -> ChartGrid:
+        """The charts."""
+        return self.query_one("#grid", ChartGrid)
+
+    @property
+    def scene(self) -> Scene:
+        """What the charts show."""
+        return self.grid.scene
+
+    @property
+    def _style(self) -> ChartStyle:
+        view = self.session.view
+        return ChartStyle(view.axis, view.smoothing > 0, view.band, view.log_y)
+
+    # -- showing -----------------------------------------------------------------------------------------------------
+
+    def _want(self) -> None:
+        runs = self.shown_runs
+        self.session.want_curves((run.id for run in runs), self.session.view.smoothing)
+        self._read_settings(self.session.source, [run.id for run in runs if run.id not in self._settings])
+        self._draw()
+
+    def show_runs(self, runs: Sequence[Run]) -> None:
+        """Show names as they are now; a run may be gone."""
+        if {run.id for run in self.shown_runs} != {run.id for run in self.scene.runs}:
+            self._want()
+        self._draw()
+
+    def show_curves(self, curves: Mapping[str, RunCurves]) -> None:
+        """Draw newer curves."""
+        self._draw()
+
+    def restyle(self) -> None:
+        """Draw everything in the colours of another theme."""
+        super().restyle()
+        self.grid.redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if not self.is_whole:
+            return
+        runs = tuple(self.shown_runs)
+        keys = scalar_keys(run.curves for run in runs)
+        wanted = self.query_one("#filter", Input).value.lower()
+        named = tuple(key for key in keys if wanted in title_of(key).lower())
+        self.grid.change(runs=runs, keys=named, style=self._style)
+        filter_box = self.query_one("#filter", Input)
+        filter_box.display = bool(filter_box.value or filter_box.has_focus)
+        self.query_one("#curves").display = bool(named)
+        empty = self.query_one("#empty", Static)
+        empty.display = not named
+        empty.update(Text(NOTHING_NAMED if keys else EMPTY))
+        self._draw_words(runs)
+
+    def _draw_words(self, runs: Sequence[ShownRun]) -> None:
+        """Write legend, values, differences, and the line that says how curves are drawn."""
+        if not self.is_whole:
+            return
+        look = self.look
+        self.query_one("#legend", TextLine).write(_legend(runs, len(self.session.chosen), look))
+        self.query_one("#form", TextLine).write(self._form(look))
+        values = self.query_one("#values", CellsView)
+        values.display = self.scene.alone and self.size.width >= 3 * _VALUES_WIDTH
+        if values.display:
+            values.show(_values(self.scene, look))
+        table = self.query_one("#differences", CellsView)
+        table.display = self.session.view.differences
+        if table.display:
+            settings = [self._settings.get(run.id, {}) for run in runs]
+            height = max(self.size.height // _DIFFERENCES_SHARE, 2)
+            table.show(differences_table(runs, settings, max(self.size.width - 2, 1), height, look))
+
+    def _form(self, look: Look) -> Text:
+        view, scene = self.session.view, self.scene
+        parts = [f"smoothing {view.smoothing:g}" if view.smoothing else "not smoothed"]
+        parts.append("log" if view.log_y else "linear")
+        parts.append("over steps" if view.axis == "step" else "over time")
+        if scene.keys and scene.focused is not None:
+            parts.append(f"chart {scene.keys.index(scene.focused) + 1} of {len(scene.keys)}")
+        if scene.window.span is not None:
+            parts.append(" to ".join(_position(x, view.axis == "time") for x in scene.window.span))
+        line = Text(" · ".join(parts), style=look.faint)
+        if scene.window.cursor is not None:
+            line.append(f"  cursor at {_position(scene.window.cursor, view.axis == 'time')}", style=look.key)
+        if any(not run.curves.complete for run in scene.runs):
+            line.append("  reading …", style=look.alert)
+        return line
+
+    @work(thread=True, group="settings")
+    def _read_settings(self, source: Source, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            try:
+                settings = source.settings(run_id)
+            except CrtuiError:
+                continue
+            self.app.call_from_thread(self._take_settings, run_id, settings)
+
+    def _take_settings(self, run_id: str, settings: Mapping[str, object]) -> None:
+        self._settings[run_id] = settings
+        self._draw_words(self.scene.runs)
+
+    # -- moving ------------------------------------------------------------------------------------------------------
+
+    def action_left(self) -> None:
+        self._point(-1) if self.scene.alone else self._move(-1, 0)
+
+    def action_right(self) -> None:
+        self._point(1) if self.scene.alone else self._move(1, 0)
+
+    def action_up(self) -> None:
+        self._move(0, -1)
+
+    def action_down(self) -> None:
+        self._move(0, 1)
+
+    def _move(self, across: int, down: int) -> None:
+        self.grid.move(across, down)
+        self._draw_words(self.scene.runs)
+
+    def action_enlarge(self) -> None:
+        self.grid.change(alone=not self.scene.alone)
+        self._draw_words(self.scene.runs)
+
+    def action_cursor_on(self) -> None:
+        self._point(1)
+
+    def action_cursor_back(self) -> None:
+        self._point(-1)
+
+    def action_cursor_far_on(self) -> None:
+        self._point(10)
+
+    def action_cursor_far_back(self) -> None:
+        self._point(-10)
+
+    def _point(self, by: int) -> None:
+        self._show_window(self.scene.window.pointed(self.scene.whole, by))
+
+    def action_zoom_in(self) -> None:
+        self._show_window(self.scene.window.zoomed(self.scene.whole))
+
+    def action_zoom_out(self) -> None:
+        self._show_window(self.scene.window.zoomed(self.scene.whole, 2.0))
+
+    def action_pan_on(self) -> None:
+        self._show_window(self.scene.window.panned(self.scene.whole, 1))
+
+    def action_pan_back(self) -> None:
+        self._show_window(self.scene.window.panned(self.scene.whole, -1))
+
+    def action_whole(self) -> None:
+        self._show_window(Window())
+
+    def _show_window(self, window: Window) -> None:
+        self.grid.change(window=window)
+        self._draw_words(self.scene.runs)
+
+    @on(ChartGrid.Pointed)
+    def _pointed(self) -> None:
+        self._draw_words(self.scene.runs)
+
+    def action_back(self) -> None:
+        filter_box = self.query_one("#filter", Input)
+        if filter_box.has_focus or filter_box.value:
+            filter_box.value = ""
+            self.grid.focus()
+        elif self.scene.window.cursor is not None:
+            self._show_window(replace(self.scene.window, cursor=None))
+        elif self.scene.alone:
+            self.action_enlarge()
+        else:
+            self.dismiss()
+
+    # -- how curves are drawn ----------------------------------------------------------------------------------------
+
+    def action_smooth(self) -> None:
+        view = self.session.view
+        stronger = [weight for weight in SMOOTHINGS if weight > view.smoothing]
+        view.smoothing = stronger[0] if stronger else 0.0
+        self._want()
+
+    def action_band(self) -> None:
+        self.session.view.band = not self.session.view.band
+        self._draw()
+
+    def action_log_y(self) -> None:
+        self.session.view.log_y = not self.session.view.log_y
+        self._draw()
+
+    def action_axis(self) -> None:
+        view = self.session.view
+        view.axis = "time" if view.axis == "step" else "step"
+        self.grid.change(window=Window())
+        self._draw()
+
+    def action_differences(self) -> None:
+        self.session.view.differences = not self.session.view.differences
+        self._draw()
+
+    def action_filter(self) -> None:
+        filter_box = self.query_one("#filter", Input)
+        filter_box.display = True
+        filter_box.focus()
+
+    @on(Input.Changed, "#filter")
+    @on(Input.Blurred, "#filter")
+    def _filter_typed(self) -> None:
+        self.session.view.charts = self.query_one("#filter", Input).value[:500]
+        self._draw()
+
+    @on(Input.Submitted, "#filter")
+    def _filter_done(self) -> None:
+        self.grid.focus()
+
+    # -- taking away -------------------------------------------------------------------------------------------------
+
+    def action_export_csv(self) -> None:
+        self._export("csv", lambda scene, keys: export.as_csv(_rows(scene, keys)))
+
+    def action_export_json(self) -> None:
+        self._export("json", lambda scene, keys: export.as_json(_rows(scene, keys)))
+
+    def action_export_png(self) -> None:
+        if self.scene.focused is not None:
+            self._export("png", lambda scene, keys: export.as_png(scene, keys[0]), one=True)
+
+    def _export(self, suffix: str, make: Callable[[Scene, Sequence[ScalarKey]], bytes], *, one: bool = False) -> None:
+        scene = self.scene
+        focused = [scene.focused] if scene.focused is not None else []
+        keys = focused if one or scene.alone else list(scene.keys)
+        if keys:
+            self._write(scene, keys, suffix, make)
+
+    @work(thread=True, group="act")
+    def _write(
+        self,
+        scene: Scene,
+        keys: Sequence[ScalarKey],
+        suffix: str,
+        make: Callable[[Scene, Sequence[ScalarKey]], bytes],
+    ) -> None:
+        try:
+            path = new_file(Path.cwd(), title_of(keys[0]) if len(keys) == 1 else "charts", suffix)
+            write(path, make(scene, keys))
+        except (CrtuiError, OSError) as error:
+            self.say_from_thread(str(error), "error")
+            return
+        self.say_from_thread(f"written to {path}")
+
+    def action_copy(self) -> None:
+        scene = self.scene
+        if scene.focused is not None:
+            found = [(run.id, run.name, value) for run, value in _readings(scene) if value is not None]
+            text = "\n".join(f"{run_id}\t{name}\t{value:.12g}" for run_id, name, value in found)
+            self.copy_text(text, f"{len(found)} values of {title_of(scene.focused)}")
+
+
+def _rows(scene: Scene, keys: Sequence[ScalarKey]) -> export.Rows:
+    return export.shown_rows(scene.runs, keys, scene.style.axis, scene.window.span)
+
+
+def _readings(scene: Scene) -> list[tuple[ShownRun, float | None]]:
+    """Each run with the focused scalar's value at the cursor, or its newest value without a cursor."""
+    readings: list[tuple[ShownRun, float | None]] = []
+    for run in scene.runs:
+        series = None if scene.focused is None else scene.series_of(run, scene.focused)
+        value = None
+        if series is not None:
+            value = float(series.y[-1]) if scene.window.cursor is None else series.at(scene.window.cursor)
+        readings.append((run, value))
+    return readings
+
+
+def _values(scene: Scene, look: Look) -> Cells:
+    """A line for each run: its colour, name and value."""
+    faint = style_of(rgb(look.faint))
+    lines: list[tuple[Segment, ...]] = [
+        (Segment("at the cursor" if scene.window.cursor is not None else "newest", faint),)
+    ]
+    for run, value in _readings(scene):
+        shown = "–" if value is None else short_number(value)
+        room = _VALUES_WIDTH - 14
+        lines.append(
+            (
+                Segment("● ", style_of(run.colour)),
+                Segment(clean(run.name, room).ljust(room), faint),
+                Segment(f"{shown:>9}"),
+            )
+        )
+    return Cells(tuple(lines))
+
+
+def _legend(runs: Sequence[ShownRun], chosen: int, look: Look) -> Text:
+    line = Text()
+    for run in runs:
+        line.append("● ", style=style_of(run.colour)).append(f"{clean(run.name, 24)}  ")
+    if chosen > len(runs):
+        line.append(f"and {chosen - len(runs)} marked runs more than there are colours", style=look.alert)
+    return line
+
+
+def _position(x: float, is_time: bool) -> str:
+    return short_duration(x) if is_time else f"step {x:,.0f}"

@@ -1,0 +1,1 @@
+"""The inspect screen: what each code of a run does."""

@@ -1,0 +1,240 @@
+"""How the inspect screen looks: the codes with their sliders and traversals, and the image of where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
+from textual.widgets import Static
+
+from cr_tui.dashboard.inspect.code_row import CodeRow
+from cr_tui.dashboard.inspect.exploration import Exploration, Frames, Side
+from cr_tui.dashboard.inspect.layout import CAPTION, GAP, Layout, arrange
+from cr_tui.dashboard.inspect.pictures_view import Picture, PicturesView
+from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
+from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.theme import Look, look_of, rgb
+from cr_tui.render.cells import Cells, style_of
+from cr_tui.text import clean
+
+_AROUND = (3, 5)
+"""Cells and lines of the screen that pictures and sliders cannot have: words, padding and the scroll bar."""
+
+NO_CHECKPOINT = """\
+No checkpoint yet.
+
+{name} is {status} at step {step:,} of {total:,}. A run writes its first checkpoint after some time, \
+when it is stopped, and at its end; then its codes can be moved here.{hint}
+
+ R  looks again,  5  shows its log,  esc  goes back."""
+NUMBERS_ONLY = "Images are off; press  m  to show them."
+
+
+@dataclass
+class Inspection:
+    """What the inspect screen is about. The screen changes it, the view draws it.
+
+    Attributes:
+        run: the run whose codes are moved.
+        exploration: its model and what was made of it; None until a checkpoint has been read.
+        status: what is being waited for, or why there is nothing to see; empty when neither.
+        awaits_checkpoint: whether the run has not written a checkpoint yet.
+    """
+
+    run: Run
+    exploration: Exploration | None = None
+    status: str = ""
+    awaits_checkpoint: bool = False
+
+
+class InspectView(Vertical):
+    """Draws codes, traversals and images, of one run or of two.
+
+    Args:
+        session: says how images are shown, and which run has which colour.
+        inspection: what to draw.
+    """
+
+    class Ready(Message):
+        """Its widgets are there, so that it can be drawn."""
+
+    def __init__(self, session: Session, inspection: Inspection) -> None:
+        super().__init__()
+        self.session = session
+        self._inspection = inspection
+        self._layout: Layout | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TextLine(widget_id="headline")
+        yield Static(id="waiting")
+        with Horizontal(id="body"):
+            yield PicturesView(self.session, widget_id="held")
+            yield VerticalScroll(id="codes", can_focus=False)
+        yield TextLine(widget_id="note")
+
+    def on_mount(self) -> None:
+        self.draw()
+        self.post_message(self.Ready())
+
+    @property
+    def _is_ready(self) -> bool:
+        return bool(self.query("#note"))
+
+    @property
+    def look(self) -> Look:
+        """How to draw by hand in the present theme."""
+        return look_of(self.app)
+
+    async def make_rows(self, count: int) -> None:
+        """Have one row for each code; they are made again only when their number has changed."""
+        area = self.query_one("#codes", VerticalScroll)
+        if len(area.children) != count:
+            await area.remove_children()
+            await area.mount_all(CodeRow(self.session, code) for code in range(count))
+
+    def draw(self) -> None:
+        """Draw everything for the present size of the screen."""
+        if not self._is_ready:
+            return
+        self.draw_words()
+        exploration = self._inspection.exploration
+        body = self.query_one("#body")
+        body.display = exploration is not None
+        if exploration is None or not self.screen.size.width:
+            return
+        self._layout = self._arranged(exploration)
+        held = self.query_one("#held")
+        held.display = bool(self._layout.across)
+        held.styles.width = max(self._layout.panel, 1)
+        self.draw_held()
+        for code in range(exploration.first.facts.codes.count):
+            self.draw_row(code)
+
+    @property
+    def _room(self) -> tuple[int, int]:
+        """Cells and lines for pictures and sliders."""
+        size = self.screen.size
+        return max(size.width - _AROUND[0], 1), max(size.height - _AROUND[1], 1)
+
+    def _arranged(self, exploration: Exploration) -> Layout:
+        bare = Layout(exploration.steps, len(exploration.sides))
+        if self.session.image_mode == "off":
+            return bare
+        pictures = len(exploration.sides) + (exploration.first.encoded is not None)
+        shape = exploration.first.facts.image_shape
+        whole = self.session.image_mode in ("halfblock", "ascii")
+        return arrange(*self._room, pictures, bare, shape, whole_pixels=whole)
+
+    def draw_row(self, code: int) -> None:
+        """Draw the slider and the traversals of a code."""
+        exploration, layout = self._inspection.exploration, self._layout
+        if exploration is None or layout is None:
+            return
+        for row in self.query(f"#code-{code}").results(CodeRow):
+            width = self._room[0] - (layout.panel + GAP if layout.panel else 0)
+            row.show_code(exploration, layout, max(width, 1), self.look, self._colours)
+
+    def draw_held(self) -> None:
+        """The pictures of the held latents, each below its caption."""
+        exploration, layout = self._inspection.exploration, self._layout
+        if exploration is None or layout is None or not layout.across:
+            return
+        texts, pictures = [], []
+        for number, (caption, style, frames) in enumerate(self._held(exploration)):
+            left, top = layout.place(number)
+            written = clean(caption, layout.across)
+            texts.append((left, top, Cells(((Segment(written, style),),))))
+            if frames is not None:
+                pictures.append(Picture(frames, left, top + CAPTION, layout.across, layout.down))
+        rows = -(-len(texts) // layout.columns)
+        height = rows * (layout.down + CAPTION + 1) - 1
+        self.query_one("#held", PicturesView).show_pictures(layout.panel, height, texts, pictures)
+
+    def _held(self, exploration: Exploration) -> list[tuple[str, Style, Frames | None]]:
+        """Caption, its style and image of each picture in the panel."""
+        faint = style_of(rgb(self.look.faint))
+        shown: list[tuple[str, Style, Frames | None]] = []
+        encoded = exploration.first.encoded
+        if encoded is not None:
+            shown.append((f"image {encoded.number}", faint, encoded.image[None]))
+        for side, colour in zip(exploration.sides, self._colours, strict=False):
+            name = side.run.name if exploration.second is not None else _made_of(side)
+            shown.append((name, colour if exploration.second is not None else faint, side.image))
+        return shown
+
+    @property
+    def _colours(self) -> list[Style]:
+        """Of the two runs: their colours in charts, or the theme's first colours where they are not marked."""
+        session, palette, exploration = self.session, self.look.runs, self._inspection.exploration
+        known = {run.id: style_of(run.colour) for run in session.shown_runs(palette)} if session.marked else {}
+        ids = [side.run.id for side in exploration.sides] if exploration is not None else [self._inspection.run.id]
+        return [known.get(run_id) or style_of(palette[place]) for place, run_id in enumerate(ids)]
+
+    def draw_words(self) -> None:
+        """Write headline, note, and what stands in place of images."""
+        if not self._is_ready:
+            return
+        inspection, look = self._inspection, self.look
+        exploration, run = inspection.exploration, inspection.run
+        line = Text(clean(run.name, 40), style="bold").append(f"  {clean(run.method)}", style=look.faint)
+        note = Text()
+        if exploration is not None:
+            self._describe_checkpoints(line, exploration)
+            note = self._note(exploration)
+        if inspection.status and exploration is not None:
+            note.append(f"  {clean(inspection.status)}", style=look.alert)
+        self.query_one("#headline", TextLine).write(line)
+        self.query_one("#note", TextLine).write(note)
+        waiting = self.query_one("#waiting", Static)
+        waiting.display = exploration is None
+        if exploration is None:
+            text = self._no_checkpoint() if inspection.awaits_checkpoint else clean(inspection.status)
+            waiting.update(Text(text, style=look.faint if inspection.status.endswith("…") else ""))
+
+    def _describe_checkpoints(self, line: Text, exploration: Exploration) -> None:
+        look, facts = self.look, exploration.first.facts
+        steps = facts.checkpoints
+        place = f", {steps.index(facts.step) + 1} of {len(steps)}" if facts.step in steps else ""
+        line.append(f" · checkpoint {facts.step:,}{place}", style=look.faint)
+        if exploration.second is not None:
+            other = exploration.second
+            line.append("  ↔  ", style=look.faint).append(clean(other.run.name, 40), style="bold")
+            line.append(f"  {clean(other.run.method)} · checkpoint {other.facts.step:,}", style=look.faint)
+
+    def _note(self, exploration: Exploration) -> Text:
+        look, sample = self.look, exploration.sample
+        encoded = exploration.first.encoded
+        held = f"draw {sample.number}"
+        if encoded is not None:
+            held = f"image {encoded.number:,} of {encoded.images:,}"
+        parts = [held]
+        if sample.noise != sample.number and exploration.first.facts.codes.noise:
+            parts.append(f"noise {sample.noise}")
+        mode = self.session.image_mode
+        parts.append(NUMBERS_ONLY if mode == "off" else f"{exploration.steps} steps")
+        if mode != "off":
+            parts.append("half-blocks" if mode == "halfblock" else mode)
+        return Text(" · ".join(parts), style=look.faint)
+
+    def _no_checkpoint(self) -> str:
+        run = self._inspection.run
+        hint = " This screen looks by itself as the run goes on." if run.status in LIVE_STATUSES else ""
+        return NO_CHECKPOINT.format(
+            name=clean(run.name, 60), status=clean(run.status), step=run.step, total=run.total_steps, hint=hint
+        )
+
+
+def _made_of(side: Side) -> str:
+    """What the image of a run that is looked at alone shows."""
+    point = side.point
+    if any(point.is_moved(code) for code in range(point.codes.count)):
+        return "moved"
+    if side.encoded is None:
+        return "as drawn"
+    return "reconstruction" if side.facts.has_posterior else "made of its codes"

@@ -1,0 +1,1 @@
+"""What keys mean, and that they arrive in order."""

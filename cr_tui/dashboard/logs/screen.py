@@ -1,0 +1,223 @@
+"""The log of a run as it grows, to scroll and to search in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.widgets import Footer, Input, Static
+from textual.worker import get_current_worker
+
+from cr_tui.dashboard.keys import keymap
+from cr_tui.dashboard.logs.log_pane import LogPane
+from cr_tui.dashboard.model.data import Run, Source
+from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.status_text import status_text
+from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.title_bar import TitleBar
+from cr_tui.text import clean
+from engine.errors import CrtuiError
+
+_SHOW_SECONDS = 0.25
+_IDLE_SECONDS = 0.2
+_PAUSE_SECONDS = 0.002
+
+NO_RUN = "There is no run whose log could be shown. Go to the runs ( 1 ) and put the cursor on one."
+NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
+
+
+class LogsScreen(DashboardScreen):
+    """One log at a time: of the run under the cursor, or of the marked runs in turn."""
+
+    place = "logs"
+    CSS_PATH = "screen.tcss"
+    AUTO_FOCUS = "#log"
+    BINDINGS = keymap.bindings("logs")
+
+    @dataclass
+    class Read(Message):
+        """The log was read on."""
+
+        run_id: str
+        lines: Sequence[str]
+        dropped: int
+        skipped: bool
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._run_id: str | None = None
+        self._dropped = 0
+        self._skipped = False
+        self._count = 0
+
+    def compose(self) -> ComposeResult:
+        yield TitleBar("logs")
+        yield TextLine(widget_id="headline")
+        yield LogPane(widget_id="log")
+        yield Static(id="empty")
+        yield Input(placeholder="text to find", id="search", compact=True)
+        yield Footer(show_command_palette=False, compact=True)
+
+    def on_mount(self) -> None:
+        self.session.want_curves(())
+        cursor = self.session.cursor_run
+        choices = self._choices
+        self._open(cursor if cursor in choices or not choices else choices[0])
+
+    @property
+    def pane(self) -> LogPane:
+        """The lines."""
+        return self.query_one("#log", LogPane)
+
+    @property
+    def _choices(self) -> list[str]:
+        """Runs whose logs can be stepped through: the marked runs, or all if none is marked."""
+        return self.session.marked or [run.id for run in self.session.runs or ()]
+
+    def _open(self, run_id: str | None) -> None:
+        self._run_id, self._dropped, self._skipped, self._count = run_id, 0, False, 0
+        self.pane.show_lines(())
+        self.pane.follow(True)
+        self._draw_headline()
+        if run_id is not None:
+            self._follow(self.session.source, run_id)
+
+    @work(thread=True, group="follow", exclusive=True)
+    def _follow(self, source: Source, run_id: str) -> None:
+        worker = get_current_worker()
+        try:
+            follower = source.follow_log(run_id)
+        except CrtuiError:
+            return
+        shown, pending = 0.0, True
+        interval = max(_SHOW_SECONDS, self.session.refresh_seconds / 2)
+        while not worker.is_cancelled:
+            more = follower.poll()
+            pending = pending or more
+            if pending and time.monotonic() - shown > (_SHOW_SECONDS if more else interval):
+                self.post_message(self.Read(run_id, follower.lines, follower.dropped, follower.skipped))
+                shown, pending = time.monotonic(), False
+            time.sleep(_PAUSE_SECONDS if more else _IDLE_SECONDS)
+
+    @on(Read)
+    def _show(self, message: Read) -> None:
+        if not self.is_whole:
+            return
+        if message.run_id != self._run_id:
+            return
+        fallen = max(message.dropped - self._dropped, 0)
+        self._dropped, self._skipped, self._count = message.dropped, message.skipped, len(message.lines)
+        self.pane.show_lines(message.lines, fallen)
+        self._draw_headline()
+        # The position is known only after the lines were drawn.
+        self.call_after_refresh(self._draw_headline)
+
+    def show_runs(self, runs: Sequence[Run]) -> None:
+        """Show the run's status as it is now, or that the run is gone."""
+        self._draw_headline()
+
+    def restyle(self) -> None:
+        """Draw everything in the colours of another theme."""
+        super().restyle()
+        self.pane.refresh()
+
+    @on(LogPane.Moved)
+    def _draw_headline(self) -> None:
+        if not self.is_whole:
+            return
+        look, run = self.look, self.session.run_of(self._run_id)
+        pane, empty = self.pane, self.query_one("#empty", Static)
+        pane.display = self._count > 0
+        empty.display = self._count == 0
+        empty.update(Text(NO_LOG if run is not None else NO_RUN))
+        if run is None:
+            gone = "this run is gone" if self._run_id else ""
+            self.query_one("#headline", TextLine).write(Text(gone, style=look.alert))
+            return
+        line = Text().append_text(status_text(run, look)).append("  ").append(clean(run.name, 40), style="bold")
+        before = self._dropped
+        end = before + min(round(pane.scroll_y) + pane.content_size.height, self._count)
+        facts = f"  line {end} of {before + self._count}"
+        line.append(facts + (", counted from where reading began" if self._skipped else ""), style=look.faint)
+        line.append(
+            "  following" if pane.following else "  f: follow", style=look.heading if pane.following else look.faint
+        )
+        if pane.pattern:
+            matches = pane.matches
+            at = f"{matches.index(pane.match) + 1}/" if pane.match in matches else ""
+            line.append(f"  {at}{len(matches)} × {clean(pane.pattern, 20)}", style=look.key)
+        self.query_one("#headline", TextLine).write(line)
+
+    # -- actions -----------------------------------------------------------------------------------------------------
+
+    def action_follow(self) -> None:
+        self.pane.follow(not self.pane.following)
+
+    def action_search(self) -> None:
+        box = self.query_one("#search", Input)
+        box.display = True
+        box.focus()
+
+    @on(Input.Changed, "#search")
+    def _search_typed(self) -> None:
+        self.pane.search(self.query_one("#search", Input).value)
+        self._draw_headline()
+
+    @on(Input.Submitted, "#search")
+    def _search_done(self) -> None:
+        self.pane.focus()
+        # Begin with the newest line: the end of a log is looked at most.
+        self._go_to_match(-1)
+
+    @on(Input.Blurred, "#search")
+    def _search_left(self) -> None:
+        box = self.query_one("#search", Input)
+        box.display = bool(box.value)
+
+    def action_next_match(self) -> None:
+        self._go_to_match(1)
+
+    def action_previous_match(self) -> None:
+        self._go_to_match(-1)
+
+    def _go_to_match(self, by: int) -> None:
+        if self.pane.pattern and not self.pane.go_to_match(by):
+            self.say(f"the log has no '{self.pane.pattern}'", "warning")
+        self._draw_headline()
+
+    def action_scroll_on(self) -> None:
+        self.pane.go_sideways(1)
+
+    def action_scroll_back(self) -> None:
+        self.pane.go_sideways(-1)
+
+    def action_next_run(self) -> None:
+        self._next(1)
+
+    def action_previous_run(self) -> None:
+        self._next(-1)
+
+    def _next(self, by: int) -> None:
+        choices = self._choices
+        if choices:
+            at = choices.index(self._run_id) if self._run_id in choices else -by
+            self._open(choices[(at + by) % len(choices)])
+
+    def action_copy(self) -> None:
+        lines = self.pane.visible_lines
+        self.copy_text("\n".join(lines), f"{len(lines)} lines")
+
+    def action_back(self) -> None:
+        box = self.query_one("#search", Input)
+        if box.has_focus or box.value:
+            box.value = ""
+            box.display = False
+            self.pane.focus()
+        else:
+            self.dismiss()

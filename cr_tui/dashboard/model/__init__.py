@@ -1,0 +1,1 @@
+"""What the screens show and share, as plain data; and how that is kept. No widgets."""

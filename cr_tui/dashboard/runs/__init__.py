@@ -1,0 +1,1 @@
+"""The home screen: the list of runs and what can be done with them."""

@@ -1,0 +1,153 @@
+"""Acts on runs: starts, stops, resumes, duplicates, deletes them and brings them back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from textual import work
+
+from cr_tui.dashboard.model.data import LIVE_STATUSES, DiskUse, Run
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.dashboard.shared.requests import FormRequested, LookRequested
+from cr_tui.dashboard.shared.screen import DashboardScreen
+from engine.errors import CrtuiError
+
+_ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
+APPLIES: dict[str, Callable[[Run], bool]] = {
+    "stop_run": lambda run: run.status in LIVE_STATUSES,
+    "resume_run": lambda run: run.status in _ENDED_EARLY,
+    "delete_run": lambda run: run.status not in LIVE_STATUSES,
+    "duplicate_run": lambda run: True,
+    "open_inspect": lambda run: True,
+    "open_selection": lambda run: True,
+    "copy": lambda run: True,
+    "mark": lambda run: True,
+    "next_view": lambda run: True,
+}
+"""Which runs an action can be applied to. The footer dims actions that apply to none."""
+_NAMED = 3
+_AT_ONCE = 8
+
+
+class RunActions(DashboardScreen):
+    """The actions of a screen on its target runs."""
+
+    @property
+    def targets(self) -> Sequence[Run]:
+        """The runs to act on."""
+        # Not abstract: Textual's screens have a metaclass of their own.
+        raise NotImplementedError
+
+    def action_new_run(self) -> None:
+        self.post_message(FormRequested())
+
+    def action_duplicate_run(self) -> None:
+        run = next(iter(self.targets), None)
+        if run is not None:
+            self._read_template(run)
+
+    @work(thread=True, group="act")
+    def _read_template(self, run: Run) -> None:
+        try:
+            request = self.session.source.template(run.id)
+        except CrtuiError as error:
+            self.say_from_thread(str(error), "error")
+            return
+        self.post_message(FormRequested(request))
+
+    def action_stop_run(self) -> None:
+        consequence = "Its update in progress is finished and a checkpoint written; r goes on from there."
+        self._ask_and_do("stop_run", "Stop", consequence, "stopped", self.session.source.stop)
+
+    def action_resume_run(self) -> None:
+        self._do(self._applicable("resume_run"), "resumed", self.session.source.resume)
+
+    def action_delete_run(self) -> None:
+        runs = self._applicable("delete_run")
+        if runs:
+            self._weigh(runs)
+
+    @work(thread=True, group="act")
+    def _weigh(self, runs: Sequence[Run]) -> None:
+        """Count what would be deleted, then ask."""
+        found = self.session.source.disk_use([run.id for run in runs])
+        self.app.call_from_thread(self._ask_to_delete, runs, found)
+
+    @work
+    async def _ask_to_delete(self, runs: Sequence[Run], found: DiskUse) -> None:
+        consequence = f"With {disk_use_text(found)}. Until you leave, u brings it back; then it is gone for good."
+        if await self.app.push_screen_wait(ConfirmScreen("Delete", _subject(runs), consequence)):
+            self._do(runs, "deleted", self.session.source.remove, "; u brings back", self._remember_deleted)
+
+    def _remember_deleted(self, runs: Sequence[Run]) -> None:
+        def bring_back() -> None:
+            self._do(runs, "brought back", self.session.source.bring_back)
+
+        self.session.undoable.append(bring_back)
+
+    def action_undo(self) -> None:
+        if self.session.undoable:
+            self.session.undoable.pop()()
+
+    def _applicable(self, action: str) -> list[Run]:
+        return [run for run in self.targets if APPLIES[action](run)]
+
+    @work
+    async def _ask_and_do(
+        self, action: str, verb: str, consequence: str, done: str, act: Callable[[str], None]
+    ) -> None:
+        runs = self._applicable(action)
+        if not runs:
+            return
+        if await self.app.push_screen_wait(ConfirmScreen(verb, _subject(runs), consequence)):
+            self._do(runs, done, act)
+
+    @work(thread=True, group="act")
+    def _do(
+        self,
+        runs: Sequence[Run],
+        done: str,
+        act: Callable[[str], None],
+        hint: str = "",
+        after: Callable[[Sequence[Run]], None] | None = None,
+    ) -> None:
+        """Act on each run, say what was done, then call ``after`` with the runs for which it succeeded."""
+
+        def attempt(run: Run) -> Run | None:
+            try:
+                act(run.id)
+            except CrtuiError as error:
+                self.say_from_thread(str(error), "error")
+                return None
+            return run
+
+        # Stopping waits until the run has stopped, so several runs are stopped at once.
+        with ThreadPoolExecutor(_AT_ONCE) as executor:
+            changed = [run for run in executor.map(attempt, runs) if run is not None]
+        if changed:
+            self.say_from_thread(f"{done} {_listed([run.name for run in changed])}{hint}")
+            if after is not None:
+                self.app.call_from_thread(after, changed)
+        self.post_message(LookRequested())
+
+
+def _subject(runs: Sequence[Run]) -> str:
+    return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({_listed([run.name for run in runs])})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def disk_use_text(found: DiskUse) -> str:
+    """In words: ``4 checkpoints, 31.5 MB``."""
+    plural = "" if found.checkpoints == 1 else "s"
+    held = f"{found.checkpoints} checkpoint{plural}" if found.checkpoints else "no checkpoint"
+    size = float(found.size)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{held}, {size:,.0f} {unit}" if unit in ("bytes", "kB") else f"{held}, {size:,.1f} {unit}"

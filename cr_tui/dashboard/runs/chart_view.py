@@ -1,0 +1,40 @@
+"""A chart that fills its place."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cr_tui.dashboard.runs.overview import Chart
+from cr_tui.dashboard.shared.cells_view import DrawnView
+from cr_tui.dashboard.theme import look_of
+from cr_tui.render.cells import Cells
+from cr_tui.render.curves.chart import chart
+
+
+class ChartView(DrawnView):
+    """Draws a chart in a thread, anew when the chart or its own size changes.
+
+    Args:
+        title: what the legend begins with until there is a chart.
+        bounds: values that must be inside the plot.
+    """
+
+    DEFAULT_CSS = """
+    ChartView { height: 1fr; }
+    """
+
+    def __init__(self, title: str, bounds: tuple[float, float] | None = None, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._bounds = bounds
+        self._chart = Chart(title)
+
+    def show_chart(self, shown: Chart) -> None:
+        """Draw another chart."""
+        self._chart = shown
+        self.redraw()
+
+    async def drawn(self, width: int, height: int) -> Cells:
+        shown, ink = self._chart, look_of(self.app).ink
+        return await asyncio.to_thread(
+            chart, shown.series, width, height, title=shown.title, bounds=self._bounds, ink=ink
+        )

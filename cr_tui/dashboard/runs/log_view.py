@@ -1,0 +1,44 @@
+"""The newest lines of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from textual import events
+
+from cr_tui.dashboard.shared.cells_view import CellsView
+from cr_tui.dashboard.theme import look_of, rgb
+from cr_tui.render.cells import Cells, style_of
+from cr_tui.text import clean
+
+
+class LogView(CellsView):
+    """Shows as many of the newest lines as fit, literally, each cut at the edge."""
+
+    DEFAULT_CSS = """
+    LogView { height: 1fr; }
+    """
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._lines: Sequence[str] = ()
+
+    def show_lines(self, lines: Sequence[str]) -> None:
+        """Show other lines, oldest first."""
+        self._lines = lines
+        self.redraw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the lines that fit."""
+        width, height = self.size
+        if not width or not height:
+            return
+        style = style_of(rgb(look_of(self.app).faint))
+        shown = [clean(line, width) for line in self._lines[-height:]] or ["the log is empty"]
+        lines: list[tuple[Segment, ...]] = [(Segment(line, style),) for line in shown]
+        lines += [()] * (height - len(lines))
+        self.show(Cells(tuple(lines)))

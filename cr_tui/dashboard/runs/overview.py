@@ -1,0 +1,51 @@
+"""The charts that a glance at runs shows: which scalars share one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cr_tui.dashboard.model.curves import ScalarKey, ShownRun
+from cr_tui.dashboard.shared.series import overlay, scalar_keys, series_of, title_of
+from cr_tui.render.curves.chart import Series
+
+_LOSS, _SCHEDULES, _PROBABILITY = "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
+_ACCURACY = "_accuracy"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart's title and its lines."""
+
+    title: str
+    series: tuple[Series, ...] = ()
+
+
+GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
+    "losses": lambda key: key[0] == "train" and key[1].startswith(_LOSS),
+    "scores": lambda key: key[0] == "score" or (key[0] == "train" and key[1].endswith(_ACCURACY)),
+    "schedules": lambda key: key[0] == "train" and key[1].startswith(_SCHEDULES),
+    "probabilities": lambda key: key[0] == "train" and key[1].endswith(_PROBABILITY),
+}
+"""Which scalars each chart shows. Rates and other numbers without a common scale are left out."""
+
+
+def overview(runs: Sequence[ShownRun]) -> dict[str, Chart]:
+    """The chart of each of :data:`GROUPS`.
+
+    Of one run it holds every scalar of the group; of several runs the group's first scalar, a line a run.
+    """
+    keys = scalar_keys(run.curves for run in runs)
+    charts: dict[str, Chart] = {}
+    for title, belongs in GROUPS.items():
+        found = [key for key in keys if belongs(key)]
+        if len(runs) == 1:
+            measured = runs[0].curves.measured
+            charts[title] = Chart(title, tuple(series_of(measured[key], _short(key)) for key in found))
+        else:
+            charts[title] = Chart(title_of(found[0]), overlay(runs, found[0])) if found else Chart(title)
+    return charts
+
+
+def _short(key: ScalarKey) -> str:
+    return key[1].removeprefix(_LOSS).removesuffix(_PROBABILITY)

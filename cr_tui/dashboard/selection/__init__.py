@@ -1,0 +1,1 @@
+"""The selection screen: the matrix and the ranking of a pool."""

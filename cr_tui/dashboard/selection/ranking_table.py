@@ -1,0 +1,137 @@
+"""The runs of a pool, best first."""
+
+from __future__ import annotations
+
+import math
+
+from rich.text import Text
+from textual import events
+
+from cr_tui.dashboard.selection.shown_selection import ShownSelection
+from cr_tui.dashboard.shared.keyed_table import Heading, KeyedTable
+from cr_tui.dashboard.theme import Look, look_of
+from cr_tui.text import clean
+from engine.choosing.methods import SELECTION_METHODS
+from engine.choosing.result import MethodResult
+
+_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 28, 7, 7, 24
+_SHORT_SCORE, _LONG_SCORE = 7, 12
+_ROOMY = 64
+"""Cells from which the methods have their long titles."""
+
+
+class RankingTable(KeyedTable):
+    """The runs in the order of one method, with its intervals and the scores of the others. Runs left out come last."""
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(widget_id=widget_id)
+        self._shown: tuple[ShownSelection | None, frozenset[str]] = (None, frozenset())
+
+    def on_resize(self, event: events.Resize) -> None:
+        shown, marked = self._shown
+        if shown is not None and tuple(_columns(shown, event.size.width)) != self._headings:
+            self.show(shown, marked, event.size.width)
+
+    def show(self, shown: ShownSelection | None, marked: frozenset[str], width: int) -> None:
+        """Show a selection.
+
+        Args:
+            shown: what to show; None empties the table.
+            marked: ids of marked runs.
+            width: cells across that the table has, or is about to have.
+        """
+        # The columns bring their own gaps: every cell counts at 80 columns.
+        self.cell_padding = 0
+        self._shown = (shown, marked)
+        if shown is None:
+            self.fill([], {})
+            return
+        look = look_of(self.app)
+        columns = _columns(shown, width)
+        rows = {run_id: _row(shown, place, columns, marked, look) for place, run_id in enumerate(shown.order)}
+        self.fill(columns, rows)
+
+
+def _columns(shown: ShownSelection, width: int) -> list[Heading]:
+    """Rank, name, the ordering score and how sure it is; then the other methods, which may need scrolling."""
+    found, roomy = shown.found, width >= _ROOMY
+    headings = {method: _score_heading(method, method == shown.order_by, roomy) for method in shown.methods}
+    own = headings.pop(shown.order_by)
+    sure = []
+    spare = width - _RANK - _LEAST_NAME - own.width
+    if found is not None and any(found.intervals):
+        if any(map(math.isfinite, found.medoid_probability)):
+            sure.append(Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE))
+            spare -= _SHARE
+        bar = min(max(spare - sum(heading.width for heading in headings.values()), _LEAST_BAR), _MOST_BAR)
+        sure.append(Heading("interval", "95 %".ljust(bar), bar))
+        spare -= bar
+    spare -= sum(heading.width for heading in headings.values())
+    name = Heading("name", "Run", min(_LEAST_NAME + max(spare, 0), _MOST_NAME))
+    return [Heading("rank", "#".rjust(_RANK - 2), _RANK), name, own, *sure, *headings.values()]
+
+
+def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
+    width = _LONG_SCORE if roomy else _SHORT_SCORE
+    known = SELECTION_METHODS.get(method)
+    title = clean(method, width - 2) if known is None else known.title if roomy else known.short_title
+    return Heading(method, (f"▾{title}" if first else title)[: width - 1].rjust(width - 1), width)
+
+
+def _row(shown: ShownSelection, place: int, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
+    run_id = shown.order[place]
+    ranked = place < shown.ranked
+    first = place == 0 and ranked
+    mark = "●" if run_id in marked else " "
+    cells = []
+    for column in columns:
+        if column.key == "rank":
+            number = str(place + 1) if ranked else "–"
+            cell = Text(f"{number:>{_RANK - 2}}", style=look.key if first else look.faint).append(
+                f"{mark} ", look.heading
+            )
+        elif column.key == "name":
+            style = f"bold {look.strong}" if first else "" if ranked else look.faint
+            cell = Text(clean(shown.names[run_id], column.width - 1), style=style)
+        elif column.key == "medoid":
+            cell = _share(shown, run_id, look)
+        elif column.key == "interval":
+            cell = _interval(shown, run_id, column.width - 1, look)
+        else:
+            score = shown.scores[column.key].get(run_id, math.nan)
+            number = f"{score:.3f}" if math.isfinite(score) else "–"
+            cell = Text(number.rjust(column.width - 1), style="" if math.isfinite(score) else look.faint)
+        cells.append(cell)
+    return cells
+
+
+def _share(shown: ShownSelection, run_id: str, look: Look) -> Text:
+    found = shown.found
+    share = shown.of(found.medoid_probability, run_id) if found else None
+    if not isinstance(share, float) or math.isnan(share):
+        return Text("–".rjust(_SHARE - 1), style=look.faint)
+    return Text(f"{share:.0%}".rjust(_SHARE - 1), style="" if share >= 0.005 else look.faint)
+
+
+def _interval(shown: ShownSelection, run_id: str, width: int, look: Look) -> Text:
+    """The interval as a bar on a scale that holds those of all, its score as a dot."""
+    found = shown.found
+    interval = shown.of(found.intervals, run_id) if found else None
+    if found is None or not isinstance(interval, tuple):
+        return Text()
+    low, high = scale_of(found)
+    score = shown.scores[shown.order_by][run_id]
+
+    def cell(value: float) -> int:
+        share = (value - low) / (high - low) if high > low else 0.5
+        return round(min(max(share, 0.0), 1.0) * (width - 1))
+
+    start, middle, end = cell(interval[0]), cell(score), cell(interval[1])
+    bar = Text(" " * start).append("─" * (middle - start), style=look.heading)
+    return bar.append("●", style=look.key).append("─" * (end - middle), style=look.heading)
+
+
+def scale_of(found: MethodResult) -> tuple[float, float]:
+    """The scale of the bars: from the lowest to the highest end of an interval."""
+    ends = [end for interval in found.intervals if interval for end in interval]
+    return (min(ends), max(ends)) if ends else (0.0, 1.0)

@@ -1,0 +1,224 @@
+"""What the selection screen says in words: which result this is, how sure it is, and what stands at the cursor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from cr_tui.dashboard.model.selections import Computation
+from cr_tui.dashboard.selection.pools import PoolPage
+from cr_tui.dashboard.selection.shown_selection import ShownSelection
+from cr_tui.dashboard.theme import Look
+from cr_tui.text import clean, short_duration
+from engine.choosing.methods import CENTRALITY, SELECTION_METHODS
+from engine.choosing.result import MethodResult
+
+_BAR_CELLS = 16
+_TITLE_CELLS = 40
+
+NOTHING_TO_RANK = """\
+There is no run yet.
+
+A selection needs models: press  1  and there  n  to train some, for example one method with seeds 0-4 in a group."""
+TOO_FEW = """\
+This group has not been ranked yet.
+
+A ranking needs at least 2 finished runs in the group, and says something from 3 on; this one has {finished}.
+
+Press  ]  for the next group, or  1  and there  n  to train more."""
+NOT_RANKED = """\
+This group has not been ranked yet.
+
+Press  c  to do it in the background. ModelCentrality scores every encoder on images made by every generator:
+the model that agrees best with all others, the medoid, is the one to take. No labels are needed.
+The same from a shell:  crtui select --group {group}"""
+NOT_RANKED_READ_ONLY = """\
+This group has not been ranked yet.
+
+This dashboard is read-only; from a shell:  crtui select --group {group}"""
+NO_MATRIX = """\
+Nothing was compared pair by pair in this result: only model-centrality makes a matrix.
+
+Press  c  to compute it, or  ,  for an older result."""
+
+
+COMPUTING = """\
+This group is being ranked.
+
+The matrix appears when the first models have been compared. The dashboard may be closed meanwhile."""
+
+
+def empty_words(pool: PoolPage | None, read_only: bool) -> str:
+    """What to do on a page without a result."""
+    if pool is None:
+        return NOTHING_TO_RANK
+    if any(computation.running for computation in pool.computations):
+        return COMPUTING
+    if len(pool.finished) < 2 and pool.runs:
+        return TOO_FEW.format(finished=len(pool.finished))
+    words = NOT_RANKED_READ_ONLY if read_only else NOT_RANKED
+    return words.format(group=clean(pool.key, _TITLE_CELLS) if pool.key else "NAME")
+
+
+def headline(
+    pool: PoolPage | None, place: tuple[int, int], result: int, shown: ShownSelection | None, now: float, look: Look
+) -> Text:
+    """The group, and which of its results is shown.
+
+    Args:
+        pool: the page.
+        place: number of the page, from 1, and how many there are.
+        result: index of the result among those of the page.
+        shown: what is shown; None for nothing.
+        now: seconds since 1970.
+        look: colours.
+    """
+    if pool is None:
+        return Text()
+    line = Text().append("‹ ", style=look.faint).append(clean(pool.title, _TITLE_CELLS), style="bold")
+    line.append(" ›", style=look.faint)
+    parts = [f"{place[0]} of {place[1]}"] if place[1] > 1 else []
+    if pool.runs:
+        parts.append(f"{len(pool.runs)} runs")
+    if shown is not None:
+        found = shown.result
+        when = "so far" if found.partial else f"{short_duration(max(now - found.created, 0.0))} ago"
+        parts.append(f"{shown.ranked} ranked {when}")
+        parts += [f"{len(found.excluded)} left out"] if found.excluded else []
+        parts += [f"result {result + 1} of {len(pool.results)}"] if len(pool.results) > 1 else []
+        central = found.methods.get(CENTRALITY)
+        if central is not None and central.similarity:
+            votes = f", {found.votes} votes" if found.votes else ""
+            parts.append(f"by {clean(central.similarity, 20)}{votes}")
+    return line.append("  " + " · ".join(parts), style=look.faint)
+
+
+def progress_line(computations: Sequence[Computation], now: float, look: Look) -> Text:
+    """How far the computation is; where none runs, why the newest one ended early."""
+    computation = next((one for one in computations if one.running), next(iter(computations), None))
+    if computation is None:
+        return Text()
+    if not computation.running:
+        line = Text("✗ not ranked: ", style=look.error).append(clean(computation.message), style=look.alert)
+        return line.append("   c: go on, x: forget", style=look.faint)
+    line = Text("● ", style=look.statuses["running"][1]).append(clean(computation.message, 32))
+    if computation.total > 0:
+        share = min(computation.done / computation.total, 1.0)
+        full = round(share * _BAR_CELLS)
+        line.append(" ").append("━" * full, style=look.key).append("━" * (_BAR_CELLS - full), style=look.faint)
+        line.append(f" {computation.done}/{computation.total}")
+    if computation.eta is not None:
+        line.append(f" · {short_duration(computation.eta)} left")
+    more = ["by crtui select"] if computation.terminal else []
+    more += [f"begun {short_duration(max(now - computation.begun, 0.0))} ago"]
+    others = sum(one.running for one in computations) - 1
+    more += [f"and {others} more"] if others > 0 else []
+    return line.append(" · " + " · ".join(more), style=look.faint)
+
+
+def verdict(shown: ShownSelection, look: Look) -> Text:
+    """How sure the pick is, and what would settle it."""
+    if not shown.ranked:
+        return Text("nothing can be ranked yet" if shown.result.partial else "nothing could be ranked", look.alert)
+    pick = clean(shown.names[shown.order[0]], _TITLE_CELLS)
+    if shown.result.partial:
+        return (
+            Text("so far ", style=look.alert)
+            .append(pick, "bold")
+            .append(" leads among the pairs compared; no verdict yet")
+        )
+    found, method = shown.found, SELECTION_METHODS.get(shown.order_by)
+    if found is None or (method is not None and method.needs_labels):
+        return (
+            Text("by labels  ", style=look.heading)
+            .append(pick, "bold")
+            .append(" scores best, if labels are to be asked")
+        )
+    if not found.verdict:
+        return (
+            Text("pick  ", style=look.heading).append(pick, "bold").append("; this method does not say how sure it is")
+        )
+    return _centrality_verdict(shown, found, pick, look)
+
+
+def _centrality_verdict(shown: ShownSelection, found: MethodResult, pick: str, look: Look) -> Text:
+    clear = found.verdict == "clear"
+    text = Text(
+        "✓ clear  " if clear else f"? {clean(found.verdict, 20)}  ",
+        style=look.statuses["finished"][1] if clear else look.alert,
+    )
+    text.append(pick, style="bold")
+    share = shown.of(found.medoid_probability, shown.order[0])
+    if isinstance(share, float) and math.isfinite(share):
+        text.append(f" is the medoid in {share:.0%} of the resampled votes")
+    elif found.confidence is not None:
+        text.append(f" stays ahead in {found.confidence:.0%} of the replicates")
+    else:
+        text.append(" is the most central")
+    if found.agreement is not None and found.agreement_by_chance is not None:
+        text.append(f"; agreement {found.agreement:.2f}, by chance up to {found.agreement_by_chance:.2f}", look.faint)
+    for warning in found.warnings:
+        text.append("\n" + clean(warning), style=look.alert)
+    return text
+
+
+def readout(shown: ShownSelection, cursor: tuple[int, int] | None, width: int, look: Look) -> Text:
+    """Both runs at the cursor of the matrix, their scores on each other, and the interval of the encoder's centrality.
+
+    Args:
+        shown: what is shown.
+        cursor: row and column of the matrix; None where there is none.
+        width: cells a line.
+        look: colours.
+    """
+    matrix, runs = shown.matrix, shown.compared
+    if matrix is None or cursor is None or not runs:
+        return Text()
+    i, j = (min(at, len(runs) - 1) for at in cursor)
+    forth, back = float(matrix[i, j]), float(matrix[j, i])
+    text = Text()
+    for at, part in ((i, "encoder  "), (j, "generator")):
+        number = f"{at + 1:>3} "
+        text.append(f"{part}{number}", style=look.faint)
+        text.append(clean(shown.names[runs[at]], max(width - len(part) - len(number), 1)) + "\n")
+    if i == j:
+        text.append("with itself ", style=look.faint).append(_number(forth), style=look.key)
+    else:
+        text.append("B[i,j] ", style=look.faint).append(_number(forth), style=look.key)
+        text.append("  B[j,i] ", style=look.faint).append(_number(back))
+        text.append("  S ", style=look.faint).append(_number((forth + back) / 2))
+    found = shown.result.methods.get(CENTRALITY)
+    interval = shown.of(found.intervals, runs[i]) if found else None
+    if found is not None:
+        score = shown.scores[CENTRALITY].get(runs[i], math.nan)
+        text.append(f"  centrality of {i + 1} ", style=look.faint).append(_number(score))
+        if isinstance(interval, tuple):
+            text.append(f" [{interval[0]:.3f}, {interval[1]:.3f}]")
+    return text
+
+
+def left_out_words(name: str, reason: str, look: Look) -> Text:
+    """Why the run under the cursor takes no part."""
+    return Text(clean(name, 60), style="bold").append(" is left out: ", look.alert).append(clean(reason))
+
+
+def copied(shown: ShownSelection, cursor: tuple[int, int]) -> str:
+    """The pair at the cursor, a value a line."""
+    matrix, runs = shown.matrix, shown.compared
+    assert matrix is not None, "a cursor is on a matrix"
+    i, j = cursor
+    forth, back = float(matrix[i, j]), float(matrix[j, i])
+    rows = (
+        ("encoder", f"{clean(runs[i])}\t{clean(shown.names[runs[i]])}"),
+        ("generator", f"{clean(runs[j])}\t{clean(shown.names[runs[j]])}"),
+        ("B[i,j]", f"{forth:.12g}"),
+        ("B[j,i]", f"{back:.12g}"),
+        ("S", f"{(forth + back) / 2:.12g}"),
+    )
+    return "\n".join(f"{name}\t{value}" for name, value in rows)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if math.isfinite(value) else "not compared"

@@ -1,0 +1,26 @@
+"""A line of text."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.widgets import Static
+
+
+class TextLine(Static):
+    """One line, cut at the edge and shown literally; it is drawn only when its text has changed."""
+
+    DEFAULT_CSS = """
+    TextLine { height: 1; }
+    """
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id)
+        self._written = Text()
+
+    def write(self, text: Text) -> None:
+        """Show another text."""
+        text.no_wrap, text.overflow = True, "ellipsis"
+        if text.markup != self._written.markup:
+            self._written = text
+            # The height is fixed, so nothing around it has to move.
+            self.update(text, layout=False)

@@ -1,0 +1,100 @@
+"""The line at the top of every screen."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+from textual import events
+
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.screens import SCREENS
+from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.theme import look_of
+from cr_tui.text import clean
+
+_LEAST_PLACE = 12
+_COUNTED = ("running", "queued", "failed", "crashed")
+
+
+class TitleBar(TextLine):
+    """The screens with their keys on the left, counts of the runs on the right.
+
+    If the store cannot be read, the reason takes the place of both. Where there is room the store's folder stands
+    between them.
+
+    Args:
+        here: place of the screen that is shown; another word where it is none of the registered ones.
+    """
+
+    DEFAULT_CSS = """
+    TitleBar { dock: top; padding: 0 1; background: $surface; }
+    """
+
+    def __init__(self, here: str) -> None:
+        super().__init__(widget_id="title-bar")
+        self._here = here
+        self._location = ""
+        self._runs: Sequence[Run] = ()
+        self._read_only = False
+        self._trouble = ""
+        self._ends: list[int] = []
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.redraw()
+
+    def show_runs(self, runs: Sequence[Run], read_only: bool, trouble: str = "", location: str = "") -> None:
+        """Count the runs, or say why they could not be read."""
+        self._runs, self._read_only, self._trouble, self._location = runs, read_only, trouble, location
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Write the line anew, with as much as there is room for."""
+        width, look = self.content_size.width, look_of(self.app)
+        if not width:
+            return
+        right = Text("read-only  ", style=look.alert) if self._read_only else Text()
+        if self._trouble:
+            self._ends = []
+            right.append(clean(self._trouble, max(width - right.cell_len, 1)), style=look.error)
+            self.write(right)
+            return
+        left = self._tabs()
+        full = right.copy().append_text(self._counts(words=True))
+        right = full if left.cell_len + full.cell_len + 1 <= width else right.append_text(self._counts(words=False))
+        room = width - left.cell_len - right.cell_len - 4
+        if self._location and room >= _LEAST_PLACE:
+            left.append("  " + clean(self._location, room), style=look.faint)
+        self.write(left.append(" " * max(width - left.cell_len - right.cell_len, 1)).append_text(right))
+
+    def _tabs(self) -> Text:
+        look = look_of(self.app)
+        line, self._ends = Text(), []
+        for entry in SCREENS:
+            here = entry.place == self._here
+            line.append(entry.key, style=look.key if here else look.faint)
+            line.append(f" {entry.tab_title}", style=f"bold {look.heading}" if here else look.faint)
+            self._ends.append(line.cell_len)
+            line.append(" ")
+        line.rstrip()
+        return line
+
+    def _counts(self, *, words: bool) -> Text:
+        look = look_of(self.app)
+        counts = Counter("stalled" if run.stalled else run.status for run in self._runs)
+        total = len(self._runs)
+        line = Text(f"{total} run{'' if total == 1 else 's'}" if words else "", style=look.faint)
+        for status in _COUNTED:
+            if counts[status]:
+                glyph, colour = look.statuses[status]
+                line.append("  " if line else "").append(f"{glyph} {counts[status]}", style=colour)
+                line.append(f" {status}" if words else "", style=colour)
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        """Go to the screen that was clicked."""
+        for entry, end in zip(SCREENS, self._ends, strict=False):
+            if event.x - 1 < end:
+                await self.app.run_action(f"go('{entry.place}')")
+                return

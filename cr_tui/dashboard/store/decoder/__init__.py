@@ -1,0 +1,1 @@
+"""Images from latents, in a process of their own."""

@@ -1,0 +1,179 @@
+"""The list of runs, read again and again at little cost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
+from cr_tui.dashboard.store.live_scores import LiveScores
+from cr_tui.dashboard.store.loss_samples import sample_losses
+from cr_tui.dashboard.store.rates import Rates
+from engine.errors import InputError
+from engine.runs.catalogue import RunRecord, list_runs, look_at
+from engine.runs.folder import RunFolder
+from engine.storage.files import read_file
+from engine.storage.store import Store
+
+_WHOLE_SECONDS = 60.0
+"""After this time everything is read again, whatever the dates of the files say."""
+_MAX_SPEC_BYTES = 4 * 2**20
+_SPECS_A_LOOK = 200
+"""Most specifications read at a time, so that the first list of a large store comes soon."""
+_LOSSES_SECONDS = 5.0
+
+
+class RunList:
+    """Remembers every run and reads only what can have changed. Used by one thread at a time.
+
+    A run that has not changed is the same object as before, which makes comparing two lists cheap.
+
+    Args:
+        store: the store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rates = Rates()
+        self._live_scores = LiveScores()
+        self._records: list[RunRecord] = []
+        self._stamp: object = None
+        self._looked = 0.0
+        self._runs: dict[str, Run] = {}
+        self._made_from: dict[str, tuple[object, ...]] = {}
+        self._settings: dict[str, Mapping[str, object]] = {}
+        self._losses: dict[str, tuple[float, tuple[float, ...]]] = {}
+        self.watched: Sequence[str] = ()
+        self.ranks: Mapping[str, int] = {}
+
+    def read(self) -> list[Run]:
+        """Every run, oldest first, with a status that its processes and files confirm.
+
+        Raises:
+            InputError: the store is gone, or its registry is damaged.
+        """
+        self._look()
+        self._read_settings()
+        watched = frozenset(self.watched)
+        runs = [self._run(record, record.id in watched) for record in self._records]
+        self._runs = {run.id: run for run in runs}
+        for kept in (self._settings, self._losses, self._made_from):
+            for run_id in kept.keys() - self._runs.keys():
+                del kept[run_id]
+        return runs
+
+    def settings(self, run_id: str) -> Mapping[str, object]:
+        """A run's specification by dotted key; empty when it cannot be read."""
+        if run_id not in self._settings:
+            self._settings[run_id] = _read_settings(RunFolder(self._store.runs / run_id).spec_path)
+        return self._settings[run_id]
+
+    def _look(self) -> None:
+        """Read the whole catalogue if runs were created, ended or removed; otherwise only the runs that still run."""
+        stamp, now = self._folder_stamp(), time.monotonic()
+        if stamp == self._stamp and now - self._looked < _WHOLE_SECONDS:
+            looked = [look_at(record.folder) if record.status in LIVE_STATUSES else record for record in self._records]
+            if all(new.status is old.status for new, old in zip(looked, self._records, strict=True)):
+                self._records = looked
+                return
+        self._records = list_runs(self._store)
+        # The listing may itself have written the registry.
+        self._stamp, self._looked = self._folder_stamp(), now
+
+    def _folder_stamp(self) -> object:
+        try:
+            folder = self._store.runs.stat()
+        except OSError as error:
+            raise InputError(f"the store is gone ({error.strerror}); waiting for {self._store.root}") from error
+        try:
+            registry = self._store.registry_path.stat()
+        except OSError:
+            return folder.st_mtime_ns, folder.st_ino
+        return folder.st_mtime_ns, folder.st_ino, registry.st_mtime_ns, registry.st_ino, registry.st_size
+
+    def _read_settings(self) -> None:
+        if not self._runs:
+            return
+        unread = [record.id for record in self._records if record.id not in self._settings]
+        for run_id in unread[-_SPECS_A_LOOK:]:
+            self.settings(run_id)
+
+    def _run(self, record: RunRecord, watched: bool) -> Run:
+        """What the table shows of a run; the same object as before if nothing is new."""
+        live = record.status == "running"
+        losses = self._sampled(record, live) if watched else self._losses.get(record.id, (0.0, ()))[1]
+        before = self._runs.get(record.id)
+        made_from = (record, losses, self.ranks.get(record.id), self._settings.get(record.id))
+        if before is not None and not live and _same(made_from, self._made_from.get(record.id, ())):
+            return before
+        self._made_from[record.id] = made_from
+        eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps) if live else None
+        scores = {name: score for name, score in record.scores.items() if score is not None}
+        if live:
+            scores |= self._live_scores.of(record.folder)
+        else:
+            self._rates.forget(record.id)
+            self._live_scores.forget(record.id)
+        created = record.created.timestamp() if record.created else 0.0
+        run = Run(
+            id=record.id,
+            name=record.name or record.id,
+            group=record.group or "",
+            method=record.method or "",
+            data=record.data or "",
+            seed=record.seed or 0,
+            status=str(record.status),
+            step=record.step,
+            total_steps=record.total_steps,
+            created=created,
+            updated=record.updated.timestamp() if record.updated else created,
+            stalled=record.stalled,
+            scores=scores,
+            device=record.device or "",
+            eta=None if eta is None else float(round(eta)),
+            reason=record.reason or "",
+            pid=record.pid,
+            losses=losses,
+            rank=self.ranks.get(record.id),
+            settings=self._settings.get(record.id, {}),
+        )
+        # The time of the last heartbeat is not shown.
+        return before if before is not None and replace(run, updated=before.updated) == before else run
+
+    def _sampled(self, record: RunRecord, live: bool) -> tuple[float, ...]:
+        """Losses of a run; read again while it runs, and once after."""
+        now = time.monotonic()
+        again_at, losses = self._losses.get(record.id, (0.0, ()))
+        if now >= again_at:
+            losses = sample_losses(record.folder.events_path)
+            again_at = now + _LOSSES_SECONDS if live else (now + 60 if record.status == "queued" else float("inf"))
+            self._losses[record.id] = (again_at, losses)
+        return losses
+
+
+def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
+    """Whether both hold the very same objects, which is faster to find out than whether they hold equal ones."""
+    return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
+
+
+def _read_settings(path: Path) -> Mapping[str, object]:
+    """The values of a specification by dotted key, without those that are null."""
+    try:
+        tree = orjson.loads(read_file(path, _MAX_SPEC_BYTES))
+    except (InputError, OSError, orjson.JSONDecodeError):
+        return {}
+    return _leaves(tree) if isinstance(tree, dict) else {}
+
+
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    found: dict[str, object] = {}
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            found |= _leaves(value, f"{prefix}{key}.")
+        elif value is not None:
+            found[f"{prefix}{key}"] = value
+    return found

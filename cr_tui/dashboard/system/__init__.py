@@ -1,0 +1,1 @@
+"""The system screen: devices, memory and who uses them."""

@@ -1,0 +1,1 @@
+"""Curves in terminal cells and pictures."""

@@ -1,0 +1,136 @@
+"""Charts as pictures, for papers and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from cr_tui.render.cells import Rgb
+from cr_tui.render.curves.axis import XKind, short_number, tick_label, ticks, x_ticks
+from cr_tui.render.curves.chart import Series, x_span
+from cr_tui.render.curves.decimate import Columns
+from cr_tui.render.palette import CATEGORIES, blend
+from cr_tui.text import clean
+
+_FONT_PIXELS = 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 130, 30, 60, 60
+_LEGEND_LINE = 38
+_LINE_PIXELS = 3
+_BACKGROUND: Rgb = (255, 255, 255)
+_TEXT: Rgb = (48, 48, 48)
+_GRID: Rgb = (222, 222, 222)
+_BAND_SHARE = 0.3
+_NAME_LENGTH = 60
+
+
+def chart_picture(
+    series: Sequence[Series],
+    title: str,
+    *,
+    log_y: bool = False,
+    window: tuple[float, float] | None = None,
+    x_kind: XKind = "number",
+    width: int = 1600,
+    height: int = 900,
+) -> NDArray[np.uint8]:
+    """Draw series as lines on white.
+
+    As in :func:`cr_tui.render.curves.chart.chart`, each column of pixels shows the whole span of the values that
+    fall into it.
+
+    Args:
+        series: the lines; faint ones are bands behind the others.
+        title: stands above.
+        log_y: logarithmic y axis; values of zero and below are left out.
+        window: first and last position shown; everything if None.
+        x_kind: whether positions are numbers, or seconds to be read as durations.
+        width: pixels across.
+        height: pixels down of title, plot and axis; the legend stands below.
+
+    Returns:
+        uint8 ``[height + legend, width, 3]``.
+    """
+    named = [line for line in series if not line.faint]
+    image = Image.new("RGB", (width, height + _LEGEND_LINE * len(named) + _LEGEND_LINE // 2), _BACKGROUND)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(_FONT_PIXELS)
+    box = (_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
+    draw.text((_LEFT, 14), clean(title, 100), fill=_TEXT, font=font)
+    span_x = window or x_span(series)
+    if span_x is not None:
+        reduced = [line.columns(box[2] - box[0], *span_x) for line in series]
+        reduced = [columns.logarithmic() for columns in reduced] if log_y else reduced
+        span_y = _span(reduced)
+        _axes(draw, font, box, span_x, span_y, log_y, x_kind)
+        for number, (line, columns) in enumerate(zip(series, reduced, strict=True)):
+            colour = _on_white(line, number)
+            _curve(draw, columns, box, span_y, blend(colour, _BACKGROUND, _BAND_SHARE) if line.faint else colour)
+    for number, line in enumerate(named):
+        y = height + _LEGEND_LINE * number
+        draw.rectangle((_LEFT, y + 10, _LEFT + 40, y + 18), fill=_on_white(line, number))
+        draw.text((_LEFT + 56, y), clean(line.name, _NAME_LENGTH), fill=_TEXT, font=font)
+    return np.asarray(image)
+
+
+def _on_white(line: Series, number: int) -> Rgb:
+    """The colour, made dark enough for a white page."""
+    colour = line.colour or CATEGORIES[number % len(CATEGORIES)]
+    brightness = (0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]) / 255
+    return blend(colour, (0, 0, 0), min(1.0, 0.62 / max(brightness, 1e-6)))
+
+
+def _span(reduced: Sequence[Columns]) -> tuple[float, float]:
+    lows = np.concatenate([columns.low for columns in reduced])
+    highs = np.concatenate([columns.high for columns in reduced])
+    if not np.isfinite(lows).any():
+        return 0.0, 1.0
+    low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
+    spare = (high - low) * 0.03 or abs(low) * 0.1 or 1.0
+    return low - spare, high + spare
+
+
+def _axes(
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    box: tuple[int, int, int, int],
+    span_x: tuple[float, float],
+    span_y: tuple[float, float],
+    log_y: bool,
+    x_kind: XKind,
+) -> None:
+    left, top, right, bottom = box
+    values = ticks(*span_y, 6)
+    step = values[1] - values[0] if len(values) > 1 else 0.0
+    for value in values:
+        y = bottom - (value - span_y[0]) / (span_y[1] - span_y[0]) * (bottom - top)
+        draw.line((left, y, right, y), fill=_GRID)
+        label = short_number(10.0**value) if log_y else tick_label(value, step)
+        draw.text((left - 12, y), label, fill=_TEXT, font=font, anchor="rm")
+    for position, label in x_ticks(*span_x, 8, x_kind):
+        share = (position - span_x[0]) / (span_x[1] - span_x[0]) if span_x[1] > span_x[0] else 0.0
+        x = left + share * (right - left)
+        draw.line((x, bottom, x, bottom + 8), fill=_TEXT)
+        draw.text((x, bottom + 12), label, fill=_TEXT, font=font, anchor="ma")
+    draw.line((left, top, left, bottom, right, bottom), fill=_TEXT, width=2)
+
+
+def _curve(
+    draw: ImageDraw.ImageDraw,
+    columns: Columns,
+    box: tuple[int, int, int, int],
+    span_y: tuple[float, float],
+    colour: Rgb,
+) -> None:
+    left, top, _, bottom = box
+    scale = (bottom - top) / (span_y[1] - span_y[0])
+    there = np.flatnonzero(np.isfinite(columns.low))
+    points = [
+        (left + column, bottom - (float(values[column]) - span_y[0]) * scale)
+        for column in there.tolist()
+        for values in (columns.first, columns.low, columns.high, columns.last)
+    ]
+    if len(points) > 1:
+        draw.line(points, fill=colour, width=_LINE_PIXELS)

@@ -1,0 +1,1 @@
+"""Images and traversals in terminal cells and by terminal graphics."""

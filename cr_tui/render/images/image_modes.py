@@ -1,0 +1,207 @@
+"""How this terminal shows images: as the user says, or else as the terminal answers when it is asked once."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import struct
+import sys
+import termios
+import time
+import tty
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self, cast, get_args
+
+from engine.errors import InputError
+
+ImageMode = Literal["kitty", "sixel", "halfblock", "ascii", "off"]
+"""Kitty's graphics protocol, Sixel, half-blocks in colour, plain characters, or numbers alone."""
+IMAGES_VARIABLE = "CRTUI_IMAGES"
+CHOICES = ("auto", *get_args(ImageMode))
+PROBE_SECONDS = 0.4
+
+CellSize = tuple[int, int]
+"""Width and height of a cell in pixels."""
+USUAL_CELL: CellSize = (10, 20)
+"""The size of a cell if the terminal does not tell."""
+
+_MULTIPLEXERS = ("TMUX", "STY")
+"""Set inside tmux and screen, which pass no images through unless told to (``allow-passthrough``)."""
+# Asks to check (not show) a picture of one pixel, then for the size of a cell, and last what every terminal answers.
+_QUESTION = b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[16t\x1b[c"
+_KITTY_ANSWER = re.compile(rb"\x1b_Gi=31;OK")
+_CELL_ANSWER = re.compile(rb"\x1b\[6;(\d{1,4});(\d{1,4})t")
+_LAST_ANSWER = re.compile(rb"\x1b\[\?([0-9;]*)c")
+_SIXEL_ATTRIBUTE = b"4"
+
+
+@dataclass(frozen=True)
+class TerminalImages:
+    """How a terminal shows images.
+
+    Args:
+        mode: how images are shown.
+        cell: size of a cell in pixels.
+        outstanding: whether the terminal was asked and had not answered in time, so that its answer may still come.
+    """
+
+    mode: ImageMode
+    cell: CellSize = USUAL_CELL
+    outstanding: bool = False
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a terminal said about itself. Everything that it did not say is False or None.
+
+    Args:
+        complete: whether it answered to the end.
+        kitty: it speaks Kitty's graphics protocol.
+        sixel: it shows Sixel.
+        cell: size of a cell in pixels.
+    """
+
+    complete: bool = False
+    kitty: bool = False
+    sixel: bool = False
+    cell: CellSize | None = None
+
+
+def requested(option: str | None, environment: Mapping[str, str]) -> str:
+    """What the user asks for, one of :data:`CHOICES`: the option, else ``$CRTUI_IMAGES``, else ``auto``.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    name, word = ("--images", option) if option else (IMAGES_VARIABLE, environment.get(IMAGES_VARIABLE) or "auto")
+    if word not in CHOICES:
+        raise InputError(f"{name} is '{word[:40]}', but takes one of: {', '.join(CHOICES)}")
+    return word
+
+
+def without_asking(choice: str, environment: Mapping[str, str], encoding: str) -> ImageMode | None:
+    """The mode, if the user or the environment decides it; None if the terminal must be asked."""
+    if choice != "auto":
+        return cast(ImageMode, choice)
+    if environment.get("TERM", "") in ("", "dumb") or not encoding.lower().replace("-", "").startswith("utf"):
+        return "ascii"
+    if any(name in environment for name in _MULTIPLEXERS) or "TEXTUAL_DRIVER" in environment:
+        return "halfblock"
+    return None
+
+
+def best_mode(answers: Answers, environment: Mapping[str, str]) -> ImageMode:
+    """The best that a terminal offers.
+
+    Images are placed among text by Kitty's Unicode placeholders, which Kitty and Ghostty know. WezTerm and Konsole
+    answer to the protocol without knowing these, but show Sixel, which the former two do not.
+    """
+    if answers.kitty and not answers.sixel:
+        return "kitty"
+    names = environment.get("TERM", "") + environment.get("TERM_PROGRAM", "").lower()
+    if answers.kitty and any(name in names for name in ("kitty", "ghostty")):
+        return "kitty"
+    return "sixel" if answers.sixel else "halfblock"
+
+
+class Probe:
+    """Asks the terminal on entry and reads the answer when it is asked for. Work done in between costs no waiting.
+
+    Keys are not echoed meanwhile. What is typed before :meth:`answers` returns is lost.
+
+    Args:
+        source: descriptor that the answers come from.
+        target: descriptor that the question goes to.
+        seconds: how long an answer is waited for, from the question on; default: :data:`PROBE_SECONDS`.
+    """
+
+    def __init__(self, source: int, target: int, seconds: float | None = None) -> None:
+        self._source, self._target = source, target
+        self._seconds = PROBE_SECONDS if seconds is None else seconds
+
+    def __enter__(self) -> Self:
+        self._settings = termios.tcgetattr(self._source)
+        tty.setcbreak(self._source, termios.TCSANOW)
+        self._deadline = time.monotonic() + self._seconds
+        os.write(self._target, _QUESTION)
+        return self
+
+    def answers(self) -> Answers:
+        """What the terminal has said until it came to the end, or until the time was over."""
+        said, last = b"", None
+        # What has arrived is read even if time is up, because the work in between may have taken long.
+        while last is None and select.select([self._source], [], [], max(self._deadline - time.monotonic(), 0))[0]:
+            chunk = os.read(self._source, 1024)
+            if not chunk:
+                break
+            said += chunk
+            last = _LAST_ANSWER.search(said)
+        cell = _CELL_ANSWER.search(said)
+        return Answers(
+            complete=last is not None,
+            kitty=_KITTY_ANSWER.search(said) is not None,
+            sixel=last is not None and _SIXEL_ATTRIBUTE in last[1].split(b";")[1:],
+            cell=_cell(int(cell[2]), int(cell[1])) if cell else None,
+        )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        termios.tcsetattr(self._source, termios.TCSANOW, self._settings)
+
+
+class ImageQuestion:
+    """Finds out how images are shown. It asks the terminal on entry, if it must, and :meth:`answer` waits for the
+    answer.
+
+    Args:
+        option: what the user asked for, None for ``$CRTUI_IMAGES``.
+        source: descriptor of the terminal's input.
+        target: descriptor of the terminal's output.
+
+    Raises:
+        InputError: what the user asked for is no mode.
+    """
+
+    def __init__(self, option: str | None, source: int, target: int) -> None:
+        encoding = sys.stdout.encoding if sys.stdout else ""
+        self._mode = without_asking(requested(option, os.environ), os.environ, encoding)
+        self._cell = _told_cell(target)
+        # Only Sixel is measured in pixels.
+        must_ask = self._mode is None or (self._mode == "sixel" and self._cell is None)
+        self._probe = Probe(source, target) if must_ask else None
+
+    def __enter__(self) -> Self:
+        if self._probe is not None:
+            self._probe.__enter__()
+        return self
+
+    def answer(self) -> TerminalImages:
+        """How images are shown."""
+        answers = Answers(complete=True) if self._probe is None else self._probe.answers()
+        mode = self._mode or best_mode(answers, os.environ)
+        return TerminalImages(mode, self._cell or answers.cell or USUAL_CELL, outstanding=not answers.complete)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._probe is not None:
+            self._probe.__exit__(kind, error, traceback)
+
+
+def _told_cell(descriptor: int) -> CellSize | None:
+    """The size of a cell as the kernel knows it, because many terminals tell it."""
+    try:
+        window = fcntl.ioctl(descriptor, termios.TIOCGWINSZ, bytes(8))
+    except OSError:
+        return None
+    rows, columns, width, height = struct.unpack("HHHH", window)
+    return _cell(width // columns, height // rows) if rows and columns else None
+
+
+def _cell(width: int, height: int) -> CellSize | None:
+    return (width, height) if 0 < width <= 200 and 0 < height <= 400 else None

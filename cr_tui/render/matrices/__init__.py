@@ -1,0 +1,1 @@
+"""Matrices in terminal cells and pictures."""

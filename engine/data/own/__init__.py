@@ -1,0 +1,1 @@
+"""Datasets given by path: folders of photos and files of arrays."""

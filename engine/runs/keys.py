@@ -1,0 +1,143 @@
+"""Dotted keys of a specification: which there are, short forms of them, values written as text."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pydantic.fields import FieldInfo
+
+from engine.errors import InputError
+from engine.methods import method_class
+from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.spec import DataSettings, RunSpec
+from engine.settings import Settings
+from engine.training.settings import TrainingSettings
+
+
+def tables(method: str) -> dict[str, type[Settings]]:
+    """What the tables of a specification with this method consist of.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    return {
+        "method": method_class(method).settings_type,
+        "data": DataSettings,
+        "training": TrainingSettings,
+        "slurm": SlurmSettings,
+    }
+
+
+def known_keys(method: str) -> list[str]:
+    """Every dotted key of a specification with this method that can be set; a branch is asked for otherwise.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    keys: list[str] = []
+    nested_in = tables(method)
+    for name in (name for name in RunSpec.model_fields if name != "branch"):
+        nested = nested_in.get(name)
+        keys += [f"{name}.{key}" for key in _keys_of(nested)] if nested else [name]
+    return keys
+
+
+def _keys_of(settings: type[Settings]) -> Iterator[str]:
+    for name, field in settings.model_fields.items():
+        if is_table(field):
+            assert isinstance(field.annotation, type)
+            yield from (f"{name}.{key}" for key in _keys_of(field.annotation))
+        else:
+            yield name
+
+
+def is_table(field: FieldInfo) -> bool:
+    """Whether a field is a table of settings of its own."""
+    return isinstance(field.annotation, type) and issubclass(field.annotation, Settings)
+
+
+def shortest_key(key: str, known: Sequence[str]) -> str:
+    """The shortest ending of a dotted key that still means this key among all that are known."""
+    parts = key.split(".")
+    endings = (".".join(parts[-length:]) for length in range(1, len(parts)))
+    return next((ending for ending in endings if _complete_or_none(ending, known) == key), key)
+
+
+def _complete_or_none(key: str, known: Sequence[str]) -> str | None:
+    try:
+        return complete(key, known)
+    except InputError:
+        return None
+
+
+def complete(key: str, known: Sequence[str]) -> str:
+    """The full dotted key that ``key`` ends."""
+    if key in known:
+        return key
+    matches = [candidate for candidate in known if candidate.endswith(f".{key}")]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise InputError(f"key '{key}' is ambiguous: {', '.join(matches)}")
+    raise InputError(unknown_key(key, known))
+
+
+def unknown_key(key: str, known: Sequence[str]) -> str:
+    """One sentence about a key that does not exist, with the one that was probably meant."""
+    last = {candidate.rpartition(".")[2]: candidate for candidate in known}
+    close = difflib.get_close_matches(key, known, n=1) or [
+        last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
+    ]
+    hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
+    return f"there is no key '{key}'; {hint}"
+
+
+def split(text: str, flag: str) -> tuple[str, str]:
+    """Key and value of ``key=value``.
+
+    Raises:
+        InputError: one of them is missing; the message names the flag.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise InputError(f"{flag} takes key=value, not '{text}'")
+    return key.strip(), value.strip()
+
+
+def split_values(text: str) -> list[str]:
+    """The values of a sweep: split at commas outside brackets."""
+    parts, depth, current = [], 0, ""
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        if character == "," and depth == 0:
+            parts.append(current)
+            current = ""
+        else:
+            current += character
+    return [part.strip() for part in [*parts, current]]
+
+
+def parse(text: str) -> Any:
+    """A TOML value where it is one (number, boolean, list, quoted string), else the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+
+
+def assign(tree: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value under a dotted key; tables on the way are made.
+
+    Raises:
+        InputError: a part of the key names a value and not a table.
+    """
+    *parents, last = key.split(".")
+    for parent in parents:
+        branch = tree.setdefault(parent, {})
+        if not isinstance(branch, dict):
+            raise InputError(f"'{parent}' must be a table, so '{key}' cannot be set in it")
+        tree = branch
+    tree[last] = value

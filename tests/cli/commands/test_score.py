@@ -1,0 +1,82 @@
+"""``crtui score``: what it asks of the engine, and what it shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cr_tui.titles import SCORE_TITLES
+from engine.choosing import scoring
+from engine.metrics import EXTRA_SCORES, SAMPLE_SCORES, SCORES
+from engine.metrics.scoring import choose
+
+
+class Scorer:
+    """Stands in for the evaluation."""
+
+    def __init__(self, scores: dict[str, float], **more: Any) -> None:
+        self.scores = scores
+        self.more = more
+        self.asked: list[tuple[Any, ...]] = []
+
+    def __call__(
+        self,
+        store: Any,
+        record: Any,
+        metrics: Any,
+        protocol: str,
+        step: int | None,
+        seed: int,
+        progress: Any,
+        *,
+        device: str,
+    ) -> dict[str, Any]:
+        self.asked.append((record.name, metrics, protocol, step, seed, device))
+        return {"run": record.id, "name": record.name, "step": 7, "scores": self.scores, **self.more}
+
+
+def replace(monkeypatch: pytest.MonkeyPatch, scorer: Scorer) -> Scorer:
+    monkeypatch.setattr(scoring, "score_run", scorer)
+    return scorer
+
+
+def test_without_options_the_default_scores_of_the_newest_checkpoint_are_asked(crtui, add_run, monkeypatch) -> None:
+    scorer = replace(monkeypatch, Scorer({"mig": 0.5}))
+    add_run(name="one")
+    assert crtui("score", "one", "--json").json[0]["scores"] == {"mig": 0.5}
+    assert scorer.asked == [("one", None, "paper", None, 0, "auto")]
+
+
+def test_every_option_reaches_the_engine(crtui, add_run, monkeypatch) -> None:
+    scorer = replace(monkeypatch, Scorer({"mig": 0.5}))
+    add_run(name="one")
+    chosen = ("--metric", "dci_random_forest", "--metric", "all", "--protocol", "lib")
+    assert crtui("score", "one", *chosen, "--step", "3", "--seed", "9", "--device", "cpu").code == 0
+    assert scorer.asked == [("one", ["dci_random_forest", "all"], "lib", 3, 9, "cpu")]
+
+
+def test_a_table_shows_titles_values_and_dead_codes(crtui, add_run, monkeypatch) -> None:
+    scores = {"dhsic": 0.00123, "dci_random_forest_cv_completeness": 0.75, "inception_score": 2.5}
+    replace(monkeypatch, Scorer(scores, dead_codes=[0, 3]))
+    add_run(name="one")
+    shown = crtui("score", "one").out
+    for title, value in (("dHSIC", "0.001"), ("DCI-C RF-CV", "0.750"), ("Inception", "2.500")):
+        assert any(title in line and value in line for line in shown.splitlines()), title
+    assert "c0, c3 the same for every image" in shown
+
+
+def test_a_result_of_images_alone_knows_of_no_dead_codes(crtui, add_run, monkeypatch) -> None:
+    replace(monkeypatch, Scorer({"mode_kl": 0.1}))
+    add_run(name="one")
+    result = crtui("score", "one")
+    assert result.code == 0
+    assert "Mode KL" in result.out
+    assert "the same for every image" not in result.out
+
+
+def test_every_key_has_a_title_that_fits_and_no_two_are_alike() -> None:
+    keys = [key for _, keys in choose([*SCORES, *EXTRA_SCORES]).values() for key in keys]
+    titles = [SCORE_TITLES[key] for key in (*keys, *SAMPLE_SCORES)]
+    assert len(set(titles)) == len(titles)
+    assert max(map(len, titles)) <= 16

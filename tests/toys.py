@@ -1,0 +1,55 @@
+"""Runs that train nothing: the least of a specification, the worker that goes with it, and waiting for what they do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+PATIENCE_SECONDS = 60.0
+"""How long a test waits for what takes a moment before it gives up."""
+TOY_WORKER = (sys.executable, "-P", str(Path(__file__).parent / "faults" / "toy_worker.py"))
+TWO_GPUS = "GPU 0: NVIDIA A100 (UUID: GPU-aaaa)\nGPU 1: NVIDIA A100 (UUID: GPU-bbbb)\n"
+"""What ``nvidia-smi -L`` prints where there are two."""
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Training(BaseModel):
+    steps: int
+
+
+class ToySpec(BaseModel):
+    """What launchers and run folders read of a specification."""
+
+    name: str = "toy"
+    group: str | None = None
+    seed: int = 0
+    device: str = "cpu"
+    threads: int = 1
+    priority: int = 0
+    retries: int = 0
+    per_gpu: int | None = None
+    method: _Named = _Named(name="infogan")
+    data: _Named = _Named(name="minisprites")
+    training: _Training = _Training(steps=40)
+
+
+def toy(steps: int = 40, **changes: Any) -> ToySpec:
+    return ToySpec(training=_Training(steps=steps), **changes)
+
+
+def until(
+    condition: Callable[[], Any], what: str = "it", *, patience: float = PATIENCE_SECONDS, pause: float = 0.02
+) -> None:
+    """Wait for something, and fail where it does not happen within ``patience`` seconds."""
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} never happened"
+        time.sleep(pause)
