@@ -57,7 +57,7 @@ def build(root: Path) -> Store:
     from engine.runs.folder import create_run_folders
     from engine.runs.loading import describe
     from engine.runs.registry import Registry
-    from engine.runs.resolving import resolve
+    from engine.runs.specification.resolving import resolve
     from engine.runs.state import Status
     from engine.training import checkpoints
 

@@ -35,8 +35,8 @@ from numpy.typing import NDArray
 
 import engine.data
 from engine.runs.folder import create_run_folders
-from engine.runs.resolving import resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import RunSpec
 from engine.storage.store import Store
 
 Array = NDArray[np.float64]

@@ -43,7 +43,7 @@ from engine.lazy import torch
 from engine.machine.cores import prepare_to_compute, usable_cores, waiting_environment
 from engine.methods import method_class
 from engine.methods.base import Method, Setup
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 TOLERANCE = 1e-4
 """Largest relative difference of a loss in float32 that the engine is allowed over 200 iterations."""

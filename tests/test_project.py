@@ -32,7 +32,7 @@ def test_the_tree_keeps_its_rules(arguments: list[str]) -> None:
     "module",
     [
         "engine",
-        "engine.runs.spec",
+        "engine.runs.specification.spec",
         "engine.runs.catalogue",
         "engine.launch.local",
         "engine.launch.supervisor",
@@ -45,7 +45,8 @@ def test_what_does_not_compute_does_not_import_torch(module: str) -> None:
 
 
 def test_resolving_a_specification_does_not_import_torch() -> None:
-    code = "import sys; from engine.runs.resolving import resolve; resolve(); sys.exit('torch' in sys.modules)"
+    call = "from engine.runs.specification.resolving import resolve; resolve()"
+    code = f"import sys; {call}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -22,7 +22,7 @@ from engine.machine.cores import prepare_to_compute
 from engine.progress import PhaseProgress
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, find_among, list_runs
-from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.storage.store import Store
 
 _TASK = (sys.executable, "-P", "-m", "engine.choosing.slurm_shares")

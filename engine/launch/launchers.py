@@ -23,7 +23,7 @@ from engine.runs.state import RunState
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
-    from engine.runs.spec import RunSpec
+    from engine.runs.specification.spec import RunSpec
 
 
 class Launcher(Protocol):

@@ -19,7 +19,7 @@ from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, create_run_folders, undo_creation
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting, by_heartbeat
-from engine.runs.spec_summary import SpecSummary
+from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
 from engine.storage.store import Store
 

@@ -12,7 +12,7 @@ from engine.data import check
 from engine.errors import InputError
 from engine.launch import slots
 from engine.launch.launchers import launcher
-from engine.runs.spec import RunSpec
+from engine.runs.specification.spec import RunSpec
 
 
 @dataclass(frozen=True)

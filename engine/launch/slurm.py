@@ -29,8 +29,8 @@ from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting, by_heartbeat
-from engine.runs.slurm_settings import SlurmSettings, settings_from
-from engine.runs.spec_summary import SpecSummary
+from engine.runs.specification.slurm_settings import SlurmSettings, settings_from
+from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
 from engine.storage.store import Store
 

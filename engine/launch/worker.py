@@ -34,7 +34,7 @@ from engine.models.precision import PRECISIONS, Precision, choose
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
-from engine.runs.spec import RunSpec
+from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
 from engine.training import checkpoints
 from engine.training.batches import Batches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.errors import InputError
 from engine.runs.catalogue import find_run
-from engine.runs.spec import BranchSettings, RunSpec
+from engine.runs.specification.spec import BranchSettings, RunSpec
 from engine.storage.store import Store
 from engine.training.step_folders import steps
 

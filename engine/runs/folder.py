@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, WorkError
-from engine.runs.spec_summary import SpecSummary
+from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
 from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
@@ -25,7 +25,7 @@ from engine.storage.store import Store
 from engine.training.step_folders import step_folder
 
 if TYPE_CHECKING:
-    from engine.runs.spec import RunSpec
+    from engine.runs.specification.spec import RunSpec
 
 _MAX_JSON_BYTES = 4 * 2**20
 _LEASE_PATIENCE_SECONDS = 2.0
@@ -100,7 +100,7 @@ class RunFolder:
         Raises:
             InputError: the copy is missing or damaged too.
         """
-        from engine.runs.spec import RunSpec
+        from engine.runs.specification.spec import RunSpec
 
         return self._read(self._whole_spec(), RunSpec)
 

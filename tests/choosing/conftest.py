@@ -21,7 +21,7 @@ from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.folder import create_run_folders
 from engine.runs.loading import describe
 from engine.runs.registry import Registry
-from engine.runs.resolving import validate
+from engine.runs.specification.resolving import validate
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training import checkpoints

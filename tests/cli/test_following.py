@@ -18,7 +18,7 @@ from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store
 

@@ -111,7 +111,7 @@ def test_matches_the_codes_of_a_model_with_themselves(process: DecoderProcess, s
 
 
 def test_encodes_images_of_the_runs_dataset(process: DecoderProcess, save: Save, tmp_path: Path) -> None:
-    from engine.runs.resolving import resolve
+    from engine.runs.specification.resolving import resolve
 
     images = np.random.default_rng(0).integers(0, 255, (12, 8, 8, 1), dtype=np.uint8)
     path = tmp_path / "own.npz"

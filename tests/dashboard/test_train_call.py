@@ -21,8 +21,8 @@ from cr_tui.dashboard.store.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast
 from engine.methods import METHODS, method_class
-from engine.runs.resolving import resolve
-from engine.runs.spec import BranchSettings
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import BranchSettings
 
 form_of = cache(method_form)
 VALUES = {

@@ -27,7 +27,7 @@ from engine.runs.catalogue import look_at
 from engine.runs.events import last_step, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store
 from engine.training import checkpoints

@@ -32,7 +32,7 @@ from engine.runs.events import EventLog, EventTail, last_step, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.loading import describe, find_checkpoint, load_model
 from engine.runs.registry import Registry
-from engine.runs.resolving import resolve, validate
+from engine.runs.specification.resolving import resolve, validate
 from engine.runs.state import Outcome, Status
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics

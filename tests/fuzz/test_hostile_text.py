@@ -13,8 +13,8 @@ from cr_tui.cli.run_query import parse_where
 from cr_tui.dashboard.runs.query import matcher
 from cr_tui.text import clean
 from engine.errors import CrtuiError
-from engine.runs.resolving import resolve
-from engine.runs.seeds import parse_seeds
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.seeds import parse_seeds
 
 Watch = Callable[[], AbstractContextManager[None]]
 WORDS = (

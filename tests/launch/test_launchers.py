@@ -16,9 +16,9 @@ from engine.launch import launchers, queueing
 from engine.launch.launchers import Launcher, launcher
 from engine.launch.planning import Forecast, forecast
 from engine.runs.catalogue import find_run, list_runs
-from engine.runs.fields import spec_fields
 from engine.runs.launcher_names import LAUNCHERS
-from engine.runs.resolving import resolve
+from engine.runs.specification.fields import spec_fields
+from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store
 

@@ -9,8 +9,8 @@ import pytest
 from engine.errors import InputError
 from engine.launch import planning, slots
 from engine.launch.planning import Forecast, forecast, require_startable
-from engine.runs.resolving import resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import RunSpec
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from torch.distributions import Normal, kl_divergence
 
 from engine.methods.annealed_vae import AnnealedVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 
 @pytest.mark.parametrize(

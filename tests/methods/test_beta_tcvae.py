@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from engine.methods.aggregate_posterior import log_aggregate, log_weights
 from engine.methods.beta_tcvae import BetaTCVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 N = 50  # images of the dataset
 

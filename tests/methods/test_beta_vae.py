@@ -7,7 +7,7 @@ from torch.distributions import Normal, kl_divergence
 
 from engine.methods.beta_vae import BetaVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 
 def test_the_regulariser_is_the_weighted_divergence(build_vae: Any, posterior: Gaussian, z: torch.Tensor) -> None:

@@ -9,7 +9,7 @@ import torch
 from engine.errors import InputError
 from engine.methods.base import Setup
 from engine.methods.chy_vae import CHyVAE, CHyVAESettings
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 SIDE = 16
 SMALL = {

@@ -9,7 +9,7 @@ from torch.distributions import Normal, kl_divergence
 
 from engine.methods.dip_vae_ii import DIPVAEIISettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 
 def test_the_regulariser_is_the_equation(build_vae: Any, posterior: Gaussian, z: torch.Tensor) -> None:

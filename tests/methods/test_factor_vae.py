@@ -10,7 +10,7 @@ from torch.distributions import Normal, kl_divergence
 from engine.methods.base import Setup
 from engine.methods.factor_vae import FactorVAE, FactorVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 HIDDEN = (8, 6)
 

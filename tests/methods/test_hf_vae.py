@@ -10,7 +10,7 @@ from torch.distributions import Normal, kl_divergence
 from engine.errors import InputError
 from engine.methods.hf_vae import HFVAESettings
 from engine.models.posterior import Gaussian
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 N = 50  # images of the dataset
 GROUPS = (1, 3)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from engine.methods.base import Setup
 from engine.methods.ib_gan import IBGAN, IBGANSettings
 from engine.models.codes import Codes
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 SIDE = 16
 SMALL: dict[str, Any] = {

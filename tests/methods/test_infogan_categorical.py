@@ -14,7 +14,7 @@ from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN
 from engine.runs.loading import describe
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 from engine.training import checkpoints
 
 SHAPE = (16, 16, 1)

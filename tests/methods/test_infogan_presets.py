@@ -9,8 +9,8 @@ from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.infogan import InfoGAN
-from engine.runs.resolving import resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import RunSpec
 
 SHAPES = {"3dteapots": (64, 64, 3), "celeba": (32, 32, 3), "cdsprites": (64, 64, 1)}
 

@@ -14,9 +14,9 @@ from engine.errors import InputError
 from engine.launch import worker
 from engine.methods import METHODS
 from engine.runs.events import read_events
-from engine.runs.fields import spec_fields
 from engine.runs.folder import create_run_folders
-from engine.runs.resolving import resolve
+from engine.runs.specification.fields import spec_fields
+from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store
 

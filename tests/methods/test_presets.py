@@ -10,7 +10,7 @@ import engine.methods
 from engine.errors import InputError
 from engine.methods import METHODS, method_class
 from engine.methods.preset_files import read_presets
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 FOLDER = Path(engine.methods.__file__).parent / "presets"
 PRESETS = [(path.parent.name, path.stem) for path in sorted(FOLDER.glob("*/*.toml"))]

@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.methods.vae import VAE
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 
 FAMILY: dict[str, dict[str, Any]] = {
     "vae": {},

@@ -14,8 +14,8 @@ from engine.runs.branching import find_trunk
 from engine.runs.events import read_events
 from engine.runs.folder import RunFolder, create_run_folders, run_folders
 from engine.runs.registry import Registry
-from engine.runs.resolving import resolve
-from engine.runs.spec import BranchSettings, RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import BranchSettings, RunSpec
 from engine.storage.store import Store
 from engine.training import checkpoints
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from engine.launch import slurm as launcher
 from engine.runs import slurm_jobs
-from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.storage.store import Store
 
 from .cluster import CannotStartError, Cluster, cluster

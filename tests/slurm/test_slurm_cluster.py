@@ -14,9 +14,9 @@ from engine.launch.slurm import resume, start, stop
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import last_step, read_events
 from engine.runs.folder import RunFolder
-from engine.runs.resolving import resolve
-from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.slurm_settings import SlurmSettings
+from engine.runs.specification.spec import RunSpec
 from engine.runs.state import ASKED_TO_STOP, Status
 from engine.storage.store import Store
 from engine.training import checkpoints

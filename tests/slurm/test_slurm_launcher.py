@@ -18,8 +18,8 @@ from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.resolving import resolve
-from engine.runs.slurm_settings import SlurmSettings
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.runs.state import ASKED_TO_STOP, Outcome, RunState, Status
 from engine.storage.store import Store
 

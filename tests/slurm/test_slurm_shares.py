@@ -15,8 +15,8 @@ from engine.errors import InputError, WorkError
 from engine.launch.worker import main as train
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import create_run_folders
-from engine.runs.resolving import resolve
-from engine.runs.slurm_settings import SlurmSettings, parse_slurm
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.slurm_settings import SlurmSettings, parse_slurm
 from engine.runs.state import Status
 from engine.storage.store import Store
 

@@ -12,8 +12,8 @@ from engine.errors import InputError
 from engine.launch.slurm import start
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.resolving import resolve
-from engine.runs.slurm_settings import SlurmSettings, seconds_of
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.slurm_settings import SlurmSettings, seconds_of
 from engine.runs.state import Outcome, Status
 from engine.storage.store import Store
 

@@ -17,7 +17,7 @@ from engine.errors import WorkError
 if TYPE_CHECKING:
     from engine.choosing.result import SelectionResult
     from engine.runs.catalogue import RunRecord
-    from engine.runs.spec import RunSpec
+    from engine.runs.specification.spec import RunSpec
     from engine.storage.store import Store
 
 METHODS = ("infogan-cr", "infogan")
@@ -71,7 +71,7 @@ def demo(
 
 def demo_specs() -> list[RunSpec]:
     """The pool: every method with every seed, one thread each, so that as many train at once as there are cores."""
-    from engine.runs.resolving import resolve
+    from engine.runs.specification.resolving import resolve
 
     specs = []
     for method in METHODS:

@@ -120,7 +120,7 @@ def select(
     with TaskDisplay(invocation.quiet, as_json) as display:
         if launcher == "slurm" and (not method or CENTRALITY in method):
             from engine.choosing.slurm_shares import compare_shares
-            from engine.runs.slurm_settings import parse_slurm
+            from engine.runs.specification.slurm_settings import parse_slurm
 
             sizes = {"votes": votes, "group_size": group_size}
             shares = min(len(records), _USUAL_SHARES) if shares is None else shares

@@ -18,7 +18,7 @@ from engine.runs.launcher_names import LAUNCHERS
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
-    from engine.runs.spec import RunSpec
+    from engine.runs.specification.spec import RunSpec
 
 _MOST_NAMED = 3
 
@@ -94,8 +94,8 @@ def train(
     """
     from engine.launch.planning import require_startable
     from engine.runs.branching import find_trunk
-    from engine.runs.resolving import resolve
-    from engine.runs.seeds import parse_seeds
+    from engine.runs.specification.resolving import resolve
+    from engine.runs.specification.seeds import parse_seeds
 
     invocation = invocation_of(context)
     if seed is not None and seeds is not None:

@@ -16,7 +16,7 @@ from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.draft import Entry, Line, SectionHeading
 from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
-from engine.runs.keys import split_values
+from engine.runs.specification.keys import split_values
 
 _MARK_WIDTH = 2
 _CHANGED, _WRONG = "•", "✗"

@@ -13,10 +13,10 @@ from cr_tui.dashboard.store.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast, forecast, require_startable
 from engine.methods import METHODS, method_class
-from engine.runs.fields import SpecField, spec_fields
-from engine.runs.keys import split_values
-from engine.runs.resolving import MAX_RUNS, resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.fields import SpecField, spec_fields
+from engine.runs.specification.keys import split_values
+from engine.runs.specification.resolving import MAX_RUNS, resolve
+from engine.runs.specification.spec import RunSpec
 
 _ALL_RESOLVED = 200
 """A larger sweep is checked value by value; its whole grid is resolved only when it is started."""

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from cr_tui.dashboard.model.new_runs import NewRuns
 from engine.errors import InputError
-from engine.runs.keys import known_keys, shortest_key, split_values
-from engine.runs.resolving import resolve
-from engine.runs.seeds import parse_seeds
-from engine.runs.spec import RunSpec
+from engine.runs.specification.keys import known_keys, shortest_key, split_values
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.seeds import parse_seeds
+from engine.runs.specification.spec import RunSpec
 
 _FLAGS = {
     "name": "name",

@@ -17,7 +17,7 @@ from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
-from engine.runs.spec_summary import SpecSummary
+from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
 
 

@@ -13,7 +13,7 @@ from engine.choosing import scoring
 from engine.choosing.result import SelectionResult
 from engine.launch import local
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.spec import RunSpec
+from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 
 

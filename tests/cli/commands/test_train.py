@@ -10,7 +10,7 @@ import pytest
 from engine.launch import local
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
-from engine.runs.spec import RunSpec
+from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.launch.local import start
-from engine.runs.resolving import resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import RunSpec
 from tests.faults.toy_worker import link, newest
 from tests.toys import TOY_WORKER, TWO_GPUS
 

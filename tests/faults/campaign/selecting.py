@@ -27,7 +27,7 @@ from engine.methods.base import Setup
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.loading import describe
 from engine.runs.registry import Registry
-from engine.runs.resolving import resolve
+from engine.runs.specification.resolving import resolve
 from engine.runs.state import Outcome, RunState, Status
 from engine.training import checkpoints
 

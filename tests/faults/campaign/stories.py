@@ -24,8 +24,8 @@ from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import look_at
 from engine.runs.events import read_events
 from engine.runs.folder import RunFolder
-from engine.runs.resolving import resolve
-from engine.runs.spec import RunSpec
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store
 

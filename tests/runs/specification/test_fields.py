@@ -6,9 +6,9 @@ import pytest
 
 from engine.errors import InputError
 from engine.methods import METHODS
-from engine.runs.fields import spec_fields
-from engine.runs.keys import known_keys, shortest_key
-from engine.runs.resolving import resolve
+from engine.runs.specification.fields import spec_fields
+from engine.runs.specification.keys import known_keys, shortest_key
+from engine.runs.specification.resolving import resolve
 
 
 @pytest.mark.parametrize("method", METHODS)

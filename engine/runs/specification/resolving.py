@@ -16,8 +16,17 @@ from pydantic import ValidationError
 from engine.errors import InputError
 from engine.methods import method_class
 from engine.methods.settings import Preset
-from engine.runs.keys import assign, complete, is_table, known_keys, parse, split, split_values, unknown_key
-from engine.runs.spec import DEFAULT_METHOD, BranchSettings, RunSpec, default_threads
+from engine.runs.specification.keys import (
+    assign,
+    complete,
+    is_table,
+    known_keys,
+    parse,
+    split,
+    split_values,
+    unknown_key,
+)
+from engine.runs.specification.spec import DEFAULT_METHOD, BranchSettings, RunSpec, default_threads
 
 MAX_RUNS = 10_000
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import InputError
-from engine.runs.seeds import parse_seeds
+from engine.runs.specification.seeds import parse_seeds
 
 
 @pytest.mark.parametrize(

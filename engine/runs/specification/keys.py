@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 
 from engine.errors import InputError
 from engine.methods import method_class
-from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.spec import DataSettings, RunSpec
+from engine.runs.specification.slurm_settings import SlurmSettings
+from engine.runs.specification.spec import DataSettings, RunSpec
 from engine.settings import Settings
 from engine.training.settings import TrainingSettings
 

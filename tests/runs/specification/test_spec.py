@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import InputError
-from engine.runs import spec as run_spec
-from engine.runs.resolving import resolve, validate
-from engine.runs.spec import RunSpec
+from engine.runs.specification import spec as run_spec
+from engine.runs.specification.resolving import resolve, validate
+from engine.runs.specification.spec import RunSpec
 
 
 def test_defaults_are_the_quick_infogan_cr() -> None:

@@ -15,8 +15,8 @@ from engine.machine.cores import usable_cores
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings
 from engine.runs.launcher_names import DEFAULT_LAUNCHER
-from engine.runs.slurm_settings import SlurmSettings
-from engine.runs.spec_summary import LauncherName
+from engine.runs.specification.slurm_settings import SlurmSettings
+from engine.runs.specification.summary import LauncherName
 from engine.runs.state import ID_PATTERN, MAX_PER_GPU, MAX_PRIORITY
 from engine.settings import Settings
 from engine.training.settings import TrainingSettings

@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 
 from engine.data import DATASETS
 from engine.methods import method_class
-from engine.runs.keys import tables
 from engine.runs.launcher_names import LAUNCHERS
-from engine.runs.spec import RunSpec
+from engine.runs.specification.keys import tables
+from engine.runs.specification.spec import RunSpec
 from engine.settings import Schedule, Settings
 
 _NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
