@@ -11,6 +11,7 @@ from textual.theme import Theme
 
 from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.chart import Ink
+from cr_tui.render.palette import CATEGORIES
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,7 @@ DARK = _look(
         "failed": "#d75f5f",
     },
     (
-        (95, 175, 215),
-        (255, 175, 0),
-        (0, 175, 135),
-        (215, 135, 175),
-        (215, 95, 0),
-        (255, 255, 95),
-        (175, 175, 255),
+        *CATEGORIES[:-1],
         (135, 215, 95),
         (255, 95, 135),
         (175, 95, 255),

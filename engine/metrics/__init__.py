@@ -7,9 +7,9 @@ until a score computes. A new score is one new file in :mod:`engine.metrics.scor
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from engine.lazy import lazy_names
 from engine.metrics.registry import EXTRA_SCORES, SAMPLE_SCORES, SCORES
 
 if TYPE_CHECKING:
@@ -89,10 +89,7 @@ _MODULES = SCORES | {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_MODULES[name]), name)
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
+from collections import namedtuple
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.store import machine
 from cr_tui.dashboard.store.machine import MachineReader
 from cr_tui.dashboard.system.machine_view import slot_title
 from engine.storage.locks import lock_file
 
 Build = Callable[..., Dashboard]
 GIB = 2**30
+Times = namedtuple("Times", "user nice system idle iowait")
 
 NVIDIA_SMI = """#!/bin/sh
 case "$1" in
@@ -79,25 +84,25 @@ def test_reads_what_nvidia_smi_says(tools: Path, tmp_path: Path) -> None:
     program = tools / "nvidia-smi"
     program.write_text(NVIDIA_SMI)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    machine = MachineReader(tmp_path).read()
-    first, second = machine.gpus
+    found = MachineReader(tmp_path).read()
+    first, second = found.gpus
     assert (first.index, first.utilisation, first.used_mib, first.celsius, first.watts) == (0, 76, 40960, 63, 250.5)
     assert first.pids == (4321, 17)
     assert (second.utilisation, second.celsius, second.watts, second.pids) == (None, None, None, ())
-    assert slot_title("gpu-GPU-aaaa-0", machine.gpus) == "cuda:0"
-    assert slot_title("gpu-GPU-aaaa-1", machine.gpus) == "cuda:0 #2"
-    assert slot_title("core-3", machine.gpus) == "core 3"
+    assert slot_title("gpu-GPU-aaaa-0", found.gpus) == "cuda:0"
+    assert slot_title("gpu-GPU-aaaa-1", found.gpus) == "cuda:0 #2"
+    assert slot_title("core-3", found.gpus) == "core 3"
 
 
 def test_reads_memory_disk_and_slots(tools: Path, tmp_path: Path) -> None:
     reader = MachineReader(tmp_path)
-    machine = reader.read()
-    assert 0 < machine.memory_used <= machine.memory_total
-    assert 0 < machine.disk_free <= machine.disk_total
-    assert reader.read() is machine
-    assert machine.slots
-    assert not any(machine.slots.values())
-    taken = next(iter(machine.slots))
+    found = reader.read()
+    assert 0 < found.memory_used <= found.memory_total
+    assert 0 < found.disk_free <= found.disk_total
+    assert reader.read() is found
+    assert found.slots
+    assert not any(found.slots.values())
+    taken = next(iter(found.slots))
     descriptor = lock_file(Path(os.environ["CRTUI_SLOTS"]) / taken)
     try:
         assert [name for name, held in MachineReader(tmp_path).read().slots.items() if held] == [taken]
@@ -106,5 +111,20 @@ def test_reads_memory_disk_and_slots(tools: Path, tmp_path: Path) -> None:
 
 
 def test_a_disk_that_is_gone_is_no_trouble(tools: Path, tmp_path: Path) -> None:
-    machine = MachineReader(tmp_path / "gone").read()
-    assert (machine.disk_free, machine.disk_total) == (0, 0)
+    found = MachineReader(tmp_path / "gone").read()
+    assert (found.disk_free, found.disk_total) == (0, 0)
+
+
+def test_processor_time_is_counted_between_readings_whatever_thread_reads(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readings = iter([Times(100, 0, 10, 890, 0), Times(130, 10, 20, 940, 0), Times(130, 10, 20, 940, 0)])
+    monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
+    monkeypatch.setattr(machine, "_FRESH_SECONDS", 0.0)
+    reader, found = MachineReader(tmp_path), []
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: found.append(reader.read().cpu))
+        thread.start()
+        thread.join()
+    # Of 100 seconds 50 were idle; then the clock had not moved on.
+    assert found == [0.0, 50.0, 0.0]

@@ -37,6 +37,7 @@ class MachineReader:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._newest: Machine | None = None
+        self._cpu_times: tuple[float, float] | None = None
         self._gpus: tuple[float, tuple[Gpu, ...]] = (-_GPU_FRESH_SECONDS, ())
         self._slots: tuple[float, list[str]] = (-_SLOTS_FRESH_SECONDS, [])
 
@@ -57,7 +58,7 @@ class MachineReader:
         self._newest = Machine(
             host=socket.gethostname(),
             cores=usable_cores(),
-            cpu=float(psutil.cpu_percent(interval=None)),
+            cpu=self._read_cpu(),
             load=os.getloadavg()[0],
             memory_used=int(memory.total - memory.available),
             memory_total=int(memory.total),
@@ -69,6 +70,22 @@ class MachineReader:
             at=now,
         )
         return self._newest
+
+    def _read_cpu(self) -> float:
+        """Per cent of the processors' time that was used since the last reading; 0 at the first.
+
+        ``psutil.cpu_percent`` remembers a reading for each thread, and ours come from many.
+        """
+        import psutil
+
+        times = psutil.cpu_times()
+        # Linux counts the time of guests in user time as well.
+        total = float(sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0))
+        idle = float(times.idle + getattr(times, "iowait", 0.0))
+        before, self._cpu_times = self._cpu_times, (total, idle)
+        if before is None or total <= before[0]:
+            return 0.0
+        return 100.0 * (1.0 - min(max((idle - before[1]) / (total - before[0]), 0.0), 1.0))
 
     def _read_gpus(self) -> tuple[Gpu, ...]:
         read_at, gpus = self._gpus
