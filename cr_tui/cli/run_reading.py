@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
@@ -118,8 +119,13 @@ def metrics(
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
+    from engine.training.step_folders import steps
+
     facts = record.to_json()
-    facts |= {"folder": str(record.folder.path), "checkpoints": _checkpoint_steps(record.folder.checkpoints)}
+    facts |= {"folder": str(record.folder.path), "checkpoints": []}
+    # A folder that another user has closed, or that has just gone, shows none.
+    with contextlib.suppress(OSError):
+        facts["checkpoints"] = steps(record.folder.checkpoints)
     facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
     try:
         state = record.folder.state()
@@ -128,12 +134,6 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     except InputError as error:
         warn(str(error))
     return facts
-
-
-def _checkpoint_steps(folder: Path) -> list[int]:
-    # engine.training.checkpoints knows this as well, but imports torch.
-    numbers = (path.name.removeprefix("step-") for path in folder.glob("step-*"))
-    return sorted(int(number) for number in numbers if number.isdecimal())
 
 
 def _last_lines(path: Path, count: int) -> tuple[list[str], int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from cr_tui.dashboard.model.data import DiskUse
+from engine.training.step_folders import steps
 
 _CHECKPOINTS = "checkpoints"
 
@@ -15,9 +17,9 @@ def disk_use_of(folders: Sequence[Path]) -> DiskUse:
     """Checkpoints and bytes in run folders. Files that cannot be read, or vanish meanwhile, are left out."""
     checkpoints = size = 0
     for folder in folders:
-        for parent, folder_names, names in os.walk(folder):
-            if Path(parent) == folder / _CHECKPOINTS:
-                checkpoints += sum(name.startswith("step-") for name in folder_names)
+        with contextlib.suppress(OSError):
+            checkpoints += len(steps(folder / _CHECKPOINTS))
+        for parent, _, names in os.walk(folder):
             for name in names:
                 try:
                     size += (Path(parent) / name).lstat().st_size
