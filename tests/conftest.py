@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,3 +22,13 @@ def processes_that_tests_start_have_one_thread_each() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
         yield
+
+
+@pytest.fixture(autouse=True)
+def signals_mean_afterwards_what_they_meant_before() -> Iterator[None]:
+    """A worker that a test runs in this process takes signals for itself, as it does in a process of its own."""
+    asking = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in asking]
+    yield
+    for number, handler in zip(asking, before, strict=True):
+        signal.signal(number, handler)

@@ -21,7 +21,7 @@ class _Named(BaseModel):
     name: str
 
 
-class _Training(BaseModel):
+class Training(BaseModel):
     steps: int
 
 
@@ -38,11 +38,11 @@ class ToySpec(BaseModel):
     per_gpu: int | None = None
     method: _Named = _Named(name="infogan")
     data: _Named = _Named(name="minisprites")
-    training: _Training = _Training(steps=40)
+    training: Training = Training(steps=40)
 
 
 def toy(steps: int = 40, **changes: Any) -> ToySpec:
-    return ToySpec(training=_Training(steps=steps), **changes)
+    return ToySpec(training=Training(steps=steps), **changes)
 
 
 def until(

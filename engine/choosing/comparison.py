@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 COMPARING = "comparing models"
 """How progress calls this step."""
+_PARTIAL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,16 @@ def pairs_of(pool: Pool) -> Pairs:
 
 
 def report_to(pool: Pool, pairs: Pairs) -> Progress:
-    """Progress of ``pairs`` for the pool's listeners: they hear how far it is and what is known so far."""
+    """Progress of ``pairs`` for the pool's listeners: how far it is, and at most once a second what is known so far."""
     ids, members = [record.id for record in pool.records], list(pool.models)
+    due = -math.inf
 
     def tell(done: int, total: int) -> None:
+        nonlocal due
         pool.progress(COMPARING, done, total)
+        if time.monotonic() < due:
+            return
+        due = time.monotonic() + _PARTIAL_SECONDS
         matrix, excluded = pairs.known()
         reasons = {ids[index]: reason for index, reason in exclusions(pool, excluded).items()}
         pool.partial(PartialMatrix(_over_all(matrix, members, len(ids)), reasons))

@@ -366,6 +366,7 @@ def _arrays(result: SelectionResult) -> bytes:
     if result.matrix is not None:
         arrays["matrix"] = result.matrix
     content = io.BytesIO()
+    # NumPy's types take any of the named arrays for its flag allow_pickle.
     np.savez(content, runs=np.array(result.runs), **arrays)  # type: ignore[arg-type]
     return content.getvalue()
 

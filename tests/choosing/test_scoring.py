@@ -26,19 +26,9 @@ from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.loading import load_model
 from engine.runs.state import Status
 from engine.storage.store import Store
+from tests.metrics.conftest import NINE
 
 RunMaker = Callable[..., RunRecord]
-KEYS = {
-    "factor_vae",
-    "beta_vae",
-    "dci_disentanglement",
-    "dci_completeness",
-    "dci_informativeness",
-    "sap",
-    "mig",
-    "modularity",
-    "explicitness",
-}
 
 
 def _kept(record: RunRecord, name: str) -> Any:
@@ -50,7 +40,7 @@ def test_all_scores_of_the_newest_checkpoint(store: Store, make_run: RunMaker) -
     result = score_run(store, record)
     assert result["run"] == record.id
     assert (result["step"], result["protocol"]) == (7, "paper")
-    assert set(result["scores"]) == KEYS
+    assert set(result["scores"]) == set(NINE)
     assert all(0 <= value <= 1 for value in result["scores"].values())
     assert json.loads(json.dumps(result)) == _kept(record, "step-00000007-paper.json")
 

@@ -9,10 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
 from engine.errors import InputError
 from engine.launch import local, queueing
@@ -28,9 +26,7 @@ from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
-
-PATIENCE_SECONDS = 20.0
-"""How long a test waits for what takes a fraction of a second before it gives up."""
+from tests.toys import PATIENCE_SECONDS, ToySpec, until
 
 TOY = """
 import json, os, signal, subprocess, sys, time
@@ -73,26 +69,6 @@ else:
 Worker = Callable[[str], Sequence[str]]
 
 
-class _Named(BaseModel):
-    name: str
-
-
-class _Training(BaseModel):
-    steps: int = 10
-
-
-class ToySpec(BaseModel):
-    name: str = "toy"
-    group: str | None = None
-    seed: int = 0
-    device: str = "cpu"
-    threads: int = 1
-    priority: int = 0
-    method: _Named = _Named(name="infogan")
-    data: _Named = _Named(name="minisprites")
-    training: _Training = _Training()
-
-
 @pytest.fixture
 def worker(tmp_path: Path) -> Worker:
     """The command of a worker that behaves as told."""
@@ -114,13 +90,6 @@ def store(tmp_path: Path) -> Iterator[Store]:
     for record in list_runs(store):
         if not record.status.terminal:
             stop(record, grace_seconds=0.0)
-
-
-def until(condition: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
 
 
 def ended(record: RunRecord) -> RunRecord:

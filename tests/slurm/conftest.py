@@ -4,52 +4,37 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from pydantic import BaseModel
 
 from engine.launch import slurm as launcher
 from engine.runs import slurm_jobs
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.storage.store import Store
+from tests import toys
 
 from .cluster import CannotStartError, Cluster, cluster
 
 ROOT = Path(__file__).parents[2]
-TOY_WORKER = (sys.executable, "-P", str(ROOT / "tests" / "faults" / "toy_worker.py"))
+TOY_WORKER = toys.TOY_WORKER
 PATIENCE_SECONDS = 240.0
 """How long a test waits for what takes some seconds before it gives up: the machine may be loaded."""
 
 
-class _Named(BaseModel):
-    name: str
+class ToySpec(toys.ToySpec):
+    """What launchers read of a specification for Slurm."""
 
-
-class _Training(BaseModel):
-    steps: int = 40
-
-
-class ToySpec(BaseModel):
-    """What launchers read of a specification."""
-
-    name: str = "toy"
     device: str = "auto"
-    threads: int = 1
     launcher: Literal["local", "slurm"] = "slurm"
     slurm: SlurmSettings | None = None
-    method: _Named = _Named(name="infogan")
-    data: _Named = _Named(name="minisprites")
-    training: _Training = _Training()
 
 
 def toy(steps: int = 40, slurm: SlurmSettings | None = None, **changes: Any) -> ToySpec:
-    return ToySpec(training=_Training(steps=steps), slurm=slurm, **changes)
+    return ToySpec(training=toys.Training(steps=steps), slurm=slurm, **changes)
 
 
 @pytest.fixture(autouse=True)
@@ -103,10 +88,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def until(condition: Callable[[], Any], what: str = "it") -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} never happened"
-        time.sleep(0.1)
+    toys.until(condition, what, patience=PATIENCE_SECONDS, pause=0.1)
 
 
 SBATCH = """#!/bin/sh
