@@ -15,6 +15,7 @@ from engine.lazy import torch
 from engine.methods.preset_files import read_presets
 from engine.methods.settings import MethodSettings, Preset
 from engine.models.codes import Codes
+from engine.streams import stream_seed
 
 S = TypeVar("S", bound=MethodSettings)
 Scalars: TypeAlias = "dict[str, torch.Tensor | float]"
@@ -147,9 +148,10 @@ class Method(ABC, Generic[S]):
         for name, generator in self.draws.items():
             _restore(generator, state["draws"][name])
 
-    def random_stream(self, seed: int) -> torch.Generator:
-        """A source of randomness on a CUDA device, or else on the CPU."""
-        return torch.Generator(self.setup.device if self.on_gpu else "cpu").manual_seed(seed)
+    def random_stream(self, name: str) -> torch.Generator:
+        """The run's source of randomness of that name, on a CUDA device, or else on the CPU."""
+        device = self.setup.device if self.on_gpu else "cpu"
+        return torch.Generator(device).manual_seed(stream_seed(self.setup.seed, name))
 
     def normal(self, draw: str, shape: tuple[int, ...]) -> torch.Tensor:
         """N(0, 1) draws from the named source of randomness, float32 on the device."""

@@ -21,6 +21,7 @@ from engine.lazy import torch
 from engine.methods.base import Scalars, Setup
 from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.methods.vae import VAE, EncoderWidths, VAECommonSettings
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -71,14 +72,14 @@ class FactorVAE(VAE[FactorVAESettings]):
         self.discriminator = initialised(
             lambda: TotalCorrelationDiscriminator(self.codes.count, settings.discriminator_hidden),
             settings.initialisation,
-            setup.seed + 2,
+            stream_seed(setup.seed, "discriminator weights"),
         ).to(setup.device)
         self.networks["discriminator"] = self.discriminator
         betas = (settings.discriminator_adam_beta1, settings.discriminator_adam_beta2)
         self.optimizers["discriminator"] = self.adam(
             list(self.discriminator.parameters()), settings.discriminator_learning_rate, betas
         )
-        self.draws["permutation"] = self.random_stream(setup.seed + 1)
+        self.draws["permutation"] = self.random_stream("permutation")
 
     @property
     def batches_per_update(self) -> int:

@@ -20,6 +20,7 @@ from engine.lazy import torch
 from engine.methods.base import Method, Scalars, Setup
 from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.models.codes import Codes
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -94,7 +95,7 @@ class IBGAN(Method[IBGANSettings]):
         self.codes = self.codes_of(settings)
         shape, widths = setup.image_shape, ib_gan.IBGANWidths
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+            torch.manual_seed(stream_seed(setup.seed, "weights"))
             self.embedding = ib_gan.Embedding(settings.noise, settings.codes, settings.embedding)
             self.generator = ib_gan.Generator(settings.codes, shape, widths(**dict(settings.generator)))
             self.reconstructor = ib_gan.Discriminative(shape, settings.noise, widths(**dict(settings.reconstructor)))
@@ -115,10 +116,7 @@ class IBGAN(Method[IBGANSettings]):
             ),
             "discriminator": self._rmsprop([self.discriminator], settings.discriminator_learning_rate),
         }
-        self.draws = {
-            name: self.random_stream(setup.seed + offset)
-            for offset, name in enumerate(("latent", "representation", "instance"))
-        }
+        self.draws = {name: self.random_stream(name) for name in ("latent", "representation", "instance")}
 
     @staticmethod
     def codes_of(settings: IBGANSettings) -> Codes:

@@ -27,6 +27,7 @@ from engine.methods.base import Method, Scalars, Setup
 from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.methods.shared_work import GeneratedImages, fixed_weights
 from engine.models.codes import Codes
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.models.infogan import Discriminator, Generator
@@ -135,7 +136,7 @@ class InfoGAN(Method[S]):
         self.codes = self.codes_of(settings)
         self.setup = setup
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+            torch.manual_seed(stream_seed(setup.seed, "weights"))
             generator = Generator(
                 self.codes.dimensions,
                 setup.image_shape,
@@ -155,7 +156,7 @@ class InfoGAN(Method[S]):
             "generator": self.adam(self.generator, settings.generator_learning_rate),
             "discriminator": self.adam(self.discriminator, settings.discriminator_learning_rate),
         }
-        self.draws = {"latent": self.random_stream(setup.seed)}
+        self.draws = {"latent": self.random_stream("latent")}
 
     @staticmethod
     def codes_of(settings: InfoGANCommonSettings) -> Codes:

@@ -35,6 +35,7 @@ from engine.methods.infogan import GANWidths, InfoGAN, InfoGANCommonSettings
 from engine.methods.settings import MethodSettings
 from engine.methods.shared_work import GeneratedImages, fixed_weights
 from engine.settings import Change, Schedule, ScheduleField, constant
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.models.infogan import ContrastiveDiscriminator
@@ -100,8 +101,8 @@ class InfoGANCR(InfoGAN[InfoGANCRSettings]):
         super().__init__(settings, setup)
         # H's initial weights, first and after every reset, come from a CPU stream of their own, so that G and D start
         # from the same weights as under plain InfoGAN.
-        self.draws["contrastive"] = torch.Generator().manual_seed(setup.seed + 1)
-        self.draws["pairs"] = self.random_stream(setup.seed + 2)
+        self.draws["contrastive"] = torch.Generator().manual_seed(stream_seed(setup.seed, "contrastive"))
+        self.draws["pairs"] = self.random_stream("pairs")
         self.contrastive = self._new_contrastive()
         self.networks["contrastive"] = self.contrastive
         self.optimizers["contrastive"] = self.adam(self.contrastive, settings.contrastive_learning_rate)

@@ -18,6 +18,7 @@ from engine.lazy import torch
 from engine.methods.base import Method, Scalars, Setup
 from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.models.codes import Codes
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -99,7 +100,7 @@ class VAE(Method[S]):
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         betas = (settings.adam_beta1, settings.adam_beta2)
         self.optimizers = {"vae": self.adam(parameters, settings.learning_rate, betas)}
-        self.draws = {"posterior": self.random_stream(setup.seed)}
+        self.draws = {"posterior": self.random_stream("posterior")}
 
     @staticmethod
     def codes_of(settings: VAECommonSettings) -> Codes:
@@ -121,7 +122,7 @@ class VAE(Method[S]):
         decoder = initialised(
             lambda: Decoder(self.codes.count, self.setup.image_shape, widths),
             settings.initialisation,
-            self.setup.seed + 1,
+            stream_seed(self.setup.seed, "decoder weights"),
         )
         return decoder.to(self.setup.device)
 
@@ -134,7 +135,7 @@ class VAE(Method[S]):
         encoder = initialised(
             lambda: encoder_type(self.setup.image_shape, self.codes.count, widths, settings.encoder_linear_last),
             settings.initialisation,
-            self.setup.seed,
+            stream_seed(self.setup.seed, "encoder weights"),
         )
         return encoder.to(self.setup.device)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engine.errors import InputError
 from engine.models.codes import Codes
 from engine.models.posterior import Gaussian, PosteriorEncoder
+from engine.streams import stream_seed
 
 BATCH = 512
 """Rows computed at a time, so that memory does not grow with the request."""
@@ -122,12 +123,12 @@ class Model:
         """
         if kind == "mean" or not self.has_posterior:
             return self.encode
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(stream_seed(seed, "posterior draws"))
         return lambda x: self.sample_codes(torch.from_numpy(x), generator).numpy()
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
         """``n`` images float ``[n, C, H, W]`` in [0, 1] of latent vectors drawn from the prior with ``seed``."""
-        return self.decode(self.codes.sample(n, torch.Generator().manual_seed(seed)).numpy())
+        return self.decode(self.codes.sample(n, torch.Generator().manual_seed(stream_seed(seed, "samples"))).numpy())
 
     def to(self, device: str | torch.device) -> Model:
         """Move both networks to ``device`` and return the model."""

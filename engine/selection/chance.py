@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from engine.streams import stream_seed
+
 POOLS = 100
 """How many random pools the level of chance is measured on."""
 QUANTILE = 0.95
@@ -54,7 +56,7 @@ def agreement_by_chance(code_counts: Sequence[int], seed: int = 0) -> float:
     n, dimensions = len(code_counts), max(code_counts, default=0)
     if n < 2:
         return float("nan")
-    draws = np.random.default_rng(seed)
+    draws = np.random.default_rng(stream_seed(seed, "chance"))
     best = [_best_agreement(_random_bases(draws, n, dimensions), np.asarray(code_counts)) for _ in range(POOLS)]
     return float(np.quantile(best, QUANTILE))
 

@@ -13,6 +13,7 @@ from engine.data.dataset import Dataset
 from engine.models.posterior import Gaussian
 from engine.progress import Progress
 from engine.selection.generated_set import BrokenModelError, LatentModel
+from engine.streams import stream_seed
 
 COMMON_IMAGES = 10_000
 """How many images UDR compares models on. The number is ours: neither the paper nor disentanglement_lib fixes one."""
@@ -55,7 +56,8 @@ def common_codes(
         For each model its codes, or why it has none: images of another shape, codes that are not finite.
     """
     n = min(COMMON_IMAGES, len(dataset))
-    indices = np.sort(np.random.default_rng(seed).choice(len(dataset), size=n, replace=False))
+    draws = np.random.default_rng(stream_seed(seed, "common images"))
+    indices = np.sort(draws.choice(len(dataset), size=n, replace=False))
     broken = {index: _misfit(model, dataset) for index, model in enumerate(models)}
     parts: list[list[CommonCodes]] = [[] for _ in models]
     for start in range(0, n, BATCH):

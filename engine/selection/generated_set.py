@@ -5,7 +5,6 @@ Source: the authors' ModelCentrality code, as docs/method.md, section 8, describ
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
@@ -19,6 +18,7 @@ from engine.errors import InputError
 from engine.models.codes import Codes
 from engine.models.posterior import Gaussian
 from engine.selection.pair_statistics import PairStatistics
+from engine.streams import stream_seed
 
 RULES = 3
 """Counted up whenever the same protocol gives other numbers than before, so that no older result is taken for it."""
@@ -182,7 +182,7 @@ def stream(
 def _labelled_set(generator: LatentModel, protocol: VotingProtocol) -> tuple[Tensor, NDArray[np.int64]]:
     """Latent vectors float32 ``[n, z]``, and which of them make each group, int64 ``[groups, group_size]``."""
     codes = generator.codes
-    seed = _seed(protocol, identity_of(generator))
+    seed = stream_seed(protocol.seed, identity_of(generator))
     k, values, size = codes.count, protocol.values(codes), protocol.group_size
     grouped = values * size
     points = _net(k + codes.noise, protocol.images(codes), seed)
@@ -192,11 +192,6 @@ def _labelled_set(generator: LatentModel, protocol: VotingProtocol) -> tuple[Ten
     drawn = (torch.arange(values, dtype=torch.float64)[:, None] + within) / values
     points[:grouped, :k] = torch.empty_like(points[:grouped, :k]).scatter_(0, order, drawn.repeat_interleave(size, 0))
     return codes.at_quantiles(points), order.T.reshape(k * values, size).numpy()
-
-
-def _seed(protocol: VotingProtocol, *identities: str) -> int:
-    digest = hashlib.sha256(" ".join([str(protocol.seed), *identities]).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 def _net(dimensions: int, n: int, seed: int) -> Tensor:
@@ -223,7 +218,8 @@ class _Collector:
     def __init__(self, encoder: LatentModel, generator: LatentModel, protocol: VotingProtocol) -> None:
         self._encoder = encoder
         self._generator = generator.codes
-        self._draws = torch.Generator().manual_seed(_seed(protocol, identity_of(generator), identity_of(encoder)))
+        seed = stream_seed(protocol.seed, identity_of(generator), identity_of(encoder))
+        self._draws = torch.Generator().manual_seed(seed)
         self._parts: list[NDArray[np.float32]] = []
         self._broken: BrokenModelError | None = None
 

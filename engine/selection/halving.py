@@ -16,6 +16,7 @@ from engine.selection.cross_scores import CrossScores, Pairs
 from engine.selection.ranking import Ranking
 from engine.selection.resampling import REPLICATES, column_replicates
 from engine.selection.uncertainty import RESOLVED_DECIMALS, intervals_of
+from engine.streams import stream_seed
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +105,7 @@ def fast_medoid(
             f"a budget of {budget} pairs is too small for {n} models; give at least {least_budget(n)}, "
             f"or nothing to compare all {n * n}"
         )
-    order = [int(index) for index in np.random.default_rng([seed, n]).permutation(n)]
+    order = np.random.default_rng(stream_seed(seed, "order", str(n))).permutation(n).tolist()
     survivors = list(range(n))
     references: list[int] = []
     rounds: list[Round] = []
@@ -228,7 +229,8 @@ def _replicated(scores: CrossScores, this: Round, noise: Noise, seed: int) -> tu
     known = _similarities(scores, this)
     means, there = mean_of_known(known), np.isfinite(known)
     t = len(this.references)
-    weights = np.random.default_rng(seed).multinomial(t, np.full(t, 1 / t), REPLICATES).astype(np.float64)
+    draws = np.random.default_rng(stream_seed(seed, "replicates"))
+    weights = draws.multinomial(t, np.full(t, 1 / t), REPLICATES).astype(np.float64)
     drawn = weights @ there.T
     sums = weights @ np.where(there, known, 0.0).T
     resampled = np.divide(sums, drawn, out=np.broadcast_to(means, drawn.shape).copy(), where=drawn > 0)

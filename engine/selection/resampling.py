@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.votes import NO_VOTE
 from engine.selection.cross_scores import CrossScores
+from engine.streams import stream_seed
 
 REPLICATES = 1000
 """Bootstrap replicates: the usual number for 95 % intervals (Efron & Tibshirani 1993, section 13.3: at least 1,000)."""
@@ -41,7 +42,7 @@ def column_replicates(
         float32 ``[replicates, encoders]``.
     """
     labels = scores.labels[j]
-    draws = np.random.default_rng([seed, j])
+    draws = np.random.default_rng(stream_seed(seed, "images", str(j)))
     counts = {
         int(fixed): _draws(int(size), replicates, draws)
         for fixed, size in zip(*np.unique(labels, return_counts=True), strict=True)

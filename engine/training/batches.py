@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.data.dataset import Dataset
 from engine.errors import InputError
+from engine.streams import stream_seed
 from engine.training.resident import as_floats, resident_images
 
 _SHARE_OF_MEMORY = 0.25
@@ -57,7 +58,8 @@ class Batches:
         """The batch of ``iteration``, float32 ``[batch_size, C, H, W]`` in [0, 1]."""
         epoch, position = divmod(iteration, self.per_epoch)
         if epoch != self._epoch:
-            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._dataset))
+            draws = np.random.default_rng(stream_seed(self._seed, "order", str(epoch)))
+            self._order = draws.permutation(len(self._dataset))
             self._epoch = epoch
             if self._resident is not None:
                 self._resident_order = torch.from_numpy(self._order).to(self._device)

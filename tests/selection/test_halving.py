@@ -43,14 +43,15 @@ def test_the_pick_is_among_the_best_of_the_whole_matrix_within_the_budget(pool: 
     assert found.ranking.pick in whole.order[:3]
 
 
-def test_one_of_the_models_that_agree_is_found(mixed: Maker, clean: Maker) -> None:
-    pool = [replace(clean(0), name=f"same-{i}") for i in range(3)] + [mixed(i) for i in range(9)]
+def test_one_of_the_models_that_agree_is_found_whatever_the_order(mixed: Maker, clean: Maker) -> None:
+    pool = [replace(clean(0), name=f"same-{i}") for i in range(5)] + [mixed(i) for i in range(7)]
     budget = 110
     assert budget < 144
     whole = model_centrality(cross_scores(pool, PROTOCOL).matrix)
-    found, _ = _fast(pool, budget)
-    assert found.ranking.pick in whole.order[:3]
-    assert 0 <= found.confidence <= 1
+    found = [fast_medoid(Pairs(pool, PROTOCOL), len(pool), budget, seed=seed) for seed in range(10)]
+    # A bad order of references costs one time in twenty (38 of 40 seeds).
+    assert sum(each is not None and each.ranking.pick in whole.order[:5] for each in found) >= 8
+    assert all(each is not None and 0 <= each.confidence <= 1 for each in found)
 
 
 def test_identical_models_leave_no_confidence(mixed: Maker) -> None:

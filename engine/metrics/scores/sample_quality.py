@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from engine.errors import InputError
 from engine.metrics.checks import as_codes
 from engine.progress import PhaseProgress
+from engine.streams import stream_seed
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
@@ -154,7 +155,7 @@ def judge(
             f"the classifier names only {judging.accuracy:.0%} of real shapes correctly: its judgement means little",
             stacklevel=2,
         )
-    latent = model.codes.sample(samples, torch.Generator().manual_seed(seed))
+    latent = model.codes.sample(samples, torch.Generator().manual_seed(stream_seed(seed, "sample quality")))
     probabilities: list[NDArray[np.float32]] = []
     for start in range(0, samples, _BATCH):
         images = model.decode(latent[start : start + _BATCH].to(device))
