@@ -47,6 +47,18 @@ def udr(codes: Sequence[ArrayLike], kl: Sequence[ArrayLike] | None, kind: Kind =
     Raises:
         InputError: no model, another number of images, codes that are not finite, or a ``kl`` that does not fit.
     """
+    pairs = udr_pairs(codes, kl, kind)
+    others = [np.delete(pairs[:, j], j) for j in range(len(pairs))]
+    return Ranking.from_scores([float(np.median(column)) if column.size else np.nan for column in others])
+
+
+def udr_pairs(codes: Sequence[ArrayLike], kl: Sequence[ArrayLike] | None, kind: Kind = "lasso") -> FloatArray:
+    """How well the codes of each model are told by those of each other one. Arguments and errors as of :func:`udr`.
+
+    Returns:
+        float64 ``[n, n]``: entry (i, j) is model i predicting model j; the diagonal is 0. A model's score is the median
+        of its column without the diagonal. So the scores of a smaller pool can be had from a larger one's pairs.
+    """
     if kind not in ("lasso", "spearman"):
         raise InputError(f"unknown kind of UDR '{kind}'; use 'lasso' or 'spearman'")
     pool = _checked(codes)
@@ -59,8 +71,7 @@ def udr(codes: Sequence[ArrayLike], kl: Sequence[ArrayLike] | None, kind: Kind =
         for j in range(n):
             if i != j:
                 pairs[i, j] = _relative_strength(similarity(active[i], active[j]))
-    others = [np.delete(pairs[:, j], j) for j in range(n)]
-    return Ranking.from_scores([float(np.median(column)) if column.size else np.nan for column in others])
+    return pairs
 
 
 def _checked(codes: Sequence[ArrayLike]) -> list[FloatArray]:

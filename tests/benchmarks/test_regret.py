@@ -1,0 +1,74 @@
+"""Regret over resampled pools: right where it can be calculated, with intervals that cover what they should."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from engine.selection import model_centrality, udr
+from engine.selection.stability import udr_pairs
+from regret import (
+    RANDOM,
+    centrality_selector,
+    draw_pools,
+    estimate,
+    regrets,
+    supervised_selector,
+    udr_selector,
+)
+
+
+def test_a_pool_has_no_two_models_of_a_unit() -> None:
+    units = np.array([0, 0, 0, 1, 1, 2, 3, 3, 4, 5])
+    pools = draw_pools(units, 4, 2_000)
+    assert all(len(set(units[pool])) == 4 for pool in pools)
+    # Every unit is equally likely, however many models it has.
+    shares = np.bincount(units[pools].ravel()) / len(pools)
+    assert shares == pytest.approx(np.full(6, 4 / 6), abs=0.05)
+    with pytest.raises(ValueError, match="a pool of 7 needs as many independent units, but there are 6"):
+        draw_pools(units, 7, 1)
+
+
+def test_the_selectors_pick_what_the_engine_picks() -> None:
+    draws = np.random.default_rng(0)
+    n = 12
+    matrix = draws.random((n, n))
+    codes = [draws.normal(size=(200, 3)) @ draws.normal(size=(3, 3)) for _ in range(n)]
+    pools = draw_pools(np.arange(n), 5, 50)
+    central = centrality_selector(matrix)(pools)
+    ranked = udr_selector(udr_pairs(codes, None, "spearman"))(pools)
+    for pool, by_centrality, by_udr in zip(pools, central, ranked, strict=True):
+        assert by_centrality.argmax() == model_centrality(matrix[np.ix_(pool, pool)]).order[0]
+        assert by_udr == pytest.approx(udr([codes[index] for index in pool], None, "spearman").scores)
+
+
+def test_regret_is_what_the_pick_lacks_to_the_best() -> None:
+    truth = np.array([[0.9, 0.1], [0.5, 0.2], [0.7, 0.3]])
+    pools = np.array([[0, 1, 2], [2, 1, 0]])
+    found = regrets({"first score": supervised_selector(truth[:, 0])}, truth, pools)
+    assert found["first score"] == pytest.approx(np.array([[0.0, 0.2], [0.0, 0.2]]))
+    assert found[RANDOM] == pytest.approx(np.array([[0.2, 0.1], [0.2, 0.1]]))
+
+
+def test_intervals_cover_the_mean_over_all_models_that_there_could_be() -> None:
+    """Models of a score uniform in [0, 1]; a blind selector's expected regret in pools of 5 is 5/6 - 1/2."""
+    draws = np.random.default_rng(1)
+    covered = 0
+    for repeat in range(100):
+        truth = draws.random((30, 1))
+        units = np.arange(30)
+        pools = draw_pools(units, 5, 2_000, seed=repeat)
+        found = estimate(regrets({"blind": supervised_selector(draws.random(30))}, truth, pools)["blind"], units, pools)
+        covered += bool(abs(found.mean[0] - (5 / 6 - 1 / 2)) < found.half_width[0])
+    assert covered >= 88
+
+
+def test_all_pools_and_drawn_pools_agree() -> None:
+    draws = np.random.default_rng(2)
+    truth, score = draws.random((8, 1)), draws.random(8)
+    every = np.array(list(combinations(range(8), 3)))
+    exact = regrets({"s": supervised_selector(score)}, truth, every)["s"].mean()
+    drawn = regrets({"s": supervised_selector(score)}, truth, draw_pools(np.arange(8), 3, 20_000))["s"].mean()
+    assert drawn == pytest.approx(exact, abs=0.01)
