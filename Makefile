@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format slow demo keys build
+.PHONY: help install test check format slow demo keys docs build
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -31,6 +31,9 @@ demo:  ## train four small models, rank them, and show the dashboard
 
 keys:  ## write the table of keys into docs/dashboard.md
 	$(PYTHON) -m cr_tui.dashboard.keys.key_table docs/dashboard.md
+
+docs:  ## build the documentation site into build/docs; every warning is an error
+	$(PYTHON) -m sphinx -q -W --keep-going docs build/docs
 
 build:  ## build the source archive and the wheel into dist/
 	.venv/bin/pip install -q build && $(PYTHON) -m build

@@ -24,10 +24,10 @@ def dhsic(codes: ArrayLike) -> float:
         1/n^2 sum_ab prod_j K_j[a, b]  +  prod_j (1/n^2 sum_ab K_j[a, b])  -  2/n^(d+1) sum_a prod_j sum_b K_j[a, b]
 
     The kernel is that of InfoGAN-CR's code (docs/method.md, section 8), not the paper's Gaussian one:
-    exp(-|x_a - x_b| / h^2) for each code, with h the median of |x_a - x_b| over all n^2 pairs, those of a sample with
-    itself included. Since h is squared, the score depends on the codes' scale. Where more than half of the pairs are
-    equal (a categorical code), h is 0 and the authors' code gives NaN; here the kernel is then its limit, 1 for equal
-    values and 0 for others.
+    ``exp(-|x_a - x_b| / h^2)`` for each code, with h the median of ``|x_a - x_b|`` over all n^2 pairs, those of a
+    sample with itself included. Since h is squared, the score depends on the codes' scale. Where more than half of the
+    pairs are equal (a categorical code), h is 0 and the authors' code gives NaN; here the kernel is then its limit, 1
+    for equal values and 0 for others.
 
     A dead code is independent of everything: its kernel is 1 and does not change the estimator.
 
