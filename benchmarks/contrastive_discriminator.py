@@ -1,12 +1,12 @@
 """How well can H tell which code a pair shares? H alone is trained, on the pairs of a generator that stays as it is.
 
-    python benchmarks/contrastive_discriminator.py --store S RUN… [--updates 1000]
+    python benchmarks/contrastive_discriminator.py --store S RUN… [--data minishapes] [--updates 600]
 
-RUN are InfoGANs or InfoGAN-CRs with as many codes as minishapes has factors. Each of them is one row; the last row is
-the dataset itself as a perfect generator, whose codes are the factors. Where H tells the pairs of a trained generator
-apart as well as those of the dataset, the regulariser has nothing left to reward; where it can do neither, it has
-nothing to say. Each variant of H is one column: the share of pairs named right over the last tenth of the updates, with
-all other settings those of infogan-cr's quick preset. Chance is one over the number of codes. Prints Markdown.
+RUN are InfoGANs or InfoGAN-CRs with as many codes as the dataset has factors. Each of them is a row for each gap; the
+last rows are the dataset itself as a perfect generator, whose codes are the factors. Where H tells the pairs of a trained
+generator apart as well as those of the dataset, the regulariser has nothing to gain from codes that are the factors.
+Each variant of H is a column: the share of pairs named right over the last tenth of the updates, with all other settings
+those of infogan-cr's quick preset. Chance is one over the number of codes. Prints Markdown.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from engine.storage.store import Store
 
 Decode = Callable[[torch.Tensor], torch.Tensor]
 
-DATA = "minishapes"
 VARIANTS: dict[str, tuple[str, ...]] = {
     "quick": (),
     "step size 1e-2": ("contrastive_learning_rate=0.01",),
@@ -50,13 +49,14 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="How well H tells which code the images of a pair share")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--updates", type=int, default=1_000)
+    parser.add_argument("--data", default="minishapes")
+    parser.add_argument("--updates", type=int, default=600)
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--gaps", nargs="*", type=float, default=list(GAPS))
     parser.add_argument("runs", nargs="*")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    dataset = engine.data.load(DATA)
+    dataset = engine.data.load(arguments.data)
     store = Store.open(arguments.store)
     generators = {run: _trained(store, run) for run in arguments.runs} | {"the dataset": _perfect(dataset)}
     print(f"| generator | gap | {' | '.join(arguments.variants)} |")

@@ -117,7 +117,7 @@ def paired(differences: Sequence[float]) -> dict[str, Any]:
     """Mean of paired differences, and its interval by Student's t with n - 1 degrees of freedom."""
     result = _spread(differences)
     n = len(differences)
-    half = student.ppf((1 + CONFIDENCE) / 2, n - 1) * result["sd"] / math.sqrt(n) if n > 1 else math.nan
+    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * result["sd"] / math.sqrt(n) if n > 1 else math.nan
     return result | {"low": result["mean"] - half, "high": result["mean"] + half, "pairs": list(differences)}
 
 
