@@ -2,11 +2,11 @@
 
     python benchmarks/contrastive_discriminator.py --store S RUN… [--data minishapes] [--updates 600]
 
-RUN are InfoGANs or InfoGAN-CRs with as many codes as the dataset has factors. Each of them is a row for each gap; the
-last rows are the dataset itself as a perfect generator, whose codes are the factors. Where H tells the pairs of a trained
-generator apart as well as those of the dataset, the regulariser has nothing to gain from codes that are the factors.
-Each variant of H is a column: the share of pairs named right over the last tenth of the updates, with all other settings
-those of infogan-cr's quick preset. Chance is one over the number of codes. Prints Markdown.
+RUN are InfoGANs or InfoGAN-CRs with as many codes as the dataset has factors. Each of them is a row for each gap. The
+last rows are the dataset itself as a perfect generator, whose codes are the factors. Where H tells the pairs of a
+trained generator apart as well as those of the dataset, the regulariser has nothing to gain from codes that are the
+factors. Each variant of H is a column: the share of pairs named right over the last tenth of the updates, with all
+other settings those of infogan-cr's quick preset. Chance is one over the number of codes. Prints Markdown.
 """
 
 from __future__ import annotations
