@@ -37,6 +37,10 @@ DATASETS = {
     "minisprites": Entry(
         "engine.data.datasets.minisprites", "16,384 grey 32x32 discs: size, background, position; made in memory"
     ),
+    "minishapes": Entry(
+        "engine.data.datasets.minishapes",
+        "9,216 grey 32x32 shapes: shape, size, orientation, position; made in memory",
+    ),
     "dsprites": Entry(
         "engine.data.datasets.dsprites", "737,280 binary 64x64 sprites, rendered from their geometry (90 MiB, once)"
     ),

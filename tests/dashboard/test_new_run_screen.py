@@ -192,8 +192,8 @@ class TestMethods:
             await form.open()
             await form.go_to("preset")
             form.press("h")
-            await form.shows("--preset paper-celeba")
-            await form.shows("celeba")
+            await form.shows("--preset quick-minishapes")
+            await form.shows("minishapes")
 
 
 class TestLeaving:

@@ -28,7 +28,7 @@ def test_registered_name_is_loaded(tmp_path: Path) -> None:
     [
         ("dsprite", "did you mean 'dsprites'"),
         ("minisprite", "did you mean 'minisprites'"),
-        ("imagenet", "minisprites, dsprites"),
+        ("imagenet", "minisprites, minishapes, dsprites"),
         ("no/such/file.npz", "no dataset or file 'no/such/file.npz'"),
         ("", "no dataset or file ''"),
         ("x" * 300, "no dataset or file"),

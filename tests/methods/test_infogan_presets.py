@@ -53,6 +53,7 @@ def test_a_dataset_has_its_own_preset_and_networks_of_the_published_size(method:
 def test_other_data_keep_the_presets_they_had(method: str) -> None:
     assert spec_of(method, "dsprites").preset == "paper"
     assert spec_of(method, "minisprites").preset == "quick"
+    assert spec_of(method, "minishapes").preset == "quick-minishapes"
     assert spec_of(method, "photos.npz").preset == "paper"
 
 

@@ -14,6 +14,7 @@ from engine.runs.specification.resolving import resolve
 
 FOLDER = Path(engine.methods.__file__).parent / "presets"
 PRESETS = [(path.parent.name, path.stem) for path in sorted(FOLDER.glob("*/*.toml"))]
+QUICK = {"quick": "minisprites", "quick-minishapes": "minishapes"}
 GOOD = """# one line about it
 preset = "mine"
 data = "minisprites"
@@ -48,19 +49,22 @@ def test_a_changed_copy_changes_that_value_alone(tmp_path: Path) -> None:
     assert spec.model_dump(exclude={"method"}) == published.model_dump(exclude={"method"})
 
 
-def test_all_quick_presets_have_one_length_so_that_methods_compare() -> None:
-    specs = [resolve(method, preset="quick")[0] for method in METHODS]
+@pytest.mark.parametrize(("preset", "data"), QUICK.items())
+def test_all_quick_presets_have_one_length_so_that_methods_compare(preset: str, data: str) -> None:
+    specs = [resolve(method, preset=preset)[0] for method in METHODS]
     assert {spec.training.model_dump_json() for spec in specs} == {specs[0].training.model_dump_json()}
-    assert {(spec.data.name, spec.threads) for spec in specs} == {("minisprites", 1)}
+    assert {(spec.data.name, spec.threads) for spec in specs} == {(data, 1)}
+    assert {resolve(method, data=data)[0].preset for method in METHODS} == {preset}
 
 
-def test_quick_vaes_have_the_same_networks_and_step_sizes() -> None:
+@pytest.mark.parametrize("preset", QUICK)
+def test_quick_vaes_have_the_same_networks_and_step_sizes(preset: str) -> None:
     shared = {"codes", "encoder", "decoder", "learning_rate", "learning_rate_decay_from"}
-    vaes = [method for method in METHODS if shared <= settings_of(method, "quick").keys()]
+    vaes = [method for method in METHODS if shared <= settings_of(method, preset).keys()]
     assert len(vaes) == 9
     for method in vaes:
-        given = method_class(method).presets["quick"].method
-        assert {key: given[key] for key in shared} == dict(method_class("vae").presets["quick"].method), method
+        given = method_class(method).presets[preset].method
+        assert {key: given[key] for key in shared} == dict(method_class("vae").presets[preset].method), method
 
 
 @pytest.mark.parametrize("preset", list(method_class("infogan").presets))
@@ -73,7 +77,7 @@ def test_infogan_is_infogan_cr_without_its_regulariser(preset: str) -> None:
 
 
 def test_published_settings_come_first_and_are_the_default_of_their_dataset() -> None:
-    assert list(method_class("factor-vae").presets) == ["paper", "paper-3dteapots", "kim-mnih", "quick"]
+    assert list(method_class("factor-vae").presets) == ["paper", "paper-3dteapots", "kim-mnih", "quick-minishapes", "quick"]
     assert resolve("factor-vae", data="dsprites")[0].preset == "paper"
 
 

@@ -1,0 +1,194 @@
+"""The study of docs/results.md on minishapes: all methods, and the regulariser against its control.
+
+    python benchmarks/minishapes_study.py --store S --jobs 2              # all of it, seeds 0-19
+    python benchmarks/minishapes_study.py --store S --seeds 0-4 --methods infogan-cr infogan-cr-control
+    python benchmarks/minishapes_study.py --store S --report              # what there is so far; trains nothing
+
+The runs are ordinary runs of the store, in the group ``minishapes``, named METHOD-sSEED, with the preset
+``quick-minishapes``. The same command goes on where an earlier one ended, trains only what is missing, and computes no
+score twice. The presets were chosen on seeds 100 and above, so no seed is in both.
+
+``infogan-cr-control`` is InfoGAN-CR whose lambda_CR goes from 0 to 0 where InfoGAN-CR's goes up. H is drawn anew there
+too, so the two runs of a seed differ in lambda_CR alone. Until then they are the same: one draw, not two. ``infogan``
+of the same seed is a third run of that draw, and trains the same model as the control (a test holds it).
+
+Prints Markdown: a table of methods (mean and standard deviation over seeds) and one of differences (InfoGAN-CR minus
+control, paired by seed, with 95 % intervals by Student's t) for each protocol. ``--json`` prints one document instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+from scipy.stats import t as student
+
+from engine.errors import CrtuiError
+from engine.methods import METHODS
+from engine.metrics.checks import Protocol
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.seeds import parse_seeds
+from engine.runs.specification.spec import RunSpec
+from engine.storage.store import Store
+from method_table import COLUMNS
+from pools import Scores, find_pool, score_pool, train_pool
+
+GROUP = "minishapes"
+PRESET = "quick-minishapes"
+REGULARISED = "infogan-cr"
+CONTROL = "infogan-cr-control"
+ARMS = (*METHODS, CONTROL)
+CONFIDENCE = 0.95
+ByArm = Mapping[str, Mapping[int, Scores]]
+
+
+def main() -> None:
+    """Train, score and print."""
+    arguments = _arguments()
+    try:
+        specs = study_specs(arguments.methods, parse_seeds(arguments.seeds), arguments.steps)
+        store = Store.open(arguments.store)
+        if arguments.report:
+            pool = [record for record in find_pool(store, specs) if record is not None and record.status == "finished"]
+        else:
+            pool = train_pool(store, specs, arguments.jobs, _say)
+        scored = {protocol: score_pool(store, pool, protocol, arguments.jobs, _say) for protocol in arguments.protocols}
+    except CrtuiError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    runs = [{"method": arm_of(r.name), "seed": r.seed, "run": r.id, "steps": r.step} for r in pool]
+    for row in runs:
+        row["scores"] = {protocol: dict(found[row["run"]]) for protocol, found in scored.items() if row["run"] in found}
+    results = {protocol: summarise(by_arm(runs, protocol)) for protocol in arguments.protocols}
+    if arguments.json:
+        document = {"store": str(store.root), "group": GROUP, "runs": runs, "protocols": results}
+        print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+        return
+    for protocol, result in results.items():
+        print_tables(protocol, result)
+
+
+def study_specs(arms: Sequence[str], seeds: Sequence[int], steps: int | None = None) -> list[RunSpec]:
+    """The runs of some arms, seed by seed, so that a study that is cut short has whole seeds.
+
+    Args:
+        arms: names of :data:`ARMS`.
+        seeds: of the runs.
+        steps: another length than the preset's. The regulariser then comes on in proportion.
+    """
+    return [_spec(arm, seed, steps) for seed in seeds for arm in arms]
+
+
+def arm_of(name: str | None) -> str:
+    """The arm that a run of the study belongs to."""
+    return (name or "").rpartition("-s")[0]
+
+
+def by_arm(runs: Sequence[Mapping[str, Any]], protocol: str) -> ByArm:
+    """Scores by arm and seed."""
+    table: dict[str, dict[int, Scores]] = {}
+    for row in runs:
+        if protocol in row["scores"]:
+            table.setdefault(row["method"], {})[row["seed"]] = row["scores"][protocol]
+    return table
+
+
+def summarise(scores: ByArm) -> dict[str, Any]:
+    """Mean and spread of each arm, and the regularised arm against its control."""
+    methods = {
+        arm: {key: _spread([found[key] for found in by_seed.values()]) for key in COLUMNS}
+        for arm, by_seed in scores.items()
+    }
+    regularised, control = scores.get(REGULARISED, {}), scores.get(CONTROL, {})
+    seeds = sorted(regularised.keys() & control.keys())
+    differences = {key: paired([regularised[s][key] - control[s][key] for s in seeds]) for key in COLUMNS}
+    return {"methods": methods, "differences": differences, "seeds": seeds}
+
+
+def paired(differences: Sequence[float]) -> dict[str, Any]:
+    """Mean of paired differences, and its interval by Student's t with n - 1 degrees of freedom."""
+    result = _spread(differences)
+    n = len(differences)
+    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * result["sd"] / math.sqrt(n) if n > 1 else math.nan
+    return result | {"low": result["mean"] - half, "high": result["mean"] + half, "pairs": list(differences)}
+
+
+def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
+    """The tables of one protocol as Markdown."""
+    print(f"\nProtocol `{protocol}`: mean ± standard deviation over seeds\n")
+    print(f"| method | n | {' | '.join(COLUMNS.values())} |")
+    print("| --- | --- |" + " --- |" * len(COLUMNS))
+    for arm, scores in result["methods"].items():
+        cells = [f"{score['mean']:.3f} ± {score['sd']:.3f}" for score in scores.values()]
+        print(f"| {arm} | {scores['mig']['n']} | {' | '.join(cells)} |")
+    if not result["seeds"]:
+        return
+    print(f"\nProtocol `{protocol}`: {REGULARISED} minus {CONTROL}, {len(result['seeds'])} pairs, 95 % intervals\n")
+    print("| score | mean difference | interval | sd of a difference | pairs above 0 |")
+    print("| --- | --- | --- | --- | --- |")
+    for key, title in COLUMNS.items():
+        row = result["differences"][key]
+        above = sum(pair > 0 for pair in row["pairs"])
+        print(
+            f"| {title} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
+            f"| {above} of {row['n']} |"
+        )
+
+
+def _spec(arm: str, seed: int, steps: int | None) -> RunSpec:
+    method = REGULARISED if arm == CONTROL else arm
+    flags = {"name": f"{arm}-s{seed}", "group": GROUP, "seed": seed, "device": "cpu", "training.steps": steps}
+    [spec] = resolve(method, preset=PRESET, flags=flags)
+    if method != REGULARISED:
+        return spec
+    [preset] = resolve(method, preset=PRESET)
+    share = spec.training.steps / preset.training.steps
+    schedule = [
+        [round(change.at * share), 0.0 if arm == CONTROL else change.value]
+        for change in preset.method.lambda_cr.changes  # type: ignore[attr-defined]
+    ]
+    return resolve(method, preset=PRESET, flags=flags, overrides=[f"lambda_cr={json.dumps(schedule)}"])[0]
+
+
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    n = len(values)
+    return {
+        "n": n,
+        "mean": statistics.fmean(values) if n else math.nan,
+        "sd": statistics.stdev(values) if n > 1 else math.nan,
+    }
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="All methods on minishapes, and the regulariser against its control")
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--seeds", default="0-19", help="for instance 0-19 or 0,2,5")
+    parser.add_argument("--methods", nargs="+", choices=ARMS, default=ARMS, metavar="METHOD", help=", ".join(ARMS))
+    parser.add_argument("--protocols", nargs="+", choices=get_args(Protocol), default=get_args(Protocol))
+    parser.add_argument("--jobs", type=_count, default=1, help="runs that train, and processes that score, at once")
+    parser.add_argument("--steps", type=_count, help="updates of each run; default: the preset's")
+    parser.add_argument("--report", action="store_true", help="train nothing; score and show the runs that finished")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"give a number from 1, not '{text}'")
+    return int(text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""Pools of runs that studies share: trained where they are missing, scored, each once."""
+
+from __future__ import annotations
+
+import functools
+import json
+import multiprocessing
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.choosing.scoring import score_run
+from engine.errors import CrtuiError
+from engine.launch import launchers
+from engine.machine.cores import prepare_to_compute
+from engine.metrics.checks import Protocol
+from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
+from engine.runs.specification.spec import RunSpec
+from engine.runs.state import Status
+from engine.storage.store import Store
+from engine.training.step_folders import step_folder
+from method_table import COLUMNS
+
+Say = Callable[[str], None]
+Scores = Mapping[str, float]
+
+_POLL_SECONDS = 1.0
+_WORTH = {Status.FINISHED: 3, Status.RUNNING: 2, Status.QUEUED: 2, Status.STOPPED: 1, Status.CRASHED: 1}
+
+
+@dataclass
+class _Progress:
+    """Says how much is done and how long the rest will take."""
+
+    what: str
+    total: int
+    say: Say
+
+    def __post_init__(self) -> None:
+        self._began, self._done = time.monotonic(), 0
+
+    def one_more(self, subject: str) -> None:
+        """One of the parts is done."""
+        self._done += 1
+        left = (time.monotonic() - self._began) / self._done * (self.total - self._done)
+        self.say(f"{self.what} {self._done} of {self.total}: {subject}; about {left / 60:.0f} min left")
+
+
+def find_pool(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | None]:
+    """For each specification the run of the store that got farthest with it, if there is one."""
+    found: dict[str, list[RunRecord]] = {}
+    for record in list_runs(store):
+        found.setdefault(record.name or "", []).append(record)
+    return [_best(found.get(spec.name, []), spec) for spec in specs]
+
+
+def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> list[RunRecord]:
+    """Train a run for each specification, unless the store has it. A run that stopped goes on.
+
+    Ctrl-C stops the runs that train, each with a checkpoint.
+
+    Args:
+        store: where.
+        specs: the runs, in the order in which they should begin.
+        jobs: how many may be under way at once. Each still waits for a free core, as every run does.
+        say: is told each run that ends.
+
+    Returns:
+        The runs that have finished, in the order of their specifications.
+    """
+    found = find_pool(store, specs)
+    pairs = [(spec, record) for spec, record in zip(specs, found, strict=True) if not _is_finished(record)]
+    say(f"{len(specs) - len(pairs)} of {len(specs)} runs are there already")
+    waiting, active = deque(pairs), list[RunRecord]()
+    progress = _Progress("trained", len(pairs), say)
+    try:
+        while waiting or active:
+            while waiting and len(active) < jobs:
+                active.append(_begin(store, *waiting.popleft()))
+            time.sleep(_POLL_SECONDS)
+            active = [look_at(record.folder) for record in active]
+            for record in active:
+                if record.status.terminal:
+                    reason = "" if _is_finished(record) else f" {record.status} ({record.reason})"
+                    progress.one_more(f"{record.name}{reason}")
+            active = [record for record in active if not record.status.terminal]
+    except KeyboardInterrupt:
+        say("stopping with a checkpoint; the same command goes on from there")
+        for record in active:
+            launchers.stop(record)
+        raise
+    return [record for record in find_pool(store, specs) if record is not None and _is_finished(record)]
+
+
+def score_pool(
+    store: Store, records: Sequence[RunRecord], protocol: Protocol, jobs: int, say: Say
+) -> dict[str, Scores]:
+    """The scores of runs by a protocol, by run. What is kept with a run is not computed again.
+
+    Args:
+        store: the store of the runs.
+        records: runs that have finished.
+        protocol: ``"paper"`` or ``"lib"``.
+        jobs: processes that score, one thread each.
+        say: is told each run that was scored, and each that cannot be.
+    """
+    kept = {record.id: _kept_scores(record, protocol) for record in records}
+    scores = {run: found for run, found in kept.items() if found is not None}
+    missing = [record for record in records if record.id not in scores]
+    if not missing:
+        return scores
+    progress = _Progress(f"scored by {protocol}", len(missing), say)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_compute_in_one_thread) as pool:
+        score = functools.partial(_score, store.root, protocol)
+        for future in as_completed(futures := {pool.submit(score, record.id): record for record in missing}):
+            record = futures[future]
+            try:
+                scores[record.id] = future.result()
+                progress.one_more(str(record.name))
+            except CrtuiError as error:
+                progress.one_more(f"{record.name} is left out: {error}")
+    return scores
+
+
+def _is_finished(record: RunRecord | None) -> bool:
+    return record is not None and record.status is Status.FINISHED
+
+
+def _best(records: Sequence[RunRecord], spec: RunSpec) -> RunRecord | None:
+    same = []
+    for record in records:
+        try:
+            if record.folder.spec() == spec:
+                same.append(record)
+        except CrtuiError:
+            continue  # a damaged run is trained anew
+    return max(same, key=lambda record: _WORTH.get(record.status, 0), default=None)
+
+
+def _begin(store: Store, spec: RunSpec, found: RunRecord | None) -> RunRecord:
+    """Start a run, or go on with it; one that is under way already is only watched."""
+    if found is None:
+        return launchers.start(store, [spec])[0]
+    return launchers.resume(found) if found.status.terminal else found
+
+
+def _kept_scores(record: RunRecord, protocol: Protocol) -> Scores | None:
+    """The scores of the newest checkpoint that are kept with a run, if all are there."""
+    name = step_folder(record.folder.checkpoints, record.step).name
+    try:
+        kept = json.loads((record.folder.path / "scores" / f"{name}-{protocol}.json").read_text())
+        return {key: float(kept["scores"][key]) for key in COLUMNS} if kept["seed"] == 0 else None
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _compute_in_one_thread() -> None:
+    prepare_to_compute()
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _score(root: Path, protocol: Protocol, run: str) -> Scores:
+    store = Store.open(root)
+    scores: Scores = score_run(store, find_run(store, run), list(COLUMNS), protocol)["scores"]
+    return scores
