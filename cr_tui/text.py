@@ -19,7 +19,6 @@ _JOINERS = "\u200c\u200d"
 _CONTROL_PICTURES = 0x2400
 _DELETE, _DELETE_PICTURE = "\x7f", "\u2421"
 _LINE_BREAKING_SPACES = "\x85\u2028\u2029"
-_MOST_DECIMALS = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -73,16 +72,11 @@ def short_duration(seconds: float) -> str:
     return f"{days}d{whole % _DAY // _HOUR:02}" if days < 10 else f"{min(days, 9999)}d"
 
 
-def with_noise(value: float, noise: float) -> str:
-    """A number and its noise, both to the first digit of the noise: ``0.96±0.01``. At most three decimals."""
-    decimals = noise_decimals(noise)
+def with_noise(value: float, noise: float, most_decimals: int = 3) -> str:
+    """A number and its noise, both to the first digit of the noise and no finer: ``0.96±0.01``."""
+    decimals = most_decimals
+    if noise > 0 and math.isfinite(noise):
+        # Rounded first: 0.0096 is shown as 0.01, whose first digit is one place further left.
+        first_digit = math.floor(math.log10(float(f"{noise:.0e}")))
+        decimals = min(max(-first_digit, 0), most_decimals)
     return f"{value:.{decimals}f}±{noise:.{decimals}f}"
-
-
-def noise_decimals(noise: float) -> int:
-    """How many decimals a number with such noise bears, from 0 to 3."""
-    if not (noise > 0 and math.isfinite(noise)):
-        return _MOST_DECIMALS
-    # Rounded first: 0.0096 is shown as 0.01, whose first digit is one place further left.
-    first_digit = math.floor(math.log10(float(f"{noise:.0e}")))
-    return min(max(-first_digit, 0), _MOST_DECIMALS)

@@ -19,6 +19,7 @@ from engine.errors import InputError
 from engine.runs.specification.seeds import is_seed
 from engine.storage.files import make_folder, read_file, replace_file
 from engine.storage.locks import exclusive_lock
+from engine.training.step_folders import step_folder
 
 VERSION = __version__
 """The version that results say they were computed by. Another may draw or compute differently."""
@@ -38,6 +39,11 @@ def mean_and_spread(by_seed: ScoresBySeed) -> tuple[dict[str, float], dict[str, 
     means = {name: statistics.fmean(values) for name, values in columns.items()}
     spread = {name: statistics.stdev(values) for name, values in columns.items() if len(values) > 1}
     return means, spread
+
+
+def scores_path(run_folder: Path, step: int, protocol: str) -> Path:
+    """Where the scores of a checkpoint are kept."""
+    return run_folder / "scores" / f"{step_folder(Path(), step).name}-{protocol}.json"
 
 
 def keep_scores(path: Path, result: Mapping[str, Any], by_seed: ScoresBySeed) -> None:
@@ -65,19 +71,25 @@ def keep_scores(path: Path, result: Mapping[str, Any], by_seed: ScoresBySeed) ->
         replace_file(path, orjson.dumps(merged, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
-def kept_scores(path: Path, result: Mapping[str, Any]) -> tuple[ScoresBySeed, dict[str, Any]]:
-    """What is kept for the weights and the kind of codes of ``result``, if this version of the program computed it.
+def kept_scores(path: Path, expected: Mapping[str, Any]) -> tuple[ScoresBySeed, dict[str, Any]]:
+    """What is kept, if this version of the program computed it.
+
+    Args:
+        path: the file.
+        expected: ``fingerprint`` of the weights and kind of ``codes``, as far as they are known.
 
     Returns:
         Scores by evaluation seed, and the rest of the file. Both are empty where nothing fits.
     """
     earlier = _read(path)
-    by_seed = _by_seed(earlier, result)
+    by_seed = _by_seed(earlier, expected)
     return by_seed, earlier if by_seed else {}
 
 
-def _by_seed(earlier: Mapping[str, Any], result: Mapping[str, Any]) -> ScoresBySeed:
-    if any(earlier.get(key) != result[key] for key in ("fingerprint", "codes", "version")):
+def _by_seed(earlier: Mapping[str, Any], expected: Mapping[str, Any]) -> ScoresBySeed:
+    if earlier.get("version") != VERSION:
+        return {}
+    if any(earlier.get(key) != expected[key] for key in ("fingerprint", "codes") if key in expected):
         return {}
     listed = earlier.get("by_seed")
     if not isinstance(listed, dict):

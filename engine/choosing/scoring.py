@@ -8,7 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.choosing.kept_scores import VERSION, ScoresBySeed, keep_scores, kept_scores, mean_and_spread
+from engine.choosing.kept_scores import (
+    VERSION,
+    ScoresBySeed,
+    keep_scores,
+    kept_scores,
+    mean_and_spread,
+    scores_path,
+)
 from engine.errors import InputError
 from engine.machine.devices import usable_device
 from engine.metrics import SAMPLE_SCORES
@@ -107,7 +114,7 @@ def score_run(
         "fingerprint": checkpoint.fingerprint,
         "codes": scorer.codes,
     }
-    path = record.folder.path / "scores" / f"{checkpoint.path.name}-{protocol}.json"
+    path = scores_path(record.folder.path, checkpoint.step, protocol)
     kept, rest = kept_scores(path, result) if reuse else ({}, {})
     by_seed: ScoresBySeed = {}
     for repeat, each in enumerate(range(seed, seed + repeats), start=1):
