@@ -1,4 +1,4 @@
-"""Makes text from outside safe to show, and durations short.
+"""Makes text from outside safe to show, durations short, and numbers no finer than their noise.
 
 Run names, log lines, error messages and paths reach a terminal that obeys what it is sent: an escape sequence in a run
 name could set the clipboard, clear the screen or turn the text around. Whatever did not originate in this program goes
@@ -7,6 +7,8 @@ them.
 """
 
 from __future__ import annotations
+
+import math
 
 from rich.cells import cell_len, set_cell_size
 
@@ -68,3 +70,13 @@ def short_duration(seconds: float) -> str:
         return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}"
     days = whole // _DAY
     return f"{days}d{whole % _DAY // _HOUR:02}" if days < 10 else f"{min(days, 9999)}d"
+
+
+def with_noise(value: float, noise: float, most_decimals: int = 3) -> str:
+    """A number and its noise, both to the first digit of the noise and no finer: ``0.96±0.01``."""
+    decimals = most_decimals
+    if noise > 0 and math.isfinite(noise):
+        # Rounded first: 0.0096 is shown as 0.01, whose first digit is one place further left.
+        first_digit = math.floor(math.log10(float(f"{noise:.0e}")))
+        decimals = min(max(-first_digit, 0), most_decimals)
+    return f"{value:.{decimals}f}±{noise:.{decimals}f}"

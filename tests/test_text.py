@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from rich.cells import cell_len
 
-from cr_tui.text import clean, short_duration
+from cr_tui.text import clean, short_duration, with_noise
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,22 @@ def test_an_endless_line_is_cut_before_it_is_read() -> None:
 )
 def test_durations_are_short(seconds: float, shown: str) -> None:
     assert short_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "noise", "shown"),
+    [
+        (0.9573, 0.0083, "0.957±0.008"),
+        (0.9573, 0.0096, "0.96±0.01"),
+        (0.9573, 0.013, "0.96±0.01"),
+        (0.3618, 0.24, "0.4±0.2"),
+        (0.3618, 0.096, "0.4±0.1"),
+        (12.34, 3.2, "12±3"),
+        (1234.0, 56.0, "1234±56"),
+        (0.9573, 0.0, "0.957±0.000"),
+        (0.9573, 0.00001, "0.957±0.000"),
+        (0.9573, float("nan"), "0.957±nan"),
+    ],
+)
+def test_a_number_is_shown_no_finer_than_its_noise(value: float, noise: float, shown: str) -> None:
+    assert with_noise(value, noise) == shown

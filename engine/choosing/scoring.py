@@ -8,25 +8,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from engine.choosing.kept_scores import (
+    VERSION,
+    ScoresBySeed,
+    keep_scores,
+    kept_scores,
+    mean_and_spread,
+    scores_path,
+)
 from engine.errors import InputError
 from engine.machine.devices import usable_device
 from engine.metrics import SAMPLE_SCORES
 from engine.metrics.checks import Protocol, check_protocol
+from engine.metrics.evaluation import computable, evaluate
 from engine.metrics.scores.sample_quality import check_applicable, is_applicable, judge
 from engine.metrics.scoring import choose
 from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord, add_scores
-from engine.storage.files import make_folder, read_file, replace_file
-from engine.storage.locks import exclusive_lock
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset
     from engine.models.model import CodesKind, Model
 
-_MAX_SCORES_BYTES = 2**20
+MOST_REPEATS = 1000
 
 
 def score_run(
@@ -40,6 +45,8 @@ def score_run(
     *,
     device: str = "cpu",
     dataset: Dataset | None = None,
+    repeats: int = 1,
+    reuse: bool = False,
 ) -> dict[str, Any]:
     """Compute scores of a checkpoint and keep them with the run.
 
@@ -47,9 +54,12 @@ def score_run(
     evaluation of VAEs, and its means under ``lib`` (docs/method.md, section 8). The draws are seeded. Which image gets
     which draw depends on the images that are encoded, and thus on the scores asked for.
 
-    The result is written to ``scores/step-NNNNNNNN-<protocol>.json`` in the run's folder, together with the scores that
-    an earlier call found for the same weights and seed. The scores that lists show for a run are those of the paper's
-    protocol at its newest checkpoint, once it has ended; other results do not change them.
+    A score has noise: the images that it is computed on are drawn. With ``repeats`` it is computed with so many
+    evaluation seeds; then ``scores`` are means over them and ``spread`` is their standard deviation.
+
+    The result is written to ``scores/step-NNNNNNNN-<protocol>.json`` in the run's folder after each evaluation seed,
+    together with what an earlier call found (:mod:`engine.choosing.kept_scores`). The scores that lists show for a run
+    are those of the paper's protocol at its newest checkpoint, once it has ended; other results do not change them.
 
     Args:
         store: the store of the run.
@@ -59,33 +69,39 @@ def score_run(
             ``None`` for the default ones.
         protocol: ``"paper"`` or ``"lib"`` (docs/method.md, section 17).
         step: which checkpoint; default: the newest whole one.
-        seed: seed of the evaluation sets, of codes that are drawn, and of latent vectors.
+        seed: seed of the evaluation sets, of codes that are drawn, and of latent vectors; with ``repeats``, the first.
         progress: see :data:`engine.progress.PhaseProgress`.
         device: ``auto``, or a torch device.
         dataset: the run's dataset, if it is loaded already.
+        repeats: how many evaluation seeds: ``seed``, ``seed + 1`` and so on.
+        reuse: whether to take what the run has kept for the same weights and evaluation seed instead of computing it
+            again, so that an interrupted call goes on where it was.
 
     Returns:
         The JSON object of ``crtui score``: ``run``, ``step``, ``protocol``, ``scores``, and with them ``name``,
-        ``data``, ``seed``, ``fingerprint`` of the weights and ``codes``, ``"mean"`` or ``"sample"``. Where codes were
-        scored, ``dead_codes`` are those that are the same for every image. Where images were scored, ``sample_quality``
-        says how many, and by which classifier.
+        ``data``, ``seed``, ``repeats``, ``spread`` (empty for one evaluation seed), ``version`` of the program,
+        ``fingerprint`` of the weights and ``codes``, ``"mean"`` or ``"sample"``. With several evaluation seeds,
+        ``by_seed`` has the scores of each. Where codes were scored, ``dead_codes`` are those that are the same for
+        every image. Where images were scored, ``sample_quality`` says how many, and by which classifier.
 
     Raises:
         InputError: no such checkpoint, a damaged one, an unknown score, protocol or device, a dataset without known
-            factors, a score that is not for this model, or a model whose codes or images are not finite.
+            factors, a score that is not for this model, a model whose codes or images are not finite, or a number of
+            evaluation seeds that makes no sense.
         WorkError: the disk refused.
     """
-    from engine.metrics.evaluation import evaluate
     from engine.runs.loading import find_checkpoint, load_model
     from engine.training.step_folders import steps
 
     check_protocol(protocol)
+    if not 1 <= repeats <= MOST_REPEATS:
+        raise InputError(f"{repeats} repeats make no sense; give a number from 1 to {MOST_REPEATS}")
     record.folder.require()
     compute_device = usable_device(device)
     checkpoint = find_checkpoint(record.folder.path, step)
     model = load_model(checkpoint.path, name=record.name or record.id).to(compute_device)
     dataset = dataset or load_dataset(store, record, progress)
-    of_codes, of_images = _split(metrics, model, dataset)
+    scorer = _Scorer(model, dataset, metrics, protocol, store.data, compute_device)
     result: dict[str, Any] = {
         "run": record.id,
         "name": record.name,
@@ -93,25 +109,86 @@ def score_run(
         "step": checkpoint.step,
         "protocol": protocol,
         "seed": seed,
+        "repeats": 1,
+        "version": VERSION,
         "fingerprint": checkpoint.fingerprint,
-        "codes": _kind_of_codes(model, protocol),
-        "scores": {},
+        "codes": scorer.codes,
     }
-    if of_codes is None or of_codes:
-        encode = model.encoder_of(result["codes"], seed)
-        evaluation = evaluate(encode, dataset, of_codes, protocol, seed, progress)
-        result["dead_codes"] = list(evaluation.dead_codes)
-        result["scores"] |= evaluation.scores
-    if of_images:
-        judgement = judge(model, dataset, store.data, seed, progress, device=compute_device)
-        quality = judgement.quality._asdict()
-        result["sample_quality"] = {name: value for name, value in asdict(judgement).items() if name != "quality"}
-        result["scores"] |= {name: quality[name] for name in of_images}
-    _keep(record.folder.path / "scores" / f"{checkpoint.path.name}-{protocol}.json", result)
+    path = scores_path(record.folder.path, checkpoint.step, protocol)
+    kept, rest = kept_scores(path, result) if reuse else ({}, {})
+    by_seed: ScoresBySeed = {}
+    for repeat, each in enumerate(range(seed, seed + repeats), start=1):
+        if scorer.keys <= kept.get(each, {}).keys():
+            by_seed[each] = {name: kept[each][name] for name in kept[each] if name in scorer.keys}
+            result = {key: rest[key] for key in _SEEN if key in rest} | result
+        else:
+            by_seed[each], seen = scorer.scores(each, _of_repeat(progress, repeat, repeats))
+            result |= seen
+        result |= dict(zip(("scores", "spread"), mean_and_spread(by_seed), strict=True)) | {"repeats": repeat}
+        if repeats > 1:
+            result["by_seed"] = {str(number): scores for number, scores in by_seed.items()}
+        keep_scores(path, result, by_seed)
     newest = checkpoint.step == max(steps(record.folder.checkpoints))
     if protocol == "paper" and newest and record.status.terminal:
         add_scores(record, result["scores"])
     return result
+
+
+_SEEN = ("dead_codes", "sample_quality")
+"""What an evaluation reports beside scores."""
+
+
+class _Scorer:
+    """Scores one model with any evaluation seed.
+
+    Attributes:
+        codes: which codes are scored.
+        keys: names of the scores.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        dataset: Dataset,
+        metrics: Sequence[str] | None,
+        protocol: Protocol,
+        data_root: Path,
+        device: str,
+    ) -> None:
+        self.codes = _kind_of_codes(model, protocol)
+        self._model, self._dataset, self._protocol = model, dataset, protocol
+        self._data_root, self._device = data_root, device
+        self._of_codes, self._of_images = _split(metrics, model, dataset)
+        self.keys = set(self._of_images)
+        if self._scores_codes:
+            self.keys |= {key for _, keys in computable(dataset, self._of_codes, protocol).values() for key in keys}
+
+    @property
+    def _scores_codes(self) -> bool:
+        return self._of_codes is None or bool(self._of_codes)
+
+    def scores(self, seed: int, progress: PhaseProgress | None) -> tuple[dict[str, float], dict[str, Any]]:
+        """The scores by name, and what else was seen (:data:`_SEEN`)."""
+        scores: dict[str, float] = {}
+        seen: dict[str, Any] = {}
+        if self._scores_codes:
+            encode = self._model.encoder_of(self.codes, seed)
+            evaluation = evaluate(encode, self._dataset, self._of_codes, self._protocol, seed, progress)
+            seen["dead_codes"] = list(evaluation.dead_codes)
+            scores |= evaluation.scores
+        if self._of_images:
+            judgement = judge(self._model, self._dataset, self._data_root, seed, progress, device=self._device)
+            quality = judgement.quality._asdict()
+            seen["sample_quality"] = {name: value for name, value in asdict(judgement).items() if name != "quality"}
+            scores |= {name: quality[name] for name in self._of_images}
+        return scores, seen
+
+
+def _of_repeat(progress: PhaseProgress | None, repeat: int, repeats: int) -> PhaseProgress | None:
+    """Say in the progress which evaluation seed of several it is about."""
+    if progress is None or repeats == 1:
+        return progress
+    return lambda what, done, total: progress(f"seed {repeat} of {repeats}: {what}", done, total)
 
 
 def _split(metrics: Sequence[str] | None, model: Model, dataset: Dataset) -> tuple[Sequence[str] | None, Sequence[str]]:
@@ -150,25 +227,3 @@ def load_dataset(store: Store, record: RunRecord, progress: PhaseProgress | None
     data = record.folder.summary().data
     report = None if progress is None else functools.partial(progress, f"preparing {data.name}")
     return engine.data.load(data.name, root=store.data, progress=report, size=data.size)
-
-
-def _keep(path: Path, result: dict[str, Any]) -> None:
-    """Write a result together with the scores of earlier calls for the same weights, seed and kind of codes."""
-    make_folder(path.parent, exist_ok=True)
-    with exclusive_lock(path.parent / ".lock"):
-        earlier = _read(path)
-        if any(earlier.get(key) != result[key] for key in ("fingerprint", "seed", "codes")):
-            earlier = {}
-        known = earlier.get("scores")
-        scores = (known if isinstance(known, dict) else {}) | result["scores"]
-        merged = earlier | result | {"scores": scores}
-        replace_file(path, orjson.dumps(merged, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """An earlier result; empty where none can be read."""
-    try:
-        earlier = orjson.loads(read_file(path, _MAX_SCORES_BYTES))
-    except (FileNotFoundError, InputError, orjson.JSONDecodeError):
-        return {}
-    return earlier if isinstance(earlier, dict) else {}

@@ -96,7 +96,7 @@ def evaluate(
         InputError: an unknown metric or protocol, a score that the dataset does not allow, codes of the wrong shape or
             not finite.
     """
-    chosen = _computable(dataset, metrics, protocol)
+    chosen = computable(dataset, metrics, protocol)
     sets = EvaluationSets.draw(dataset, protocol, seed, sizes)
     codes, encoded = _encode_sets(encode, dataset, sets, _needed(chosen, sets), progress, batch_size)
     data = _encoded_sets(dataset, sets, codes)
@@ -125,10 +125,17 @@ def obstacle_to(dataset: Dataset, metric: str, protocol: Protocol = "paper") -> 
     )
 
 
-def _computable(
+def computable(
     dataset: Dataset, metrics: Sequence[str] | None, protocol: Protocol
 ) -> dict[str, tuple[Score, list[str]]]:
-    """The scores to compute: those that are named, or else those that the dataset allows."""
+    """The scores that :func:`evaluate` computes: those that are named, or else those that the dataset allows.
+
+    Returns:
+        As :func:`engine.metrics.scoring.choose`.
+
+    Raises:
+        InputError: an unknown metric, or one that the dataset does not allow.
+    """
     chosen, lacking = choose(metrics), undrawable(dataset, protocol)
     reasons = {
         name: lacking[needed] for name, (entry, _) in chosen.items() for needed in entry.sets if needed in lacking

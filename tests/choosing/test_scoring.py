@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from engine.choosing.scoring import score_run
 from engine.errors import InputError
 from engine.machine.devices import usable_device
 from engine.metrics import EvaluationSets, irs
-from engine.metrics.evaluation import score
+from engine.metrics.evaluation import evaluate, score
 from engine.metrics.scores.sample_quality import Judgement, SampleQuality
 from engine.models.codes import Codes
 from engine.models.model import Model
@@ -85,6 +86,66 @@ def test_a_later_call_adds_to_what_is_kept_for_the_same_seed(store: Store, make_
     assert _kept(record, name)["scores"] == first | second
     other = score_run(store, record, ["sap"], seed=1)["scores"]
     assert _kept(record, name)["scores"] == other
+
+
+def test_repeats_are_the_scores_of_each_seed_their_mean_and_standard_deviation(
+    store: Store, make_run: RunMaker
+) -> None:
+    record = make_run("a")
+    single = [score_run(store, record, ["mig", "sap"], seed=seed)["scores"] for seed in (3, 4, 5)]
+    result = score_run(store, record, ["mig", "sap"], seed=3, repeats=3)
+    assert [result["by_seed"][seed] for seed in ("3", "4", "5")] == single
+    assert (result["seed"], result["repeats"]) == (3, 3)
+    for name in ("mig", "sap"):
+        values = [scores[name] for scores in single]
+        assert result["scores"][name] == pytest.approx(np.mean(values))
+        assert result["spread"][name] == pytest.approx(np.std(values, ddof=1))
+    assert result["spread"]["mig"] > 0
+    assert _kept(record, "step-00000007-paper.json") == json.loads(json.dumps(result))
+    assert find_run(store, "a").scores == result["scores"]
+
+
+def test_an_interrupted_repetition_goes_on_where_it_was(
+    store: Store, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = make_run("a")
+    whole = score_run(store, record, ["mig"], repeats=3)
+    (record.folder.path / "scores" / "step-00000007-paper.json").unlink()
+    seeds: list[int] = []
+
+    def counted(*arguments: Any, stop_at: int | None = None) -> Any:
+        if len(seeds) == stop_at:
+            raise KeyboardInterrupt
+        seeds.append(arguments[4])
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(scoring, "evaluate", partial(counted, stop_at=2))
+    with pytest.raises(KeyboardInterrupt):
+        score_run(store, record, ["mig"], repeats=3, reuse=True)
+    assert _kept(record, "step-00000007-paper.json")["repeats"] == 2
+    monkeypatch.setattr(scoring, "evaluate", counted)
+    assert score_run(store, record, ["mig"], repeats=3, reuse=True) == whole
+    assert seeds == [0, 1, 2]
+    score_run(store, record, ["mig", "sap"], repeats=2, reuse=True)
+    assert seeds == [0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("changes", [{"version": "0.0.9"}, {"fingerprint": "f00d"}, {"by_seed": {"0": 3}}])
+def test_what_other_weights_or_versions_scored_is_not_taken(
+    store: Store, make_run: RunMaker, changes: dict[str, Any]
+) -> None:
+    record = make_run("a")
+    right = score_run(store, record, ["mig"], repeats=2)
+    path = record.folder.path / "scores" / "step-00000007-paper.json"
+    wrong = {"by_seed": {"0": {"mig": 9.0}, "1": {"mig": 9.0}}}
+    path.write_text(json.dumps(right | wrong | changes))
+    assert score_run(store, record, ["mig"], repeats=2, reuse=True) == right
+
+
+@pytest.mark.parametrize("repeats", [0, -1, 100_000])
+def test_repeats_that_make_no_sense_are_refused(store: Store, make_run: RunMaker, repeats: int) -> None:
+    with pytest.raises(InputError, match="repeats make no sense"):
+        score_run(store, make_run("a"), ["mig"], repeats=repeats)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"scores": 3}', b"\xff\xfe"])

@@ -10,9 +10,11 @@ import typer
 from cr_tui.cli.invocation import JsonOption, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
-from cr_tui.text import clean
+from cr_tui.text import clean, with_noise
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from engine.metrics.checks import Protocol
 
 _RUN_CELLS = 12
@@ -35,6 +37,14 @@ def score(
     ] = "paper",
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = 0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Score with N evaluation seeds, from --seed on, and show mean ± standard deviation: the noise of the "
+            "score. Seeds that were scored before are not scored again.",
+        ),
+    ] = 1,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +68,18 @@ def score(
         for record in records.values():
             display.subject = record.name or record.id
             results.append(
-                score_run(store, record, metric, cast("Protocol", protocol), step, seed, display, device=device)
+                score_run(
+                    store,
+                    record,
+                    metric,
+                    cast("Protocol", protocol),
+                    step,
+                    seed,
+                    display,
+                    device=device,
+                    repeats=repeats,
+                    reuse=repeats > 1,
+                )
             )
     if as_json:
         put_json(results)
@@ -71,7 +92,7 @@ def put_scores(results: Sequence[dict[str, Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from cr_tui.cli.run_table import score_names, score_text, score_title
+    from cr_tui.cli.run_table import score_names, score_title
 
     console = stdout_console()
     names = score_names(name for result in results for name in result["scores"])
@@ -87,9 +108,22 @@ def put_scores(results: Sequence[dict[str, Any]]) -> None:
             table.add_column(Text(name), justify="right", width=_RUN_CELLS, overflow="fold")
         table.add_row("step", *(Text(str(result["step"]), style="dim") for result in shown))
         for name, title in zip(names, titles, strict=True):
-            table.add_row(title, *(score_text(result["scores"].get(name)) for result in shown))
+            table.add_row(title, *(_cell(result, name) for result in shown))
         console.print(table)
+    repeats = max((result.get("repeats", 1) for result in results), default=1)
+    if repeats > 1:
+        put(f"± is the standard deviation over {repeats} evaluation seeds, the noise of the score")
     for result in results:
         if result.get("dead_codes"):
             dead = ", ".join(f"c{code}" for code in result["dead_codes"])
             put(f"{result['name'] or result['run']}: {dead} the same for every image, so without a vote")
+
+
+def _cell(result: dict[str, Any], name: str) -> Text:
+    """A score, no finer than its noise where that is known."""
+    from rich.text import Text
+
+    from cr_tui.cli.run_table import score_text
+
+    value, spread = result["scores"].get(name), result.get("spread", {}).get(name)
+    return score_text(value) if value is None or spread is None else Text(with_noise(value, spread))

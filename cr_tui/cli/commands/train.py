@@ -10,11 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cr_tui.cli.invocation import Invocation, JsonOption, invocation_of
+from cr_tui.cli.launch_options import (
+    AccountOption,
+    CpusOption,
+    DetachOption,
+    DeviceOption,
+    GresOption,
+    LauncherOption,
+    MemoryOption,
+    PartitionOption,
+    PerGpuOption,
+    PriorityOption,
+    RetriesOption,
+    SlurmOptionsOption,
+    ThreadsOption,
+    TimeOption,
+    require_slurm,
+    slurm_flags,
+)
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
 from engine.errors import InputError
 from engine.methods import METHODS
-from engine.runs.launcher_names import LAUNCHERS
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -48,19 +65,11 @@ def train(
     ] = None,
     group: Annotated[str | None, typer.Option(metavar="NAME", help="Runs that belong together.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Updates to train for.")] = None,
-    device: Annotated[
-        str | None, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps|UUID", help="Where to compute.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(metavar="N", help="CPU threads of each run.")] = None,
-    priority: Annotated[
-        int | None, typer.Option(metavar="N", help="Runs of higher priority get a device first; default: 0.")
-    ] = None,
-    retries: Annotated[
-        int | None, typer.Option(metavar="N", help="After a crash, go on from the newest checkpoint, at most N times.")
-    ] = None,
-    per_gpu: Annotated[
-        int | None, typer.Option(metavar="N", help="How many runs may share a GPU; default: $CRTUI_PER_GPU, else 1.")
-    ] = None,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    priority: PriorityOption = None,
+    retries: RetriesOption = None,
+    per_gpu: PerGpuOption = None,
     branch_from: Annotated[
         str | None,
         typer.Option(
@@ -69,20 +78,15 @@ def train(
             "counting. Default: its newest checkpoint.",
         ),
     ] = None,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return at once; the runs go on in the background.")
-    ] = False,
-    launcher: Annotated[str | None, typer.Option(metavar="|".join(LAUNCHERS), help="Where runs are started.")] = None,
-    partition: Annotated[str | None, typer.Option(metavar="NAME", help="With Slurm: the partition.")] = None,
-    account: Annotated[str | None, typer.Option(metavar="NAME", help="With Slurm: the account.")] = None,
-    gres: Annotated[str | None, typer.Option(metavar="gpu:1", help="With Slurm: generic resources of a run.")] = None,
-    time: Annotated[str | None, typer.Option(metavar="D-HH:MM:SS", help="With Slurm: a job's time limit.")] = None,
-    cpus: Annotated[int | None, typer.Option(metavar="N", help="With Slurm: cores of a run.")] = None,
-    memory: Annotated[str | None, typer.Option(metavar="16G", help="With Slurm: memory of a run.")] = None,
-    slurm_options: Annotated[
-        list[str] | None,
-        typer.Option("--slurm-option", metavar="--NAME=VALUE", help="Another option of sbatch; repeatable."),
-    ] = None,
+    detach: DetachOption = False,
+    launcher: LauncherOption = None,
+    partition: PartitionOption = None,
+    account: AccountOption = None,
+    gres: GresOption = None,
+    time: TimeOption = None,
+    cpus: CpusOption = None,
+    memory: MemoryOption = None,
+    slurm_options: SlurmOptionsOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the resolved specifications and start nothing.")
     ] = False,
@@ -112,15 +116,7 @@ def train(
         "retries": retries,
         "per_gpu": per_gpu,
     }
-    for_slurm = {
-        "slurm.partition": partition,
-        "slurm.account": account,
-        "slurm.gres": gres,
-        "slurm.time": time,
-        "slurm.cpus": cpus,
-        "slurm.memory": memory,
-        "slurm.options": slurm_options or None,
-    }
+    for_slurm = slurm_flags(partition, account, gres, time, cpus, memory, slurm_options)
     trunk, branch = find_trunk(invocation.open_store(), branch_from) if branch_from else (None, None)
     specs = resolve(
         method,
@@ -134,9 +130,7 @@ def train(
         trunk=trunk,
         branch=branch,
     )
-    given = sorted(key for key, value in for_slurm.items() if value is not None)
-    if given and all(spec.launcher != "slurm" for spec in specs):
-        raise InputError(f"{given[0]} is for Slurm; add --launcher slurm")
+    require_slurm(for_slurm, specs)
     require_startable(specs)
     if dry_run:
         _put_specs(specs, as_json)

@@ -16,7 +16,7 @@ def parse_seeds(text: str) -> list[int]:
     seeds: list[int] = []
     for part in text.split(","):
         first, dash, last = (word.strip() for word in part.partition("-"))
-        if not _is_seed(first) or (dash and not _is_seed(last)):
+        if not is_seed(first) or (dash and not is_seed(last)):
             raise InputError(f"seeds are numbers and ranges such as 0-4 or 0,2,5, not '{text[:80]}'")
         start, stop = int(first), int(last) if dash else int(first)
         if stop < start:
@@ -32,5 +32,6 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _is_seed(text: str) -> bool:
+def is_seed(text: str) -> bool:
+    """Whether a text is one seed: a whole number, not negative, that fits."""
     return text.isascii() and text.isdecimal() and len(text) < 20

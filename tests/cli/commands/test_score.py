@@ -31,8 +31,10 @@ class Scorer:
         progress: Any,
         *,
         device: str,
+        repeats: int,
+        reuse: bool,
     ) -> dict[str, Any]:
-        self.asked.append((record.name, metrics, protocol, step, seed, device))
+        self.asked.append((record.name, metrics, protocol, step, seed, device, repeats, reuse))
         return {"run": record.id, "name": record.name, "step": 7, "scores": self.scores, **self.more}
 
 
@@ -45,15 +47,15 @@ def test_without_options_the_default_scores_of_the_newest_checkpoint_are_asked(c
     scorer = replace(monkeypatch, Scorer({"mig": 0.5}))
     add_run(name="one")
     assert crtui("score", "one", "--json").json[0]["scores"] == {"mig": 0.5}
-    assert scorer.asked == [("one", None, "paper", None, 0, "auto")]
+    assert scorer.asked == [("one", None, "paper", None, 0, "auto", 1, False)]
 
 
 def test_every_option_reaches_the_engine(crtui, add_run, monkeypatch) -> None:
     scorer = replace(monkeypatch, Scorer({"mig": 0.5}))
     add_run(name="one")
     chosen = ("--metric", "dci_random_forest", "--metric", "all", "--protocol", "lib")
-    assert crtui("score", "one", *chosen, "--step", "3", "--seed", "9", "--device", "cpu").code == 0
-    assert scorer.asked == [("one", ["dci_random_forest", "all"], "lib", 3, 9, "cpu")]
+    assert crtui("score", "one", *chosen, "--step", "3", "--seed", "9", "--device", "cpu", "--repeats", "4").code == 0
+    assert scorer.asked == [("one", ["dci_random_forest", "all"], "lib", 3, 9, "cpu", 4, True)]
 
 
 def test_a_table_shows_titles_values_and_dead_codes(crtui, add_run, monkeypatch) -> None:
@@ -73,6 +75,19 @@ def test_a_result_of_images_alone_knows_of_no_dead_codes(crtui, add_run, monkeyp
     assert result.code == 0
     assert "Mode KL" in result.out
     assert "the same for every image" not in result.out
+
+
+def test_repeated_scores_are_shown_no_finer_than_their_noise(crtui, add_run, monkeypatch) -> None:
+    scores, spread = {"factor_vae": 0.9573, "mig": 0.3618, "sap": 0.5}, {"factor_vae": 0.0083, "mig": 0.0214, "sap": 0}
+    replace(monkeypatch, Scorer(scores, spread=spread, repeats=20))
+    add_run(name="one")
+    shown = crtui("score", "one", "--repeats", "20").out
+    assert [line.split() for line in shown.splitlines()[2:5]] == [
+        ["FactorVAE", "0.957±0.008"],
+        ["MIG", "0.36±0.02"],
+        ["SAP", "0.500±0.000"],
+    ]
+    assert "standard deviation over 20 evaluation seeds" in shown
 
 
 def test_every_key_has_a_title_that_fits_and_no_two_are_alike() -> None:
