@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cr_tui.cli.invocation import Invocation, JsonOption, invocation_of
+from cr_tui.cli.names_in_help import METHOD_NAMES
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
 from engine.errors import InputError
-from engine.methods import METHODS
 from engine.runs.launcher_names import LAUNCHERS
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def train(
     context: typer.Context,
     method: Annotated[
         str | None,
-        typer.Argument(metavar="METHOD", help=f"{', '.join(METHODS)}; default: infogan-cr.", show_default=False),
+        typer.Argument(metavar="METHOD", help=f"{METHOD_NAMES}; default: infogan-cr.", show_default=False),
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME-OR-PATH", help="Dataset; default: the preset's.")] = None,
     preset: Annotated[
