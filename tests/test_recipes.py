@@ -88,7 +88,7 @@ def test_a_score(copy: Path) -> None:
 def test_a_selection_method(copy: Path) -> None:
     code, entry = blocks("A selection method")
     (copy / "engine/choosing/methods/most_trained.py").write_text(code)
-    add_line(copy / "engine/choosing/methods/__init__.py", "SELECTION_METHODS", entry)
+    add_line(copy / "engine/choosing/methods/__init__.py", "OWN_SELECTION_METHODS", entry)
     found = orjson.loads(crtui(copy, "select", "flagship", "halted", "--method", "most-trained", "--json"))
     _, halted = found["runs"]
     assert found["methods"]["most-trained"]["scores"] == [60, 84]

@@ -16,6 +16,7 @@ import typer
 
 from cr_tui.cli.commands import dashboard, data, demo, doctor, reproduce, runs, score, select, train, traverse
 from cr_tui.cli.invocation import Invocation
+from cr_tui.cli.names_in_help import CommandWithNames
 from cr_tui.cli.output import put, say, warn
 from engine import __version__
 from engine.errors import InputError, WorkError
@@ -36,10 +37,10 @@ app = typer.Typer(
 )
 app.command()(demo.demo)
 app.command()(dashboard.dashboard)
-app.command()(train.train)
+app.command(cls=CommandWithNames)(train.train)
 app.add_typer(runs.app)
 app.command()(score.score)
-app.command()(select.select)
+app.command(cls=CommandWithNames)(select.select)
 app.command()(traverse.traverse)
 app.command()(reproduce.reproduce)
 app.add_typer(data.app)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -74,6 +75,29 @@ def software(with_torch: bool, findings: list[Finding]) -> Facts:
         from engine.models.precision import choose
 
         facts["auto_precision"] = {name: choose("auto", torch.device(name)) for name in facts["torch_devices"]}
+    return facts
+
+
+def plugins(findings: list[Finding]) -> Facts:
+    """Parts that other packages bring, by kind, and which of them cannot be used."""
+    from engine.choosing.methods import SELECTION_METHODS
+    from engine.data import catalogue
+    from engine.methods import usable_methods
+    from engine.metrics.scoring import choose
+    from engine.plugins import installed
+
+    with warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always")
+        present = installed()
+        if present:
+            usable_methods()
+            catalogue()
+            choose(None)
+            len(SELECTION_METHODS)
+    findings += [Finding("warning", str(warning.message)) for warning in left_out]
+    facts: Facts = {}
+    for plugin in present:
+        facts.setdefault(plugin.group.partition(".")[2], []).append(f"{plugin.name} ({plugin.package})")
     return facts
 
 

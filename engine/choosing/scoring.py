@@ -225,5 +225,6 @@ def load_dataset(store: Store, record: RunRecord, progress: PhaseProgress | None
     import engine.data
 
     data = record.folder.summary().data
+    engine.data.require_found(data.name, f"run {record.id}")
     report = None if progress is None else functools.partial(progress, f"preparing {data.name}")
     return engine.data.load(data.name, root=store.data, progress=report, size=data.size)

@@ -1,4 +1,7 @@
-"""Datasets: one file each, one line here, one way in."""
+"""Datasets: one file each, one line here, one way in.
+
+Other packages bring datasets by entry points of the group ``crtui.datasets`` (:mod:`engine.plugins`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.data.sizes import check_size
 from engine.errors import InputError
+from engine.plugins import Plugin, Registry, leave_out
 from engine.progress import Progress
 from engine.storage.store import Store, default_store
 
@@ -33,7 +37,7 @@ class Entry:
     description: str
 
 
-DATASETS = {
+OWN_DATASETS = {
     "minisprites": Entry(
         "engine.data.datasets.minisprites", "16,384 grey 32x32 discs: size, background, position; made in memory"
     ),
@@ -61,6 +65,10 @@ DATASETS = {
     ),
     "celeba": Entry("engine.data.datasets.celeba:CELEBA", "202,599 faces, 32x32 in colour, no factors (594 MiB)"),
 }
+DATASETS = Registry(
+    "crtui.datasets", OWN_DATASETS, lambda plugin: Entry(plugin.target, f"of the package {plugin.package}")
+)
+"""Every dataset by name: ours, and those of other packages."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +178,40 @@ def is_prepared(name: str, root: Path | None = None) -> bool:
 
 
 def catalogue(root: Path | None = None) -> list[CatalogueEntry]:
-    """All registered datasets, and whether they are prepared in ``root``."""
-    return [_catalogued(name, root if root is not None else default_root()) for name in DATASETS]
+    """All datasets, and whether they are prepared in ``root``.
+
+    Those of other packages that cannot be used are left out with a warning.
+    """
+    entries = []
+    for name in DATASETS:
+        try:
+            entries.append(_catalogued(name, root if root is not None else default_root()))
+        except InputError as error:
+            if DATASETS.plugin(name) is None:
+                raise
+            leave_out(error)
+    return entries
+
+
+def require_found(name_or_path: str, whose: str) -> None:
+    """Refuse data that something was made with and that is not here.
+
+    Args:
+        name_or_path: as for :func:`load`.
+        whose: what was made with it, as the beginning of the sentence: ``"run 20260101-120000-abcdef"``.
+
+    Raises:
+        InputError: there is no such dataset or file.
+    """
+    if name_or_path in DATASETS:
+        return
+    try:
+        _path(name_or_path)
+    except InputError as error:
+        raise InputError(
+            f"{whose} was trained on '{name_or_path[:200]}', which is neither a dataset nor a file or folder here; "
+            "install the package that brings the dataset, or put the files back"
+        ) from error
 
 
 def default_root() -> Path:
@@ -215,6 +255,8 @@ def _catalogued(name: str, root: Path) -> CatalogueEntry:
     from engine.data.sources import SourcedDataset
 
     opener, description = _opener(name), DATASETS[name].description
+    if DATASETS.plugin(name) is not None:
+        description = _first_line(opener) or description
     prepared = opener.is_prepared(root)
     if not isinstance(opener, SourcedDataset):
         return CatalogueEntry(name, description, prepared, root)
@@ -223,9 +265,30 @@ def _catalogued(name: str, root: Path) -> CatalogueEntry:
 
 
 def _opener(name: str) -> _Opener:
+    plugin = DATASETS.plugin(name)
+    if plugin is not None:
+        return _opener_of(plugin)
     module, _, attribute = DATASETS[name].target.partition(":")
     found = importlib.import_module(module)
     return cast(_Opener, getattr(found, attribute) if attribute else found)
+
+
+def _opener_of(plugin: Plugin) -> _Opener:
+    """What opens a dataset of another package.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    found = plugin.load()
+    missing = [name for name in ("open_dataset", "is_prepared") if not callable(getattr(found, name, None))]
+    if missing:
+        raise plugin.unusable(f"{plugin.target} has no function {' and no '.join(missing)}")
+    return cast(_Opener, found)
+
+
+def _first_line(opener: _Opener) -> str:
+    """The description of a dataset of another package: the first line of what is written about it there."""
+    return (opener.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
 def _path(name: str) -> Path:

@@ -26,7 +26,7 @@ from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
 from engine.machine.processor import processor_name
-from engine.methods import method_class
+from engine.methods import method_class, package_of
 from engine.methods.base import AnyMethod, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
@@ -76,6 +76,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
+    engine.data.require_found(spec.data.name, f"run {folder.id}")
     dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
     cls = method_class(spec.method.name)
     try:
@@ -90,6 +91,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
         events.note(start, f"hidden layers compute in {recorder.precision}")
+        if package := package_of(spec.method.name):
+            events.note(start, f"method {spec.method.name} is of the package {package}")
         events.note(start, f"computed by {processor_name()} with PyTorch {torch.__version__}")
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
     scores: dict[str, float | None] = dict(recorder.scores)

@@ -1,6 +1,7 @@
 """The methods by name. A method is one file, one line here, and its presets (:mod:`engine.methods.preset_files`).
 
-The line names the module and the class. A module is imported when its method is asked for.
+The line names the module and the class. A module is imported when its method is asked for. Other packages bring methods
+by entry points of the group ``crtui.methods`` (:mod:`engine.plugins`).
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from engine.plugins import Plugin, Registry, leave_out
 
 if TYPE_CHECKING:
     from engine.methods.base import AnyMethod
 
-METHODS = {
+OWN_METHODS = {
     "infogan-cr": "engine.methods.infogan_cr:InfoGANCR",
     "infogan": "engine.methods.infogan:InfoGAN",
     "vae": "engine.methods.vae:VAE",
@@ -28,18 +30,79 @@ METHODS = {
     "ib-gan": "engine.methods.ib_gan:IBGAN",
     "chy-vae": "engine.methods.chy_vae:CHyVAE",
 }
+METHODS = Registry("crtui.methods", OWN_METHODS, lambda plugin: plugin.target)
+"""The place of each method's class: ours, and those of other packages."""
 
 
 def method_class(name: str) -> type[AnyMethod]:
     """The class of the method called ``name``.
 
     Raises:
-        InputError: there is no such method.
+        InputError: there is no such method, or another package brings it and it cannot be used.
     """
     if name not in METHODS:
         close = difflib.get_close_matches(name, METHODS, n=1)
         hint = f"; did you mean '{close[0]}'?" if close else ""
         raise InputError(f"there is no method '{name}'{hint} (methods: {', '.join(METHODS)})")
+    plugin = METHODS.plugin(name)
+    if plugin is not None:
+        return _class_of(plugin)
     module, _, attribute = METHODS[name].partition(":")
     found: type[AnyMethod] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+def usable_methods() -> list[str]:
+    """The names of all methods but those of other packages that cannot be used; a warning names each of these."""
+    usable = []
+    for name in METHODS:
+        try:
+            method_class(name)
+        except InputError as error:
+            leave_out(error)
+        else:
+            usable.append(name)
+    return usable
+
+
+def require_installed(name: str, whose: str, package: str | None = None) -> None:
+    """Refuse what a method made that is not installed here.
+
+    Args:
+        name: of the method.
+        whose: what it made, as the beginning of the sentence: ``"run 20260101-120000-abcdef"``.
+        package: name and version of the package that brought it, if that is known.
+
+    Raises:
+        InputError: there is no such method here.
+    """
+    if name not in METHODS:
+        wanted = f"the package {package}" if package else "the package that brings it"
+        raise InputError(
+            f"{whose} was made with the method '{name[:80]}', which is not installed here; install {wanted} in this "
+            "environment"
+        )
+
+
+def package_of(name: str) -> str | None:
+    """Name and version of the other package that brings a method; ``None`` for one of our own."""
+    plugin = METHODS.plugin(name)
+    return None if plugin is None else plugin.package
+
+
+def _class_of(plugin: Plugin) -> type[AnyMethod]:
+    """The class that another package brings.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    from engine.methods.base import Method
+
+    found = plugin.load()
+    if not (isinstance(found, type) and issubclass(found, Method)):
+        raise plugin.unusable(f"{plugin.target} is no subclass of engine.methods.base.Method")
+    settings = getattr(found, "settings_type", None)
+    named = settings.model_fields["name"].default if settings is not None else None
+    if named != plugin.name or not isinstance(getattr(found, "summary", None), str):
+        raise plugin.unusable(f"the class needs a summary, and settings_type.name must be '{plugin.name}' by default")
     return found

@@ -1,6 +1,11 @@
-"""The scores by name: one file each, one line here. Nothing is imported before it is asked for."""
+"""The scores by name: one file each, one line here. Nothing is imported before it is asked for.
+
+Other packages bring scores by entry points of the group ``crtui.scores`` (:mod:`engine.plugins`).
+"""
 
 from __future__ import annotations
+
+from engine.plugins import Registry
 
 SCORES = {
     "factor_vae": "engine.metrics.scores.factor_vae",
@@ -13,7 +18,7 @@ SCORES = {
 }
 """The module of each score that is computed by default, in the order they are computed and shown."""
 
-EXTRA_SCORES = {
+OWN_EXTRA_SCORES = {
     "factor_vae_revised": "engine.metrics.scores.factor_vae:REVISED",
     "irs": "engine.metrics.scores.irs",
     "dhsic": "engine.metrics.scores.dhsic",
@@ -25,7 +30,11 @@ EXTRA_SCORES = {
     "dci_random_forest_cv": "engine.metrics.scores.dci:RANDOM_FOREST_CV",
     "dci_gradient_boosting": "engine.metrics.scores.dci:GRADIENT_BOOSTING",
 }
-"""Where to find each score that is computed on request only: a module, or an attribute of it that is not ``SCORE``."""
+EXTRA_SCORES = Registry("crtui.scores", OWN_EXTRA_SCORES, lambda plugin: plugin.target)
+"""Where to find each score that is computed on request only: a module, or an attribute of it that is not ``SCORE``.
+
+Scores of other packages are among them: what ``crtui score`` computes unasked does not depend on what is installed.
+"""
 
 SAMPLE_SCORES = ("inception_score", "mean_confidence", "mode_kl")
 """What judges a model's images instead of its codes (:mod:`engine.metrics.scores.sample_quality`); on request only."""

@@ -98,11 +98,14 @@ class RunFolder:
         """The specification, or its copy if it is missing or damaged.
 
         Raises:
-            InputError: the copy is missing or damaged too.
+            InputError: the copy is missing or damaged too, or the run's method is not installed here.
         """
+        from engine.methods import require_installed
         from engine.runs.specification.spec import RunSpec
 
-        return self._read(self._whole_spec(), RunSpec)
+        path = self._whole_spec()
+        require_installed(self._read(path, SpecSummary).method.name, f"run {self.id}")
+        return self._read(path, RunSpec)
 
     def summary(self) -> SpecSummary:
         """The part of the specification that every run has, whatever its method.

@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 
 from engine.errors import InputError
-from engine.methods import method_class
+from engine.methods import method_class, package_of, require_installed
 from engine.methods.base import AnyMethod, Setup
 from engine.models.model import Model
 from engine.training import checkpoints
@@ -29,6 +29,7 @@ def describe(
         "image_shape": list(image_shape),
         "data": data,
         "precision": precision,
+        "package": package_of(method.settings.name),
     }
 
 
@@ -41,11 +42,14 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
         name: what messages call the model; default: the folder's name.
 
     Raises:
-        InputError: there is no such checkpoint, or it is damaged or not a model of this program.
+        InputError: there is no such checkpoint, it is damaged or not a model of this program, or its method is not
+            installed here.
         WorkError: the disk refused to read it.
     """
     checkpoint = find_checkpoint(path, step)
     method_settings, image_shape = _described(checkpoint)
+    package = checkpoint.description.get("package")
+    require_installed(method_settings["name"], f"checkpoint {checkpoint.path}", package and str(package)[:80])
     cls = method_class(method_settings["name"])
     try:
         settings = cls.settings_type.model_validate(method_settings)

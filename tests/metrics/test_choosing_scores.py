@@ -48,7 +48,7 @@ def test_names_and_single_keys_in_the_order_of_the_registry():
 
 
 def test_every_entry_of_the_registry_offers_what_it_says():
-    for place in (SCORES | EXTRA_SCORES).values():
+    for place in {**SCORES, **EXTRA_SCORES}.values():
         module, _, attribute = place.partition(":")
         entry = getattr(importlib.import_module(module), attribute or "SCORE")
         assert entry.keys
@@ -102,7 +102,7 @@ SLOW = {"dci_random_forest", "dci_random_forest_ibgan", "dci_random_forest_cv", 
 @pytest.mark.parametrize("coder", CODERS.values(), ids=CODERS)
 def test_every_score_is_a_finite_number_whatever_the_codes(encoded, coder):
     sets = encoded(coder)
-    for name, (entry, keys) in choose([*(SCORES | EXTRA_SCORES).keys() - SLOW]).items():
+    for name, (entry, keys) in choose([*{**SCORES, **EXTRA_SCORES}.keys() - SLOW]).items():
         numbers = entry.compute(sets)
         assert list(numbers) == list(keys), name
         assert np.isfinite(list(numbers.values())).all(), name
@@ -110,7 +110,7 @@ def test_every_score_is_a_finite_number_whatever_the_codes(encoded, coder):
 
 def test_every_score_is_finite_on_held_out_sets_too(encoded):
     sets = encoded(CODERS["dead"], "lib")
-    for entry, _ in choose([*(SCORES | EXTRA_SCORES).keys() - SLOW - {"dci"}]).values():
+    for entry, _ in choose([*{**SCORES, **EXTRA_SCORES}.keys() - SLOW - {"dci"}]).values():
         assert np.isfinite(list(entry.compute(sets).values())).all()
 
 

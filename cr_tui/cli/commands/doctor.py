@@ -28,6 +28,7 @@ def doctor(
     findings: list[machine.Finding] = []
     report: dict[str, Any] = {
         "software": machine.software(with_torch, findings),
+        "plugins": machine.plugins(findings),
         "devices": machine.devices(findings),
         "store": machine.storage(invocation_of(context).open_store, findings),
         "terminal": machine.terminal(findings),

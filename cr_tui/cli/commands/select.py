@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
-from engine.choosing.methods import CENTRALITY, SELECTION_METHODS
+from engine.choosing.methods import CENTRALITY
 from engine.errors import InputError
 from engine.selection import SIMILARITIES
 
@@ -26,11 +27,6 @@ _USUAL_SHARES = 16
 SAVED_AS = (".json", ".csv", ".npz", ".png")
 
 
-def _methods_in_words() -> str:
-    names = [f"{name} (default)" if name == CENTRALITY else name for name in SELECTION_METHODS]
-    return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
 def select(
     context: typer.Context,
     run: OptionalRunsArgument = None,
@@ -39,7 +35,7 @@ def select(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help=f"{_methods_in_words()}; repeatable.",
+            help=f"{SELECTOR_NAMES}; repeatable.",
             show_default=False,
         ),
     ] = None,

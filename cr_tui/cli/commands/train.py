@@ -28,10 +28,10 @@ from cr_tui.cli.launch_options import (
     require_slurm,
     slurm_flags,
 )
+from cr_tui.cli.names_in_help import METHOD_NAMES
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
 from engine.errors import InputError
-from engine.methods import METHODS
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -44,7 +44,7 @@ def train(
     context: typer.Context,
     method: Annotated[
         str | None,
-        typer.Argument(metavar="METHOD", help=f"{', '.join(METHODS)}; default: infogan-cr.", show_default=False),
+        typer.Argument(metavar="METHOD", help=f"{METHOD_NAMES}; default: infogan-cr.", show_default=False),
     ] = None,
     data: Annotated[str | None, typer.Option(metavar="NAME-OR-PATH", help="Dataset; default: the preset's.")] = None,
     preset: Annotated[

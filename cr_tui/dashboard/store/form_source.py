@@ -12,7 +12,7 @@ from cr_tui.dashboard.model.new_runs import FormSetting, MethodChoice, MethodFor
 from cr_tui.dashboard.store.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast, forecast, require_startable
-from engine.methods import METHODS, method_class
+from engine.methods import method_class, usable_methods
 from engine.runs.specification.fields import SpecField, spec_fields
 from engine.runs.specification.keys import split_values
 from engine.runs.specification.resolving import MAX_RUNS, resolve
@@ -25,8 +25,8 @@ _SEEDS_HELP = "0-4 or 0,2,5: a run each, alike but for initial weights, codes, n
 
 
 def method_choices() -> list[MethodChoice]:
-    """Every method of the engine."""
-    return [MethodChoice(name, method_class(name).summary) for name in METHODS]
+    """Every method of the engine, and of other packages."""
+    return [MethodChoice(name, method_class(name).summary) for name in usable_methods()]
 
 
 def method_form(name: str) -> MethodForm:

@@ -2,7 +2,8 @@
 
 A method's file holds a function that takes the loaded :class:`engine.choosing.pool.Pool` and returns a
 :class:`PoolRanking`. Its entry in :data:`SELECTION_METHODS` is all that the command line, the dashboard's form and its
-table need to know. Nothing is imported before a method ranks.
+table need to know. Nothing is imported before a method ranks. Other packages bring entries by entry points of the group
+``crtui.selectors`` (:mod:`engine.plugins`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import InputError
+from engine.plugins import Plugin, Registry
 
 if TYPE_CHECKING:
     from engine.choosing.comparison import CentralityEvidence
@@ -64,15 +66,20 @@ class SelectionMethod:
         """Rank the loaded members of a pool.
 
         Raises:
-            InputError: not one of them can be ranked, or the dataset does not allow the method.
+            InputError: not one of them can be ranked, the dataset does not allow the method, or its function is not
+                there.
             WorkError: the disk refused.
         """
         module, _, function = self.target.partition(":")
-        found: PoolRanking = getattr(importlib.import_module(module), function)(pool)
+        try:
+            rank = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"the selection method '{self.title}' cannot be used: {error}") from error
+        found: PoolRanking = rank(pool)
         return found
 
 
-SELECTION_METHODS = {
+OWN_SELECTION_METHODS = {
     CENTRALITY: SelectionMethod(
         "engine.choosing.methods.model_centrality:rank",
         "Centrality",
@@ -100,7 +107,22 @@ SELECTION_METHODS = {
         needs_labels=True,
     ),
 }
-"""The methods by name, in the order in which they are offered."""
+
+
+def _entry_of(plugin: Plugin) -> SelectionMethod:
+    """The entry that another package brings. It is needed for every list, so its module must be a light one.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    found = plugin.load()
+    if not isinstance(found, SelectionMethod):
+        raise plugin.unusable(f"{plugin.target} is no engine.choosing.methods.SelectionMethod")
+    return found
+
+
+SELECTION_METHODS = Registry("crtui.selectors", OWN_SELECTION_METHODS, _entry_of)
+"""The methods by name, in the order in which they are offered, those of other packages last."""
 
 
 def check_methods(names: tuple[str, ...]) -> None:

@@ -125,6 +125,7 @@ class Decoder:
         spec = RunFolder(folder).spec().data
         if self._dataset is None or self._dataset[0] != str(spec):
             data = folder.parent.parent / "data"
+            engine.data.require_found(spec.name, f"run {folder.name}")
             # Looking at an image must not write gigabytes.
             if spec.name in engine.data.DATASETS and not engine.data.is_prepared(spec.name, data):
                 raise InputError(
