@@ -14,7 +14,20 @@ from typing import Annotated, Any, TextIO, cast
 
 import typer
 
-from cr_tui.cli.commands import dashboard, data, demo, doctor, runs, score, select, train, traverse
+from cr_tui.cli.commands import (
+    dashboard,
+    data,
+    demo,
+    doctor,
+    export,
+    plot,
+    report,
+    runs,
+    score,
+    select,
+    train,
+    traverse,
+)
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.output import put, say, warn
 from engine import __version__
@@ -41,6 +54,9 @@ app.add_typer(runs.app)
 app.command()(score.score)
 app.command()(select.select)
 app.command()(traverse.traverse)
+app.add_typer(plot.app)
+app.command()(report.report)
+app.command()(export.export)
 app.add_typer(data.app)
 app.command()(doctor.doctor)
 

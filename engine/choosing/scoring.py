@@ -49,7 +49,8 @@ def score_run(
 
     The result is written to ``scores/step-NNNNNNNN-<protocol>.json`` in the run's folder, together with the scores that
     an earlier call found for the same weights and seed. The scores that lists show for a run are those of the paper's
-    protocol at its newest checkpoint, once it has ended; other results do not change them.
+    protocol at its newest checkpoint, once it has ended; other results do not change them. The scores of an
+    exported model are returned, and kept nowhere.
 
     Args:
         store: the store of the run.
@@ -107,6 +108,8 @@ def score_run(
         quality = judgement.quality._asdict()
         result["sample_quality"] = {name: value for name, value in asdict(judgement).items() if name != "quality"}
         result["scores"] |= {name: quality[name] for name in of_images}
+    if record.exported:
+        return result
     _keep(record.folder.path / "scores" / f"{checkpoint.path.name}-{protocol}.json", result)
     newest = checkpoint.step == max(steps(record.folder.checkpoints))
     if protocol == "paper" and newest and record.status.terminal:
