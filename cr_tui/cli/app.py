@@ -14,7 +14,21 @@ from typing import Annotated, Any, TextIO, cast
 
 import typer
 
-from cr_tui.cli.commands import dashboard, data, demo, doctor, reproduce, runs, score, select, train, traverse
+from cr_tui.cli.commands import (
+    dashboard,
+    data,
+    demo,
+    doctor,
+    export,
+    plot,
+    report,
+    reproduce,
+    runs,
+    score,
+    select,
+    train,
+    traverse,
+)
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.names_in_help import CommandWithNames
 from cr_tui.cli.output import put, say, warn
@@ -43,6 +57,9 @@ app.command()(score.score)
 app.command(cls=CommandWithNames)(select.select)
 app.command()(traverse.traverse)
 app.command()(reproduce.reproduce)
+app.add_typer(plot.app)
+app.command()(report.report)
+app.command()(export.export)
 app.add_typer(data.app)
 app.command()(doctor.doctor)
 

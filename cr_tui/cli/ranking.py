@@ -43,7 +43,7 @@ def put_ranking(result: SelectionResult) -> None:
     if result.matrix is not None:
         _put_matrix(console, result, result.matrix, mode)
     for method, found in result.methods.items():
-        put(_sentence(method, found, result))
+        put(pick_sentence(method, found, result))
         for warning in found.warnings:
             put(f"careful: {warning}")
         for run_id, reason in found.excluded.items():
@@ -138,7 +138,8 @@ def _bar(share: float, cells: int, blocks: bool) -> str:
     return (_FULL * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
-def _sentence(method: str, found: MethodResult, result: SelectionResult) -> str:
+def pick_sentence(method: str, found: MethodResult, result: SelectionResult) -> str:
+    """What a method picks, and how sure it is."""
     pick, index = found.pick, result.runs.index(found.pick)
     name, score = result.titles[index], found.scores[index]
     ranked = len(found.ranking)

@@ -13,24 +13,21 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-_HEATMAP_CELL = 16
+    from engine.choosing.result import SelectionResult
 
 
-def require_writable(path: Path, suffixes: Sequence[str]) -> None:
+def require_writable(path: Path, suffixes: Sequence[str], option: str = "--save") -> None:
     """Refuse a file that could not be written, before anything is computed for it.
 
     Raises:
         InputError: the kind of file is unknown, or the folder does not exist or cannot be written.
     """
     if path.suffix.lower() not in suffixes:
-        raise InputError(f"--save writes {', '.join(suffixes)}, not '{path.name}'")
+        raise InputError(f"{option} writes {', '.join(suffixes)}, not '{path.name}'")
     if not path.parent.is_dir():
-        raise InputError(f"--save cannot write '{path}': there is no folder '{path.parent}'")
+        raise InputError(f"{option} cannot write '{path}': there is no folder '{path.parent}'")
     if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
-        raise InputError(f"--save cannot write '{path}'; give a file in a folder that can be written")
+        raise InputError(f"{option} cannot write '{path}'; give a file in a folder that can be written")
 
 
 def save_json(path: Path, document: Mapping[str, Any]) -> None:
@@ -69,19 +66,27 @@ def save_npz(path: Path, numbers: Mapping[str, Any], runs: Sequence[str]) -> Non
     _replace(path, content.getvalue())
 
 
-def save_heatmap(path: Path, matrix: NDArray[np.float64]) -> None:
-    """Write a matrix as the picture of a heat map.
+def save_matrix_picture(path: Path, result: SelectionResult) -> None:
+    """Write a selection's matrix as a PNG file without matplotlib: in pixels, with names and a legend.
 
     Raises:
         WorkError: the disk refused.
     """
-    from cr_tui.render.files import save_png
-    from cr_tui.render.matrices.heatmap import matrix_image
+    import numpy as np
 
-    save_png(path, matrix_image(matrix, _HEATMAP_CELL))
+    from cr_tui.render.files import save_png
+    from cr_tui.render.matrices.matrix import MatrixPicture
+    from cr_tui.render.matrices.matrix_picture import CAPTION, matrix_picture
+
+    assert result.matrix is not None, "only a matrix can be drawn"
+    place = {run_id: index for index, run_id in enumerate(result.runs)}
+    order = [place[run_id] for run_id in result.in_order[0][1].ranking]
+    order += [index for index in range(len(result.runs)) if index not in set(order)]
+    picture = MatrixPicture(result.matrix[np.ix_(order, order)], [result.titles[index] for index in order])
+    save_png(path, matrix_picture(picture, CAPTION))
 
 
 def _replace(path: Path, content: bytes) -> None:
-    from engine.storage.files import replace_file
+    from engine.storage.files import save_file
 
-    replace_file(path, content)
+    save_file(path, content)

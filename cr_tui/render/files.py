@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable, Sequence
+import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError
+from engine.storage.files import save_file
 
 
 def save_png(path: Path, image: NDArray[np.uint8], scale: int = 1) -> None:
@@ -27,8 +26,14 @@ def save_png(path: Path, image: NDArray[np.uint8], scale: int = 1) -> None:
         InputError: the folder of ``path`` does not exist or refuses to be written.
         WorkError: the disk failed or is full.
     """
-    picture = _picture(image, scale)
-    _write(path, lambda file: picture.save(file, format="PNG", optimize=True))
+    save_file(path, png_bytes(image, scale))
+
+
+def png_bytes(image: NDArray[np.uint8], scale: int = 1) -> bytes:
+    """An image as the content of a PNG file; arguments as of :func:`save_png`."""
+    content = io.BytesIO()
+    _picture(image, scale).save(content, format="PNG", optimize=True)
+    return content.getvalue()
 
 
 def save_gif(path: Path, frames: Sequence[NDArray[np.uint8]], scale: int = 1, milliseconds: int = 100) -> None:
@@ -44,38 +49,22 @@ def save_gif(path: Path, frames: Sequence[NDArray[np.uint8]], scale: int = 1, mi
         InputError: there is no frame, or the folder of ``path`` does not exist or refuses to be written.
         WorkError: the disk failed or is full.
     """
+    save_file(path, gif_bytes(frames, scale, milliseconds))
+
+
+def gif_bytes(frames: Sequence[NDArray[np.uint8]], scale: int = 1, milliseconds: int = 100) -> bytes:
+    """An endless animation as the content of a GIF file; arguments as of :func:`save_gif`.
+
+    Raises:
+        InputError: there is no frame.
+    """
     if len(frames) == 0:
         raise InputError("an animation needs at least one frame, none was given")
     first, *rest = (_picture(frame, scale) for frame in frames)
-    _write(
-        path,
-        lambda file: first.save(
-            file, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0, disposal=1
-        ),
-    )
+    content = io.BytesIO()
+    first.save(content, format="GIF", save_all=True, append_images=rest, duration=milliseconds, loop=0, disposal=1)
+    return content.getvalue()
 
 
 def _picture(image: NDArray[np.uint8], scale: int) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(image.repeat(scale, axis=0).repeat(scale, axis=1)))
-
-
-def _write(path: Path, save: Callable[[BinaryIO], None]) -> None:
-    try:
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise InputError(
-            f"cannot write '{path}': {error.strerror}; give a file in a folder that can be written"
-        ) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            save(file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, IsADirectoryError):
-            raise InputError(f"cannot write '{path}': it is a folder; give the name of a file") from error
-        if isinstance(error, OSError):
-            raise WorkError(f"cannot write '{path}': {error.strerror}") from error
-        raise

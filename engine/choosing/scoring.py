@@ -59,7 +59,8 @@ def score_run(
 
     The result is written to ``scores/step-NNNNNNNN-<protocol>.json`` in the run's folder after each evaluation seed,
     together with what an earlier call found (:mod:`engine.choosing.kept_scores`). The scores that lists show for a run
-    are those of the paper's protocol at its newest checkpoint, once it has ended; other results do not change them.
+    are those of the paper's protocol at its newest checkpoint, once it has ended; other results do not change them. The
+    scores of an exported model are returned, and kept nowhere.
 
     Args:
         store: the store of the run.
@@ -114,8 +115,8 @@ def score_run(
         "fingerprint": checkpoint.fingerprint,
         "codes": scorer.codes,
     }
-    path = scores_path(record.folder.path, checkpoint.step, protocol)
-    kept, rest = kept_scores(path, result) if reuse else ({}, {})
+    path = None if record.exported else scores_path(record.folder.path, checkpoint.step, protocol)
+    kept, rest = kept_scores(path, result) if reuse and path else ({}, {})
     by_seed: ScoresBySeed = {}
     for repeat, each in enumerate(range(seed, seed + repeats), start=1):
         if scorer.keys <= kept.get(each, {}).keys():
@@ -127,7 +128,10 @@ def score_run(
         result |= dict(zip(("scores", "spread"), mean_and_spread(by_seed), strict=True)) | {"repeats": repeat}
         if repeats > 1:
             result["by_seed"] = {str(number): scores for number, scores in by_seed.items()}
-        keep_scores(path, result, by_seed)
+        if path:
+            keep_scores(path, result, by_seed)
+    if record.exported:
+        return result
     newest = checkpoint.step == max(steps(record.folder.checkpoints))
     if protocol == "paper" and newest and record.status.terminal:
         add_scores(record, result["scores"])

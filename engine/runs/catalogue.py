@@ -27,12 +27,14 @@ class RunRecord(RunRow):
     Attributes:
         stalled: whether its heartbeat is overdue or its worker is halted. Worth showing, but it proves nothing.
         folder: where its files are.
+        exported: whether it is the folder of an exported model (:mod:`engine.runs.exported`), outside of any store.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     stalled: bool = False
     folder: RunFolder = Field(exclude=True, repr=False)
+    exported: bool = Field(default=False, exclude=True)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON object of ``crtui runs list``."""

@@ -17,7 +17,7 @@ from engine.methods.base import AnyMethod, Setup
 from engine.models.model import Model
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
-from engine.training.step_folders import step_folder, steps
+from engine.training.step_folders import MANIFEST, step_folder, steps
 
 
 def describe(
@@ -37,8 +37,8 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
     """Load a model for inference on the CPU.
 
     Args:
-        path: a run folder, or one checkpoint folder.
-        step: which checkpoint of a run folder; default: the newest whole one.
+        path: a run folder, one checkpoint folder, or the folder of an exported model.
+        step: which checkpoint; default: the newest whole one.
         name: what messages call the model; default: the folder's name.
 
     Raises:
@@ -47,6 +47,15 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
         WorkError: the disk refused to read it.
     """
     checkpoint = find_checkpoint(path, step)
+    return model_of(load_method(checkpoint), checkpoint, name or path.name)
+
+
+def load_method(checkpoint: Checkpoint) -> AnyMethod:
+    """The method whose networks a checkpoint or exported model holds, on the CPU and ready for inference.
+
+    Raises:
+        InputError: it is not a model of this program.
+    """
     method_settings, image_shape = _described(checkpoint)
     package = checkpoint.description.get("package")
     require_installed(method_settings["name"], f"checkpoint {checkpoint.path}", package and str(package)[:80])
@@ -58,30 +67,69 @@ def load_model(path: Path, step: int | None = None, name: str | None = None) -> 
         # First without memory: a description can ask for networks of any size, and only those that fit are made.
         with torch.device("meta"):
             shapes = cls(settings, replace(setup, device=torch.device("meta")))
-        shapes.networks.load_state_dict(weights, assign=True)
+        _fill(shapes, weights, checkpoint.exported, assign=True)
         method = cls(settings, setup)
-        method.networks.load_state_dict(weights)
+        _fill(method, weights, checkpoint.exported)
     except (ValidationError, ValueError, RuntimeError, TypeError, OverflowError) as error:
         # load_state_dict reports missing, unexpected and misshapen tensors as RuntimeError; sizes beyond 64 bits are
         # TypeErrors or OverflowErrors.
         reason = str(error).splitlines()[0]
         raise InputError(f"checkpoint {checkpoint.path} does not fit its method '{cls.__name__}': {reason}") from error
     method.networks.requires_grad_(False).eval()
+    return method
+
+
+def model_of(method: AnyMethod, checkpoint: Checkpoint, name: str) -> Model:
+    """The model of a method that :func:`load_method` returned.
+
+    Args:
+        method: what was loaded.
+        checkpoint: from where.
+        name: what messages call the model.
+    """
     decoder, encoder = method.latent_networks()
-    return Model(
-        cls.codes_of(settings), image_shape, decoder, encoder, name or path.name, fingerprint=checkpoint.fingerprint
-    )
+    codes = method.codes_of(method.settings)
+    return Model(codes, method.setup.image_shape, decoder, encoder, name, fingerprint=checkpoint.fingerprint)
+
+
+def inference_tensors(method: AnyMethod) -> set[str]:
+    """Names in ``method.networks.state_dict()`` of the tensors that its decoder and encoder are made of.
+
+    All names, where a method builds decoder and encoder anew: then it may make their weights of any others.
+    """
+    held = method.networks.state_dict(keep_vars=True)
+    used = {
+        id(tensor) for network in method.latent_networks() for tensor in network.state_dict(keep_vars=True).values()
+    }
+    names = {name for name, tensor in held.items() if id(tensor) in used}
+    return names if used == {id(held[name]) for name in names} else set(held)
+
+
+def _fill(method: AnyMethod, weights: Mapping[str, torch.Tensor], exported: bool, assign: bool = False) -> None:
+    """Give a method its weights. Those of an exported model may lack what only training needs.
+
+    Raises:
+        RuntimeError: a tensor is missing, unexpected or misshapen.
+    """
+    found = method.networks.load_state_dict(weights, strict=not exported, assign=assign)
+    needed = inference_tensors(method) if exported and found.missing_keys else set()
+    wrong = sorted(needed & set(found.missing_keys)) + sorted(found.unexpected_keys)
+    if wrong:
+        raise RuntimeError(f"tensor {wrong[0]} is {'missing' if wrong[0] in needed else 'unexpected'}")
 
 
 def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
-    """The checkpoint that ``path`` is, or the run folder's at ``step`` (default: the newest whole one).
+    """The checkpoint or exported model that ``path`` is, or the run folder's at ``step`` (default: the newest).
 
     Raises:
         InputError: there is none.
         WorkError: the disk refused to read it.
     """
-    if (path / checkpoints.MANIFEST).is_file():
-        return checkpoints.load(path)
+    if (path / MANIFEST).is_file():
+        checkpoint = checkpoints.load(path)
+        if step not in (None, checkpoint.step):
+            raise InputError(f"{path.name} holds step {checkpoint.step} alone, not step {step}")
+        return checkpoint
     folder = path / "checkpoints"
     present = steps(folder)
     if step is not None:

@@ -1,14 +1,16 @@
 """How files are made here: open to whom the folder above is open, whole for every reader, safe from a power cut.
 
 A file or folder is its user's alone, whatever the umask, unless the folder above is a group's (:func:`group_mode`):
-then it is the group's as well.
+then it is the group's as well. Only what the user asks for outside of a store follows the umask (:func:`saving`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +20,11 @@ from engine.errors import InputError, WorkError
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
+_USUAL_MODE = 0o666
+"""Rights of a new file as programs usually ask for them; the umask takes some away."""
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_NAME_PART = 200
+"""Bytes of a name that leave room for more in the name of a temporary file."""
 _GROUP = stat.S_IRWXG | stat.S_ISGID
 
 
@@ -112,6 +119,61 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+@contextlib.contextmanager
+def saving(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that the user asked for, outside of a store: whole or not at all, with the rights that they use.
+
+    A new file gets the rights of the user's umask. One that is replaced keeps its own. A symbolic link is followed.
+
+    Args:
+        path: the file.
+
+    Yields:
+        What to write the content into.
+
+    Raises:
+        InputError: its folder does not exist or refuses to be written, or it is a folder itself.
+        WorkError: the disk is full or failed; as after any exception in the context, an old file is untouched.
+    """
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    temporary = target.with_name(f".{target.name[:_NAME_PART]}.{secrets.token_hex(4)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _USUAL_MODE)
+    except OSError as error:
+        if error.errno in _DISK_TROUBLE:
+            raise WorkError(f"cannot write '{path}': {cause(error)}") from error
+        raise InputError(
+            f"cannot write '{path}': {cause(error)}; give a file in a folder that can be written"
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with contextlib.suppress(OSError):
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, IsADirectoryError):
+            raise InputError(f"cannot write '{path}': it is a folder; give the name of a file") from error
+        if isinstance(error, OSError):
+            raise WorkError(f"cannot write '{path}': {cause(error)}") from error
+        raise
+
+
+def save_file(path: Path, content: bytes) -> None:
+    """Write a file that the user asked for; see :func:`saving`.
+
+    Raises:
+        InputError: as of :func:`saving`.
+        WorkError: as of :func:`saving`.
+    """
+    with saving(path) as file:
+        file.write(content)
 
 
 def sync(path: Path) -> None:

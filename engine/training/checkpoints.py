@@ -3,6 +3,9 @@
 A checkpoint holds ``weights.safetensors`` (every network), ``trainer.pt`` (optimisers and random generators, read with
 ``weights_only=True``) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two, because neither
 format notices a flipped bit.
+
+The folder of an exported model (:mod:`engine.runs.exporting`) is read here as well. It has no ``trainer.pt``, only the
+weights that inference needs, and facts about the run that its manifest describes too.
 """
 
 from __future__ import annotations
@@ -26,12 +29,9 @@ from torch import Tensor
 from engine.errors import InputError, WorkError
 from engine.machine.processor import processor_name
 from engine.storage.files import file_mode, make_folder, sync
-from engine.training.step_folders import step_folder, steps
+from engine.training.step_folders import EXPORTED_FILES, MANIFEST, TRAINER, WEIGHTS, step_folder, steps
 
 FORMAT = 1
-WEIGHTS = "weights.safetensors"
-TRAINER = "trainer.pt"
-MANIFEST = "manifest.json"
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 """Errors that mean a file is lost. Others may pass, such as missing rights or an unmounted file system."""
 
@@ -46,6 +46,7 @@ class Checkpoint:
         milestone: never deleted by :func:`prune`: the state before a schedule change, or the final one.
         description: how to build the model (method settings, image shape), as given to :func:`save`.
         fingerprint: SHA-256 of the weights file.
+        exported: whether it holds only what inference needs, and nothing to train on with.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Checkpoint:
     milestone: bool
     description: Mapping[str, Any]
     fingerprint: str
+    exported: bool = False
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all networks, on the CPU.
@@ -69,8 +71,10 @@ class Checkpoint:
         """The state for :meth:`engine.methods.base.Method.load_trainer_state`.
 
         Raises:
-            InputError: :func:`save` did not write this file, or reading it would run code.
+            InputError: :func:`save` did not write this file, or reading it would run code; an exported model has none.
         """
+        if self.exported:
+            raise InputError(f"{self.path} is an exported model, which holds nothing that training could go on from")
         try:
             state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
         except Exception as error:
@@ -104,7 +108,7 @@ def save(
         make_folder(temporary)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
         torch.save(dict(trainer_state), temporary / TRAINER)
-        files = {name: _describe(temporary / name) for name in (WEIGHTS, TRAINER)}
+        files = {name: describe_file(temporary / name) for name in (WEIGHTS, TRAINER)}
         manifest = {
             "format": FORMAT,
             "step": step,
@@ -142,7 +146,7 @@ def _replace(new: Path, path: Path) -> None:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read and verify the checkpoint in ``path``.
+    """Read and verify the checkpoint or exported model in ``path``.
 
     Raises:
         InputError: it is not a checkpoint, or its files do not match its manifest.
@@ -150,13 +154,14 @@ def load(path: Path) -> Checkpoint:
     """
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
-        expected = {name: manifest["files"][name] for name in (WEIGHTS, TRAINER)}
+        exported = bool(manifest.get("exported", False))
+        expected = {name: manifest["files"][name] for name in (EXPORTED_FILES if exported else (WEIGHTS, TRAINER))}
         step, description = int(manifest["step"]), dict(manifest["description"])
         milestone = bool(manifest["milestone"])
         if manifest["format"] != FORMAT:
             raise InputError(f"checkpoint {path} has format {manifest['format']!r}; this version reads format {FORMAT}")
         for name, description_of_file in expected.items():
-            if _describe(path / name) != description_of_file:
+            if describe_file(path / name) != description_of_file:
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
     except FileNotFoundError as error:
         raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
@@ -164,9 +169,9 @@ def load(path: Path) -> Checkpoint:
         if error.errno not in _DAMAGE:
             raise WorkError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
         raise InputError(f"checkpoint {path} is damaged: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
-    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]))
+    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported)
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
@@ -234,6 +239,11 @@ def _is_milestone(path: Path) -> bool:
         return True
 
 
-def _describe(path: Path) -> dict[str, Any]:
+def describe_file(path: Path) -> dict[str, Any]:
+    """What a manifest says of a file: its size and SHA-256.
+
+    Raises:
+        OSError: it is not there, or the disk refused.
+    """
     with path.open("rb") as file:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}

@@ -1,10 +1,17 @@
-"""Names of checkpoint folders. No torch, so programs that only list checkpoints can import it."""
+"""Names of checkpoint folders and of the files in them. No torch, so programs that only list them can import it."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+WEIGHTS = "weights.safetensors"
+TRAINER = "trainer.pt"
+MANIFEST = "manifest.json"
+SPEC = "spec.json"
+SCORES = "scores.json"
+EXPORTED_FILES = (WEIGHTS, SPEC, SCORES)
+"""The files of an exported model that programs read. The others are for people, who may change them."""
 _NAME = re.compile(r"step-(\d{8,})")
 
 

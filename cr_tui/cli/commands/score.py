@@ -50,22 +50,21 @@ def score(
 ) -> None:
     """Score runs against the factors of their dataset.
 
-    The scores of the newest checkpoint by the paper's protocol are kept with the run.
+    The scores of the newest checkpoint by the paper's protocol are kept with the run. RUN can be an exported folder.
     """
     from engine.choosing.scoring import score_run
     from engine.machine.cores import prepare_to_compute
     from engine.metrics.checks import check_protocol
-    from engine.runs.catalogue import find_among, list_runs
+    from engine.runs.exported import find_models
 
     check_protocol(protocol)
     prepare_to_compute()
     invocation = invocation_of(context)
     store = invocation.open_store()
-    known = list_runs(store)
-    records = {record.id: record for record in (find_among(known, reference) for reference in run)}
+    records = find_models(store, run)
     results = []
     with TaskDisplay(invocation.quiet, as_json) as display:
-        for record in records.values():
+        for record in records:
             display.subject = record.name or record.id
             results.append(
                 score_run(

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
+from cr_tui.cli.pool import pool_of
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
+from cr_tui.figures.drawing import VECTOR, can_draw, require_matplotlib, save_figure
 from engine.choosing.methods import CENTRALITY
 from engine.errors import InputError
 from engine.selection import SIMILARITIES
 
 if TYPE_CHECKING:
     from engine.choosing.result import SelectionResult
-    from engine.runs.catalogue import RunRecord
-    from engine.storage.store import Store
 
 _USUAL_SHARES = 16
-SAVED_AS = (".json", ".csv", ".npz", ".png")
+SAVED_AS = (".json", ".csv", ".npz", ".png", ".pdf", ".svg")
 
 
 def select(
@@ -74,7 +74,11 @@ def select(
         typer.Option(metavar="KEY=VALUE", help="With Slurm: what each task asks for, such as gres=gpu:1; repeatable."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="FILE.{json,csv,npz,png}", help="Also write the result to a file.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.{json,csv,npz,png,pdf,svg}",
+            help="Also write the result to a file; as a picture, the matrix.",
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -84,6 +88,8 @@ def select(
     """
     if save is not None:
         require_writable(save, SAVED_AS)
+        if save.suffix.lower() in VECTOR:
+            require_matplotlib(f"a {save.suffix.lower()} file")
     share = None if shard is None else _share(shard)
     if share and (method or save or budget is not None or matching or similarity != SIMILARITIES[0]):
         raise InputError(
@@ -99,7 +105,9 @@ def select(
         )
     invocation = invocation_of(context)
     store = invocation.open_store()
-    records = _pool(invocation, store, run or [], group)
+    records = pool_of(invocation, store, run or [], group)
+    if launcher == "slurm" and (exported := [record.id for record in records if record.exported]):
+        raise InputError(f"{exported[0]} is an exported model, which tasks in Slurm cannot find; use --launcher local")
     from engine.choosing import choose
     from engine.choosing.process import run_selection
     from engine.choosing.request import SelectionRequest
@@ -156,26 +164,6 @@ def _put_share(compared: dict[str, Any]) -> None:
         put(f"left out: {run_id}, because {reason}")
 
 
-def _pool(invocation: Invocation, store: Store, references: Sequence[str], group: str | None) -> list[RunRecord]:
-    from engine.runs.catalogue import find_among, list_runs
-
-    known = list_runs(store)
-    named = [find_among(known, reference) for reference in references]
-    if references and group is None:
-        return named
-    candidates = [record for record in known if group is None or record.group == group]
-    if group is not None and not candidates:
-        groups = sorted({record.group for record in known if record.group})
-        raise InputError(f"there is no group '{group[:80]}' (groups: {', '.join(groups[:20]) or 'none'})")
-    finished = [record for record in candidates if record.status == "finished"]
-    if len(finished) < len(candidates):
-        left_out = len(candidates) - len(finished)
-        invocation.note(
-            f"{left_out} of {len(candidates)} runs have not finished and take no part unless they are named"
-        )
-    return named + finished
-
-
 def _save(path: Path, result: SelectionResult) -> None:
     from cr_tui.cli import saving
 
@@ -188,8 +176,12 @@ def _save(path: Path, result: SelectionResult) -> None:
         raise InputError(f"--save {path.name} keeps the matrix, which only --method {CENTRALITY} makes")
     elif suffix == ".npz":
         saving.save_npz(path, {"matrix": result.matrix, **_numbers(result)}, result.runs)
+    elif can_draw():
+        from cr_tui.figures.of_runs import matrix_figure
+
+        save_figure(path, matrix_figure(result))
     else:
-        saving.save_heatmap(path, result.matrix)
+        saving.save_matrix_picture(path, result)
 
 
 def _numbers(result: SelectionResult) -> dict[str, Sequence[Any]]:

@@ -12,9 +12,7 @@ from PIL import Image
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
 from cr_tui.dashboard.shared.written_files import guarded
 from cr_tui.render.matrices.matrix import MatrixPicture
-from cr_tui.render.matrices.matrix_picture import matrix_picture
-
-_CAPTION = "cross-scores: rows are encoders, columns the generators whose images they were scored on"
+from cr_tui.render.matrices.matrix_picture import CAPTION, matrix_picture
 
 
 def as_csv(shown: ShownSelection) -> bytes:
@@ -104,7 +102,7 @@ def as_png(shown: ShownSelection, *, even: bool = False) -> bytes:
     assert matrix is not None, "only a matrix can be drawn"
     picture = MatrixPicture(matrix, [shown.names[run_id] for run_id in shown.compared], even=even)
     content = io.BytesIO()
-    Image.fromarray(matrix_picture(picture, _CAPTION)).save(content, format="PNG", optimize=True)
+    Image.fromarray(matrix_picture(picture, CAPTION)).save(content, format="PNG", optimize=True)
     return content.getvalue()
 
 

@@ -6,8 +6,8 @@ import re
 import time
 from pathlib import Path
 
-from engine.errors import InputError, WorkError
-from engine.storage.files import replace_file
+from engine.errors import InputError
+from engine.storage.files import save_file
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _MOST_TRIES = 100
@@ -34,12 +34,7 @@ def write(path: Path, content: bytes) -> None:
         InputError: the folder cannot be written.
         WorkError: the disk refused.
     """
-    try:
-        replace_file(path, content)
-    except WorkError as error:
-        if isinstance(error.__cause__, PermissionError | FileNotFoundError):
-            raise InputError(f"cannot write '{path}'; start crtui in a folder that can be written") from error
-        raise
+    save_file(path, content)
 
 
 def guarded(text: str) -> str:

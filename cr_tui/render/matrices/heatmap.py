@@ -88,23 +88,6 @@ def heatmap(
     return Cells(tuple(lines))
 
 
-def matrix_image(matrix: Matrix, cell: int = 16, bounds: tuple[float, float] | None = None) -> NDArray[np.uint8]:
-    """The colours of a heat map as a picture.
-
-    Args:
-        matrix: float ``[n, m]``; values that are not finite become grey.
-        cell: pixels across and down a value.
-        bounds: values at the ends of the colour scale; the smallest and largest finite value when None.
-
-    Returns:
-        RGB image uint8 ``[n · cell, m · cell, 3]``.
-    """
-    values: Matrix = np.where(np.isfinite(matrix), matrix, np.nan).astype(np.float64)
-    low, high = bounds if bounds is not None else _finite_bounds(values)
-    scaled = (values - low) / (high - low) if high > low else values * 0.0 + 0.5
-    return viridis(scaled).repeat(cell, axis=0).repeat(cell, axis=1)
-
-
 def _finite_bounds(values: Matrix) -> tuple[float, float]:
     finite = values[np.isfinite(values)]
     return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)

@@ -11,6 +11,8 @@ from cr_tui.render.matrices.matrix import ABSENT, MatrixPicture
 from cr_tui.render.palette import MISSING, STEPS
 from cr_tui.text import clean
 
+CAPTION = "cross-scores: rows are encoders, columns the generators whose images they were scored on"
+"""The title of such a picture."""
 _BACKGROUND: Rgb = (255, 255, 255)
 _TEXT: Rgb = (48, 48, 48)
 _FONT_PIXELS = 16

@@ -72,7 +72,8 @@ def _to_bar(across: Pixels, along: Pixels, size: float) -> Pixels:
     """Signed distance to a rectangle's outline, negative inside."""
     beside, beyond = np.abs(across) - NARROW * size, np.abs(along) - size
     outside = np.hypot(np.maximum(beside, 0.0), np.maximum(beyond, 0.0))
-    return outside + np.minimum(np.maximum(beside, beyond), 0.0)
+    distance: Pixels = outside + np.minimum(np.maximum(beside, beyond), 0.0)
+    return distance
 
 
 def _to_triangle(across: Pixels, along: Pixels, size: float) -> Pixels:

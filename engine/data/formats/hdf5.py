@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.data.formats.stored import StoredArray, choose_key, reading
 from engine.errors import InputError
+from engine.extras import require
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_CHUNK_BYTES = 512 << 20
@@ -65,10 +66,9 @@ def open_hdf5(path: Path, key: str | None = None) -> Iterator[Hdf5Array]:
     Raises:
         InputError: h5py is missing, the file cannot be read, or what it declares cannot be used.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise InputError(f"'{path}' is an HDF5 file, which needs h5py: pip install 'crtui[hdf5]'") from error
+    require(("h5py",), "hdf5", f"'{path}' is an HDF5 file, which")
+    import h5py
+
     with contextlib.ExitStack() as stack:
         with reading(path):
             file = stack.enter_context(h5py.File(path, "r"))

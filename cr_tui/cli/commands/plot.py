@@ -1,0 +1,195 @@
+"""``crtui plot``: labelled figures for print."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, RunArgument, invocation_of
+from cr_tui.cli.output import put_json
+from cr_tui.cli.pool import pool_of
+from cr_tui.cli.pool_selection import DeviceOption, GroupOption, MethodOption, selection_of
+from cr_tui.cli.progress import TaskDisplay
+from cr_tui.cli.saving import require_writable
+from cr_tui.figures import drawing
+from engine.choosing.methods import CENTRALITY
+from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from engine.runs.catalogue import RunRecord
+
+_BY = ("configuration", "group", "run")
+
+app = typer.Typer(
+    name="plot",
+    help="Figures for print: vector files with labels, legends and embedded fonts. Needs the extra 'plot'.",
+    rich_markup_mode=None,
+)
+
+SaveOption = Annotated[Path, typer.Option("--save", metavar="FILE.{pdf,svg,png}", help="The file.")]
+StepOption = Annotated[int | None, typer.Option("--step", metavar="N", help="Which checkpoint; default: the newest.")]
+
+
+@app.command()
+def curves(
+    context: typer.Context,
+    save: SaveOption,
+    run: OptionalRunsArgument = None,
+    group: GroupOption = None,
+    scalar: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A scalar, such as cr_accuracy; repeatable; default: losses and scores."),
+    ] = None,
+    by: Annotated[
+        str,
+        typer.Option(metavar="|".join(_BY), help="Which runs become one curve, with mean and standard deviation."),
+    ] = _BY[0],
+    log_y: Annotated[bool, typer.Option("--log-y", help="Logarithmic axes for scalars above zero.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Training curves, the seeds of a configuration as mean and standard deviation.
+
+    A curve has at most 300 points, each the mean of the values around it.
+    """
+    if by not in _BY:
+        raise InputError(f"--by is '{by[:40]}', but must be one of {', '.join(_BY)}")
+    invocation = _begun(context, save)
+    records = pool_of(invocation, invocation.open_store(), run or [], group)
+    _require_some(records)
+    from cr_tui.figures.curves import draw_curves
+    from cr_tui.figures.of_runs import By, curve_panels, labels_of
+
+    panels, without = curve_panels(records, labels_of(records, cast("By", by)), scalar)
+    for record in without:
+        invocation.note(f"{record.name or record.id} has written no such curve")
+    drawn = [record for record in records if record not in without]
+    _end(invocation, save, draw_curves(panels, log_y=log_y), drawn, as_json)
+
+
+@app.command()
+def matrix(
+    context: typer.Context,
+    save: SaveOption,
+    run: OptionalRunsArgument = None,
+    group: GroupOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """The cross-scores of a pool as a heat map, best model first.
+
+    A selection of the same runs that is in the store is used; else the runs are compared as 'crtui select' does.
+    """
+    invocation = _begun(context, save)
+    store = invocation.open_store()
+    records = pool_of(invocation, store, run or [], group)
+    result = selection_of(invocation, store, records, (CENTRALITY,), device, as_json)
+    from cr_tui.figures.of_runs import matrix_figure
+
+    _end(invocation, save, matrix_figure(result), records, as_json)
+
+
+@app.command()
+def ranking(
+    context: typer.Context,
+    save: SaveOption,
+    run: OptionalRunsArgument = None,
+    group: GroupOption = None,
+    method: MethodOption = None,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """The scores by which a pool is ranked, with their 95 % intervals, best model first.
+
+    A selection of the same runs that is in the store is used; else the runs are ranked as 'crtui select' does.
+    """
+    invocation = _begun(context, save)
+    store = invocation.open_store()
+    records = pool_of(invocation, store, run or [], group)
+    result = selection_of(invocation, store, records, tuple(method or (CENTRALITY,)), device, as_json)
+    from cr_tui.figures.of_runs import ranking_figure
+
+    _end(invocation, save, ranking_figure(result), records, as_json)
+
+
+@app.command()
+def traversal(
+    context: typer.Context,
+    run: RunArgument,
+    save: SaveOption,
+    code: Annotated[
+        list[int] | None, typer.Option(metavar="N", help="A code to walk, from 0; repeatable; default: all.")
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="N", help="Images along a code.")] = 8,
+    samples: Annotated[int, typer.Option(metavar="N", help="Draws of everything that is held.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draws.")] = 0,
+    step: StepOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What each code of a model does to an image."""
+    invocation = _begun(context, save)
+    [record] = _found(invocation, run)
+    from cr_tui.figures.of_runs import traversal_figure
+    from cr_tui.render.images import traversal as images
+    from engine.machine.cores import prepare_to_compute
+    from engine.runs.loading import load_model
+
+    prepare_to_compute()
+    model = load_model(record.folder.path, step, record.name or record.id)
+    frames = images.traverse(model, steps, samples, seed, code or None)
+    labels = images.code_labels(code or model.codes.count)
+    _end(invocation, save, traversal_figure(frames, labels, model), [record], as_json)
+
+
+@app.command()
+def codes(
+    context: typer.Context,
+    run: RunArgument,
+    save: SaveOption,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draw of images.")] = 0,
+    step: StepOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What an encoder's codes say of the dataset's factors; without known factors, how the codes are spread."""
+    invocation = _begun(context, save)
+    [record] = _found(invocation, run)
+    from cr_tui.figures.of_runs import codes_figure
+    from engine.choosing.scoring import load_dataset
+    from engine.machine.cores import prepare_to_compute
+    from engine.runs.loading import load_model
+
+    prepare_to_compute()
+    model = load_model(record.folder.path, step, record.name or record.id)
+    with TaskDisplay(invocation.quiet, as_json) as display:
+        dataset = load_dataset(invocation.open_store(), record, display)
+    _end(invocation, save, codes_figure(model, dataset, seed), [record], as_json)
+
+
+def _begun(context: typer.Context, save: Path) -> Invocation:
+    """What every figure needs, checked before anything is computed for it."""
+    require_writable(save, drawing.PRINTED_AS)
+    drawing.require_matplotlib("a figure")
+    return invocation_of(context)
+
+
+def _found(invocation: Invocation, reference: str) -> list[RunRecord]:
+    from engine.runs.exported import find_models
+
+    return find_models(invocation.open_store(), [reference])
+
+
+def _require_some(records: Sequence[RunRecord]) -> None:
+    if not records:
+        raise InputError("there is no finished run to draw; name runs or a group ('crtui runs list' shows them)")
+
+
+def _end(invocation: Invocation, save: Path, figure: Figure, records: Sequence[RunRecord], as_json: bool) -> None:
+    drawing.save_figure(save, figure)
+    if as_json:
+        put_json({"file": str(save), "runs": [record.id for record in records]})
+    else:
+        invocation.note(f"wrote {save}")

@@ -1,0 +1,185 @@
+"""Exported models as runs: what commands that take a run do with the folder of one.
+
+Nothing here imports PyTorch before a folder is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from engine.errors import InputError
+from engine.runs.catalogue import RunRecord, find_among, list_runs
+from engine.runs.folder import RunFolder
+from engine.runs.state import ID_PATTERN, Count, Scores, Status
+from engine.storage.files import read_file
+from engine.storage.store import Store
+from engine.training.step_folders import MANIFEST, SCORES, SPEC
+
+if TYPE_CHECKING:
+    from engine.training.checkpoints import Checkpoint
+
+_MAX_BYTES = 4 * 2**20
+
+
+class Exported(BaseModel):
+    """What the manifest says of the run that a model was exported from.
+
+    Attributes:
+        id: of the run.
+        status: of the run when it was exported.
+        checkpoint: SHA-256 of the weights of the checkpoint.
+    """
+
+    id: Annotated[str, Field(pattern=ID_PATTERN)]
+    status: Status
+    checkpoint: str = ""
+
+
+class _ScoreDocument(BaseModel):
+    step: Count
+    protocol: str
+    scores: Scores = Field(default_factory=dict)
+
+
+_SCORE_DOCUMENTS = TypeAdapter(list[_ScoreDocument])
+
+
+class ExportFolder(RunFolder):
+    """The folder of an exported model. Download caches keep its files behind symbolic links, which are followed."""
+
+    @property
+    def spec_path(self) -> Path:
+        return Path(os.path.realpath(self.path / SPEC))
+
+    @property
+    def scores_path(self) -> Path:
+        return Path(os.path.realpath(self.path / SCORES))
+
+
+def find_models(store: Store, references: Sequence[str]) -> list[RunRecord]:
+    """The runs and exported models that references mean, each once.
+
+    Args:
+        store: where runs are looked for.
+        references: of a run its id, an unambiguous prefix of the id, or its exact name; of an exported model the path
+            of its folder. A run is preferred, unless there is a slash in the reference.
+
+    Raises:
+        InputError: nothing or several things match; a folder is no exported model, or a damaged one; two references
+            mean different models of one run.
+    """
+    known = list_runs(store)
+    found: dict[str, RunRecord] = {}
+    for reference in references:
+        record = find_model(known, reference)
+        other = found.setdefault(record.id, record)
+        if other.folder.path != record.folder.path:
+            raise InputError(
+                f"{other.folder.path} and {record.folder.path} both hold run {record.id}; name one of them"
+            )
+    return list(found.values())
+
+
+def find_model(known: Sequence[RunRecord], reference: str) -> RunRecord:
+    """The one of the known runs, or the exported model, that a reference means; see :func:`find_models`.
+
+    Raises:
+        InputError: as of :func:`find_models`.
+    """
+    path = Path(reference)
+    with contextlib.suppress(RuntimeError):
+        path = path.expanduser()
+    if "/" in reference or reference in (".", ".."):
+        return read_export(path)
+    try:
+        return find_among(known, reference)
+    except InputError:
+        if (path / MANIFEST).is_file():
+            return read_export(path)
+        raise
+
+
+def read_export(path: Path) -> RunRecord:
+    """The run that a model was exported from, with the exported folder as its folder.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        InputError: it is no exported model, or a damaged one.
+        WorkError: the disk cannot read it.
+    """
+    if not (path / MANIFEST).is_file():
+        raise InputError(f"there is no exported model in '{path}'; 'crtui export RUN --to DIR' makes one")
+    from engine.training import checkpoints
+
+    checkpoint = checkpoints.load(path)
+    if not checkpoint.exported:
+        raise InputError(f"'{path}' is a checkpoint of a run; name the run, or export it")
+    folder = ExportFolder(path.resolve())
+    summary = folder.summary()
+    try:
+        manifest = orjson.loads((path / MANIFEST).read_bytes())
+        exported = Exported.model_validate(manifest["run"])
+        documents = _SCORE_DOCUMENTS.validate_json(read_file(folder.scores_path, _MAX_BYTES))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        reason = "scores.json" if isinstance(error, ValidationError) and "list" in error.title else MANIFEST
+        raise InputError(f"exported model '{path}' is damaged: {reason} does not say what it should") from error
+    return RunRecord(
+        id=exported.id,
+        name=summary.name,
+        group=summary.group,
+        method=summary.method.name,
+        data=summary.data.name,
+        seed=summary.seed,
+        status=exported.status if exported.status.terminal else Status.STOPPED,
+        step=checkpoint.step,
+        total_steps=summary.training.steps,
+        scores=next((document.scores for document in documents if document.protocol == "paper"), {}),
+        precision=summary.training.precision,
+        folder=folder,
+        exported=True,
+    )
+
+
+def kept_scores(record: RunRecord, checkpoint: Checkpoint) -> list[dict[str, Any]]:
+    """What is known of a checkpoint's scores, a JSON object of ``crtui score`` for each protocol.
+
+    Args:
+        record: the run, or an exported model.
+        checkpoint: one of its checkpoints.
+    """
+    if checkpoint.exported:
+        return list(_documents(ExportFolder(checkpoint.path).scores_path))
+    documents = []
+    for path in sorted((record.folder.path / "scores").glob(f"{checkpoint.path.name}-*.json")):
+        documents += [
+            document for document in _documents(path) if document.get("fingerprint") == checkpoint.fingerprint
+        ]
+    known = {name: score for name, score in record.scores.items() if score is not None}
+    if known and record.step == checkpoint.step and not any(document["protocol"] == "paper" for document in documents):
+        documents.append({"run": record.id, "step": checkpoint.step, "protocol": "paper", "scores": known})
+    return documents
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects in a file of scores; those that are damaged are left out."""
+    try:
+        content = orjson.loads(read_file(path, _MAX_BYTES))
+    except (FileNotFoundError, InputError, orjson.JSONDecodeError):
+        return []
+    listed = content if isinstance(content, list) else [content]
+    good = []
+    for document in listed:
+        with contextlib.suppress(ValidationError):
+            _ScoreDocument.model_validate(document)
+            if isinstance(document, Mapping):
+                good.append(dict(document))
+    return good
