@@ -131,7 +131,7 @@ def train(
         seeds=None if seeds is None else parse_seeds(seeds),
         sweep=sweep or (),
         flags=flags | for_slurm,
-        trunk=trunk,
+        like=trunk,
         branch=branch,
     )
     given = sorted(key for key, value in for_slurm.items() if value is not None)

@@ -14,9 +14,16 @@ from engine.methods import method_class
 from engine.runs.launcher_names import LAUNCHERS
 from engine.runs.specification.keys import tables
 from engine.runs.specification.spec import RunSpec
-from engine.settings import Schedule, Settings
+from engine.settings import Moment, Schedule, Settings
 
-_NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
+_NAMES = {
+    bool: "yes or no",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Moment: 'whole number or share such as "30%"',
+    Schedule: 'number or steps such as [[0, 0], ["90%", 2]]',
+}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _UNBOUNDED = 10**9
 """Limits from here on are the machine's, and no help to people."""
