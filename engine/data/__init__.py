@@ -166,10 +166,11 @@ def glance(path: str | Path) -> Glance:
     Args:
         path: as for :func:`load`, but no registered name.
     """
-    from engine.data.own.files import glance_at
-
     try:
-        return glance_at(_path(str(path)))
+        found = _path(str(path))
+        from engine.data.own.files import glance_at
+
+        return glance_at(found)
     except InputError:
         return Glance((DEFAULT_SIZE, DEFAULT_SIZE))
 
