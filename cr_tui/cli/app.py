@@ -14,7 +14,8 @@ from typing import Annotated, Any, TextIO, cast
 
 import typer
 
-from cr_tui.cli.commands import dashboard, data, demo, doctor, runs, score, select, train, traverse
+from cr_tui.cli.commands import catalogue, dashboard, data, demo, doctor, encode, runs, score, select, train, traverse
+from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.output import put, say, warn
 from engine import __version__
@@ -34,15 +35,20 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command()(demo.demo)
-app.command()(dashboard.dashboard)
-app.command()(train.train)
+app.command(epilog=examples("demo"))(demo.demo)
+app.command(epilog=examples("dashboard"))(dashboard.dashboard)
+app.command(epilog=examples("train"))(train.train)
 app.add_typer(runs.app)
-app.command()(score.score)
-app.command()(select.select)
-app.command()(traverse.traverse)
+app.command(epilog=examples("score"))(score.score)
+app.command(epilog=examples("select"))(select.select)
+app.command(epilog=examples("traverse"))(traverse.traverse)
+app.command(epilog=examples("encode"))(encode.encode)
+app.command(epilog=examples("methods"))(catalogue.methods)
+app.command(epilog=examples("presets"))(catalogue.presets)
+app.command(epilog=examples("datasets"))(catalogue.datasets)
+app.command(epilog=examples("keys"))(catalogue.keys)
 app.add_typer(data.app)
-app.command()(doctor.doctor)
+app.command(epilog=examples("doctor"))(doctor.doctor)
 
 
 @app.callback()

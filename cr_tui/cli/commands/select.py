@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cr_tui.cli.completion import complete_group
 from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.progress import TaskDisplay
@@ -34,7 +35,9 @@ def _methods_in_words() -> str:
 def select(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="The finished runs of a group.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The finished runs of a group.", autocompletion=complete_group)
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
