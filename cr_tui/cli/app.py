@@ -15,10 +15,12 @@ from typing import Annotated, Any, TextIO, cast
 import typer
 
 from cr_tui.cli.commands import (
+    catalogue,
     dashboard,
     data,
     demo,
     doctor,
+    encode,
     export,
     plot,
     report,
@@ -29,6 +31,7 @@ from cr_tui.cli.commands import (
     train,
     traverse,
 )
+from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.names_in_help import CommandWithNames
 from cr_tui.cli.output import put, say, warn
@@ -49,19 +52,24 @@ app = typer.Typer(
     invoke_without_command=True,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command()(demo.demo)
-app.command()(dashboard.dashboard)
-app.command(cls=CommandWithNames)(train.train)
+app.command(epilog=examples("demo"))(demo.demo)
+app.command(epilog=examples("dashboard"))(dashboard.dashboard)
+app.command(cls=CommandWithNames, epilog=examples("train"))(train.train)
 app.add_typer(runs.app)
-app.command()(score.score)
-app.command(cls=CommandWithNames)(select.select)
-app.command()(traverse.traverse)
-app.command()(reproduce.reproduce)
+app.command(epilog=examples("score"))(score.score)
+app.command(cls=CommandWithNames, epilog=examples("select"))(select.select)
+app.command(epilog=examples("traverse"))(traverse.traverse)
+app.command(epilog=examples("encode"))(encode.encode)
 app.add_typer(plot.app)
-app.command()(report.report)
-app.command()(export.export)
+app.command(epilog=examples("report"))(report.report)
+app.command(epilog=examples("export"))(export.export)
+app.command(epilog=examples("reproduce"))(reproduce.reproduce)
+app.command(epilog=examples("methods"))(catalogue.methods)
+app.command(epilog=examples("presets"))(catalogue.presets)
+app.command(epilog=examples("datasets"))(catalogue.datasets)
+app.command(epilog=examples("keys"))(catalogue.keys)
 app.add_typer(data.app)
-app.command()(doctor.doctor)
+app.command(epilog=examples("doctor"))(doctor.doctor)
 
 
 @app.callback()

@@ -60,7 +60,10 @@ def follow(records: Sequence[RunRecord], display: RunDisplay, stop: Callable[[Ru
 def _watch(runs: Sequence[WatchedRun], display: RunDisplay) -> None:
     while True:
         for run in runs:
+            told = len(run.estimates)
             run.refresh()
+            for text in run.estimates[told:]:
+                display.note(f"{run.name}: {text}")
         display.show(runs)
         if not _alive(runs):
             return

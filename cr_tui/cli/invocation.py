@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cr_tui.cli.completion import complete_run
 from cr_tui.cli.output import say
 
 if TYPE_CHECKING:
@@ -58,11 +59,19 @@ ImagesOption = Annotated[
         help="How the terminal shows images; default: $CRTUI_IMAGES, else what it can.",
     ),
 ]
-RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run: its id, the beginning of it, or its name.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run: its id, the beginning of it, or its name.", autocompletion=complete_run),
+]
 RunsArgument = Annotated[
-    list[str], typer.Argument(metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False)
+    list[str],
+    typer.Argument(
+        metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
+    ),
 ]
 OptionalRunsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False),
+    typer.Argument(
+        metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
+    ),
 ]

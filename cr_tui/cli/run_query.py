@@ -1,7 +1,8 @@
-"""Choosing and ordering runs by what ``runs list`` shows: ``--where`` and ``--sort``."""
+"""Choosing and ordering runs by what is known of them: ``--where``, ``--sort`` and ``--columns`` of ``runs list``."""
 
 from __future__ import annotations
 
+import json
 import math
 import operator
 import re
@@ -14,8 +15,9 @@ if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
 
 TEXT_FIELDS = ("id", "name", "group", "method", "data", "status", "device")
-NUMBER_FIELDS = ("seed", "step", "total_steps", "pid")
+NUMBER_FIELDS = ("seed", "step", "total_steps", "attempt", "priority", "pid")
 TIME_FIELDS = ("created", "updated")
+FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *TIME_FIELDS)
 SCORE = "score."
 _TERM = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(!=|<=|>=|==|=|<|>)\s*([^\s<>=!]+)(?=\s|$)")
 _AND = re.compile(r"\s+and(?=\s)")
@@ -33,15 +35,73 @@ _ORDERINGS = ("<", "<=", ">", ">=")
 Condition = Callable[["RunRecord"], bool]
 
 
-def parse_where(expression: str) -> Condition:
+class SpecKeys:
+    """The specifications of listed runs by dotted key, read from their folders when first asked for.
+
+    Args:
+        records: the runs.
+    """
+
+    def __init__(self, records: Iterable[RunRecord] = ()) -> None:
+        self._records = list(records)
+        self._values: dict[str, dict[str, Any]] = {}
+        self._known: list[str] | None = None
+
+    def full(self, option: str, name: str) -> str:
+        """The key that a name means: in full, by its end, or a field of the list.
+
+        Raises:
+            InputError: there is no such field or key, or several end so; the message names the option.
+        """
+        if name in FIELDS or (name.startswith(SCORE) and name != SCORE):
+            return name
+        from engine.runs.specification.keys import complete
+
+        try:
+            return complete(name, self._keys())
+        except InputError as error:
+            raise InputError(
+                f"{option} knows no '{name[:80]}': {error}; or use {', '.join(FIELDS)} or score.<name>"
+            ) from error
+
+    def value(self, record: RunRecord, key: str) -> Any:
+        """What a run has under a full key; ``None`` if nothing."""
+        if key.startswith(SCORE):
+            return record.scores.get(key.removeprefix(SCORE))
+        return getattr(record, key) if key in FIELDS else self._of(record).get(key)
+
+    def _of(self, record: RunRecord) -> dict[str, Any]:
+        if record.id not in self._values:
+            from engine.runs.values import values_of
+
+            self._values[record.id] = values_of(record.folder)
+        return self._values[record.id]
+
+    def _keys(self) -> list[str]:
+        """Every key that a run of these has, and every key that one of the methods here has."""
+        if self._known is None:
+            from engine.methods import METHODS
+            from engine.runs.specification.keys import known_keys
+
+            present = (key for record in self._records for key in self._of(record))
+            self._known = list(dict.fromkeys([*(key for name in METHODS for key in known_keys(name)), *present]))
+        return self._known
+
+
+def parse_where(expression: str, keys: SpecKeys | None = None) -> Condition:
     """Compile ``--where``: ``name operator value`` terms, joined by spaces or ``and``, all of which must hold.
 
-    Names are those of ``runs list`` and ``score.<name>``; operators ``= != < <= > >=``. A run without the value meets
-    no term but ``!=``.
+    Names are those of ``runs list``, ``score.<name>`` and the keys of a specification, in full or by their end;
+    operators ``= != < <= > >=``. A run without the value meets no term but ``!=``.
+
+    Args:
+        expression: the terms.
+        keys: the specifications of the runs that it will be asked about.
 
     Raises:
         InputError: it cannot be read; the message names the place.
     """
+    known = keys or SpecKeys()
     conditions = []
     position = 0
     while expression[position:].strip():
@@ -50,7 +110,8 @@ def parse_where(expression: str) -> Condition:
             raise InputError(
                 f"--where cannot read '{expression[position:].strip()[:80]}'; write terms such as score.factor_vae>0.8"
             )
-        conditions.append(_condition(*match.groups()))
+        name, sign, value = match.groups()
+        conditions.append(_condition(name, sign, value, known))
         joint = _AND.match(expression, match.end())
         position = joint.end() if joint else match.end()
         if joint and not expression[position:].strip():
@@ -60,50 +121,88 @@ def parse_where(expression: str) -> Condition:
     return lambda record: all(condition(record) for condition in conditions)
 
 
-def sort_runs(records: Iterable[RunRecord], key: str) -> list[RunRecord]:
-    """Order runs by a field or ``score.<name>``, ascending; descending with ``-`` in front. Runs without it come last.
+def sort_runs(records: Iterable[RunRecord], key: str, keys: SpecKeys | None = None) -> list[RunRecord]:
+    """Order runs by a field, ``score.<name>`` or a key of the specification, ascending.
+
+    With ``-`` before it, descending. Runs without the value come last.
 
     Raises:
-        InputError: there is no such field.
+        InputError: there is no such field or key.
     """
-    name = key.removeprefix("-")
-    _require_field("--sort", name, (*TEXT_FIELDS, *NUMBER_FIELDS, *TIME_FIELDS))
-    valued = [(value, record) for record in records if (value := _value(record, name)) is not None]
-    missing = [record for record in records if _value(record, name) is None]
-    valued.sort(key=lambda pair: pair[0], reverse=key.startswith("-"))
+    known = keys or SpecKeys()
+    name = known.full("--sort", key.removeprefix("-"))
+    there = list(records)
+    valued = [(value, record) for record in there if (value := known.value(record, name)) is not None]
+    missing = [record for record in there if known.value(record, name) is None]
+    valued.sort(key=lambda pair: _order(pair[0]), reverse=key.startswith("-"))
     return [record for _, record in valued] + missing
 
 
-def _condition(name: str, sign: str, text: str) -> Condition:
-    _require_field("--where", name, (*TEXT_FIELDS, *NUMBER_FIELDS))
+def parse_columns(text: str, keys: SpecKeys) -> list[str]:
+    """The full keys of ``--columns``: names between commas.
+
+    Raises:
+        InputError: there is no such field or key, or one is there twice.
+    """
+    columns = [keys.full("--columns", name.strip()) for name in text.split(",")]
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"--columns has {twice} twice; give each column once")
+    return columns
+
+
+def value_text(value: Any) -> str:
+    """A value as it is written in tables and compared by ``--where``: lists as JSON without spaces."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | tuple | dict):
+        return json.dumps(value, separators=(",", ":"))
+    return str(value)
+
+
+def _condition(name: str, sign: str, text: str, keys: SpecKeys) -> Condition:
+    key = keys.full("--where", name)
+    if key in TIME_FIELDS:
+        raise InputError(f"--where cannot compare '{key}'; sort by it, or use another field")
     compare = _COMPARISONS[sign]
-    wanted: str | float = text
-    if name not in TEXT_FIELDS:
-        wanted = _number(name, text)
-    elif sign in _ORDERINGS:
-        raise InputError(f"--where compares '{name}' by = or !=, not by {sign}")
+    if key in NUMBER_FIELDS or key.startswith(SCORE):
+        wanted = _number(key, text)
+        return lambda record: _holds(keys.value(record, key), sign, lambda value: compare(value, wanted))
+    if key in TEXT_FIELDS:
+        if sign in _ORDERINGS:
+            raise InputError(f"--where compares '{key}' by = or !=, not by {sign}")
+        return lambda record: _holds(keys.value(record, key), sign, lambda value: compare(value, text))
+    number = _number(key, text) if sign in _ORDERINGS else _number_or_none(text)
 
-    def holds(record: RunRecord) -> bool:
-        value = _value(record, name)
-        return compare(value, wanted) if value is not None else sign == "!="
+    def fits(value: Any) -> bool:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return number is not None and compare(float(value), number) if sign != "!=" else value != number
+        return sign not in _ORDERINGS and compare(value_text(value), text)
 
-    return holds
+    return lambda record: _holds(keys.value(record, key), sign, fits)
+
+
+def _holds(value: Any, sign: str, fits: Callable[[Any], bool]) -> bool:
+    return fits(value) if value is not None else sign == "!="
 
 
 def _number(name: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
+    number = _number_or_none(text)
+    if number is None:
         raise InputError(f"--where compares '{name}' with a number, not with '{text[:80]}'")
     return number
 
 
-def _require_field(option: str, name: str, fields: Iterable[str]) -> None:
-    if name not in fields and not (name.startswith(SCORE) and name != SCORE):
-        raise InputError(f"{option} knows no '{name[:80]}'; use {', '.join(fields)} or score.<name>")
+def _number_or_none(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
-def _value(record: RunRecord, name: str) -> Any:
-    return record.scores.get(name.removeprefix(SCORE)) if name.startswith(SCORE) else getattr(record, name)
+def _order(value: Any) -> tuple[int, Any]:
+    """A key for sorting values of several kinds: numbers, times, then the rest as text."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (0, value)
+    return (2, value_text(value)) if isinstance(value, str | bool | list | tuple | dict) else (1, value)

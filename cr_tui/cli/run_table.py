@@ -12,6 +12,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from cr_tui.cli.run_query import value_text
 from cr_tui.text import ELLIPSIS, clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 from engine.runs.catalogue import RunRecord
@@ -29,6 +30,7 @@ _GAP = 2
 _MISSING = "–"
 _NARROWEST_NAME = 8
 _WIDEST_TEXT = 24
+_WIDEST_VALUE = 60
 
 
 _Cell = tuple[str, str]
@@ -99,6 +101,33 @@ def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, 
         positions: place in the queue of waiting runs, by id.
     """
     return _Lines(_choose(_columns(records, positions or {}), width))
+
+
+def chosen_table(
+    records: Sequence[RunRecord],
+    keys: Sequence[str],
+    value: Callable[[RunRecord, str], object],
+    positions: Mapping[str, int] | None = None,
+) -> _Lines:
+    """A table of exactly these columns, however wide.
+
+    Args:
+        records: in the order of the rows.
+        keys: fields of the list, ``score.<name>``, or keys of the specification in full.
+        value: what a run has under a key.
+        positions: place in the queue of waiting runs, by id.
+    """
+    known = _columns(records, positions or {})
+    columns = [known.get(key) or _plain(key, [value(record, key) for record in records]) for key in keys]
+    return _Lines([(column, column.width) for column in columns])
+
+
+def _plain(key: str, values: Sequence[object]) -> _Column:
+    if key.startswith("score."):
+        return _Column(score_title(key.removeprefix("score.")), [(_MISSING, "dim") for _ in values], right=True)
+    cells = [(_MISSING, "dim") if value is None else (clean(value_text(value), _WIDEST_VALUE), "") for value in values]
+    numbers = all(isinstance(value, int | float | None) for value in values)
+    return _Column(key.removeprefix("method."), cells, right=numbers)
 
 
 def score_title(name: str) -> str:

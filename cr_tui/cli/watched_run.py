@@ -19,12 +19,14 @@ class WatchedRun:
         losses: the newest losses, and the accuracy of the contrastive discriminator.
         scores: the newest scores.
         rate: updates a second, 0 before the first row.
+        estimates: what the run said of the time that it takes, oldest first.
     """
 
     record: RunRecord
     losses: dict[str, float] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     rate: float = 0.0
+    estimates: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._tail = EventTail(self.record.folder.events_path)
@@ -53,5 +55,7 @@ class WatchedRun:
                 if name.startswith("loss_") or name in _SHOWN
             }
             self.rate = numbers.get("iterations_per_second", self.rate)
+        elif row["kind"] == "note" and "estimated_seconds" in row:
+            self.estimates.append(str(row.get("text", "")))
         elif row["kind"] == "score":
             self.scores |= {name: value for name, value in numbers.items() if name not in ("step", "time", "attempt")}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from engine.data.sizes import check_size
+from engine.data.sizes import DEFAULT_SIZE, Glance, check_size
 from engine.errors import InputError
 from engine.plugins import Plugin, Registry, leave_out
 from engine.progress import Progress
@@ -170,6 +170,21 @@ def check(
         opener = _opener(name)
         if isinstance(opener, SourcedDataset):
             opener.check(root, source)
+
+
+def glance(path: str | Path) -> Glance:
+    """What names and headers say of images of your own. What is not there or cannot be read counts as photos.
+
+    Args:
+        path: as for :func:`load`, but no registered name.
+    """
+    try:
+        found = _path(str(path))
+        from engine.data.own.files import glance_at
+
+        return glance_at(found)
+    except InputError:
+        return Glance((DEFAULT_SIZE, DEFAULT_SIZE))
 
 
 def is_prepared(name: str, root: Path | None = None) -> bool:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from engine.errors import InputError
 
 SMALLEST_SIZE, LARGEST_SIZE = 8, 1024
 DEFAULT_SIZE = 64
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What can be said of images of one's own without reading them.
+
+    Attributes:
+        sides: height and width that they have when they are loaded, unless a size is asked for.
+        published: the registered dataset whose original file they seem to be.
+    """
+
+    sides: tuple[int, int]
+    published: str | None = None
 
 
 def check_size(size: int) -> None:

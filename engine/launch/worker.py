@@ -6,12 +6,14 @@ the current update, writes a checkpoint and stops. It ignores SIGHUP, so a close
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -43,6 +45,8 @@ from engine.training.loop import Scalars, train
 
 SYSTEM_SECONDS = 30.0
 """Seconds between two rows of kind ``system``."""
+LONG_SECONDS = 120.0
+"""A run that takes longer says so."""
 RANKING_SCORE = "factor_vae"
 """The score by which ``training.keep_best`` ranks checkpoints."""
 
@@ -93,6 +97,9 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         events.note(start, f"hidden layers compute in {recorder.precision}")
         if package := package_of(spec.method.name):
             events.note(start, f"method {spec.method.name} is of the package {package}")
+        for change in folder.changes():
+            if change.attempt == state.attempt:
+                events.note(start, f"changed for this attempt: {_in_line(change.values)}")
         events.note(start, f"computed by {processor_name()} with PyTorch {torch.__version__}")
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
     scores: dict[str, float | None] = dict(recorder.scores)
@@ -102,6 +109,10 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         return outcome.model_copy(update={"status": Status.STOPPED, "reason": "asked to stop"})
     say(f"finished at step {step}")
     return outcome
+
+
+def _in_line(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{key} = {json.dumps(value)}" for key, value in values.items())
 
 
 def _reason(error: Exception) -> str:
@@ -120,6 +131,14 @@ def _usage(began: float) -> Usage:
         peak_resident_mib=resident_mib(max(own.ru_maxrss, waited_for.ru_maxrss)),
         gpu_peak_mib=torch.cuda.max_memory_allocated() / 2**20 if _used_gpu() else None,
     )
+
+
+def in_words(seconds: float) -> str:
+    """A duration as one says it: ``26 hours``, ``3 days``."""
+    for unit, length in (("days", 86_400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _used_gpu() -> bool:
@@ -191,6 +210,12 @@ class _Recorder:
         return step
 
     def _load(self, checkpoint: Checkpoint) -> None:
+        trained_on = checkpoint.description.get("image_shape")
+        if trained_on is not None and list(trained_on) != list(self._dataset.image_shape):
+            shapes = ["x".join(map(str, shape)) for shape in (self._dataset.image_shape, trained_on)]
+            raise InputError(
+                f"'{self._spec.data.name}' has images of {shapes[0]}, but this run was trained on images of {shapes[1]}"
+            )
         try:
             self._method.networks.load_state_dict(checkpoint.weights())
             self._method.load_trainer_state(checkpoint.trainer_state())
@@ -217,6 +242,14 @@ class _Recorder:
     def note(self, step: int, text: str) -> None:
         self._events.note(step, text)
         say(f"step {step}: {text}")
+
+    def estimate(self, step: int, per_second: float) -> None:
+        total = self._spec.training.steps
+        seconds = (total - step) / per_second
+        if seconds >= LONG_SECONDS:
+            text = f"about {in_words(seconds)} to go: {total - step:,} updates at {per_second:.3g} a second"
+            self._events.write(step, "note", text=text, estimated_seconds=seconds)
+            say(f"step {step}: {text}")
 
     def evaluate(self, step: int) -> None:
         if evaluation.obstacle_to(self._dataset, RANKING_SCORE):

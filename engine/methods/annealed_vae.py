@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from engine.lazy import torch
-from engine.methods.base import Scalars
+from engine.methods.base import Scalars, Setup
 from engine.methods.settings import MethodSettings
 from engine.methods.vae import VAE, VAECommonSettings
+from engine.settings import Moment, MomentField, later_than_start, moment
 
 if TYPE_CHECKING:
     from engine.models.posterior import Gaussian
@@ -26,7 +27,14 @@ class AnnealedVAESettings(VAECommonSettings):
     name: Literal["annealed-vae"] = "annealed-vae"
     gamma: float = Field(default=1000.0, ge=0, description="weight of the KL divergence's distance from the capacity")
     c_max: float = Field(default=25.0, ge=0, description="final capacity C in nats")
-    threshold: int = Field(default=100_000, ge=1, description="updates over which C rises linearly from 0 to c_max")
+    threshold: MomentField = Field(
+        default=moment("33.3333%"), description="updates, or share of the run, over which C rises linearly to c_max"
+    )
+
+    @field_validator("threshold")
+    @classmethod
+    def _takes_time(cls, value: Moment) -> Moment:
+        return later_than_start(value)
 
 
 class AnnealedVAE(VAE[AnnealedVAESettings]):
@@ -34,6 +42,10 @@ class AnnealedVAE(VAE[AnnealedVAESettings]):
 
     settings_type: ClassVar[type[MethodSettings]] = AnnealedVAESettings
     summary: ClassVar[str] = "VAE whose KL divergence follows a rising capacity"
+
+    def __init__(self, settings: AnnealedVAESettings, setup: Setup) -> None:
+        super().__init__(settings, setup)
+        self.threshold = max(1, settings.threshold.in_run_of(setup.total_steps))
 
     def regulariser(self, posterior: Gaussian, z: torch.Tensor) -> tuple[torch.Tensor, Scalars]:
         """Gamma |KL - C|, the KL divergence being the batch's mean (Burgess et al. 2018, eq. 8)."""
@@ -47,9 +59,9 @@ class AnnealedVAE(VAE[AnnealedVAESettings]):
 
     def capacity_at(self, iteration: int) -> float:
         """C in nats: linear from 0 at iteration 0 to ``c_max`` at ``threshold``, then ``c_max``."""
-        return self.settings.c_max * min(1.0, iteration / self.settings.threshold)
+        return self.settings.c_max * min(1.0, iteration / self.threshold)
 
     def notes_at(self, iteration: int) -> list[str]:
-        if iteration == self.settings.threshold:
+        if iteration == self.threshold:
             return [f"the capacity has reached {self.settings.c_max:g} nats"]
         return []

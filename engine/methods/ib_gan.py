@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from engine.lazy import torch
 from engine.methods.base import Method, Scalars, Setup
 from engine.methods.settings import MethodSettings, NetworkWidths
 from engine.models.codes import Codes
+from engine.settings import Moment, MomentField, later_than_start, moment
 from engine.streams import stream_seed
 
 if TYPE_CHECKING:
@@ -70,14 +71,20 @@ class IBGANSettings(MethodSettings):
     instance_noise: float = Field(
         default=1.0, ge=0, description="standard deviation, at the start, of the noise on images in [-1, 1]"
     )
-    instance_noise_steps: int = Field(
-        default=100_000, ge=1, description="updates over which the instance noise falls linearly to zero"
+    instance_noise_steps: MomentField = Field(
+        default=moment("66.6667%"),
+        description="updates, or share of the run, over which the instance noise falls linearly to zero",
     )
     generator_learning_rate: float = Field(
         default=5e-5, gt=0, description="RMSprop step size of embedding, generator and reconstructor"
     )
     discriminator_learning_rate: float = Field(default=1e-6, gt=0, description="RMSprop step size of D")
     rmsprop_momentum: float = Field(default=0.9, ge=0, lt=1, description="share of the last step kept by RMSprop")
+
+    @field_validator("instance_noise_steps")
+    @classmethod
+    def _takes_time(cls, value: Moment) -> Moment:
+        return later_than_start(value)
 
 
 class IBGAN(Method[IBGANSettings]):
@@ -187,7 +194,7 @@ class IBGAN(Method[IBGANSettings]):
 
     def instance_noise_at(self, iteration: int) -> float:
         """Standard deviation of the instance noise: it falls linearly from iteration 0 to zero, then stays zero."""
-        last = max(self.settings.instance_noise_steps - 1, 1)
+        last = max(self.settings.instance_noise_steps.in_run_of(self.setup.total_steps) - 1, 1)
         return self.settings.instance_noise * max(0.0, 1.0 - iteration / last)
 
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:

@@ -34,7 +34,7 @@ from engine.methods.base import Scalars, Setup
 from engine.methods.infogan import GANWidths, InfoGAN, InfoGANCommonSettings
 from engine.methods.settings import MethodSettings
 from engine.methods.shared_work import GeneratedImages, fixed_weights
-from engine.settings import Change, Schedule, ScheduleField, constant
+from engine.settings import ScheduleField, constant, schedule
 from engine.streams import stream_seed
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ class InfoGANCRSettings(InfoGANCommonSettings):
 
     name: Literal["infogan-cr"] = "infogan-cr"
     lambda_cr: ScheduleField = Field(
-        default=Schedule(changes=(Change(at=0, value=0.0), Change(at=288_000, value=2.0))),
-        description="weight of the contrastive regulariser: a number or [[iteration, value], ...]",
+        default=schedule((0, 0.0), ("89.2857%", 2.0)),
+        description='weight of the contrastive regulariser: a number, or steps such as [[0, 0], ["90%", 2]]',
     )
     gap: ScheduleField = Field(
         default=constant(0.0),
-        description="least distance between codes that a pair does not share (below 2); a number or a schedule",
+        description="least distance between codes that a pair does not share (below 2); a number, or steps",
     )
     contrastive: ContrastiveWidths = ContrastiveWidths()
     contrastive_learning_rate: float = Field(default=2e-3, gt=0, description="Adam step size of H")
@@ -99,6 +99,8 @@ class InfoGANCR(InfoGAN[InfoGANCRSettings]):
 
     def __init__(self, settings: InfoGANCRSettings, setup: Setup) -> None:
         super().__init__(settings, setup)
+        self.lambda_cr = settings.lambda_cr.over(setup.total_steps)
+        self.gap = settings.gap.over(setup.total_steps)
         # H's initial weights, first and after every reset, come from a CPU stream of their own, so that G and D start
         # from the same weights as under plain InfoGAN.
         self.draws["contrastive"] = torch.Generator().manual_seed(stream_seed(setup.seed, "contrastive"))
@@ -108,10 +110,9 @@ class InfoGANCR(InfoGAN[InfoGANCRSettings]):
         self.optimizers["contrastive"] = self.adam(self.contrastive, settings.contrastive_learning_rate)
 
     def prepare(self, iteration: int) -> dict[str, float]:
-        settings = self.settings
-        if settings.lambda_cr.changes_at(iteration) or settings.gap.changes_at(iteration):
+        if self.lambda_cr.changes_at(iteration) or self.gap.changes_at(iteration):
             self._reset_contrastive()
-        self._lambda_cr, self._gap = settings.lambda_cr.at(iteration), settings.gap.at(iteration)
+        self._lambda_cr, self._gap = self.lambda_cr.at(iteration), self.gap.at(iteration)
         return {"lambda_cr": self._lambda_cr, "gap": self._gap} | super().prepare(iteration)
 
     def phase(self) -> tuple[float, float]:
@@ -166,13 +167,13 @@ class InfoGANCR(InfoGAN[InfoGANCRSettings]):
         return torch.nn.functional.cross_entropy(self.contrastive(first, second), shared)
 
     def turning_points(self) -> tuple[int, ...]:
-        return tuple(sorted({*self.settings.lambda_cr.turning_points, *self.settings.gap.turning_points}))
+        return tuple(sorted({*self.lambda_cr.turning_points, *self.gap.turning_points}))
 
     def notes_at(self, iteration: int) -> list[str]:
         notes = []
-        for name, schedule in (("gap", self.settings.gap), ("lambda_cr", self.settings.lambda_cr)):
-            if schedule.changes_at(iteration):
-                notes.append(f"{name} becomes {schedule.at(iteration):g}")
+        for name, timetable in (("gap", self.gap), ("lambda_cr", self.lambda_cr)):
+            if timetable.changes_at(iteration):
+                notes.append(f"{name} becomes {timetable.at(iteration):g}")
         if notes and self.settings.contrastive_reset == "weights":
             notes.append("H is re-initialised")
         return notes

@@ -2,7 +2,8 @@
 
 The presets of a method are the files ``presets/<method>/*.toml`` beside the method's module. Each file is a
 specification with the keys that the preset sets, so ``crtui train --config FILE`` takes it as it is, and a copy of it
-is a good start for settings of your own. The first line is a comment: the description that lists show.
+is a good start for settings of your own. A preset for images of one's own has their size, ``data = { size = 64 }``, in
+place of a dataset's name. The first line is a comment: the description that lists show.
 """
 
 from __future__ import annotations
@@ -16,16 +17,23 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from engine.data.sizes import LARGEST_SIZE, SMALLEST_SIZE
 from engine.errors import InputError
 from engine.methods.settings import Preset
 from engine.settings import Settings
+
+
+class _OwnImages(Settings):
+    """In place of a dataset's name: images of one's own, of which only the size is known."""
+
+    size: int = Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)
 
 
 class _PresetFile(Settings):
     """The keys of a preset file, those of a specification. Method and training are checked when they are resolved."""
 
     preset: str
-    data: str
+    data: str | _OwnImages
     threads: int | None = Field(default=None, ge=1)
     method: dict[str, Any]
     training: dict[str, Any] = Field(default_factory=dict)
@@ -70,7 +78,10 @@ def _read(path: Path, method: str) -> Preset:
     settings = dict(content.method)
     if settings.pop("name", None) != method:
         raise _damaged(path, f"method.name must be '{method}', the name of the folder")
-    return Preset(first_line.removeprefix("# ").strip(), content.data, settings, content.training, content.threads)
+    named = content.data if isinstance(content.data, str) else None
+    size = None if isinstance(content.data, str) else content.data.size
+    description = first_line.removeprefix("# ").strip()
+    return Preset(description, named, settings, content.training, content.threads, size)
 
 
 def _damaged(path: Path, reason: str) -> InputError:

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import Field
 
-from engine.settings import Settings
+from engine.settings import Settings, ShareField
 
 
 class MethodSettings(Settings):
     """Base of the settings of every method. A subclass gives ``name`` the method's own name as its default."""
 
     name: str
-    learning_rate_decay_from: float = Field(
+    learning_rate_decay_from: ShareField = Field(
         default=1.0,
         ge=0,
         le=1,
@@ -38,14 +38,16 @@ class Preset:
 
     Args:
         description: one line for lists and help.
-        data: the dataset it is meant for.
+        data: the dataset it is meant for; ``None`` if that is images of one's own.
         method: settings of the method; its defaults fill in the rest.
         training: settings of the training loop; the loop's defaults fill in the rest.
+        size: side in pixels of the images of one's own that it is meant for.
         threads: CPU threads of a run, where the networks are too small to use more.
     """
 
     description: str
-    data: str
+    data: str | None
     method: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     threads: int | None = None
+    size: int | None = None

@@ -77,12 +77,13 @@ def shrunk(spec: RunSpec, length: Length, updates: Sequence[str] = ()) -> dict[s
     }
     for name, value in spec.method:
         if isinstance(value, Schedule):
-            moved = [[at_length(change.at, steps, published), change.value] for change in value.changes]
+            changes_then = value.over(published).changes
+            moved = [[at_length(at, steps, published), number] for at, number in changes_then]
             starts = [at for at, _ in moved]
             if starts != sorted(set(starts)) or starts[-1] >= steps:
                 raise InputError(
                     f"{steps} updates are too few for the schedule of {name}, which changes at "
-                    f"{', '.join(str(change.at) for change in value.changes[1:])} of {published}; give more"
+                    f"{', '.join(str(at) for at, _ in changes_then[1:])} of {published}; give more"
                 )
             changes[f"method.{name}"] = moved if len(moved) > 1 else moved[0][1]
         elif name in updates:

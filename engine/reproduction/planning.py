@@ -175,7 +175,7 @@ def _branch(
             assign(tree, key, value)
         return PlannedRun(name, validate(tree), begins=at, waits=True)
     begun = BranchSettings(run=trunk.record.id, step=at)
-    (spec,) = resolve(flags=flags, trunk=trunk.record.folder.spec(), branch=begun)
+    (spec,) = resolve(flags=flags, like=trunk.record.folder.spec(), branch=begun)
     return replace(_found(name, spec, known), begins=at)
 
 

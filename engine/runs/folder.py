@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import re
 import secrets
@@ -12,11 +13,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, WorkError
+from engine.runs.specification.changes import SpecChange, SpecChanges, assign_dotted
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
@@ -64,6 +66,10 @@ class RunFolder:
         return self.path / "spec.json"
 
     @property
+    def changes_path(self) -> Path:
+        return self.path / "changes.json"
+
+    @property
     def state_path(self) -> Path:
         return self.path / "state.json"
 
@@ -103,9 +109,8 @@ class RunFolder:
         from engine.methods import require_installed
         from engine.runs.specification.spec import RunSpec
 
-        path = self._whole_spec()
-        require_installed(self._read(path, SpecSummary).method.name, f"run {self.id}")
-        return self._read(path, RunSpec)
+        require_installed(self.summary().method.name, f"run {self.id}")
+        return self._read_spec(RunSpec)
 
     def summary(self) -> SpecSummary:
         """The part of the specification that every run has, whatever its method.
@@ -113,7 +118,34 @@ class RunFolder:
         Raises:
             InputError: it is missing or damaged, and so is its copy.
         """
-        return self._read(self._whole_spec(), SpecSummary)
+        return self._read_spec(SpecSummary)
+
+    def spec_tree(self) -> dict[str, Any]:
+        """The specification as plain data, whatever its method.
+
+        Raises:
+            InputError: it is missing or damaged, and so is its copy.
+        """
+        self.summary()
+        return self._changed_tree(self._whole_spec(), self.changes())
+
+    def changes(self) -> list[SpecChange]:
+        """What was changed when the run was resumed, oldest first.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        if not self.changes_path.exists():
+            return []
+        return self._read(self.changes_path, SpecChanges).root
+
+    def write_changes(self, changes: Sequence[SpecChange]) -> None:
+        """Replace what was changed at resumes. Only the owner of the run's lease may do this.
+
+        Raises:
+            WorkError: the disk refused.
+        """
+        _write(self.changes_path, SpecChanges(list(changes)))
 
     def repair_spec(self) -> None:
         """Replace a specification that is missing or damaged by its copy.
@@ -280,13 +312,33 @@ class RunFolder:
                 return path
         return self.spec_path
 
+    def _read_spec(self, model: type[_Model]) -> _Model:
+        """The specification with the changes of later attempts."""
+        path, changes = self._whole_spec(), self.changes()
+        if not changes:
+            return self._read(path, model)
+        self._read(path, SpecSummary)
+        return self._checked(path, model, json.dumps(self._changed_tree(path, changes)).encode())
+
+    def _changed_tree(self, path: Path, changes: Sequence[SpecChange]) -> dict[str, Any]:
+        tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
+        for change in changes:
+            for key, value in change.values.items():
+                assign_dotted(tree, key, value)
+        return tree
+
     def _read(self, path: Path, model: type[_Model]) -> _Model:
         try:
-            return model.model_validate_json(read_file(path, _MAX_JSON_BYTES))
+            content = read_file(path, _MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise InputError(f"{path.name} of run {self.id} is missing") from error
         except InputError as error:
             raise InputError(f"run {self.id}: {error}") from error
+        return self._checked(path, model, content)
+
+    def _checked(self, path: Path, model: type[_Model], content: bytes) -> _Model:
+        try:
+            return model.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])

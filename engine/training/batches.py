@@ -45,7 +45,7 @@ class Batches:
         self._resident_order = torch.empty(0, dtype=torch.int64)
         self._batch_size = batch_size
         self._seed = seed
-        self._device = device
+        self.device = device
         self._epoch = -1
         self._order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
@@ -62,11 +62,11 @@ class Batches:
             self._order = draws.permutation(len(self._dataset))
             self._epoch = epoch
             if self._resident is not None:
-                self._resident_order = torch.from_numpy(self._order).to(self._device)
+                self._resident_order = torch.from_numpy(self._order).to(self.device)
         rows = slice(position * self._batch_size, (position + 1) * self._batch_size)
         if self._resident is not None:
             return self._resident(self._resident_order[rows])
-        return as_input(self._dataset.images(self._order[rows]), self._device)
+        return as_input(self._dataset.images(self._order[rows]), self.device)
 
 
 def _spare_bytes(device: torch.device) -> int:

@@ -13,6 +13,7 @@ from engine.methods.base import AnyMethod
 from engine.models.precision import Precision, computing_in
 from engine.training.batches import Batches
 from engine.training.captured import CapturedUpdate
+from engine.training.estimate import Estimate
 from engine.training.settings import TrainingSettings
 
 Scalars = dict[str, float]
@@ -26,6 +27,9 @@ class Observer(Protocol):
 
     def note(self, step: int, text: str) -> None:
         """Write a sentence to the event log."""
+
+    def estimate(self, step: int, per_second: float) -> None:
+        """Take note of how many updates are done in a second: after the first few, and after a change of schedule."""
 
     def save(self, step: int, milestone: bool) -> None:
         """Write a checkpoint. ``milestone``: the objective is about to change, or training is complete."""
@@ -64,12 +68,17 @@ def train(
     update = CapturedUpdate(method) if settings.cuda_graph else method.update
     turning_points = set(method.turning_points())
     window = _Window(start)
+    estimate = Estimate(batches.device)
     for iteration in range(start, settings.steps):
         for text in method.notes_at(iteration):
             observer.note(iteration, text)
+        if iteration in turning_points:
+            estimate.begin_phase()
         with computing_in(precision):
             window.add(update(batches.at(iteration), iteration))
         step = iteration + 1
+        if (per_second := estimate.update_done()) is not None:
+            observer.estimate(step, per_second)
         if step % settings.log_every == 0 or step == settings.steps:
             scalars = window.close(step)
             observer.record(step, scalars)
@@ -79,11 +88,13 @@ def train(
         milestone = step == settings.steps or step in turning_points
         if milestone or stop or step % settings.checkpoint_every == 0:
             observer.save(step, milestone)
+            estimate.interrupt()
         if stop:
             return step
         # After the checkpoint: scoring a large dataset takes minutes, and a crash meanwhile should cost nothing.
         if settings.score_every and (step % settings.score_every == 0 or step == settings.steps):
             observer.evaluate(step)
+            estimate.interrupt()
         window.exclude(time.monotonic() - pause)
     if start >= settings.steps and settings.score_every:
         # The last attempt crashed between the final checkpoint and its scores.

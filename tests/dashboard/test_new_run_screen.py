@@ -133,7 +133,7 @@ class TestFillingIn:
             await form.open()
             await form.go_to("method.lambda_cr")
             form.press("enter", "right", "backspace", "backspace", *"5]]", "enter")
-            await drive.settle(pilot, lambda: form.texts() == {"method.lambda_cr": "[[0, 0.0], [1500, 0.15]]"})
+            await drive.settle(pilot, lambda: form.texts() == {"method.lambda_cr": '[[0, 0.0], ["37.5%", 0.15]]'})
             await form.go_to("method.lambda_cr")
             form.press("enter", *["backspace"] * 40, "right", "enter")
             await drive.settle(pilot, lambda: form.texts() == {})
@@ -194,6 +194,11 @@ class TestMethods:
             form.press("h")
             await form.shows("--preset quick-minishapes")
             await form.shows("minishapes")
+            form.press("h")
+            await form.shows("--preset photos-64")
+            form.press("h", "h")
+            await form.shows("--preset paper-celeba")
+            await form.shows("celeba")
 
 
 class TestLeaving:

@@ -28,7 +28,10 @@ form_of = cache(method_form)
 VALUES = {
     "whole number": st.integers(1, 7).map(str),
     "number": st.sampled_from(["0.25", "1e-3", "2", "0.5"]),
-    "number or schedule": st.sampled_from(["0.5", "[[0, 0.0], [10, 1.5]]", "[[0, 1], [5, 0.5]]"]),
+    'whole number or share such as "30%"': st.sampled_from(["3", "12.5%", "100%"]),
+    'number or steps such as [[0, 0], ["90%", 2]]': st.sampled_from(
+        ["0.5", '[[0, 0.0], ["10%", 1.5]]', "[[0, 1], [5, 0.5]]"]
+    ),
     "list of values, each one of 2, 4": st.sampled_from(["[4, 4, 2, 2]", "[]"]),
     "list of whole numbers": st.sampled_from(["[16]", "[32, 8]", "[2,3]"]),
 }
@@ -102,8 +105,10 @@ def test_whatever_is_typed_reaches_the_shell_as_it_is(text: str) -> None:
 def test_every_key_is_offered_explained_and_shown_with_what_the_preset_says(method: str) -> None:
     form = form_of(method)
     for preset in form.presets:
-        (spec,) = resolve(method, preset=preset.name)
+        own = method_class(method).presets[preset.name].data is None
+        (spec,) = resolve(method, preset=preset.name, data="photos" if own else None)
         tree = spec.model_dump(mode="json")
+        tree["data"]["name"] = "" if own else tree["data"]["name"]
         assert preset.values.keys() == {setting.key for setting in form.settings}
         for key, text in preset.values.items():
             value: Any = tree
@@ -131,10 +136,28 @@ def checked(preset: str = "quick", **texts: str) -> dict[str, str]:
     return dict(Checker(foresee=lambda specs: Forecast(0, 0, 0, 0, 0)).check(request).errors)
 
 
+def test_a_preset_for_images_of_ones_own_asks_for_them_and_then_checks_the_rest(tmp_path: Path) -> None:
+    [(key, sentence)] = checked("photos-64", method__noise="x").items()
+    assert key == "data.name"
+    assert "give --data with a folder of photos" in sentence
+    (tmp_path / "one.png").write_bytes(b"")
+    assert checked("photos-64", data__name=str(tmp_path)) == {}
+    assert checked("photos-64", data__name=str(tmp_path), method__noise="x").keys() == {"method.noise"}
+
+
+def test_a_change_that_never_comes_is_remarked_on() -> None:
+    request = NewRuns("infogan-cr", "quick", {"method.lambda_cr": "[[0, 0], [9000, 1]]"})
+    [remark] = Checker(foresee=lambda specs: Forecast(0, 0, 0, 0, 0)).check(request).remarks
+    assert remark.startswith("lambda_cr changes at 9,000, but the run ends after 4,000 updates")
+
+
 def test_every_setting_that_is_wrong_by_itself_says_so() -> None:
     errors = checked(method__gap="x", training__steps="0", data__name="nowhere", seed="4-2", method__noise="1,2.5")
     assert errors.keys() == {"method.gap", "training.steps", "data.name", "seed", "method.noise"}
-    assert errors["method.gap"] == "a schedule is a number or a list of [iteration, value] pairs"
+    assert (
+        errors["method.gap"]
+        == 'a schedule is a number or a list of [iteration, value] pairs; an iteration may be a share such as "90%"'
+    )
     assert "greater than or equal to 1" in errors["training.steps"]
     assert "2-4" in errors["seed"]
 

@@ -54,7 +54,8 @@ def test_other_data_keep_the_presets_they_had(method: str) -> None:
     assert spec_of(method, "dsprites").preset == "paper"
     assert spec_of(method, "minisprites").preset == "quick"
     assert spec_of(method, "minishapes").preset == "quick-minishapes"
-    assert spec_of(method, "photos.npz").preset == "paper"
+    assert spec_of(method, "shapes3d").preset == "paper"
+    assert spec_of(method, "photos.npz").preset == "photos-64"
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,8 @@ def test_the_published_schedule(
     assert (regularised.training.batch_size, regularised.training.steps) == (batch, steps)
     method = published("infogan-cr", data)
     assert method.turning_points() == turns
-    assert method.settings.lambda_cr.at(turns[0] - 1) == 0
-    assert method.settings.lambda_cr.at(steps) == final_lambda
+    assert method.lambda_cr.at(turns[0] - 1) == 0
+    assert method.lambda_cr.at(steps) == final_lambda
     # "InfoGAN (modified)" is the same run up to the regulariser.
     assert (plain.training.batch_size, plain.training.steps) == (batch, turns[0])
     shared = plain.method.model_dump().keys() - {"name"}
@@ -90,8 +91,8 @@ def test_the_published_schedule(
 
 
 def test_the_gap_of_3dteapots_closes_at_85_000() -> None:
-    settings = published("infogan-cr", "3dteapots").settings
-    assert [settings.gap.at(i) for i in (0, 84_999, 85_000)] == [1.9, 1.9, 0.0]
+    method = published("infogan-cr", "3dteapots")
+    assert [method.gap.at(i) for i in (0, 84_999, 85_000)] == [1.9, 1.9, 0.0]
 
 
 def test_the_step_sizes_of_celeba() -> None:
@@ -146,7 +147,7 @@ def test_images_that_do_not_halve_are_answered_with_the_setting_to_change_and_fi
         built(spec_of("infogan", "photos.npz"), (128, 100, 3))
     overrides = ["generator.channels=[64]", "discriminator.channels=[32, 64]"]
     method = built(resolve("infogan", data="photos.npz", overrides=overrides)[0], (128, 100, 3))
-    assert method.generator(torch.zeros(1, 10)).shape == (1, 3, 128, 100)
+    assert method.generator(torch.zeros(1, 105)).shape == (1, 3, 128, 100)
     method = built(resolve("infogan", data="photos.npz", preset="quick")[0], (17, 19, 3))
     assert method.generator(torch.zeros(1, 5)).shape == (1, 3, 17, 19)
 

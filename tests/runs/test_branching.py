@@ -50,7 +50,7 @@ def trunk(store: Store) -> RunFolder:
 
 def branches(store: Store, reference: str, **more: Any) -> list[RunSpec]:
     trunk, branch = find_trunk(store, reference)
-    return resolve(trunk=trunk, branch=branch, **more)
+    return resolve(like=trunk, branch=branch, **more)
 
 
 def weights(folder: RunFolder, step: int) -> dict[str, torch.Tensor]:

@@ -56,6 +56,7 @@ class Diary:
     def __init__(self, stop_after: int = -1) -> None:
         self.entries: list[tuple[Any, ...]] = []
         self.rows: dict[int, dict[str, float]] = {}
+        self.estimates: list[tuple[int, float]] = []
         self._stop_after = stop_after
         self._updates = 0
 
@@ -64,6 +65,9 @@ class Diary:
 
     def note(self, step: int, text: str) -> None:
         self.entries.append(("note", step, text))
+
+    def estimate(self, step: int, per_second: float) -> None:
+        self.estimates.append((step, per_second))
 
     def save(self, step: int, milestone: bool) -> None:
         self.entries.append(("save", step, milestone))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cr_tui.cli.completion import complete_group
 from cr_tui.cli.invocation import ImagesOption, invocation_of
 from engine.errors import InputError
 
@@ -19,7 +20,10 @@ def dashboard(
         bool, typer.Option("--read-only", help="Withhold every action that changes anything.")
     ] = False,
     refresh: Annotated[float, typer.Option(metavar="SECONDS", help="Between two looks at the runs.")] = 1.0,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="Show only the runs of a group at first.")] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Show only the runs of a group at first.", autocompletion=complete_group),
+    ] = None,
     images: ImagesOption = None,
 ) -> None:
     """Watch, start and compare runs in the terminal.

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cr_tui.cli.completion import complete_dataset
+from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import JsonOption, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
@@ -28,7 +30,12 @@ _SIDE_UNIT = 32
 """Networks that halve images five times take multiples of this."""
 
 DatasetArgument = Annotated[
-    str, typer.Argument(metavar="NAME-OR-PATH", help="A dataset's name, a folder of photos, or a file of images.")
+    str,
+    typer.Argument(
+        metavar="NAME-OR-PATH",
+        help="A dataset's name, a folder of photos, or a file of images.",
+        autocompletion=complete_dataset,
+    ),
 ]
 SizeOption = Annotated[
     int | None,
@@ -40,7 +47,7 @@ SizeOption = Annotated[
 app = typer.Typer(name="data", help="List, prepare and look at datasets.", rich_markup_mode=None)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("data list"))
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the datasets that have a name."""
     import engine.data
@@ -74,7 +81,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
         put("What needs files cannot be downloaded for you: 'crtui data prepare NAME' says which to put where.")
 
 
-@app.command()
+@app.command(epilog=examples("data prepare"))
 def prepare(
     context: typer.Context,
     name: DatasetArgument,
@@ -105,7 +112,7 @@ def prepare(
     put(f"{name}: {facts['images']} images of {'x'.join(map(str, facts['image_shape']))}; factors: {factors}")
 
 
-@app.command()
+@app.command(epilog=examples("data preview"))
 def preview(
     context: typer.Context,
     name: DatasetArgument,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
+from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, RunArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
@@ -35,7 +36,7 @@ SaveOption = Annotated[Path, typer.Option("--save", metavar="FILE.{pdf,svg,png}"
 StepOption = Annotated[int | None, typer.Option("--step", metavar="N", help="Which checkpoint; default: the newest.")]
 
 
-@app.command()
+@app.command(epilog=examples("plot curves"))
 def curves(
     context: typer.Context,
     save: SaveOption,
@@ -71,7 +72,7 @@ def curves(
     _end(invocation, save, draw_curves(panels, log_y=log_y), drawn, as_json)
 
 
-@app.command()
+@app.command(epilog=examples("plot matrix"))
 def matrix(
     context: typer.Context,
     save: SaveOption,
@@ -93,7 +94,7 @@ def matrix(
     _end(invocation, save, matrix_figure(result), records, as_json)
 
 
-@app.command()
+@app.command(epilog=examples("plot ranking"))
 def ranking(
     context: typer.Context,
     save: SaveOption,
@@ -116,7 +117,7 @@ def ranking(
     _end(invocation, save, ranking_figure(result), records, as_json)
 
 
-@app.command()
+@app.command(epilog=examples("plot traversal"))
 def traversal(
     context: typer.Context,
     run: RunArgument,
@@ -145,7 +146,7 @@ def traversal(
     _end(invocation, save, traversal_figure(frames, labels, model), [record], as_json)
 
 
-@app.command()
+@app.command(epilog=examples("plot codes"))
 def codes(
     context: typer.Context,
     run: RunArgument,

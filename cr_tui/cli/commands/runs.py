@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cr_tui.cli import run_reading
+from cr_tui.cli.comparing import put_csv, put_differences
+from cr_tui.cli.completion import complete_field, complete_group, complete_run, complete_status
+from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
+    from cr_tui.cli.run_query import SpecKeys
     from engine.runs.catalogue import RunRecord
     from engine.storage.store import Store
 
@@ -25,28 +29,49 @@ _RESUMABLE = ("stopped", "crashed")
 app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=None)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("runs list"))
 def list_(
     context: typer.Context,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="Only runs of this group.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only runs of this group.", autocompletion=complete_group)
+    ] = None,
     status: Annotated[
         list[str] | None,
-        typer.Option(metavar="STATUS", help="Only runs of this status (queued, running, finished, ...); repeatable."),
+        typer.Option(
+            metavar="STATUS",
+            help="Only runs of this status (queued, running, finished, ...); repeatable.",
+            autocompletion=complete_status,
+        ),
     ] = None,
     where: Annotated[
         str | None,
         typer.Option(metavar="TERMS", help="Only runs that meet all terms, such as 'score.factor_vae>0.8 seed<=3'."),
     ] = None,
     sort: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="Order by a field or score.<name>; -FIELD for descending.")
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Order by a field, score.<name> or a key; -FIELD for descending.",
+            autocompletion=complete_field,
+        ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="F1,F2,...",
+            help="Show these: fields, score.<name>, keys of the specification.",
+            autocompletion=complete_field,
+        ),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print every run as CSV.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List runs, oldest first unless sorted otherwise.
 
-    Those that are queued are shown with their place in the line for their device.
+    Those that are queued are shown with their place in the line for their device. Keys of the specification, such as
+    lambda_cr or training.batch_size, serve as fields everywhere.
     """
-    from cr_tui.cli.run_query import parse_where, sort_runs
+    from cr_tui.cli.run_query import SpecKeys, parse_columns, parse_where, sort_runs
     from engine.launch import queueing
     from engine.runs.catalogue import list_runs
     from engine.runs.state import Status
@@ -54,21 +79,32 @@ def list_(
     unknown = [word for word in status or () if word not in list(Status)]
     if unknown:
         raise InputError(f"there is no status '{unknown[0][:80]}'; use one of {', '.join(Status)}")
-    condition = parse_where(where) if where is not None else None
+    if as_csv and as_json:
+        raise InputError("--csv and --json exclude each other; give one of them")
     invocation = invocation_of(context)
     store = invocation.open_store()
     records = [
         record
         for record in list_runs(store)
-        if (group is None or record.group == group)
-        and (not status or record.status in status)
-        and (condition is None or condition(record))
+        if (group is None or record.group == group) and (not status or record.status in status)
     ]
+    keys = SpecKeys(records)
+    if where is not None:
+        records = list(filter(parse_where(where, keys), records))
     if sort is not None:
-        records = sort_runs(records, sort)
+        records = sort_runs(records, sort, keys)
+    chosen = None if columns is None else parse_columns(columns, keys)
     waiting = any(record.status is Status.QUEUED for record in records)
-    if as_json:
+    if as_csv:
+        put_csv(queueing.listing(records), [_row(record, chosen, keys) for record in records] if chosen else None)
+    elif as_json and chosen:
+        put_json([_row(record, chosen, keys) for record in records])
+    elif as_json:
         put_json(queueing.listing(records))
+    elif records and chosen:
+        from cr_tui.cli.run_table import chosen_table
+
+        stdout_console().print(chosen_table(records, chosen, keys.value, queueing.queue_positions() if waiting else {}))
     elif records:
         from cr_tui.cli.run_table import run_table
 
@@ -81,12 +117,39 @@ def list_(
         invocation.note("the queue is paused; 'crtui runs unpause --all' lets queued runs start")
 
 
-app.command()(run_reading.show)
-app.command()(run_reading.logs)
-app.command()(run_reading.metrics)
+app.command(epilog=examples("runs show"))(run_reading.show)
+app.command(epilog=examples("runs logs"))(run_reading.logs)
+app.command(epilog=examples("runs metrics"))(run_reading.metrics)
 
 
-@app.command()
+@app.command(epilog=examples("runs diff"))
+def diff(
+    context: typer.Context,
+    run: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B", help="Two runs or more: ids, beginnings of them, or names.", autocompletion=complete_run
+        ),
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Show in which settings and scores runs differ."""
+    from cr_tui.cli.run_table import score_names
+    from engine.runs.values import differences, leaves
+
+    records = _find(invocation_of(context).open_store(), run)
+    if len(records) < 2:
+        raise InputError("name at least two different runs to compare")
+    settings = differences([leaves(record.folder.spec_tree()) for record in records])
+    names = score_names(name for record in records for name in record.scores)
+    scores = {name: [record.scores.get(name) for record in records] for name in names}
+    if as_json:
+        put_json({"runs": [record.id for record in records], "settings": settings, "scores": scores})
+    else:
+        put_differences([record.name or record.id for record in records], settings, scores)
+
+
+@app.command(epilog=examples("runs stop"))
 def stop(
     context: typer.Context,
     run: RunsArgument,
@@ -106,15 +169,26 @@ def stop(
     _report(outcomes, as_json, "{status} at step {step}")
 
 
-@app.command()
+@app.command(epilog=examples("runs resume"))
 def resume(
     context: typer.Context,
     run: OptionalRunsArgument = None,
     everything: Annotated[bool, typer.Option("--all", help="All runs that were stopped or crashed.")] = False,
+    data: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the same images are now, if they were moved.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key that does not change what is learned, such as device or checkpoint_every; repeatable.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Continue runs from their newest checkpoint, in the background."""
-    from engine.launch import launchers
+    from engine.launch import changing, launchers
     from engine.runs.catalogue import list_runs
 
     if bool(run) == everything:
@@ -127,10 +201,20 @@ def resume(
         records = [record for record in list_runs(store) if record.status in _RESUMABLE]
         if not records:
             invocation.note("no run was stopped or crashed")
-    _report([_attempt(launchers.resume)(record) for record in records], as_json, "{status}, from step {step}")
+    values: dict[str, dict[str, Any]] = {}
+    if data is not None or overrides:
+        # All are checked before the first is changed.
+        values = {record.id: changing.changed(record, overrides or (), data)[1] for record in records}
+
+    def resumed(record: RunRecord) -> RunRecord:
+        if record.id in values:
+            changing.change(record, values[record.id])
+        return launchers.resume(record)
+
+    _report([_attempt(resumed)(record) for record in records], as_json, "{status}, from step {step}")
 
 
-@app.command()
+@app.command(epilog=examples("runs pause"))
 def pause(
     context: typer.Context,
     run: OptionalRunsArgument = None,
@@ -143,7 +227,7 @@ def pause(
     _hold(context, run, everything, as_json, queueing.pause, queueing.pause_queue)
 
 
-@app.command()
+@app.command(epilog=examples("runs unpause"))
 def unpause(
     context: typer.Context,
     run: OptionalRunsArgument = None,
@@ -158,7 +242,7 @@ def unpause(
     _hold(context, run, everything, as_json, queueing.unpause, queueing.unpause_queue)
 
 
-@app.command("rm")
+@app.command("rm", epilog=examples("runs rm"))
 def remove(
     context: typer.Context,
     run: RunsArgument,
@@ -191,7 +275,7 @@ def remove(
             put(f"{record.id}  {record.name or ''}  deleted")
 
 
-@app.command()
+@app.command(epilog=examples("runs reindex"))
 def reindex(context: typer.Context, as_json: JsonOption = False) -> None:
     """Rebuild registry.json from the run folders."""
     from engine.runs.registry import Registry
@@ -231,6 +315,12 @@ def _hold(
         put_json({"queue_paused": paused})
     else:
         put(f"the queue of {store.root} is {'paused' if paused else 'open'}")
+
+
+def _row(record: RunRecord, columns: Sequence[str], keys: SpecKeys) -> dict[str, Any]:
+    """The values of chosen columns, as JSON holds them."""
+    plain = record.to_json()
+    return {key: plain[key] if key in plain else keys.value(record, key) for key in columns}
 
 
 def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from cr_tui.cli.completion import complete_score
 from cr_tui.cli.invocation import JsonOption, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
@@ -30,6 +31,7 @@ def score(
             metavar="NAME",
             help="A score such as factor_vae, dci, dci_random_forest, irs, dhsic, unsupervised or inception_score; "
             "repeatable; 'all' for every one; default: those of the paper's table. See docs/scores.md.",
+            autocompletion=complete_score,
         ),
     ] = None,
     protocol: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cr_tui.cli.completion import complete_group
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
@@ -30,7 +31,9 @@ SAVED_AS = (".json", ".csv", ".npz", ".png", ".pdf", ".svg")
 def select(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="The finished runs of a group.")] = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The finished runs of a group.", autocompletion=complete_group)
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(

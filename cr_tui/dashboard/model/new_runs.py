@@ -85,6 +85,7 @@ class RequestCheck:
         starting: how many would get a device at once; None when that is not known.
         ahead: runs that already wait for such a device.
         slots: free slots and all slots, of the kind that is asked for.
+        remarks: what is allowed and hardly meant.
     """
 
     command: str
@@ -94,3 +95,4 @@ class RequestCheck:
     starting: int | None = None
     ahead: int = 0
     slots: tuple[int, int] = (0, 0)
+    remarks: tuple[str, ...] = ()

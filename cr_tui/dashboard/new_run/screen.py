@@ -25,6 +25,7 @@ from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
+from cr_tui.dashboard.theme import Look
 from cr_tui.text import clean
 from engine.errors import CrtuiError
 
@@ -182,7 +183,7 @@ class NewRunScreen(DashboardScreen):
         self.settings.show(draft.lines(), draft.cursor, check.errors, check.name)
         self._draw_help()
         if draft.form is not None and self._checked_request is not None:
-            self._say_plan(_plan(check, self.look.error, self.look.key))
+            self._say_plan(_plan(check, self.look))
             self.query_one("#command", Static).update(Text(clean(check.command), style=self.look.heading))
         self._place_editor()
 
@@ -386,13 +387,15 @@ class NewRunScreen(DashboardScreen):
         self.dismiss()
 
 
-def _plan(check: RequestCheck, error: str, strong: str) -> Text:
-    """How many runs there would be, how many would start at once and how many would wait."""
+def _plan(check: RequestCheck, look: Look) -> Text:
+    """How many runs there would be, and a remark on them, or else how many would start at once and how many wait."""
     if check.errors:
         whole = check.errors.get("", "")
         count = len(check.errors)
-        return Text(clean(whole) or f"{count} setting{'s are' if count > 1 else ' is'} not right yet", style=error)
-    text = Text().append(f"{check.runs:,} run{'' if check.runs == 1 else 's'}", style=f"bold {strong}")
+        return Text(clean(whole) or f"{count} setting{'s are' if count > 1 else ' is'} not right yet", style=look.error)
+    text = Text().append(f"{check.runs:,} run{'' if check.runs == 1 else 's'}", style=f"bold {look.key}")
+    if check.remarks:
+        return text.append(f": {clean(check.remarks[0])}", style=look.alert)
     if check.starting is None:
         return text
     free, slots = check.slots

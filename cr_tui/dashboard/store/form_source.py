@@ -13,14 +13,19 @@ from cr_tui.dashboard.store.train_call import TrainCall, command_line
 from engine.errors import InputError
 from engine.launch.planning import Forecast, forecast, require_startable
 from engine.methods import method_class, usable_methods
+from engine.methods.settings import Preset
 from engine.runs.specification.fields import SpecField, spec_fields
 from engine.runs.specification.keys import split_values
+from engine.runs.specification.moments import never_reached
 from engine.runs.specification.resolving import MAX_RUNS, resolve
 from engine.runs.specification.spec import RunSpec
 
 _ALL_RESOLVED = 200
 """A larger sweep is checked value by value; its whole grid is resolved only when it is started."""
-_BASIC = frozenset({"name", "group", "seed", "device", "data.name", "training.steps", "training.batch_size"})
+_DATA = "data.name"
+_BASIC = frozenset({"name", "group", "seed", "device", _DATA, "training.steps", "training.batch_size"})
+_ANY_IMAGES = "images-of-your-own"
+"""Stands for images that are not known yet."""
 _SEEDS_HELP = "0-4 or 0,2,5: a run each, alike but for initial weights, codes, noise and data order"
 
 
@@ -38,7 +43,7 @@ def method_form(name: str) -> MethodForm:
     method = method_class(name)
     fields = spec_fields(name)
     presets = [
-        PresetChoice(preset, chosen.description, _texts(resolve(name, preset=preset, flags={"name": name})[0], fields))
+        PresetChoice(preset, chosen.description, _texts_of_preset(name, preset, chosen, fields))
         for preset, chosen in method.presets.items()
     ]
     settings = [
@@ -100,7 +105,8 @@ class Checker:
         except InputError as error:
             return RequestCheck(command, self._errors(request, error))
         slots = (foreseen.free, foreseen.slots)
-        return RequestCheck(command, {}, count, specs[0].name, foreseen.starting, foreseen.ahead, slots)
+        late = never_reached(specs[0].method, specs[0].training.steps)
+        return RequestCheck(command, {}, count, specs[0].name, foreseen.starting, foreseen.ahead, slots, tuple(late))
 
     def _specs(self, request: NewRuns, call: TrainCall) -> tuple[list[RunSpec], int]:
         """Specifications of all runs, or of the first few of very many, and how many runs there are."""
@@ -118,9 +124,15 @@ class Checker:
     def _errors(self, request: NewRuns, error: InputError) -> Mapping[str, str]:
         """Errors of single keys, or else of the whole under an empty key."""
         errors: dict[str, str] = {}
+        foundation = {}
+        if method_class(request.method).presets[request.preset].data is None:
+            # Nothing can be checked without the images.
+            if _DATA not in request.texts:
+                return {_DATA: str(error)}
+            foundation = {_DATA: request.texts[_DATA]}
         for key, text in request.texts.items():
             try:
-                call = TrainCall.of(NewRuns(request.method, request.preset, {key: text}))
+                call = TrainCall.of(NewRuns(request.method, request.preset, foundation | {key: text}))
                 specs = call.resolve() if call.run_count <= _ALL_RESOLVED else []
                 require_startable(specs, self.data_root)
                 self.foresee(specs[:1])
@@ -135,6 +147,13 @@ def _without_value(message: str, key: str, text: str) -> str:
         if message.startswith(prefix):
             return message[len(prefix) :]
     return message
+
+
+def _texts_of_preset(method: str, name: str, preset: Preset, fields: Sequence[SpecField]) -> dict[str, str]:
+    """The values of a preset. The dataset is empty where it is images of one's own."""
+    data = None if preset.data is not None else _ANY_IMAGES
+    texts = _texts(resolve(method, preset=name, data=data, flags={"name": method})[0], fields)
+    return texts | ({_DATA: ""} if data else {})
 
 
 def _texts(spec: RunSpec, fields: Sequence[SpecField]) -> dict[str, str]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-
-import orjson
 
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.store.live_scores import LiveScores
@@ -16,12 +13,11 @@ from cr_tui.dashboard.store.rates import Rates
 from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
-from engine.storage.files import read_file
+from engine.runs.values import values_of
 from engine.storage.store import Store
 
 _WHOLE_SECONDS = 60.0
 """After this time everything is read again, whatever the dates of the files say."""
-_MAX_SPEC_BYTES = 4 * 2**20
 _SPECS_A_LOOK = 200
 """Most specifications read at a time, so that the first list of a large store comes soon."""
 _LOSSES_SECONDS = 5.0
@@ -69,7 +65,7 @@ class RunList:
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key; empty when it cannot be read."""
         if run_id not in self._settings:
-            self._settings[run_id] = _read_settings(RunFolder(self._store.runs / run_id).spec_path)
+            self._settings[run_id] = values_of(RunFolder(self._store.runs / run_id))
         return self._settings[run_id]
 
     def _look(self) -> None:
@@ -158,22 +154,3 @@ class RunList:
 def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
     """Whether both hold the very same objects, which is faster to find out than whether they hold equal ones."""
     return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
-
-
-def _read_settings(path: Path) -> Mapping[str, object]:
-    """The values of a specification by dotted key, without those that are null."""
-    try:
-        tree = orjson.loads(read_file(path, _MAX_SPEC_BYTES))
-    except (InputError, OSError, orjson.JSONDecodeError):
-        return {}
-    return _leaves(tree) if isinstance(tree, dict) else {}
-
-
-def _leaves(tree: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    found: dict[str, object] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            found |= _leaves(value, f"{prefix}{key}.")
-        elif value is not None:
-            found[f"{prefix}{key}"] = value
-    return found

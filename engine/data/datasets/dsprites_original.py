@@ -28,8 +28,7 @@ MD5 = {"npz": "7da33b31b13a06f4b04a70402ce90c2e", "HDF5": "b331c4447a651c44bf5e8
 
 def is_original(stored: StoredArray) -> bool:
     """Whether an array is that of the authors' file. Only a file of the right dimensions is hashed."""
-    count = math.prod(factor.size for factor in dsprites.FACTORS)
-    if stored.key != "imgs" or stored.dtype != np.uint8 or stored.shape != (count, SIDE, SIDE):
+    if not has_dimensions_of_dsprites(stored):
         return False
     with reading(stored.path), stored.path.open("rb") as file:
         if hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() in MD5.values():
@@ -40,6 +39,12 @@ def is_original(stored: StoredArray) -> bool:
         stacklevel=2,
     )
     return False
+
+
+def has_dimensions_of_dsprites(stored: StoredArray) -> bool:
+    """Whether an array has the name, the type and the shape of the authors' one."""
+    count = math.prod(factor.size for factor in dsprites.FACTORS)
+    return stored.key == "imgs" and stored.dtype == np.uint8 and stored.shape == (count, SIDE, SIDE)
 
 
 def open_original(stored: StoredArray, name: str, root: Path, progress: Progress | None = None) -> DSprites:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from engine.data.dataset import Dataset
-from engine.data.datasets.dsprites_original import is_original, open_original
+from engine.data.datasets.dsprites_original import has_dimensions_of_dsprites, is_original, open_original
 from engine.data.datasets.teapots_original import check_teapots, is_teapots, open_teapots
 from engine.data.formats import npz
 from engine.data.formats.arrays import check_images, open_images
@@ -16,7 +16,7 @@ from engine.data.formats.stored import StoredArray, reading
 from engine.data.own.photo_listing import check_folder
 from engine.data.own.photos import open_photos
 from engine.data.own.resized import open_resized
-from engine.data.sizes import DEFAULT_SIZE
+from engine.data.sizes import DEFAULT_SIZE, Glance
 from engine.errors import InputError
 from engine.progress import Progress
 
@@ -65,6 +65,23 @@ def check_path(path: Path) -> None:
             check_teapots(stored)
         else:
             check_images(stored)
+
+
+def glance_at(path: Path) -> Glance:
+    """What names and headers say of a folder of photos or a file of images.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    if path.is_dir():
+        return Glance((DEFAULT_SIZE, DEFAULT_SIZE))
+    with _open_stored(path) as stored:
+        if is_teapots(stored):
+            return Glance((DEFAULT_SIZE, DEFAULT_SIZE), "3dteapots")
+        if has_dimensions_of_dsprites(stored):
+            return Glance((DEFAULT_SIZE, DEFAULT_SIZE), "dsprites")
+        check_images(stored)
+        return Glance((stored.shape[1], stored.shape[2]))
 
 
 def _require_own_size(name: str, size: int | None) -> None:

@@ -13,10 +13,18 @@ from engine.data import DATASETS
 from engine.methods import method_class
 from engine.runs.launcher_names import LAUNCHERS
 from engine.runs.specification.keys import tables
+from engine.runs.specification.resolving import resolve
 from engine.runs.specification.spec import RunSpec
-from engine.settings import Schedule, Settings
+from engine.settings import Moment, Schedule, Settings
 
-_NAMES = {bool: "yes or no", int: "whole number", float: "number", str: "text", Schedule: "number or schedule"}
+_NAMES = {
+    bool: "yes or no",
+    int: "whole number",
+    float: "number",
+    str: "text",
+    Moment: 'whole number or share such as "30%"',
+    Schedule: 'number or steps such as [[0, 0], ["90%", 2]]',
+}
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _UNBOUNDED = 10**9
 """Limits from here on are the machine's, and no help to people."""
@@ -71,6 +79,29 @@ def spec_fields(method: str) -> list[SpecField]:
             )
         )
     return fields
+
+
+def default_values(method: str, preset: str | None = None) -> dict[str, Any]:
+    """What a run of a method has under each key unless told otherwise.
+
+    Args:
+        method: name of the method.
+        preset: the preset that decides; default: ``paper``, or the first of a method that has none of that name.
+
+    Raises:
+        InputError: there is no such method or preset.
+    """
+    presets = method_class(method).presets
+    name = preset or ("paper" if "paper" in presets else next(iter(presets)))
+    own = name in presets and presets[name].data is None
+    tree = resolve(method, preset=name, data="-" if own else None)[0].model_dump(mode="json")
+    found: dict[str, Any] = {}
+    for field in spec_fields(method):
+        value: Any = tree
+        for part in field.key.split("."):
+            value = None if value is None else value[part]
+        found[field.key] = None if field.key == "name" or (own and field.key == "data.name") else value
+    return found
 
 
 def _registered(key: str) -> tuple[str, ...]:

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
-import re
-import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from engine.errors import InputError
-from engine.methods import method_class
-from engine.methods.settings import Preset
+from engine.runs.specification.files import read_configuration
 from engine.runs.specification.keys import (
     assign,
     complete,
-    is_table,
     known_keys,
     parse,
     split,
     split_values,
     unknown_key,
 )
-from engine.runs.specification.spec import DEFAULT_METHOD, BranchSettings, RunSpec, default_threads
+from engine.runs.specification.layers import DATA, FOUNDATIONS, METHOD, PRESET, Foundation, foundation_key
+from engine.runs.specification.names import Names
+from engine.runs.specification.spec import BranchSettings, RunSpec, default_threads
 
 MAX_RUNS = 10_000
 
@@ -41,126 +39,163 @@ def resolve(
     seeds: Sequence[int] | None = None,
     sweep: Sequence[str] = (),
     flags: Mapping[str, Any] | None = None,
-    trunk: RunSpec | None = None,
+    like: RunSpec | None = None,
     branch: BranchSettings | None = None,
 ) -> list[RunSpec]:
     """Resolve what was asked for into one specification per run.
 
-    Later layers win: the method's defaults, the preset, the TOML file, ``--set``, then the flags; a sweep and the
-    seeds multiply.
+    Later layers win: the method's defaults, the preset, the file, ``--set``, then the flags; a sweep and the seeds
+    multiply. Method, preset and dataset decide what lies below, however they are given: ``--set preset=quick`` is
+    ``--preset quick``.
 
     Args:
         method: name of the method; default: the file's, else ``infogan-cr``.
         data: dataset name or path.
         preset: name of one of the method's presets; default: the file's, else the one made for ``data``, else
-            ``quick`` without data and ``paper`` with.
-        config: TOML file with the keys of a specification.
+            ``quick`` without data and ``paper`` with. For images of your own the one made for their size.
+        config: TOML file with the keys of a specification, or the ``spec.json`` of a run.
         overrides: ``dotted.key=value`` strings. The last part of a key is enough where it is unambiguous.
         seeds: one run each.
         sweep: ``dotted.key=v1,v2`` strings; the grid of all of them.
         flags: other keys by dotted name, ``None`` meaning not given.
-        trunk: the specification of the run that ``branch`` names. It takes the place of defaults and preset; name and
-            group are not taken over.
-        branch: the checkpoint that the runs start from.
+        like: the specification of a run, which takes the place of defaults and preset; name and group are not taken
+            over.
+        branch: the checkpoint that the runs start from, one of the run ``like``. Shares of that run's length stay where
+            they were, as iterations.
 
     Returns:
         The specifications, sweep order first, seeds innermost. Each has a name of its own.
 
     Raises:
-        InputError: an unknown method, preset or key, a value out of range, a file that cannot be read.
+        InputError: an unknown method, preset or key, a key or value given twice, a value out of range, a file that
+            cannot be read.
     """
-    from_file = _read_toml(config) if config else {}
-    if trunk is not None:
-        _require_same(trunk, method, data, preset, from_file)
-        from_file = _merged(trunk.model_dump(mode="json", exclude={"name", "group", "branch"}), from_file)
-        from_file["branch"] = branch and branch.model_dump()
-    file_method, file_data = _table(from_file, "method"), _table(from_file, "data")
-    file_preset = from_file.pop("preset", None)
-    file_name = file_method.pop("name", None)
-    method = str(method or file_name or DEFAULT_METHOD)
-    data = data or file_data.get("name")
-    preset_name, chosen = _choose_preset(method, preset or file_preset, data)
-    tree: dict[str, Any] = {
-        "preset": preset_name,
-        # A copy all the way down: presets are shared, and overrides are written into the tree.
-        "method": _method_tree(method, chosen.method, file_method),
-        "data": file_data | {"name": data or chosen.data},
-        "training": dict(chosen.training) | _table(from_file, "training"),
-        **({"threads": chosen.threads} if chosen.threads else {}),
-        **from_file,
-    }
-    given_name = tree.pop("name", None)
-    known = known_keys(method)
-    for assignment in overrides:
-        key, value = split(assignment, "--set")
-        assign(tree, complete(key, known), parse(value))
-    for key, value in (flags or {}).items():
-        if value is not None:
-            assign(tree, key, value)
-    given_name = tree.pop("name", given_name)
-    axes = [_axis(text, known) for text in sweep]
-    if seeds is not None:
-        axes.append(("seed", list(seeds)))
-    total = 1
-    for _, values in axes:
-        total *= len(values)
+    given = _Given.of(overrides, sweep, flags or {}, seeds)
+    chosen = given.foundation({METHOD: method, DATA: data, PRESET: preset})
+    foundation = Foundation(read_configuration(config) if config else {}, like, branch)
+    total = given.count
     if total > MAX_RUNS:
         raise InputError(f"the sweep has {total} runs; at most {MAX_RUNS} can be made at once")
-    several = total > 1
-    if several:
-        tree.setdefault("threads", default_threads(total))
-        if given_name is not None:
-            tree.setdefault("group", given_name)
-    specs = list(_grid(tree, axes, given_name, several))
-    if trunk is not None:
-        for spec in specs:
-            _require_same(trunk, spec.method.name, spec.data.name, None, {})
+    names = Names(given.axes)
+    specs = []
+    for point in itertools.product(*(values for _, values in given.axes)):
+        values = list(zip((key for key, _ in given.axes), point, strict=True))
+        tree = foundation.tree(chosen | {key: value for key, value in values if key in FOUNDATIONS}, given.size(values))
+        given.write(tree, values)
+        name = tree.pop("name", None)
+        if total > 1:
+            tree.setdefault("threads", default_threads(total))
+            if name is not None:
+                tree.setdefault("group", name)
+        tree["name"] = names.of(name, tree, values) if total > 1 or name is None else name
+        specs.append(validate(tree))
+    for spec in specs:
+        foundation.require_fit(spec)
     return specs
 
 
-def _require_same(
-    trunk: RunSpec, method: str | None, data: str | None, preset: str | None, from_file: Mapping[str, Any]
-) -> None:
-    """A branch trains the networks of its trunk on the same images."""
-    own = {"method": trunk.method.name, "data": trunk.data.name, "preset": trunk.preset}
-    wanted: dict[str, Any] = {"method": method, "data": data, "preset": preset or from_file.get("preset")}
-    for key in ("method", "data"):
-        table = from_file.get(key)
-        wanted[key] = wanted[key] or (table.get("name") if isinstance(table, dict) else table)
-    for key, value in wanted.items():
-        if value is not None and value != own[key]:
-            raise InputError(f"a branch of '{trunk.name}' has {key} '{own[key]}', not '{value}'; leave {key} out")
+@dataclass(frozen=True)
+class _Given:
+    """What was asked for key by key.
+
+    Attributes:
+        overrides: keys of ``--set`` as they were typed, with their values.
+        axes: keys that are swept as they were typed, with their values, the seeds last.
+        flags: values of options, by dotted key.
+    """
+
+    overrides: list[tuple[str, Any]]
+    axes: list[tuple[str, list[Any]]]
+    flags: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, overrides: Sequence[str], sweep: Sequence[str], flags: Mapping[str, Any], seeds: Sequence[int] | None
+    ) -> _Given:
+        """What options say.
+
+        Raises:
+            InputError: one is not ``key=value``, or a value is swept twice.
+        """
+        assigned = [(foundation_key(key), parse(value)) for key, value in (split(text, "--set") for text in overrides)]
+        axes = [_axis(text) for text in sweep]
+        if seeds is not None:
+            axes.append(("seed", list(seeds)))
+        return cls(assigned, axes, {key: value for key, value in flags.items() if value is not None})
+
+    @property
+    def count(self) -> int:
+        """How many runs this makes."""
+        total = 1
+        for _, values in self.axes:
+            total *= len(values)
+        return total
+
+    def foundation(self, options: Mapping[str, str | None]) -> dict[str, Any]:
+        """Method, dataset and preset as far as they are given, by dotted key.
+
+        Args:
+            options: what the options of their own say.
+
+        Raises:
+            InputError: one is given twice.
+        """
+        chosen: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+        for key, value in self.overrides:
+            if key in FOUNDATIONS and chosen.setdefault(key, value) != value:
+                raise InputError(f"{key} is both '{chosen[key]}' and '{value}'; give one of them")
+        for key, _ in self.axes:
+            if key in chosen:
+                raise InputError(f"{key} is swept, and set to '{chosen[key]}' as well; give it once")
+        return chosen
+
+    def size(self, values: Sequence[tuple[str, Any]]) -> Any:
+        """The size of images of one's own that is asked for, which decides between presets."""
+        given = [value for key, value in (*self.overrides, *values) if key in ("size", "data.size")]
+        return given[-1] if given else None
+
+    def write(self, tree: dict[str, Any], values: Sequence[tuple[str, Any]]) -> None:
+        """Write all but method, dataset and preset into the tree of one run.
+
+        Args:
+            tree: of the run, with its method.
+            values: of this run, by the keys of the axes.
+
+        Raises:
+            InputError: there is no such key, or it is given twice.
+        """
+        known = known_keys(str(tree["method"]["name"]))
+        taken: set[str] = set()
+
+        def full(key: str) -> str:
+            whole = complete(key, known)
+            if whole in taken:
+                raise InputError(f"{whole} is given twice; give it once, and all values of a sweep in one --sweep")
+            taken.add(whole)
+            return whole
+
+        for key, value in self.overrides:
+            if key not in FOUNDATIONS:
+                assign(tree, full(key), value)
+        for key, value in self.flags.items():
+            assign(tree, key, value)
+        taken |= self.flags.keys()
+        for key, value in values:
+            if key not in FOUNDATIONS:
+                assign(tree, full(key), value)
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Two trees in one; where both have a value, the one above."""
-    result = dict(below)
-    for key, value in above.items():
-        under = result.get(key)
-        if isinstance(under, dict) and isinstance(value, Mapping):
-            result[key] = _merged(under, value)
-        elif not isinstance(under, dict):
-            result[key] = value
-    return result
-
-
-def _grid(
-    tree: Mapping[str, Any], axes: Sequence[tuple[str, list[Any]]], given_name: str | None, several: bool
-) -> Iterator[RunSpec]:
-    for point in itertools.product(*(values for _, values in axes)):
-        cell = json.loads(json.dumps(tree))
-        parts = []
-        for (key, values), value in zip(axes, point, strict=True):
-            assign(cell, key, value)
-            if key != "seed" and len(values) > 1:
-                text = re.sub(r"[^A-Za-z0-9.]+", "-", str(value)).strip("-")
-                parts.append(f"{key.rpartition('.')[2]}-{text}")
-        if several or given_name is None:
-            stem = given_name or str(cell["method"]["name"])
-            cell["name"] = "-".join([stem, *parts, f"s{cell.get('seed', 0)}"])[:80]
-        else:
-            cell["name"] = given_name
-        yield validate(cell)
+def _axis(text: str) -> tuple[str, list[Any]]:
+    key, values = split(text, "--sweep")
+    parsed = [parse(value) for value in split_values(values)]
+    for number, value in enumerate(parsed):
+        if any(value == other and isinstance(value, bool) == isinstance(other, bool) for other in parsed[:number]):
+            raise InputError(
+                f"--sweep {key} has the value {json.dumps(value, default=str)} twice; give each value once"
+            )
+    if key == "name":
+        raise InputError("names cannot be swept: a sweep makes them; give what they begin with by --name")
+    return foundation_key(key), parsed
 
 
 def validate(tree: Mapping[str, Any]) -> RunSpec:
@@ -179,52 +214,5 @@ def validate(tree: Mapping[str, Any]) -> RunSpec:
         message = first["msg"].removeprefix("Value error, ")
         # What is wrong with a whole table is said without repeating it.
         shown = "" if isinstance(first["input"], Mapping) else f" = {json.dumps(first['input'], default=str)[:80]}"
-        raise InputError(f"{key}{shown}: {message[0].lower()}{message[1:]}") from error
-
-
-def _choose_preset(method: str, name: str | None, data: str | None) -> tuple[str, Preset]:
-    presets = method_class(method).presets
-    if name is None:
-        matching = [candidate for candidate, preset in presets.items() if preset.data == data]
-        name = matching[0] if matching else "quick" if data is None else "paper"
-    if name not in presets:
-        raise InputError(f"method '{method}' has no preset '{name}' (presets: {', '.join(presets)})")
-    return name, presets[name]
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise InputError(f"configuration file {path} does not exist") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"configuration file {path} cannot be read as TOML: {error}") from error
-
-
-def _table(tree: dict[str, Any], key: str) -> dict[str, Any]:
-    """Take a table out of a file's content; ``data = "x"`` is short for ``data.name = "x"``, likewise the method."""
-    value = tree.pop(key, {})
-    if isinstance(value, str):
-        return {"name": value}
-    if not isinstance(value, dict):
-        raise InputError(f"'{key}' in the configuration must be a table, not {value!r}")
-    return dict(value)
-
-
-def _method_tree(name: str, *layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a method as they are given; networks whole, so that a part of one can be set by itself."""
-    fields = method_class(name).settings_type.model_fields
-    networks = {key: field.default.model_dump(mode="json") for key, field in fields.items() if is_table(field)}
-    tree: dict[str, Any] = {"name": name}
-    for layer in layers:
-        for key, value in layer.items():
-            whole = tree.get(key, networks.get(key))
-            tree[key] = {**whole, **value} if isinstance(whole, dict) and isinstance(value, Mapping) else value
-    # A copy all the way down: presets are shared, and overrides are written into the tree.
-    return copy.deepcopy(networks | tree)
-
-
-def _axis(text: str, known: Sequence[str]) -> tuple[str, list[Any]]:
-    key, values = split(text, "--sweep")
-    parsed = [parse(value) for value in split_values(values)]
-    return complete(key, known), parsed
+        where = f"{key}{shown}: " if key else ""
+        raise InputError(f"{where}{message[0].lower()}{message[1:]}") from error

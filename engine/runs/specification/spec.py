@@ -15,6 +15,7 @@ from engine.machine.cores import usable_cores
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings
 from engine.runs.launcher_names import DEFAULT_LAUNCHER
+from engine.runs.specification.moments import disorder
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.runs.specification.summary import LauncherName
 from engine.runs.state import ID_PATTERN, MAX_PER_GPU, MAX_PRIORITY
@@ -22,7 +23,8 @@ from engine.settings import Settings
 from engine.training.settings import TrainingSettings
 
 DEFAULT_METHOD = "infogan-cr"
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LONGEST_NAME = 80
+NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{LONGEST_NAME - 1}}}")
 DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d{1,6})?|(GPU|MIG)-[0-9A-Za-z/-]{1,80}")
 MAX_DEFAULT_THREADS = 8
 
@@ -121,6 +123,12 @@ class RunSpec(Settings):
                 f"training.steps is {self.training.steps}, but the branch starts at step {self.branch.step}; steps "
                 "count from the beginning of the run that it branches off, so give more"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _moments_in_order(self) -> Self:
+        if wrong := disorder(self.method, self.training.steps):
+            raise ValueError(wrong)
         return self
 
     @field_validator("device")

@@ -24,7 +24,7 @@ def test_kinds_bounds_and_choices_are_said_in_words() -> None:
     fields = {field.key: field for field in spec_fields("infogan-cr")}
     assert fields["training.steps"].accepts == "whole number ≥ 1"
     assert fields["method.adam_beta1"].accepts == "number ≥ 0 and < 1"
-    assert fields["method.lambda_cr"].accepts == "number or schedule"
+    assert fields["method.lambda_cr"].accepts == 'number or steps such as [[0, 0], ["90%", 2]]'
     assert fields["method.generator.dense"].accepts == "list of whole numbers"
     assert fields["data.size"].accepts == "whole number ≥ 8 and ≤ 1,024"
     assert fields["seed"].accepts == "whole number ≥ 0"

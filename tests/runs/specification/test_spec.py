@@ -25,7 +25,8 @@ def test_dsprites_take_the_papers_settings() -> None:
     assert spec.training.steps == 322_560
     assert spec.training.batch_size == 64
     assert settings["lambda_info"] == 0.05
-    assert settings["lambda_cr"] == [[0, 0.0], [288_000, 2.0]]
+    assert settings["lambda_cr"] == [[0, 0.0], ["89.2857%", 2.0]]
+    assert spec.method.lambda_cr.over(322_560).changes == ((0, 0.0), (288_000, 2.0))
     assert settings["gap"] == 0
     assert (settings["codes"], settings["noise"], settings["generator_steps"]) == (5, 5, 2)
     assert (settings["generator_learning_rate"], settings["discriminator_learning_rate"]) == (1e-3, 2e-3)
@@ -102,7 +103,7 @@ def test_a_specification_survives_its_file() -> None:
         ({"overrides": ["codes"]}, "takes key=value, not 'codes'"),
         ({"overrides": ["dense=[1]"]}, "ambiguous"),
         ({"overrides": ["steps=0"]}, "training.steps = 0"),
-        ({"overrides": ["method=3"]}, "no key 'method'"),
+        ({"overrides": ["method=3"]}, "no method '3'"),
         ({"flags": {"name": "[/x]"}}, "name.*letters, digits"),
         ({"flags": {"name": "../../x"}}, "name"),
         ({"flags": {"device": "tpu"}}, "auto, cpu, cuda"),

@@ -1,0 +1,76 @@
+"""Changing what may change of a run before it is resumed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from engine.errors import InputError
+from engine.launch.planning import require_startable
+from engine.launch.resuming import require_resumable
+from engine.runs.catalogue import RunRecord
+from engine.runs.specification.changes import SpecChange, assign_dotted, require_changeable
+from engine.runs.specification.keys import complete, known_keys, parse, split
+from engine.runs.specification.layers import DATA, foundation_key
+from engine.runs.specification.resolving import validate
+from engine.runs.specification.spec import RunSpec
+
+
+def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:
+    """The specification of a run with changes, and the values that change.
+
+    Args:
+        record: the run.
+        overrides: ``dotted.key=value`` strings.
+        data: where its dataset is now.
+
+    Raises:
+        InputError: a key may not change in the middle of a run, or a value cannot be; or the dataset cannot be used.
+    """
+    folder = record.folder
+    before = folder.spec()
+    known = known_keys(before.method.name)
+    values: dict[str, Any] = {} if data is None else {DATA: data}
+    for text in overrides:
+        key, value = split(text, "--set")
+        whole = complete(foundation_key(key), known)
+        if whole in values:
+            raise InputError(f"{whole} is given twice; give it once")
+        values[whole] = parse(value)
+    tree = before.model_dump(mode="json")
+    for key, value in values.items():
+        require_changeable(key)
+        assign_dotted(tree, key, value)
+    after = validate(tree)
+    require_startable([after], folder.store.data)
+    whole_tree = after.model_dump(mode="json")
+    return after, {key: _value(whole_tree, key) for key in values}
+
+
+def change(record: RunRecord, values: dict[str, Any]) -> None:
+    """Write down what changes from a run's next attempt on.
+
+    Args:
+        record: a run that has ended and can be resumed.
+        values: checked by :func:`changed`.
+
+    Raises:
+        InputError: the run is still active or has finished.
+        WorkError: the disk refused.
+    """
+    folder = record.folder
+    require_resumable(folder)
+    lease = folder.take_lease()
+    try:
+        attempt = folder.state().attempt + 1
+        folder.write_changes([*folder.changes(), SpecChange(attempt=attempt, values=values)])
+    finally:
+        os.close(lease)
+
+
+def _value(tree: dict[str, Any], key: str) -> Any:
+    found: Any = tree
+    for part in key.split("."):
+        found = found[part]
+    return found

@@ -1,0 +1,62 @@
+"""Reading a configuration: a TOML file with keys of a specification, or the ``spec.json`` of a run."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from engine.errors import InputError
+
+_MOST_BYTES = 4 * 2**20
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """The keys that a file sets, as a tree. What is null in JSON is left out.
+
+    The output of ``crtui train --dry-run --json`` can be read too if it is of one run.
+
+    Raises:
+        InputError: the file cannot be read, or asks for a branch.
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            text = file.read(_MOST_BYTES + 1).decode()
+    except FileNotFoundError as error:
+        raise InputError(f"configuration file {path} does not exist") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"configuration file {path} cannot be read: {error}") from error
+    if len(text) > _MOST_BYTES:
+        raise InputError(f"configuration file {path} is larger than {_MOST_BYTES >> 20} MiB; it holds keys of one run")
+    tree = _from_json(path, text) if text.lstrip()[:2].startswith(("{", "[{", "[\n")) else _from_toml(path, text)
+    if tree.pop("branch", None) is not None:
+        raise InputError(f"{path} describes a branch of another run; --branch-from RUN@STEP starts one")
+    return tree
+
+
+def _from_toml(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"configuration file {path} cannot be read as TOML: {error}") from error
+
+
+def _from_json(path: Path, text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"configuration file {path} cannot be read as JSON: {error}") from error
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+    if not isinstance(content, dict):
+        raise InputError(f"configuration file {path} must hold one specification, a JSON object")
+    kept = _without_null(content)
+    assert isinstance(kept, dict)
+    return kept
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_null(item) for key, item in value.items() if item is not None}
+    return value
