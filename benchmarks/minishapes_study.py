@@ -146,16 +146,21 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
 def _spec(arm: str, seed: int, steps: int | None) -> RunSpec:
     method = REGULARISED if arm == CONTROL else arm
     flags = {"name": f"{arm}-s{seed}", "group": GROUP, "seed": seed, "device": "cpu", "training.steps": steps}
-    [spec] = resolve(method, preset=PRESET, flags=flags)
-    if method != REGULARISED:
-        return spec
-    [preset] = resolve(method, preset=PRESET)
-    share = spec.training.steps / preset.training.steps
-    schedule = [
-        [round(change.at * share), 0.0 if arm == CONTROL else change.value]
-        for change in preset.method.lambda_cr.changes  # type: ignore[attr-defined]
-    ]
-    return resolve(method, preset=PRESET, flags=flags, overrides=[f"lambda_cr={json.dumps(schedule)}"])[0]
+    overrides = _regulariser(arm, steps) if method == REGULARISED else []
+    return resolve(method, preset=PRESET, flags=flags, overrides=overrides)[0]
+
+
+def _regulariser(arm: str, steps: int | None) -> list[str]:
+    """When lambda_CR and the gap change, and to what, in a run of that length."""
+    [preset] = resolve(REGULARISED, preset=PRESET)
+    settings = preset.method.model_dump(mode="json")
+    share = (steps or preset.training.steps) / preset.training.steps
+    overrides = []
+    for key in ("lambda_cr", "gap"):
+        zero = arm == CONTROL and key == "lambda_cr"
+        changes = [[round(at * share), 0.0 if zero else value] for at, value in settings[key]]
+        overrides.append(f"{key}={json.dumps(changes)}")
+    return overrides
 
 
 def _spread(values: Sequence[float]) -> dict[str, Any]:
