@@ -15,6 +15,7 @@ class Picture:
         kind: ``svg+xml``, ``png`` or ``gif``.
         content: of the file.
         still: the same as a PNG file, for readers who asked their system for less motion.
+        width: pixels across on the page; None for the file's own.
     """
 
     title: str
@@ -22,6 +23,7 @@ class Picture:
     kind: str
     content: bytes
     still: bytes | None = None
+    width: int | None = None
 
 
 @dataclass(frozen=True)

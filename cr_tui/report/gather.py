@@ -18,7 +18,6 @@ from cr_tui.figures.of_runs import (
     mean_and_deviation,
     ranking_figure,
     title_of,
-    traversal_figure,
 )
 from cr_tui.report.facts import Picture, Report, Table
 from cr_tui.text import clean
@@ -176,20 +175,21 @@ def _curves(records: Sequence[RunRecord], notes: list[str]) -> Picture | None:
 
 
 def _traversal(record: RunRecord) -> Picture:
-    from cr_tui.render.files import gif_bytes
-    from cr_tui.render.images.traversal import code_labels, traversal_animation, traverse
+    from cr_tui.render.files import gif_bytes, png_bytes
+    from cr_tui.render.images.traversal import code_labels, traversal_animation, traversal_grid, traverse
     from engine.runs.loading import load_model
 
     model = load_model(record.folder.path, name=record.name or record.id)
     frames = traverse(model, _STEPS, _SAMPLES)
-    scale = max(1, -(-_PIXELS // frames.shape[3]))
     labels = code_labels(model.codes.count)
-    still = drawing.content(traversal_figure(frames[:1], labels, model), "png")
+    moving = traversal_animation(frames)
     caption = (
         f"Each column moves one code over its range ({labels[0]} to {labels[-1]}, from left to right); each of the "
         f"{_SAMPLES} rows holds everything else at a random draw."
     )
-    return Picture(title_of(record), caption, "gif", gif_bytes(traversal_animation(frames), scale), still)
+    # Enlarged by the browser: pixels that only repeat would make the page heavy.
+    width = moving[0].shape[1] * max(1, -(-_PIXELS // frames.shape[3]))
+    return Picture(title_of(record), caption, "gif", gif_bytes(moving), png_bytes(traversal_grid(frames[:1])), width)
 
 
 def _specification(record: RunRecord) -> str:
