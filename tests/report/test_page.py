@@ -48,7 +48,7 @@ def png(size: int = 8) -> bytes:
 def full_report() -> Report:
     picture = Picture("title", HOSTILE, "svg+xml", b"<svg/>")
     table = Table(("a", HOSTILE), ((HOSTILE, "1"), ("b", "2")), frozenset({1}), HOSTILE)
-    moving = [Picture(f"run {number}", "moves", "gif", png(), png(), 64) for number in range(2)]
+    moving = [Picture(f"run {number}", "moves", "gif", png(), png(), HOSTILE, 64) for number in range(2)]
     return Report(
         HOSTILE,
         [HOSTILE],
@@ -88,7 +88,9 @@ def test_what_is_not_there_has_no_heading() -> None:
 
 def test_the_page_stays_small_and_says_what_it_left_out() -> None:
     heavy = png(500)
-    report = Report("Runs", traversals=[Picture(f"run {n}", "moves", "gif", heavy, heavy, 64) for n in range(4)])
+    report = Report(
+        "Runs", traversals=[Picture(f"run {n}", "moves", "gif", heavy, heavy, "is still", 64) for n in range(4)]
+    )
     content = page(report)
     assert len(content) <= MOST_BYTES
     found = read(content)
