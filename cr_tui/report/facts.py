@@ -15,6 +15,8 @@ class Picture:
         kind: ``svg+xml``, ``png`` or ``gif``.
         content: of the file.
         still: the same as a PNG file, for readers who asked their system for less motion.
+        still_caption: what is to be seen in that.
+        width: pixels across on the page; None for the file's own.
     """
 
     title: str
@@ -22,6 +24,8 @@ class Picture:
     kind: str
     content: bytes
     still: bytes | None = None
+    still_caption: str = ""
+    width: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from cr_tui.figures.of_runs import (
     mean_and_deviation,
     ranking_figure,
     title_of,
-    traversal_figure,
 )
 from cr_tui.report.facts import Picture, Report, Table
 from cr_tui.text import clean
@@ -27,6 +26,8 @@ from engine import __version__
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from engine.choosing.result import SelectionResult
     from engine.progress import PhaseProgress
     from engine.runs.catalogue import RunRecord
@@ -37,6 +38,9 @@ _SAMPLES = 3
 _PIXELS = 64
 _MOST_ROWS = 200
 _DASH = "–"
+_MOST_VECTOR_BYTES = 500_000
+_PIXELS_PER_INCH = 96
+"""Of a page; the picture itself has more, for screens that show them and for print."""
 
 
 def gather(
@@ -68,12 +72,12 @@ def gather(
         report.notes.append(f"the table of runs has the first {_MOST_ROWS} of {len(records)}")
     report.curves = _curves(records, report.notes)
     if result is not None:
-        report.ranking = _svg("Ranking", ranking_figure(result), _RANKING_CAPTION)
+        report.ranking = _drawn("Ranking", ranking_figure(result), _RANKING_CAPTION)
         report.notes += [
             f"{clean(run_id)} was not ranked: {clean(reason)}" for run_id, reason in result.excluded.items()
         ]
         if result.matrix is not None:
-            report.matrix = _svg("Cross-scores", matrix_figure(result), _MATRIX_CAPTION)
+            report.matrix = _drawn("Cross-scores", matrix_figure(result), _MATRIX_CAPTION)
     for number, record in enumerate(best):
         if progress is not None:
             progress("drawing traversals", number, len(best))
@@ -172,24 +176,31 @@ def _curves(records: Sequence[RunRecord], notes: list[str]) -> Picture | None:
         notes.append("there are no training curves, because none of these runs has any")
         return None
     notes += [f"{title_of(record)} has no training curves" for record in without]
-    return _svg("Training", draw_curves(panels), "Losses and scores while training, a line a configuration.")
+    return _drawn("Training", draw_curves(panels), "Losses and scores while training, a line a configuration.")
 
 
 def _traversal(record: RunRecord) -> Picture:
-    from cr_tui.render.files import gif_bytes
-    from cr_tui.render.images.traversal import code_labels, traversal_animation, traverse
+    from cr_tui.render.files import gif_bytes, png_bytes
+    from cr_tui.render.images.traversal import code_labels, traversal_animation, traversal_grid, traverse
     from engine.runs.loading import load_model
 
     model = load_model(record.folder.path, name=record.name or record.id)
     frames = traverse(model, _STEPS, _SAMPLES)
-    scale = max(1, -(-_PIXELS // frames.shape[3]))
     labels = code_labels(model.codes.count)
-    still = drawing.content(traversal_figure(frames[:1], labels, model), "png")
-    caption = (
-        f"Each column moves one code over its range ({labels[0]} to {labels[-1]}, from left to right); each of the "
-        f"{_SAMPLES} rows holds everything else at a random draw."
+    moving = traversal_animation(frames)
+    # Enlarged by the browser: pixels that only repeat would make the page heavy.
+    width = moving[0].shape[1] * max(1, -(-_PIXELS // frames.shape[3]))
+    span = f"{labels[0]} to {labels[-1]}"
+    return Picture(
+        title_of(record),
+        f"Each column moves one code over its range ({span}, from left to right); each of the {_SAMPLES} rows holds "
+        "everything else at a random draw.",
+        "gif",
+        gif_bytes(moving),
+        png_bytes(traversal_grid(frames[:1])),
+        f"Each row moves one code over its range ({span}, from top to bottom), while everything else stays.",
+        width,
     )
-    return Picture(title_of(record), caption, "gif", gif_bytes(traversal_animation(frames), scale), still)
 
 
 def _specification(record: RunRecord) -> str:
@@ -212,5 +223,10 @@ def _value(value: object) -> str:
     return _DASH if value is None else clean(value if isinstance(value, str) else json.dumps(value), 60)
 
 
-def _svg(title: str, figure: Any, caption: str) -> Picture:
-    return Picture(title, caption, "svg+xml", drawing.content(figure, "svg"))
+def _drawn(title: str, figure: Figure, caption: str) -> Picture:
+    """A figure as SVG; as PNG where so much is drawn that the page would become heavy."""
+    vector = drawing.content(figure, "svg")
+    if len(vector) <= _MOST_VECTOR_BYTES:
+        return Picture(title, caption, "svg+xml", vector)
+    pixels = round(figure.get_figwidth() * _PIXELS_PER_INCH)
+    return Picture(title, caption, "png", drawing.content(figure, "png"), width=pixels)

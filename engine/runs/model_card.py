@@ -44,9 +44,9 @@ def model_card(
     parts = [
         _header(name, record.method or "unknown", data, scores, licence),
         f"# {name}\n",
-        f"A model of images with {_counted(codes.count, 'latent code')}, trained by `{record.method}` on `{data}` "
-        f"with crtui: seed {record.seed}, {step:,} updates. A decoder makes images of codes, an encoder reads codes "
-        "off images.\n",
+        f"A model of images with {_counted(codes.count, 'latent code')}, trained by `{record.method}` on `{data}` with "
+        f"crtui: seed {record.seed}, {step:,} updates. A decoder makes images of codes, an encoder reads codes off "
+        "images.\n",
     ]
     if picture is not None:
         parts.append(f"![What each code does]({picture})\n")

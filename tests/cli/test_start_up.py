@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "textual", "numpy", "sklearn", "scipy", "rich.console")
+HEAVY = ("torch", "textual", "numpy", "sklearn", "scipy", "rich.console", "matplotlib", "jinja2")
 """Typer itself asks pydantic to convert what it is given."""
 COMMANDS = (
     (),
@@ -15,6 +15,10 @@ COMMANDS = (
     ("score",),
     ("select",),
     ("traverse",),
+    ("plot",),
+    *(("plot", name) for name in ("curves", "matrix", "ranking", "traversal", "codes")),
+    ("report",),
+    ("export",),
     ("doctor",),
     ("runs",),
     *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),

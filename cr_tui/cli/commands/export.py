@@ -30,8 +30,9 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a model with all that inference needs: weights, specification, scores, card and a picture of its codes.
+    """Write a model into a folder of its own.
 
+    It has all that inference needs: weights, specification, scores, a card, and a picture of what the codes do.
     'engine.load' and the commands that take RUN take the folder, without the store that the run is in.
     """
     invocation = invocation_of(context)

@@ -28,7 +28,7 @@ _BY = ("configuration", "group", "run")
 
 app = typer.Typer(
     name="plot",
-    help="Figures for print: vector files with labels, legends and embedded fonts. Needs the extra 'plot'.",
+    help="Draw labelled figures for print.\n\nVector files have embedded fonts. Needs the extra 'plot'.",
     rich_markup_mode=None,
 )
 
@@ -53,9 +53,10 @@ def curves(
     log_y: Annotated[bool, typer.Option("--log-y", help="Logarithmic axes for scalars above zero.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Training curves, the seeds of a configuration as mean and standard deviation.
+    """Training curves over the seeds of each configuration.
 
-    A curve has at most 300 points, each the mean of the values around it.
+    Seeds are drawn as mean and standard deviation. A curve has at most 300 points, each the mean of the values
+    around it.
     """
     if by not in _BY:
         raise InputError(f"--by is '{by[:40]}', but must be one of {', '.join(_BY)}")
@@ -81,7 +82,9 @@ def matrix(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """The cross-scores of a pool as a heat map, best model first.
+    """The cross-scores of a pool as a heat map.
+
+    The best model stands first.
 
     A selection of the same runs that is in the store is used; else the runs are compared as 'crtui select' does.
     """
@@ -104,7 +107,9 @@ def ranking(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """The scores by which a pool is ranked, with their 95 % intervals, best model first.
+    """The scores by which a pool is ranked.
+
+    The best model stands first, with 95 % intervals.
 
     A selection of the same runs that is in the store is used; else the runs are ranked as 'crtui select' does.
     """
@@ -155,7 +160,10 @@ def codes(
     step: StepOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What an encoder's codes say of the dataset's factors; without known factors, how the codes are spread."""
+    """What an encoder's codes say of the factors.
+
+    Without known factors: how the codes are spread over the dataset's images.
+    """
     invocation = _begun(context, save)
     [record] = _found(invocation, run)
     from cr_tui.figures.of_runs import codes_figure

@@ -31,8 +31,9 @@ def report(
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Write a page about runs: scores, ranking, cross-scores, traversals, curves, and what differs between them.
+    """Write one HTML page about a pool of runs.
 
+    It has their scores, ranking, cross-scores, traversals and curves, and what differs between them, in one file.
     Two runs or more are ranked as 'crtui select' does, unless a selection of the same runs is in the store. Needs the
     extra 'plot'.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,8 @@ def test_a_pool_of_one_has_nothing_to_compare_with(capsys: pytest.CaptureFixture
     assert "nothing to compare it with" in capsys.readouterr().out
 
 
-def test_the_result_is_saved_in_four_forms(crtui, calls, pool, tmp_path: Path) -> None:
-    for form in ("json", "csv", "npz", "png"):
+def test_the_result_is_saved_in_six_forms(crtui, calls, pool, tmp_path: Path) -> None:
+    for form in ("json", "csv", "npz", "png", "pdf", "svg"):
         assert crtui("select", "--save", str(tmp_path / f"result.{form}")).code == 0
     document = orjson.loads((tmp_path / "result.json").read_bytes())
     assert document["methods"]["model-centrality"]["pick"] == document["runs"][-1]
@@ -156,8 +157,25 @@ def test_the_result_is_saved_in_four_forms(crtui, calls, pool, tmp_path: Path) -
         np.testing.assert_array_equal(arrays["matrix"], document["matrix"])
         assert arrays["scores_model-centrality"].shape == (3,)
     with Image.open(tmp_path / "result.png") as picture:
-        assert picture.width == picture.height
-        assert picture.width % 3 == 0
+        assert picture.format == "PNG"
+        assert picture.width > 600, "it is meant for print"
+    assert (tmp_path / "result.pdf").read_bytes().startswith(b"%PDF")
+    assert b"<svg" in (tmp_path / "result.svg").read_bytes()
+
+
+def test_without_matplotlib_a_png_is_drawn_in_pixels_and_a_pdf_is_refused(
+    crtui, calls, pool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert crtui("select", "--save", str(tmp_path / "result.png")).code == 0
+    with Image.open(tmp_path / "result.png") as picture:
+        assert picture.format == "PNG"
+    calls.clear()
+    refused = crtui("select", "--save", str(tmp_path / "result.pdf"))
+    assert refused.code == 2
+    assert "pip install" in refused.err
+    assert "[plot]" in refused.err
+    assert not calls, "nothing is computed for a file that cannot be written"
 
 
 @pytest.mark.parametrize("form", ["npz", "png"])

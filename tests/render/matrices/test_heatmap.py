@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from cr_tui.render.matrices.heatmap import heatmap, matrix_image
+from cr_tui.render.matrices.heatmap import heatmap
 from cr_tui.render.palette import MISSING, readable_on, viridis
 
 
@@ -78,11 +78,3 @@ def test_text_contrasts_with_every_colour() -> None:
         background = tuple(int(channel) for channel in colour)
         lighter, darker = sorted([luminance(background), luminance(readable_on(background))], reverse=True)  # type: ignore[arg-type]
         assert (lighter + 0.05) / (darker + 0.05) > 3.5
-
-
-def test_a_picture_has_a_square_a_value() -> None:
-    picture = matrix_image(np.array([[0.0, 1.0], [np.nan, 0.5]]), cell=4)
-    assert picture.shape == (8, 8, 3)
-    assert tuple(picture[0, 0]) == (68, 1, 84)
-    assert tuple(picture[3, 7]) == (253, 231, 37)
-    assert tuple(picture[7, 0]) == MISSING

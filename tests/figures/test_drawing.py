@@ -1,0 +1,102 @@
+"""Figures as files: fonts, reproducible content, text that means nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cr_tui.figures import drawing
+from cr_tui.figures.codes import FactorColumn, draw_codes, draw_codes_by_factor
+from cr_tui.figures.curves import Panel, draw_curves
+from cr_tui.figures.matrix import draw_matrix
+from cr_tui.figures.ranking import Scored, draw_ranking
+from cr_tui.figures.seeds import over_seeds
+from cr_tui.figures.traversal import draw_traversal
+from engine.errors import InputError
+
+
+def texts(figure) -> str:
+    """Every text in a figure, as a reader of the SVG finds it."""
+    return re.sub(r"<[^>]+>", " ", drawing.content(figure, "svg", text=True).decode())
+
+
+def figures() -> dict[str, object]:
+    steps = np.arange(0, 500, 10, dtype=np.int64)
+    seeds = [(steps, np.sin(steps / 50.0) + seed) for seed in range(3)]
+    codes = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)
+    column = FactorColumn("size", np.arange(200) % 5 / 5.0, True, np.array([0.25, 0.0]))
+    kind = FactorColumn("kind", np.arange(200) % 3 * 1.0, False, np.array([0.5, 0.0]))
+    return {
+        "curves": draw_curves([Panel("loss", {"a": over_seeds(seeds), "b": None})]),
+        "matrix": draw_matrix(np.array([[1.0, 0.5], [np.nan, 0.25]]), ["a", "b"]),
+        "ranking": draw_ranking(["a", "b"], {"Centrality": Scored([0.9, np.nan], [(0.8, 1.0), None], 0)}),
+        "traversal": draw_traversal(np.zeros((2, 3, 4, 8, 8, 1), np.uint8), ["c0", "c1", "c2"], (-1.0, 1.0)),
+        "codes by factor": draw_codes_by_factor(codes, ["c0", "c1"], [column, kind]),
+        "codes": draw_codes(codes, ["c0", "c1"], "uniform"),
+    }
+
+
+@pytest.mark.parametrize("name", list(figures()))
+def test_every_figure_is_written_as_each_kind(tmp_path: Path, name: str) -> None:
+    for suffix, start in ((".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")):
+        path = tmp_path / f"figure{suffix}"
+        drawing.save_figure(path, figures()[name])
+        assert path.read_bytes().startswith(start)
+
+
+def test_fonts_are_embedded_as_truetype(tmp_path: Path) -> None:
+    content = drawing.content(figures()["matrix"], "pdf")
+    assert b"/CIDFontType2" in content
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+
+
+def test_equal_figures_are_equal_files() -> None:
+    for kind in ("pdf", "svg", "png"):
+        assert drawing.content(figures()["curves"], kind) == drawing.content(figures()["curves"], kind)
+
+
+def test_the_users_own_settings_change_nothing() -> None:
+    import matplotlib
+
+    usual = drawing.content(figures()["ranking"], "svg")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "pdf.fonttype": 3}):
+        assert drawing.content(figures()["ranking"], "svg") == usual
+
+
+def test_figures_name_what_they_show() -> None:
+    drawn = {name: texts(figure) for name, figure in figures().items()}
+    assert all(word in drawn["curves"] for word in ("loss", "step", "a (3 seeds)", "standard deviation"))
+    assert all(word in drawn["matrix"] for word in ("encoder", "generator", "FactorVAE score", "0.25", "not compared"))
+    assert all(word in drawn["ranking"] for word in ("Centrality", "pick", "95 % interval"))
+    assert all(word in drawn["traversal"] for word in ("c0", "c2", "−1", "value of the code"))
+    assert all(word in drawn["codes by factor"] for word in ("size", "kind", "0.25", "0.50"))
+    assert all(word in drawn["codes"] for word in ("c1", "prior", "density"))
+
+
+def test_signs_of_mathematics_in_a_name_are_only_text() -> None:
+    figure = draw_matrix(np.eye(2), ["$x_1$ \\frac <b>", "a_b^c$"])
+    assert "$x_1$ \\frac &lt;b&gt;" in texts(figure)
+
+
+def test_a_large_matrix_stays_a_light_file() -> None:
+    n = 150
+    figure = draw_matrix(np.random.default_rng(0).random((n, n)), [f"run-{i}" for i in range(n)])
+    assert len(drawing.content(figure, "pdf")) < 500_000
+
+
+def test_lines_beyond_the_palette_differ_in_dashes() -> None:
+    styles = [tuple(drawing.line_style(number).values()) for number in range(24)]
+    assert len(set(styles)) == 24
+
+
+def test_without_matplotlib_the_command_to_install_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert not drawing.can_draw()
+    with pytest.raises(InputError, match=r"a figure needs matplotlib; install with: .*pip install .*\[plot\]"):
+        drawing.require_matplotlib("a figure")

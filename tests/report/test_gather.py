@@ -1,0 +1,52 @@
+"""What a report says of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import engine.data
+from cr_tui.report import gather as gathering
+from cr_tui.report.gather import gather
+from engine.runs.events import EventLog
+from engine.storage.store import Store
+from tests.tiny_runs import TinyImages, add_tiny_run
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(tmp_path / "store")
+
+
+def test_seeds_are_mean_and_deviation_and_missing_scores_a_dash(store: Store) -> None:
+    scores = [{"mig": 0.25, "sap": None}, {"mig": 0.75}]
+    records = [add_tiny_run(store, f"a{seed}", seed).model_copy(update={"scores": scores[seed]}) for seed in range(2)]
+    report = gather(records, None, title="Runs")
+    assert report.configurations is not None
+    assert report.configurations.head == ("configuration", "seeds", "MIG")
+    assert report.configurations.rows == (("infogan", "2", "0.500 ± 0.354"),)
+    assert report.differences is None
+    assert report.runs is not None
+    assert [row[0] for row in report.runs.rows] == ["a0", "a1"]
+    assert len(report.traversals) == 2
+    assert any("no training curves" in note for note in report.notes)
+
+
+def test_a_model_that_cannot_be_loaded_is_a_note(store: Store) -> None:
+    report = gather([add_tiny_run(store, "a", steps=())], None, title="Runs")
+    assert report.traversals == []
+    assert any(note.startswith("a could not be drawn: ") for note in report.notes)
+
+
+def test_a_heavy_figure_becomes_a_png(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.data, "load", lambda name, **_: TinyImages(name))
+    record = add_tiny_run(store, "a")
+    with EventLog(record.folder.events_path) as log:
+        log.write(1, "train", loss=1.0)
+    light = gather([record], None, title="Runs").curves
+    monkeypatch.setattr(gathering, "_MOST_VECTOR_BYTES", 1000)
+    heavy = gather([record], None, title="Runs").curves
+    assert light is not None
+    assert heavy is not None
+    assert (light.kind, heavy.kind) == ("svg+xml", "png")
