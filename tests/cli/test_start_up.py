@@ -16,6 +16,7 @@ COMMANDS = (
     ("select",),
     ("traverse",),
     ("doctor",),
+    ("reproduce",),
     ("runs",),
     *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),
     ("data",),
