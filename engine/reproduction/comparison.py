@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from engine.choosing.kept_scores import kept_scores, mean_and_spread, scores_path
 from engine.errors import InputError
-from engine.metrics.registry import SCORES
 from engine.reproduction.planning import PlannedRun, checkpoint_of
 from engine.reproduction.published import PublishedTable, Row
 from engine.storage.store import Store
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from engine.choosing.result import SelectionResult
     from engine.metrics.checks import Protocol
     from engine.progress import PhaseProgress
+    from engine.runs.catalogue import RunRecord
 
 _FEWEST_TO_CHOOSE_FROM = 2
 
@@ -65,7 +65,7 @@ class ComparedRow:
     Attributes:
         row: the published row.
         runs: what it rests on.
-        measured: by score, the table's columns first.
+        measured: by score; empty where no model has been scored.
         pick: id of the model that was picked, in a row that picks one.
     """
 
@@ -113,12 +113,25 @@ class Evaluator:
                     self._select(row, rows, runs, progress)
             except InputError as error:
                 troubles.append(f"{row.title}: {error}")
-            for run in self._models(row, runs):
-                try:
-                    self._score(row, run, progress)
-                except InputError as error:
-                    troubles.append(f"{row.title}: {error}")
+        left = list(self._not_scored(rows, planned).values())
+        for number, (record, step) in enumerate(left, start=1):
+            name = f"model {number} of {len(left)}, {record.name or record.id}"
+            try:
+                self._score(record, step, functools.partial(_named, progress, name))
+            except InputError as error:
+                troubles.append(f"{record.name or record.id}: {error}")
         return troubles
+
+    def _not_scored(
+        self, rows: Sequence[Row], planned: Sequence[PlannedRun]
+    ) -> dict[tuple[str, int], tuple[RunRecord, int]]:
+        """Each checkpoint once that a row shows and that has not been scored."""
+        return {
+            (run.record.id, step): (run.record, step)
+            for row in rows
+            for run in self._models(row, _of_row(row, planned))
+            if run.record and self._kept(run.record, step := checkpoint_of(self.table, row, run)) is None
+        }
 
     def compare(self, rows: Sequence[Row], planned: Sequence[PlannedRun]) -> list[ComparedRow]:
         """Each row beside what has been trained, picked and scored. Nothing is computed."""
@@ -126,13 +139,13 @@ class Evaluator:
 
     def _compared(self, row: Row, runs: Sequence[PlannedRun]) -> ComparedRow:
         models = self._models(row, runs)
-        found = [scores for run in models if (scores := self._kept(row, run)) is not None]
-        columns = list(dict.fromkeys([*self.table.columns.values(), *(found[0][0] if found else ())]))
-        measured = {}
-        for name in columns:
-            means = [means[name] for means, _ in found if name in means]
-            if means:
-                measured[name] = Measured.of(means, [spread[name] for _, spread in found if name in spread])
+        kept = [self._kept(run.record, checkpoint_of(self.table, row, run)) for run in models if run.record]
+        found = [scores for scores in kept if scores is not None]
+        measured = {
+            name: Measured.of([means[name] for means, _ in found], [spread[name] for _, spread in found if spread])
+            for name in self.table.columns.values()
+            if found
+        }
         pick = models[0].record.id if row.selector and models and models[0].record else None
         return ComparedRow(row, tuple(runs), measured, pick)
 
@@ -173,41 +186,29 @@ class Evaluator:
         ids = tuple(record.id for record in records)
         run_selection(self.store, records, SelectionRequest(runs=ids, methods=methods, device=self.device), progress)
 
-    def _score(self, row: Row, run: PlannedRun, progress: PhaseProgress) -> None:
-        if self._kept(row, run) is not None or run.record is None:
-            return
+    def _score(self, record: RunRecord, step: int, progress: PhaseProgress) -> None:
         from engine.choosing.scoring import score_run
 
         score_run(
             self.store,
-            run.record,
-            self._metrics,
+            record,
+            list(self.table.columns.values()),
             cast("Protocol", self.table.protocol),
-            checkpoint_of(self.table, row, run),
-            progress=functools.partial(_named, progress, run.record.name or run.record.id),
+            step,
+            progress=progress,
             device=self.device,
             repeats=self.repeats,
             reuse=True,
         )
 
-    @property
-    def _metrics(self) -> list[str]:
-        """The default scores, and the others that are columns."""
-        return list(dict.fromkeys([*SCORES, *self.table.columns.values()]))
-
-    def _kept(self, row: Row, run: PlannedRun) -> tuple[dict[str, float], dict[str, float]] | None:
+    def _kept(self, record: RunRecord, step: int) -> tuple[dict[str, float], dict[str, float]] | None:
         """Means and standard deviations of a model's scores over the evaluation seeds, if all of them are kept."""
-        assert run.record is not None
-        path = scores_path(run.record.folder.path, checkpoint_of(self.table, row, run), self.table.protocol)
-        by_seed, _ = kept_scores(path, {})
-        seeds = range(self.repeats)
+        by_seed, _ = kept_scores(scores_path(record.folder.path, step, self.table.protocol), {})
         columns = set(self.table.columns.values())
-        if any(not columns <= by_seed.get(seed, {}).keys() for seed in seeds):
+        if any(not columns <= by_seed.get(seed, {}).keys() for seed in range(self.repeats)):
             return None
-        common = set.intersection(*(set(by_seed[seed]) for seed in seeds))
-        return mean_and_spread(
-            {seed: {name: by_seed[seed][name] for name in by_seed[0] if name in common} for seed in seeds}
-        )
+        chosen = {seed: {name: by_seed[seed][name] for name in columns} for seed in range(self.repeats)}
+        return mean_and_spread(chosen)
 
 
 def _of_row(row: Row, planned: Sequence[PlannedRun]) -> list[PlannedRun]:

@@ -164,10 +164,12 @@ def _branch(
     published = published_steps(table, name)
     at = at_length(training.at, trunk.steps, published)
     names = _names(table, name, order)
-    flags = {
-        f"method.{key}": [[at_length(start, trunk.steps, published), number] for start, number in value]
-        for key, value in training.set.items()
-    }
+    flags: dict[str, Any] = {}
+    for key, value in training.set.items():
+        is_schedule = isinstance(value, list)
+        flags[f"method.{key}"] = (
+            [[at_length(start, trunk.steps, published), number] for start, number in value] if is_schedule else value
+        )
     flags |= dict(order.flags) | names | {"name": f"{names['name']}-s{trunk.seed}"}
     if trunk.record is None or at not in checkpoint_steps(trunk.record.folder.checkpoints):
         tree = trunk.spec.model_dump(mode="json")

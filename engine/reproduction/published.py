@@ -153,18 +153,17 @@ def table_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
-def read_table(name: str, folder: Path = FOLDER) -> PublishedTable:
+def read_table(name: str) -> PublishedTable:
     """Read a table.
 
     Args:
         name: one of :func:`table_names`.
-        folder: where its file lies.
 
     Raises:
         InputError: there is none of that name, or its file is damaged.
     """
-    path = folder / f"{name}.toml"
-    if folder == FOLDER and name not in table_names():
+    path = FOLDER / f"{name}.toml"
+    if name not in table_names():
         raise InputError(f"there is no table '{name[:80]}' (tables: {', '.join(table_names())})")
     try:
         return PublishedTable.model_validate({"name": name} | tomllib.loads(path.read_text(encoding="utf-8")))

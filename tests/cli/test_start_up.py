@@ -20,6 +20,7 @@ COMMANDS = (
     ("report",),
     ("export",),
     ("doctor",),
+    ("reproduce",),
     ("runs",),
     *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),
     ("data",),
