@@ -16,8 +16,9 @@ COMMANDS = (
     ("select",),
     ("traverse",),
     ("doctor",),
+    *((name,) for name in ("encode", "methods", "presets", "datasets", "keys")),
     ("runs",),
-    *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),
+    *(("runs", name) for name in ("list", "show", "diff", "logs", "metrics", "stop", "resume", "rm", "reindex")),
     ("data",),
     *(("data", name) for name in ("list", "prepare", "preview")),
 )

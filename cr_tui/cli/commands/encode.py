@@ -102,7 +102,8 @@ def _encoded(model: Model, files: Sequence[Path], display: TaskDisplay) -> Itera
         if images:
             batch = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255.0
             yield from zip(read, model.encode(batch).tolist(), strict=True)
-        display("encoding", min(start + _AT_ONCE, len(files)), len(files))
+        if len(files) > _AT_ONCE:
+            display("encoding", min(start + _AT_ONCE, len(files)), len(files))
     if unreadable:
         named = ", ".join(f"'{file}'" for file in unreadable[:_MOST_NAMED])
         more = " …" if len(unreadable) > _MOST_NAMED else ""
