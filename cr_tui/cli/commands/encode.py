@@ -115,9 +115,9 @@ def _put_table(rows: Sequence[tuple[Path, list[Any]]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("File", overflow="fold")
+    table.add_column("File", no_wrap=True)
     for code in range(len(rows[0][1])):
         table.add_column(f"c{code}", justify="right", no_wrap=True)
     for file, codes in rows:
-        table.add_row(Text(clean(str(file), 4 * _FILE_CELLS)), *(f"{code:.3f}" for code in codes))
+        table.add_row(Text(clean(file.name, _FILE_CELLS)), *(f"{code:.3f}" for code in codes))
     stdout_console().print(table)

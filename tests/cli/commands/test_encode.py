@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,10 @@ from PIL import Image
 import engine
 from engine.data.own.photo_decoding import decode
 from engine.launch import worker
-from engine.runs.folder import RunFolder
+from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.registry import Registry
+from engine.runs.specification.resolving import resolve
+from engine.storage.store import Store
 
 
 @pytest.fixture
@@ -29,19 +33,17 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def trained(photos: Path, store, crtui) -> RunFolder:
-    """A run that has learned nothing from two updates, of the preset for small photographs."""
-    from engine.launch.local import create_run_folders
-    from engine.runs.registry import Registry
-    from engine.runs.specification.resolving import resolve
-
+def trained(photos: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> RunFolder:
+    """A run that has learned next to nothing, from the preset for small photographs."""
     overrides = ("batch_size=4", "data.size=16")
     flags = {"training.steps": 2, "name": "mine", "device": "cpu", "threads": 1}
-    [(folder, _)] = create_run_folders(store, resolve("vae", data=str(photos), overrides=overrides, flags=flags))
+    [(folder, lease)] = create_run_folders(store, resolve("vae", data=str(photos), overrides=overrides, flags=flags))
+    os.close(lease)
     never: Any = SimpleNamespace(requested=False)
     outcome = worker.run(folder, never)
     folder.update_state(lambda state: state.completed_from(outcome))
     Registry(store).add_runs([folder])
+    capsys.readouterr()
     return folder
 
 
