@@ -41,7 +41,7 @@ def put_differences(
     if not settings:
         put("their settings are the same")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for name in names:
         table.add_column(Text(clean(name, _MOST_CELLS)), overflow="fold")
     for key, values in settings.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import math
 import operator
@@ -60,8 +61,13 @@ class SpecKeys:
         try:
             return complete(name, self._keys())
         except InputError as error:
+            if "ambiguous" in str(error):
+                raise InputError(f"{option}: {error}") from error
+            meant = difflib.get_close_matches(name, [*FIELDS, *self._keys(), *self._ends()], n=1)
+            hint = f"did you mean '{meant[0]}'? " if meant else ""
             raise InputError(
-                f"{option} knows no '{name[:80]}': {error}; or use {', '.join(FIELDS)} or score.<name>"
+                f"{option} knows no '{name[:80]}'; {hint}use {', '.join(FIELDS)}, score.<name> or a key that "
+                "'crtui keys METHOD' lists"
             ) from error
 
     def value(self, record: RunRecord, key: str) -> Any:
@@ -69,6 +75,9 @@ class SpecKeys:
         if key.startswith(SCORE):
             return record.scores.get(key.removeprefix(SCORE))
         return getattr(record, key) if key in FIELDS else self._of(record).get(key)
+
+    def _ends(self) -> Iterable[str]:
+        return (key.rpartition(".")[2] for key in self._keys())
 
     def _of(self, record: RunRecord) -> dict[str, Any]:
         if record.id not in self._values:

@@ -67,6 +67,11 @@ class _Lines:
 
     columns: Sequence[tuple[_Column, int]]
 
+    @property
+    def width(self) -> int:
+        """Cells it takes across."""
+        return sum(width for _, width in self.columns) + _GAP * (len(self.columns) - 1)
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
         yield from self._line([(column.title, "bold") for column, _ in self.columns], options.max_width)
         for cells in zip(*(column.cells for column, _ in self.columns), strict=True):

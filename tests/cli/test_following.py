@@ -153,6 +153,20 @@ def test_a_watched_run_knows_its_newest_losses_scores_and_rate(store) -> None:
     assert run.losses["generator"] != run.losses["generator"]
 
 
+def test_what_a_run_says_of_its_length_is_passed_on_once(store) -> None:
+    with live_run(store) as folder, EventLog(folder.events_path) as events:
+
+        def act(showing: int) -> None:
+            if showing == 1:
+                events.write(10, "note", text="about 26 hours to go", estimated_seconds=93_600.0)
+            if showing == 4:
+                end(folder, Status.FINISHED)
+
+        display = Display(act)
+        follow([look_at(folder)], display, refuse)
+    assert display.notes == ["infogan-cr-s0: about 26 hours to go"]
+
+
 def test_without_a_terminal_a_line_is_written_at_each_change_of_status(store, capsys) -> None:
     with live_run(store, Status.QUEUED) as folder:
         run = WatchedRun(look_at(folder))

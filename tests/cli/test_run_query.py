@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cr_tui.cli.run_query import parse_where, sort_runs
+from cr_tui.cli.run_query import SpecKeys, parse_columns, parse_where, sort_runs
 from engine.errors import InputError
 
 
@@ -96,6 +96,63 @@ def test_where_names_what_it_cannot_read(expression: str, hint: str) -> None:
 )
 def test_runs_without_a_value_come_last_either_way(key: str, expected: list[str]) -> None:
     assert [run.name for run in sort_runs(RUNS, key)] == expected
+
+
+SETTINGS = {
+    "low": {"method.lambda_info": 0.1, "method.lambda_cr": [[0, 0.0], ["90%", 2.0]], "training.steps": 10},
+    "high": {"method.lambda_info": 0.3, "method.contrastive_warm_up": True, "method.mine": "x"},
+}
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> SpecKeys:
+    keys = SpecKeys(RUNS)
+    monkeypatch.setattr(keys, "_of", lambda run: SETTINGS.get(run.name, {}))
+    return keys
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("lambda_info>0.2", ["high"]),
+        ("method.lambda_info<=0.3 seed=1", ["low"]),
+        ("lambda_info=0.10", ["low"]),
+        ("lambda_info!=0.1", ["high", "unscored", "diverged"]),
+        ('lambda_cr=[[0,0.0],["90%",2.0]]', ["low"]),
+        ("contrastive_warm_up=true", ["high"]),
+        ("contrastive_warm_up>1", []),
+        ("mine=x", ["high"]),
+        ("mine!=x", ["low", "unscored", "diverged"]),
+        ("steps<11", ["low"]),
+    ],
+)
+def test_where_knows_every_key_of_the_specification(keys: SpecKeys, expression: str, expected: list[str]) -> None:
+    assert [run.name for run in filter(parse_where(expression, keys), RUNS)] == expected
+
+
+def test_sort_and_columns_know_every_key_of_the_specification(keys: SpecKeys) -> None:
+    assert [run.name for run in sort_runs(RUNS, "-lambda_info", keys)] == ["high", "low", "unscored", "diverged"]
+    assert parse_columns("name, lambda_info,score.mig,created", keys) == [
+        *("name", "method.lambda_info", "score.mig", "created")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "hint"),
+    [
+        ("lambda_ifno", "did you mean 'lambda_info'?"),
+        ("name,name", "--columns has name twice"),
+        ("method.lambda_info,lambda_info", "--columns has method.lambda_info twice"),
+        ("", "--columns knows no ''"),
+        ("dense", "ambiguous"),
+        ("score.", "score."),
+    ],
+)
+def test_columns_that_are_not_there_are_named(keys: SpecKeys, columns: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_columns(columns, keys)
+    assert hint in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 def test_sort_names_the_fields_there_are() -> None:

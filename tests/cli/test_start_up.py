@@ -21,8 +21,9 @@ COMMANDS = (
     ("export",),
     ("doctor",),
     ("reproduce",),
+    *((name,) for name in ("encode", "methods", "presets", "datasets", "keys")),
     ("runs",),
-    *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),
+    *(("runs", name) for name in ("list", "show", "diff", "logs", "metrics", "stop", "resume", "rm", "reindex")),
     ("data",),
     *(("data", name) for name in ("list", "prepare", "preview")),
 )

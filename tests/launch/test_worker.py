@@ -23,7 +23,7 @@ from engine.runs.registry import Registry
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store
-from engine.training import checkpoints
+from engine.training import checkpoints, estimate
 
 STEPS = 90
 
@@ -207,3 +207,17 @@ def test_a_specification_that_cannot_be_built_is_one_sentence(tmp_path: Path) ->
     assert "32 cannot be halved 6 times" in (outcome.reason or "")
     assert isinstance(folder.state(), RunState)
     assert json.loads(folder.spec_path.read_text())["method"]["generator"]["channels"] == [8, 8, 8, 8, 8]
+
+
+def test_a_long_run_says_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(estimate, "LEAST_SECONDS", 0.0)
+    overrides = ("lambda_cr=[[0,0],[15,0.5]]", "checkpoint_every=100")
+    folder = new_run(Store.open(tmp_path / "store"), *overrides, steps=30)
+    never: Any = SimpleNamespace(requested=False)
+    worker.run(folder, never)
+    told = [row for row in read_events(folder.events_path, kinds=["note"]).rows if "estimated_seconds" in row]
+    # Once at the beginning, and again when the regulariser has made updates longer.
+    assert [row["step"] for row in told] == [10, 25]
+    assert told[0]["text"].startswith("about ")
+    assert "to go: 20 updates at" in told[0]["text"]

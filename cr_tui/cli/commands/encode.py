@@ -102,7 +102,8 @@ def _encoded(model: Model, files: Sequence[Path], display: TaskDisplay) -> Itera
         if images:
             batch = np.stack(images).transpose(0, 3, 1, 2).astype(np.float32) / 255.0
             yield from zip(read, model.encode(batch).tolist(), strict=True)
-        display("encoding", min(start + _AT_ONCE, len(files)), len(files))
+        if len(files) > _AT_ONCE:
+            display("encoding", min(start + _AT_ONCE, len(files)), len(files))
     if unreadable:
         named = ", ".join(f"'{file}'" for file in unreadable[:_MOST_NAMED])
         more = " …" if len(unreadable) > _MOST_NAMED else ""
@@ -114,9 +115,9 @@ def _put_table(rows: Sequence[tuple[Path, list[Any]]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("File", overflow="fold")
+    table.add_column("File", no_wrap=True)
     for code in range(len(rows[0][1])):
         table.add_column(f"c{code}", justify="right", no_wrap=True)
     for file, codes in rows:
-        table.add_row(Text(clean(str(file), 4 * _FILE_CELLS)), *(f"{code:.3f}" for code in codes))
+        table.add_row(Text(clean(file.name, _FILE_CELLS)), *(f"{code:.3f}" for code in codes))
     stdout_console().print(table)

@@ -104,7 +104,11 @@ def list_(
     elif records and chosen:
         from cr_tui.cli.run_table import chosen_table
 
-        stdout_console().print(chosen_table(records, chosen, keys.value, queueing.queue_positions() if waiting else {}))
+        console = stdout_console()
+        table = chosen_table(records, chosen, keys.value, queueing.queue_positions() if waiting else {})
+        # What was asked for is not cut; a terminal breaks lines that are too long for it.
+        console.width = max(console.width, table.width)
+        console.print(table)
     elif records:
         from cr_tui.cli.run_table import run_table
 

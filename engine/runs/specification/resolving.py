@@ -165,24 +165,19 @@ class _Given:
             InputError: there is no such key, or it is given twice.
         """
         known = known_keys(str(tree["method"]["name"]))
-        taken: set[str] = set()
-
-        def full(key: str) -> str:
+        # Of a key that is set several times the last value counts, as with options.
+        set_once = {complete(key, known): value for key, value in self.overrides if key not in FOUNDATIONS} | self.flags
+        for key, value in set_once.items():
+            assign(tree, key, value)
+        taken = set(set_once)
+        for key, value in values:
+            if key in FOUNDATIONS:
+                continue
             whole = complete(key, known)
             if whole in taken:
                 raise InputError(f"{whole} is given twice; give it once, and all values of a sweep in one --sweep")
             taken.add(whole)
-            return whole
-
-        for key, value in self.overrides:
-            if key not in FOUNDATIONS:
-                assign(tree, full(key), value)
-        for key, value in self.flags.items():
-            assign(tree, key, value)
-        taken |= self.flags.keys()
-        for key, value in values:
-            if key not in FOUNDATIONS:
-                assign(tree, full(key), value)
+            assign(tree, whole, value)
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:

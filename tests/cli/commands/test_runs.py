@@ -278,3 +278,58 @@ def test_what_a_file_says_reaches_the_terminal_literally_and_without_controls(cr
     if name.isprintable() and len(name) < 80:
         assert name in crtui("runs", "show", folder.id).out
     assert crtui("runs", "list", "--json").json[0]["name"] == name
+
+
+def test_columns_and_csv_know_every_key(crtui, add_run) -> None:
+    add_run(name="one", scores={"mig": 0.25})
+    add_run(name="two", method="vae")
+    words = ("runs", "list", "--columns", "name,lambda_cr,steps,score.mig")
+    assert crtui(*words, "--json").json[0] == {
+        "name": "one",
+        "method.lambda_cr": [[0, 0.0], ["37.5%", 0.1]],
+        "training.steps": 4000,
+        "score.mig": 0.25,
+    }
+    rows = list(csv.DictReader(io.StringIO(crtui(*words, "--csv").out)))
+    assert rows[0]["method.lambda_cr"] == '[[0,0.0],["37.5%",0.1]]'
+    assert (rows[1]["method.lambda_cr"], rows[1]["score.mig"]) == ("", "")
+    assert '[[0,0.0],["37.5%",0.1]]' in crtui(*words).out
+    whole = list(csv.DictReader(io.StringIO(crtui("runs", "list", "--csv").out)))
+    assert ROW - {"scores"} <= whole[0].keys()
+    assert [row["score.mig"] for row in whole] == ["0.25", ""]
+    assert crtui("runs", "list", "--csv", "--json").code == 2
+    assert [run["name"] for run in crtui("runs", "list", "--where", "lambda_info=0.2", "--json").json] == ["one"]
+
+
+def test_an_empty_list_is_an_empty_csv(crtui) -> None:
+    assert crtui("runs", "list", "--csv").out == ""
+
+
+def test_diff_shows_settings_and_scores_that_differ(crtui, add_run) -> None:
+    one = add_run(name="one", seed=1, scores={"mig": 0.25})
+    two = add_run(name="two", method="vae", seed=2)
+    found = crtui("runs", "diff", "one", "two", "--json").json
+    assert found["runs"] == [one.id, two.id]
+    assert found["settings"]["seed"] == [1, 2]
+    assert found["settings"]["method.name"] == ["infogan-cr", "vae"]
+    assert found["settings"]["method.lambda_info"] == [0.2, None]
+    assert "name" not in found["settings"]
+    assert "data.name" not in found["settings"]
+    assert found["scores"] == {"mig": [0.25, None]}
+    assert "method.lambda_info" in crtui("runs", "diff", "one", "two").out
+    add_run(name="three", seed=1)
+    assert "their settings are the same" in crtui("runs", "diff", "one", "three").out
+    assert "at least two different runs" in crtui("runs", "diff", "one", "one").err
+
+
+def test_resume_checks_every_change_before_the_first_run_goes_on(crtui, add_run, monkeypatch) -> None:
+    runs = [add_run(Status.STOPPED, name=name) for name in ("one", "two")]
+    resumed: list[str] = []
+    monkeypatch.setattr(local, "resume", lambda record: resumed.append(record.name) or record)
+    refused = crtui("runs", "resume", "one", "two", "--set", "lambda_info=3")
+    assert (refused.code, resumed) == (2, [])
+    assert "method.lambda_info cannot change in the middle of a run" in refused.err
+    assert crtui("runs", "resume", "one", "two", "--set", "log_every=7").code == 0
+    assert resumed == ["one", "two"]
+    assert {folder.spec().training.log_every for folder in runs} == {7}
+    assert crtui("runs", "show", "one", "--json").json["spec"]["training"]["log_every"] == 7

@@ -126,7 +126,9 @@ def test_a_branch_takes_the_settings_and_the_checkpoint_of_its_trunk(crtui, add_
     [tree] = result.json
     assert tree["branch"] == {"run": trunk.id, "step": 8}
     assert (tree["name"], tree["seed"], tree["training"]["steps"]) == ("arm", 4, 30)
-    assert tree["method"] == trunk.spec().model_dump(mode="json")["method"] | {"lambda_info": 0.3}
+    # The trunk's schedule stays where it was, though the branch is longer.
+    unmoved = {"lambda_info": 0.3, "lambda_cr": [[0, 0.0], [1_500, 0.1]]}
+    assert tree["method"] == trunk.spec().model_dump(mode="json")["method"] | unmoved
 
 
 def test_a_branch_of_another_method_is_refused(crtui, add_run: Callable[..., RunFolder]) -> None:
@@ -134,3 +136,48 @@ def test_a_branch_of_another_method_is_refused(crtui, add_run: Callable[..., Run
     result = crtui("train", "vae", "--branch-from", "trunk", "--steps", "30", "--dry-run")
     assert result.code == 2
     assert "a branch of 'trunk' has method 'infogan-cr', not 'vae'; leave method out" in result.err
+
+
+def test_a_repetition_takes_the_settings_of_a_run(crtui, add_run: Callable[..., RunFolder]) -> None:
+    first = add_run(name="first", seed=4, group="ours")
+    [again] = crtui("train", "--like", "first", "--set", "lambda_info=0.3", "--dry-run", "--json").json
+    assert again["method"] == first.spec().model_dump(mode="json")["method"] | {"lambda_info": 0.3}
+    assert (again["seed"], again["group"], again["name"]) == (4, None, "infogan-cr-s4")
+    config = str(first.spec_path)
+    assert crtui("train", "--config", config, "--dry-run", "--json").json == [first.spec().model_dump(mode="json")]
+    assert crtui("train", "--like", "first", "--branch-from", "first").code == 2
+    assert "no run 'nobody'" in crtui("train", "--like", "nobody").err
+
+
+def test_runs_that_exist_are_skipped_or_refused_when_asked(crtui, ends_as, add_run: Callable[..., RunFolder]) -> None:
+    there = [add_run(status, seed=seed) for seed, status in enumerate((Status.FINISHED, Status.STOPPED, Status.FAILED))]
+    asked = ends_as(Status.FINISHED, Status.FINISHED)
+    words = ("train", "--preset", "quick", "--seeds", "0-3", "--threads", "2", "--name", "another")
+    refused = crtui(*words, "--if-exists", "fail")
+    assert refused.code == 2
+    assert f"run {there[0].id} (infogan-cr-s0) and 1 more has the same seed and settings" in refused.err
+    assert asked == []
+    result = crtui(*words, "--if-exists", "skip", "--json")
+    assert [spec.seed for spec in asked] == [2, 3]
+    assert [run["seed"] for run in result.json] == [0, 1, 2, 3]
+    assert f"'crtui runs resume {there[1].id}' goes on with it" in result.err
+    assert crtui(*words, "--if-exists", "perhaps").code == 2
+    ends_as(*[Status.FINISHED] * 4)
+    assert len(crtui(*words, "--json").json) == 4
+
+
+def test_other_settings_are_another_run(crtui, ends_as, add_run: Callable[..., RunFolder]) -> None:
+    add_run()
+    asked = ends_as(Status.FINISHED)
+    assert crtui("train", "--preset", "quick", "--steps", "9", "--if-exists", "skip").code == 0
+    assert len(asked) == 1
+    result = crtui("train", "--preset", "quick", "--if-exists", "skip", "--json")
+    assert (len(asked), len(result.json)) == (1, 1)
+
+
+def test_a_change_that_never_comes_is_warned_about(crtui) -> None:
+    words = ("train", "--data", "dsprites", "--steps", "120", "--dry-run")
+    assert crtui(*words).err == ""
+    warned = crtui(*words, "--set", "lambda_cr=[[0, 0], [288000, 2]]", "--seeds", "0-3")
+    assert warned.code == 0
+    assert warned.err.count("warning: lambda_cr changes at 288,000, but the run ends after 120 updates") == 1
