@@ -63,7 +63,7 @@ def test_a_score_of_another_package_is_offered_but_not_computed_unasked(announce
     assert list(choose(["constant"])) == ["constant"]
     assert "constant" in choose(["all"])
     assert "constant" not in choose(None)
-    with pytest.raises(InputError, match="unknown metric 'nonsense': .* constant"):
+    with pytest.raises(InputError, match=r"unknown metric 'nonsense': .* constant"):
         choose(["nonsense"])
 
 

@@ -15,12 +15,14 @@ from cr_tui.cli.output import put, put_json, say, stdout_console
 from cr_tui.cli.specification import leaves
 from engine.errors import InputError
 from engine.runs.launcher_names import LAUNCHERS
+from engine.runs.tracker_names import TRACKERS
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
     from engine.runs.specification.spec import RunSpec
 
 _MOST_NAMED = 3
+_PATIENCE_SECONDS = 60.0
 
 
 def train(
@@ -69,6 +71,12 @@ def train(
             "counting. Default: its newest checkpoint.",
         ),
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="|".join(TRACKERS), help="A tool that gets losses and scores while the runs train; repeatable."
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return at once; the runs go on in the background.")
     ] = False,
@@ -111,6 +119,7 @@ def train(
         "priority": priority,
         "retries": retries,
         "per_gpu": per_gpu,
+        "log": log or None,
     }
     for_slurm = {
         "slurm.partition": partition,
@@ -160,6 +169,7 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_js
         return
     invocation.note(f"{len(records)} run{'s' if len(records) > 1 else ''} started in the store {store.root}")
     ending = follow(records, run_display(invocation.quiet, as_json), launchers.stop)
+    _wait_for_tools(invocation, specs, ending.records)
     # The list also brings the registry up to date with what was seen.
     latest = {record.id: record for record in list_runs(store)}
     ended = [latest.get(record.id, record) for record in ending.records]
@@ -178,6 +188,17 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], detach: bool, as_js
         raise typer.Exit(130)
     if troubled:
         raise typer.Exit(1)
+
+
+def _wait_for_tools(invocation: Invocation, specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> None:
+    """Let other tools take the last rows of runs that have ended, so that they are there when the command is done."""
+    from engine.tracking.handover import wait_until_handed_over
+
+    ended = [record for record in records if record.status.terminal]
+    if any(spec.log for spec in specs) and not all(
+        wait_until_handed_over(record.folder, _PATIENCE_SECONDS) for record in ended
+    ):
+        invocation.note("not all tools have taken the last rows yet; 'crtui runs sync' shows whether they have")
 
 
 def _put_detached(records: Sequence[RunRecord], as_json: bool) -> None:
