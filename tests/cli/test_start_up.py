@@ -17,7 +17,7 @@ COMMANDS = (
     ("traverse",),
     ("doctor",),
     ("runs",),
-    *(("runs", name) for name in ("list", "show", "logs", "metrics", "stop", "resume", "rm", "reindex")),
+    *(("runs", name) for name in ("list", "show", "logs", "metrics", "sync", "stop", "resume", "rm", "reindex")),
     ("data",),
     *(("data", name) for name in ("list", "prepare", "preview")),
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cr_tui.cli import run_reading
-from cr_tui.cli.commands import sync
+from cr_tui.cli.commands import metrics, sync
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from engine.errors import CrtuiError, InputError
@@ -84,7 +84,7 @@ def list_(
 
 app.command()(run_reading.show)
 app.command()(run_reading.logs)
-app.command()(run_reading.metrics)
+app.command()(metrics.metrics)
 app.command()(sync.sync)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cr_tui.cli.chosen_runs import chosen_runs
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say
 from cr_tui.cli.progress import TaskDisplay
@@ -26,10 +27,10 @@ def sync(
     group: Annotated[str | None, typer.Option(metavar="NAME", help="The runs of a group.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Hand losses and scores over to TensorBoard, Weights & Biases or Trackio.
+    """Hand losses and scores over to other tools.
 
-    Without RUN and --group, those of all runs. Only what a tool does not have yet is handed over, so the command can be
-    repeated at any time.
+    TensorBoard, Weights & Biases and Trackio. Without RUN and --group, those of all runs. Only what a tool does not
+    have yet is handed over, so the command can be repeated at any time.
     """
     from engine.tracking.tracker import require_trackers
 
@@ -56,23 +57,6 @@ def sync(
         say(f"error: {earlier}")
     if errors:
         raise errors[-1]
-
-
-def chosen_runs(context: typer.Context, references: Sequence[str], group: str | None) -> list[RunRecord]:
-    """The runs that are named and those of the group, each once; without either, all of the store.
-
-    Raises:
-        InputError: no run is meant by a reference, or the group has none.
-    """
-    from engine.runs.catalogue import find_among, list_runs
-
-    known = list_runs(invocation_of(context).open_store())
-    named = [find_among(known, reference) for reference in references]
-    of_group = [record for record in known if group is not None and record.group == group]
-    if group is not None and not of_group:
-        raise InputError(f"there is no group '{group[:80]}'; 'crtui runs list' shows what there is")
-    chosen = {record.id: record for record in [*named, *of_group]}
-    return list(chosen.values()) if references or group is not None else known
 
 
 def _hand_over(record: RunRecord, tool: str) -> dict[str, Any]:
