@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,6 +17,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the work failed, 2 bad usage or bad input, 130 interrupted.
     """
+    hidden_by = _what_hides_the_engine()
+    if hidden_by is not None:
+        print(
+            f"error: {hidden_by} hides the package 'engine' that crtui needs; rename it, or take its folder out of "
+            "PYTHONPATH",
+            file=sys.stderr,
+        )
+        return 2
     from cr_tui.cli.app import run
 
     return run(arguments)
+
+
+def _what_hides_the_engine() -> Path | None:
+    """A file or folder ``engine`` that Python finds before ours, such as one in the user's folder."""
+    ours = Path(__file__).resolve().parents[2] / "engine" / "__init__.py"
+    found = importlib.util.find_spec("engine")
+    if found is None:
+        return None
+    place = found.origin or next(iter(found.submodule_search_locations or ()), None)
+    return None if place is None or Path(place).resolve() == ours else Path(place)

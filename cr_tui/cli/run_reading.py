@@ -1,37 +1,30 @@
-"""``crtui runs show``, ``logs`` and ``metrics``: what one run has written."""
+"""``crtui runs show`` and ``logs``: what one run has written."""
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import json
-import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
-from cr_tui.cli.output import put, put_json, stdout_console, warn
+from cr_tui.cli.output import put, put_json, warn
 from cr_tui.cli.specification import leaves
 from cr_tui.text import clean
 from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
-    from engine.runs.events import Row
 
 _TAIL_BYTES = 2**20
 _CHUNK_BYTES = 2**16
 _LONGEST_LINE = 4000
 _POLL_SECONDS = 0.3
-_SPARK_CELLS = 20
-_ROW_KEYS = ("step", "time", "kind", "attempt")
-_KINDS = ("train", "score", "system")
-_BOOKKEEPING = frozenset(_ROW_KEYS)
 
 
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
@@ -75,47 +68,6 @@ def logs(
         for line in _new_lines(record, offset):
             put(clean(line, _LONGEST_LINE))
             sys.stdout.flush()
-
-
-def metrics(
-    context: typer.Context,
-    run: RunArgument,
-    name: Annotated[
-        list[str] | None, typer.Option(metavar="N", help="Only this number, such as loss_generator; repeatable.")
-    ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print every row as CSV.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Print the losses and scores that a run wrote.
-
-    In short, or every row with --json or --csv. In rows, numbers that are not finite are the strings NaN, Infinity and
-    -Infinity.
-    """
-    from engine.runs.catalogue import find_run
-    from engine.runs.events import read_events
-
-    if as_csv and as_json:
-        raise InputError("--csv and --json exclude each other; give one of them")
-    record = find_run(invocation_of(context).open_store(), run)
-    events = read_events(record.folder.events_path, kinds=_KINDS)
-    names = list(dict.fromkeys(key for row in events.rows for key in row if key not in _BOOKKEEPING))
-    unknown = [word for word in name or () if word not in names]
-    if unknown:
-        raise InputError(
-            f"run {record.id} has no number '{unknown[0][:80]}' (it has: {', '.join(names) or 'none yet'})"
-        )
-    if events.bad_lines:
-        warn(f"{events.bad_lines} lines of {record.folder.events_path} are damaged and left out")
-    chosen = name or names
-    rows = [row for row in events.rows if any(key in row for key in chosen)]
-    if as_json:
-        put_json([_written(row, chosen) for row in rows])
-    elif as_csv:
-        writer = csv.DictWriter(sys.stdout, [*_ROW_KEYS, *chosen], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(_written(row, chosen) for row in rows)
-    else:
-        _put_summary(rows, chosen)
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
@@ -177,42 +129,3 @@ def _new_lines(record: RunRecord, offset: int) -> Iterator[str]:
             return
         if not chunk:
             time.sleep(_POLL_SECONDS)
-
-
-def _written(row: Row, names: Sequence[str]) -> dict[str, Any]:
-    """A row of the named numbers. Numbers that JSON lacks are written as in the log."""
-    kept = {key: row[key] for key in (*_ROW_KEYS, *names) if key in row}
-    return {key: _spelled(value) if isinstance(value, float) else value for key, value in kept.items()}
-
-
-def _spelled(number: float) -> float | str:
-    if math.isfinite(number):
-        return number
-    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
-
-
-def _put_summary(rows: Sequence[Row], names: Sequence[str]) -> None:
-    import numpy as np
-    from rich.table import Table
-    from rich.text import Text
-
-    from cr_tui.cli.output import cell_mode
-    from cr_tui.render.curves.axis import short_number
-    from cr_tui.render.curves.sparkline import sparkline
-
-    console = stdout_console()
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for title in ("Number", "Last", "Least", "Most"):
-        table.add_column(title, justify="left" if title == "Number" else "right", no_wrap=True)
-    table.add_column("Over time", no_wrap=True)
-    for name in names:
-        values = [float(row[name]) for row in rows if isinstance(row.get(name), int | float)]
-        if not values:
-            continue
-        finite = [value for value in values if math.isfinite(value)] or [math.nan]
-        table.add_row(
-            Text(clean(name, 32)),
-            *(short_number(number) for number in (values[-1], min(finite), max(finite))),
-            sparkline(np.array(values), _SPARK_CELLS, cell_mode(console)),
-        )
-    console.print(table)

@@ -13,13 +13,49 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from engine.data.sizes import DEFAULT_SIZE, Glance, check_size
 from engine.errors import InputError
+from engine.lazy import lazy_names
 from engine.plugins import Plugin, Registry, leave_out
 from engine.progress import Progress
 from engine.storage.store import Store, default_store
 
 if TYPE_CHECKING:
-    from engine.data.dataset import Dataset
+    from engine.data.bridge import as_floats as as_floats
+    from engine.data.bridge import as_pixels as as_pixels
+    from engine.data.dataset import Dataset as Dataset
+    from engine.data.dataset import Factor as Factor
     from engine.data.sources import SourceFile
+
+__all__ = [
+    "DATASETS",
+    "CatalogueEntry",
+    "Dataset",
+    "Entry",
+    "Factor",
+    "as_floats",
+    "as_pixels",
+    "catalogue",
+    "check",
+    "default_root",
+    "is_prepared",
+    "load",
+    "prepare",
+]
+
+if not TYPE_CHECKING:
+    # NumPy is imported by what computes.
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Dataset": "engine.data.dataset",
+            "Factor": "engine.data.dataset",
+            "as_floats": "engine.data.bridge",
+            "as_pixels": "engine.data.bridge",
+        },
+    )
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,20 @@ class Dataset(ABC):
     @abstractmethod
     def __len__(self) -> int: ...
 
+    def __repr__(self) -> str:
+        height, width, channels = self.image_shape
+        factors = ", ".join(f"{factor.name} ({factor.size})" for factor in self.factors) or "no factors"
+        return f"<dataset '{self.name}': {len(self):,} images {height}x{width}x{channels}; {factors}>"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks: images from the whole of the dataset."""
+        from engine.pictures import sheet
+
+        columns = min(8, len(self))
+        rows = max(1, min(4, len(self) // max(columns, 1)))
+        chosen = self.images(np.linspace(0, len(self) - 1, rows * columns).astype(np.int64))
+        return sheet(chosen.reshape(rows, columns, *chosen.shape[1:]))
+
     @abstractmethod
     def images(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
         """Return the images at ``indices`` as uint8 ``[n, H, W, C]``, 0 = black, 255 = full intensity."""

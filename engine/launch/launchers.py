@@ -21,6 +21,7 @@ from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
 from engine.storage.store import Store
+from engine.tracking.handover import remove_copies
 
 if TYPE_CHECKING:
     from engine.runs.specification.spec import RunSpec
@@ -157,6 +158,7 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
         # Held while the folder is deleted, so that nobody resumes the run meanwhile.
         lease = folder.take_lease()
         try:
+            remove_copies(folder)
             folder.delete()
         finally:
             os.close(lease)

@@ -13,6 +13,7 @@ from engine.errors import InputError
 from engine.launch import slots
 from engine.launch.launchers import launcher
 from engine.runs.specification.spec import RunSpec
+from engine.tracking.tracker import require_trackers
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,16 @@ class Forecast:
 
 
 def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -> None:
-    """Check the datasets of runs, as far as that is possible before they begin.
+    """Check the datasets and tools of runs, as far as that is possible before they begin.
 
     Args:
         specs: the runs.
         data_root: the store's folder of datasets; without it, files that people must download are not looked for.
 
     Raises:
-        InputError: a dataset cannot be read.
+        InputError: a dataset cannot be read, or a tool that gets the numbers of the runs is not installed.
     """
+    require_trackers(tool for spec in specs for tool in spec.log)
     for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
         check(name, data_root, size=size)
 

@@ -25,7 +25,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError, InputError
-from engine.launch.log import say
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.alarm import blocked_signals
@@ -35,6 +34,7 @@ from engine.launch.supervisor import Supervisor
 from engine.machine.gpus import visible_gpus
 from engine.runs import slurm_jobs
 from engine.runs.folder import RunFolder
+from engine.runs.log import say
 from engine.runs.state import RunState, Status
 from engine.storage.files import open_file
 

@@ -21,18 +21,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError
-from engine.launch.log import say
 from engine.launch.queueing import may_retry
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.alarm import Alarm, blocked_signals
 from engine.launch.supervising.endings import MemoryKills, WorkerEnd, ending, tail
+from engine.launch.supervising.follower import FollowerProcess
 from engine.launch.supervising.sites import MachineSite, Site
 from engine.launch.supervising.watched_run import USUAL_PACE, Pace, WatchedRun
 from engine.launch.supervising.worker_process import WorkerProcess
 from engine.machine.cores import usable_cores, waiting_environment
 from engine.machine.processes import ProcessIdentity
 from engine.runs.folder import RunFolder
+from engine.runs.log import say
 from engine.runs.state import RunState, Status
 from engine.storage.files import replace_file
 
@@ -58,6 +59,7 @@ class Supervisor:
         self._site = site
         self._command = worker
         self._pace = pace
+        self._follower = FollowerProcess(folder)
         self._not_before = 0.0
 
     def run(self) -> None:
@@ -70,8 +72,10 @@ class Supervisor:
         except CrtuiError as error:
             reason = str(error)
             self._end(lambda state: state.ended_as(Status.FAILED, reason))
+        self._follower.ask_to_end()
         os.close(self._lease)
         self._site.look_after_others(self._run)
+        self._follower.wait()
 
     def _try_once(self) -> bool:
         """Wait for the device and train to the end; whether to try again."""
@@ -101,6 +105,7 @@ class Supervisor:
         changes = {"status": Status.RUNNING, "worker": worker.identity, "started": time.time()}
         self._run.update(lambda state: state.model_copy(update=changes))
         self._run.index()
+        self._follower.begin(self._run.summary.log)
         return worker
 
     def _watch(self, worker: WorkerProcess, device: HeldSlots) -> float | None:

@@ -23,7 +23,6 @@ import torch
 import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
-from engine.launch.log import say
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
@@ -36,6 +35,7 @@ from engine.models.precision import PRECISIONS, Precision, choose
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
+from engine.runs.log import say
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
 from engine.training import checkpoints

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.bridge import as_floats
 from engine.data.dataset import Dataset
 from engine.errors import InputError
 from engine.metrics.checks import Protocol
@@ -175,8 +176,7 @@ def _encode_sets(
 
 
 def _encode(encode: Encoder, dataset: Dataset, indices: NDArray[np.int64]) -> NDArray[np.floating]:
-    pixels = np.ascontiguousarray(dataset.images(indices).transpose(0, 3, 1, 2), dtype=np.float32)
-    codes = np.asarray(encode(pixels / np.float32(255)))
+    codes = np.asarray(encode(as_floats(dataset.images(indices))))
     if codes.ndim != 2 or len(codes) != len(indices) or codes.shape[1] == 0:
         raise InputError(f"the encoder must give codes [n, d] for n = {len(indices)} images, but gave {codes.shape}")
     if not np.isfinite(codes).all():

@@ -36,6 +36,14 @@ class RunRecord(RunRow):
     folder: RunFolder = Field(exclude=True, repr=False)
     exported: bool = Field(default=False, exclude=True)
 
+    def __repr__(self) -> str:
+        return (
+            f"<run {self.id} '{self.name}': {self.method} on {self.data}, {self.status} at step {self.step} of "
+            f"{self.total_steps}>"
+        )
+
+    __str__ = __repr__
+
     def to_json(self) -> dict[str, Any]:
         """The JSON object of ``crtui runs list``."""
         return self.model_dump(mode="json")

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.data.bridge import as_floats
 from engine.data.dataset import Dataset
 from engine.models.posterior import Gaussian
 from engine.progress import Progress
@@ -61,8 +62,7 @@ def common_codes(
     broken = {index: _misfit(model, dataset) for index, model in enumerate(models)}
     parts: list[list[CommonCodes]] = [[] for _ in models]
     for start in range(0, n, BATCH):
-        pixels = dataset.images(indices[start : start + BATCH]).transpose(0, 3, 1, 2)
-        images = torch.from_numpy(np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255)).to(device)
+        images = torch.from_numpy(as_floats(dataset.images(indices[start : start + BATCH]))).to(device)
         for index, model in enumerate(models):
             if broken[index] is None:
                 part = _encoded(model, images)

@@ -23,7 +23,10 @@ COMMANDS = (
     ("reproduce",),
     *((name,) for name in ("encode", "methods", "presets", "datasets", "keys")),
     ("runs",),
-    *(("runs", name) for name in ("list", "show", "diff", "logs", "metrics", "stop", "resume", "rm", "reindex")),
+    *(
+        ("runs", name)
+        for name in ("list", "show", "diff", "logs", "metrics", "sync", "stop", "resume", "rm", "reindex")
+    ),
     ("data",),
     *(("data", name) for name in ("list", "prepare", "preview")),
 )

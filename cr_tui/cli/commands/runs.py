@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli import run_reading
+from cr_tui.cli.commands import metrics, sync
 from cr_tui.cli.comparing import put_csv, put_differences
 from cr_tui.cli.completion import complete_field, complete_group, complete_run, complete_status
 from cr_tui.cli.examples import examples
@@ -123,7 +124,8 @@ def list_(
 
 app.command(epilog=examples("runs show"))(run_reading.show)
 app.command(epilog=examples("runs logs"))(run_reading.logs)
-app.command(epilog=examples("runs metrics"))(run_reading.metrics)
+app.command(epilog=examples("runs metrics"))(metrics.metrics)
+app.command(epilog=examples("runs sync"))(sync.sync)
 
 
 @app.command(epilog=examples("runs diff"))

@@ -41,6 +41,7 @@ from cr_tui.cli.names_in_help import METHOD_NAMES
 from cr_tui.cli.output import put, put_json, say, stdout_console, warn
 from cr_tui.cli.specification import leaves
 from engine.errors import InputError
+from engine.runs.tracker_names import TRACKERS
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from engine.storage.store import Store
 
 _MOST_NAMED = 3
+_PATIENCE_SECONDS = 60.0
 _RESUMABLE = ("stopped", "crashed")
 
 
@@ -120,6 +122,12 @@ def train(
             autocompletion=complete_run,
         ),
     ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="|".join(TRACKERS), help="A tool that gets losses and scores while the runs train; repeatable."
+        ),
+    ] = None,
     like: Annotated[
         str | None,
         typer.Option(
@@ -172,6 +180,7 @@ def train(
         "priority": priority,
         "retries": retries,
         "per_gpu": per_gpu,
+        "log": log or None,
     }
     for_slurm = slurm_flags(partition, account, gres, time, cpus, memory, slurm_options)
     if like is not None and branch_from is not None:
@@ -250,6 +259,7 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], if_exists: IfExists
         return
     invocation.note(f"{len(records)} run{'s' if len(records) > 1 else ''} started in the store {store.root}")
     ending = follow(records, run_display(invocation.quiet, as_json), launchers.stop)
+    _wait_for_tools(invocation, specs, ending.records)
     # The list also brings the registry up to date with what was seen.
     latest = {record.id: record for record in list_runs(store)}
     ended = [latest.get(record.id, record) for record in ending.records]
@@ -268,6 +278,17 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], if_exists: IfExists
         raise typer.Exit(130)
     if troubled:
         raise typer.Exit(1)
+
+
+def _wait_for_tools(invocation: Invocation, specs: Sequence[RunSpec], records: Sequence[RunRecord]) -> None:
+    """Let other tools take the last rows of runs that have ended, so that they are there when the command is done."""
+    from engine.tracking.handover import wait_until_handed_over
+
+    ended = [record for record in records if record.status.terminal]
+    if any(spec.log for spec in specs) and not all(
+        wait_until_handed_over(record.folder, _PATIENCE_SECONDS) for record in ended
+    ):
+        invocation.note("not all tools have taken the last rows yet; 'crtui runs sync' shows whether they have")
 
 
 def _put_detached(records: Sequence[RunRecord], as_json: bool) -> None:

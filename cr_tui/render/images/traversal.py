@@ -13,6 +13,7 @@ from rich.segment import Segment
 from cr_tui.render.cells import CellMode, Cells, style_of
 from cr_tui.render.images.halfblock import draw_image, fit
 from cr_tui.render.palette import FAINT
+from engine.data.bridge import as_pixels
 from engine.errors import InputError
 
 GAP = 2
@@ -73,7 +74,7 @@ def traverse(
     for row, code in enumerate(chosen):
         latents[:, row, :, model.codes.columns(code)] = model.codes.walk(code, steps)
     images = np.asarray(model.decode(latents.reshape(-1, width)))
-    pixels: NDArray[np.uint8] = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(0, 2, 3, 1)
+    pixels: NDArray[np.uint8] = as_pixels(images)
     return pixels.reshape(samples, len(chosen), steps, *pixels.shape[1:])
 
 

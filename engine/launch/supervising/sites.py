@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from engine.launch import slots
-from engine.launch.log import say
 from engine.launch.queueing import adopt_orphans, queue_is_paused
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
+from engine.runs.log import say
 from engine.runs.state import RunState
 
 Follow = Callable[[RunState], RunState]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.errors import CrtuiError, InputError
-from engine.launch.log import say
 from engine.launch.stopping import GRACE_SECONDS
 from engine.launch.supervising.alarm import Alarm
 from engine.machine.processes import uptime
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
+from engine.runs.log import say
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.specification.summary import SpecSummary

@@ -19,6 +19,7 @@ from engine.runs.specification.moments import disorder
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.runs.specification.summary import LauncherName
 from engine.runs.state import ID_PATTERN, MAX_PER_GPU, MAX_PRIORITY
+from engine.runs.tracker_names import TrackerName
 from engine.settings import Settings
 from engine.training.settings import TrainingSettings
 
@@ -33,6 +34,12 @@ def _settings_of_named_method(value: object) -> object:
     if isinstance(value, Mapping):
         return method_class(str(value.get("name", DEFAULT_METHOD))).settings_type.model_validate(dict(value))
     return value
+
+
+def _names(value: object) -> object:
+    """Each name once; text is one name, or several with commas between."""
+    names = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+    return tuple(dict.fromkeys(map(str, names))) if isinstance(names, list | tuple) else names
 
 
 def default_threads(runs: int = 1) -> int:
@@ -98,6 +105,9 @@ class RunSpec(Settings):
     )
     per_gpu: int | None = Field(
         default=None, ge=1, le=MAX_PER_GPU, description="runs that may share its GPU; default: $CRTUI_PER_GPU, else 1"
+    )
+    log: Annotated[tuple[TrackerName, ...], BeforeValidator(_names)] = Field(
+        default=(), description="tools that get its losses and scores while it trains"
     )
     slurm: SlurmSettings | None = Field(default=None, description="what it asks of Slurm, with launcher slurm")
     branch: BranchSettings | None = Field(

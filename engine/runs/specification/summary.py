@@ -49,6 +49,7 @@ class SpecSummary(BaseModel):
     priority: Priority = 0
     retries: Count = 0
     per_gpu: int | None = Field(default=None, ge=1, le=MAX_INTEGER)
+    log: tuple[str, ...] = ()
     launcher: LauncherName = DEFAULT_LAUNCHER
     slurm: dict[str, Any] | None = None
     branch: _Branch | None = None

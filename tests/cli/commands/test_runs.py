@@ -154,7 +154,7 @@ def test_metrics_gives_every_number_with_infinities_spelled_out(crtui, add_run) 
     assert [row.get("loss_generator") for row in rows] == [1.5, "NaN", None]
     assert rows[2]["factor_vae"] == 0.75
     [only] = crtui("runs", "metrics", "one", "--name", "factor_vae", "--json").json
-    assert only.keys() == {"step", "time", "kind", "attempt", "factor_vae"}
+    assert only.keys() == {"run", "name", "step", "time", "kind", "attempt", "factor_vae"}
     table = list(csv.DictReader(io.StringIO(crtui("runs", "metrics", "one", "--csv").out)))
     assert [row["loss_generator"] for row in table] == ["1.5", "NaN", ""]
     summary = crtui("runs", "metrics", "one").out

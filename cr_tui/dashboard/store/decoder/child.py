@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.bridge import as_floats, as_pixels
 from engine.errors import CrtuiError, InputError
 from engine.machine.cores import prepare_to_compute
 
@@ -87,7 +88,7 @@ class Decoder:
     def _decode(self, request: dict[str, Any], content: bytes) -> Answer:
         latents = np.frombuffer(content, dtype=np.float32).reshape(request["shape"])
         images = self._model(Path(request["run"]), request["step"]).decode(latents)
-        pixels = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(0, 2, 3, 1)
+        pixels = as_pixels(images)
         return {}, pixels
 
     def _encode(self, request: dict[str, Any], content: bytes) -> Answer:
@@ -96,7 +97,7 @@ class Decoder:
         if not 0 <= number < len(dataset):
             raise InputError(f"the dataset has no image {number}; it has 0 to {len(dataset) - 1}")
         image = dataset.images([number])
-        codes = model.encode(image.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255))[0]
+        codes = model.encode(as_floats(image))[0]
         return {"codes": codes.tolist(), "images": len(dataset)}, image[0]
 
     def _match(self, request: dict[str, Any], content: bytes) -> Answer:

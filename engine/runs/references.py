@@ -1,0 +1,52 @@
+"""Runs as people name them from Python: ids, beginnings of ids, names, folders, or records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.runs.catalogue import RunRecord, find_among, list_runs, look_at
+from engine.runs.folder import RunFolder
+from engine.storage.store import Store
+
+RunReference = str | Path | RunRecord
+"""A run: its id, an unambiguous beginning of it, its name, its folder, or a record of it."""
+
+
+def referred(
+    runs: RunReference | Sequence[RunReference] | None, group: str | None = None, store: str | Path | None = None
+) -> tuple[Store, list[RunRecord]]:
+    """The runs that are meant, each once, and the store they lie in.
+
+    Args:
+        runs: one run or several; ``None`` for those of the group, or, without a group, all of the store.
+        group: the runs of this group, beside those that are named.
+        store: folder of the store; default: that of the first run that is named by its folder or record, else
+            ``$CRTUI_STORE``, else the user's data folder.
+
+    Raises:
+        InputError: a run or group does not exist, or runs lie in several stores.
+    """
+    asked = [runs] if isinstance(runs, str | Path | RunRecord) else list(runs or [])
+    placed = [found for reference in asked if (found := _with_place(reference)) is not None]
+    root = Store.open(store if store is not None else placed[0].folder.store.root if placed else None)
+    strangers = [record for record in placed if record.folder.store.root.resolve() != root.root]
+    if strangers:
+        elsewhere = strangers[0].folder.store.root
+        raise InputError(f"run {strangers[0].id} lies in the store {elsewhere}, not in {root.root}")
+    known = list_runs(root)
+    named = [_with_place(reference) or find_among(known, str(reference)) for reference in asked]
+    members = [record for record in known if group is not None and record.group == group]
+    if group is not None and not members:
+        raise InputError(f"there is no group '{group[:80]}' in the store {root.root}")
+    chosen = [*named, *members] if runs is not None or group is not None else known
+    return root, list({record.id: record for record in chosen}.values())
+
+
+def _with_place(reference: RunReference) -> RunRecord | None:
+    """The run of a folder or record; ``None`` if it must be looked up by name."""
+    if isinstance(reference, RunRecord):
+        return reference
+    path = Path(reference)
+    return look_at(RunFolder(path.resolve())) if (path / "spec.json").is_file() else None
