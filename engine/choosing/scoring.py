@@ -17,6 +17,7 @@ from engine.metrics.checks import Protocol, check_protocol
 from engine.metrics.scores.sample_quality import check_applicable, is_applicable, judge
 from engine.metrics.scoring import choose
 from engine.progress import PhaseProgress
+from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, add_scores
 from engine.storage.files import make_folder, read_file, replace_file
 from engine.storage.locks import exclusive_lock
@@ -40,6 +41,7 @@ def score_run(
     *,
     device: str = "cpu",
     dataset: Dataset | None = None,
+    accept_data: bool = False,
 ) -> dict[str, Any]:
     """Compute scores of a checkpoint and keep them with the run.
 
@@ -63,6 +65,7 @@ def score_run(
         progress: see :data:`engine.progress.PhaseProgress`.
         device: ``auto``, or a torch device.
         dataset: the run's dataset, if it is loaded already.
+        accept_data: whether to go on although the data are not those that the run was trained on.
 
     Returns:
         The JSON object of ``crtui score``: ``run``, ``step``, ``protocol``, ``scores``, and with them ``name``,
@@ -84,7 +87,7 @@ def score_run(
     compute_device = usable_device(device)
     checkpoint = find_checkpoint(record.folder.path, step)
     model = load_model(checkpoint.path, name=record.name or record.id).to(compute_device)
-    dataset = dataset or load_dataset(store, record, progress)
+    dataset = dataset or load_dataset(store, record, progress, accept_data=accept_data)
     of_codes, of_images = _split(metrics, model, dataset)
     result: dict[str, Any] = {
         "run": record.id,
@@ -138,18 +141,29 @@ def _kind_of_codes(model: Model, protocol: Protocol) -> CodesKind:
     return "sample" if protocol == "paper" and model.has_posterior else "mean"
 
 
-def load_dataset(store: Store, record: RunRecord, progress: PhaseProgress | None = None) -> Dataset:
+def load_dataset(
+    store: Store, record: RunRecord, progress: PhaseProgress | None = None, *, accept_data: bool = False
+) -> Dataset:
     """Load the dataset that a run was trained on, and prepare it first where that has not been done.
 
+    Args:
+        store: where it is prepared.
+        record: the run.
+        progress: see :data:`engine.progress.PhaseProgress`.
+        accept_data: whether to take it although it is not what the run was trained on.
+
     Raises:
-        InputError: there is no such dataset, or its files cannot be used.
+        InputError: there is no such dataset, its files cannot be used, or they have changed.
         WorkError: the disk refused while it was prepared.
     """
     import engine.data
 
     data = record.folder.summary().data
     report = None if progress is None else functools.partial(progress, f"preparing {data.name}")
-    return engine.data.load(data.name, root=store.data, progress=report, size=data.size)
+    dataset = engine.data.load(data.name, root=store.data, progress=report, **data.options())
+    if not accept_data:
+        data_record.require_same(record.folder, dataset.fingerprint())
+    return dataset
 
 
 def _keep(path: Path, result: dict[str, Any]) -> None:

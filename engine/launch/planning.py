@@ -44,8 +44,8 @@ def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -
     Raises:
         InputError: a dataset cannot be read.
     """
-    for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
-        check(name, data_root, size=size)
+    for data in {str(spec.data): spec.data for spec in specs}.values():
+        check(data.name, data_root, **data.options())
 
 
 def forecast(specs: Sequence[RunSpec]) -> Forecast:

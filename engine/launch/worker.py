@@ -31,6 +31,7 @@ from engine.methods.base import AnyMethod, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.models.precision import PRECISIONS, Precision, choose
+from engine.runs import data_record
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
@@ -76,7 +77,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
-    dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
+    dataset = engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options())
+    identity = data_record.record(folder, dataset.fingerprint())
     cls = method_class(spec.method.name)
     try:
         setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
@@ -89,6 +91,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
+        events.note(start, identity)
         events.note(start, f"hidden layers compute in {recorder.precision}")
         events.note(start, f"computed by {processor_name()} with PyTorch {torch.__version__}")
         step = train(method, batches, spec.training, start, recorder, recorder.precision)

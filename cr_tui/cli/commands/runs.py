@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cr_tui.cli import run_reading
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from engine.errors import CrtuiError, InputError
 
@@ -111,6 +111,7 @@ def resume(
     context: typer.Context,
     run: OptionalRunsArgument = None,
     everything: Annotated[bool, typer.Option("--all", help="All runs that were stopped or crashed.")] = False,
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Continue runs from their newest checkpoint, in the background."""
@@ -127,7 +128,8 @@ def resume(
         records = [record for record in list_runs(store) if record.status in _RESUMABLE]
         if not records:
             invocation.note("no run was stopped or crashed")
-    _report([_attempt(launchers.resume)(record) for record in records], as_json, "{status}, from step {step}")
+    go_on = _attempt(lambda record: launchers.resume(record, accept_data=accept_data))
+    _report([go_on(record) for record in records], as_json, "{status}, from step {step}")
 
 
 @app.command()

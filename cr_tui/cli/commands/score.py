@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from cr_tui.cli.invocation import JsonOption, RunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, JsonOption, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.text import clean
@@ -36,6 +36,7 @@ def score(
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = 0,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score runs against the factors of their dataset.
@@ -58,7 +59,17 @@ def score(
         for record in records.values():
             display.subject = record.name or record.id
             results.append(
-                score_run(store, record, metric, cast("Protocol", protocol), step, seed, display, device=device)
+                score_run(
+                    store,
+                    record,
+                    metric,
+                    cast("Protocol", protocol),
+                    step,
+                    seed,
+                    display,
+                    device=device,
+                    accept_data=accept_data,
+                )
             )
     if as_json:
         put_json(results)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, Invocation, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
@@ -80,6 +80,7 @@ def select(
     save: Annotated[
         Path | None, typer.Option(metavar="FILE.{json,csv,npz,png}", help="Also write the result to a file.")
     ] = None,
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank runs without labels and pick the best.
@@ -134,6 +135,7 @@ def select(
             budget=budget,
             matching=matching,
             device=device,
+            accept_data=accept_data,
         )
         result = run_selection(store, records, request, display)
     if save is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from engine.data.formats import hdf5, npz
 from engine.data.formats.stored import StoredArray, in_words
+from engine.data.options import NO_LABELS, advice
 from engine.data.own.labels import Column, check_columns, column_of, numeric_column
 from engine.errors import InputError
 
@@ -77,7 +78,10 @@ def warn_of_unused(stored: StoredArray, count: int, used: bool) -> None:
 def _columns(stored: StoredArray, key: str, names_key: str | None, count: int) -> Sequence[Column]:
     with _open(stored, key) as array:
         if array.shape[:1] != (count,) or len(array.shape) > 2:
-            raise InputError(f"{array} has shape {array.shape}, but labels of {count} images are [{count}, k]")
+            raise InputError(
+                f"{array} has shape {array.shape}, but labels of {count} images are [{count}, k]; save them so, or "
+                f"{advice('labels', NO_LABELS)}"
+            )
         if array.dtype.kind not in "buifSU":
             raise InputError(f"{array} is of type {array.dtype}; labels are numbers or text")
         values = _read(array).reshape(count, -1)

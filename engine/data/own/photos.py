@@ -137,8 +137,8 @@ def _tell(verdicts: NDArray[np.uint8], listing: Listing, name: str) -> None:
     dark = np.flatnonzero(verdicts == Verdict.READ_DARK)
     if dark.size and not (verdicts == Verdict.READ_DEEP).any():
         said.append(
-            f"{dark.size} of the {len(photos)} photos in '{name}' use only the lowest part of their 16 bits, so they are "
-            f"nearly black, the first being '{photos[dark[0]].path}'; if they have 12 bits in 16, "
+            f"{dark.size} of the {len(photos)} photos in '{name}' use only the lowest part of their 16 bits, so they "
+            f"are nearly black, the first being '{photos[dark[0]].path}'; if they have 12 bits in 16, "
             f"{advice('range', '0..4095')}"
         )
     for sentence in said:

@@ -119,7 +119,6 @@ def test_file_that_only_looks_like_the_original_is_read_like_any_other(
     path = original(frames)
     monkeypatch.setattr(dsprites_original, "MD5", {"npz": "0" * 32})
     with pytest.warns(UserWarning, match="not its images"):
-        data = engine.data.load(path, tmp_path / "root", labels="none")
         data = engine.data.load(path, tmp_path / "root")
     assert not data.in_grid_order
     assert np.array_equal(data.images(np.arange(len(frames)))[..., 0], frames * 255)
