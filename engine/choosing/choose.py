@@ -208,8 +208,8 @@ def _require_one_dataset(pool: Pool) -> None:
         if ours and theirs and difference and not pool.accept_data:
             raise InputError(
                 f"'{record.data}' has changed between the runs: {record.id} was trained on {difference} than "
-                f"{first.id} (fingerprints {theirs.short} and {ours.short}); rank them by {able}, which does not look at "
-                "the data, or go on by --accept-data"
+                f"{first.id} (fingerprints {theirs.short} and {ours.short}); rank them by {able}, which does not look "
+                "at the data, or go on by --accept-data"
             )
 
 

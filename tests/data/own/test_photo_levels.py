@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin, features
 
 import engine.data
-from engine.data.own import photo_decoding
+from engine.data.own import photo_decoding, photo_kinds, photo_listing
 from engine.errors import InputError
 
 SIDE = 64
@@ -180,6 +180,9 @@ def _fill_cases() -> None:
     CASES["grey-16-fill-2.tif"] = tiff(WORDS, (16,), 1, fill=2), 8
     CASES["grey-and-unused.tif"] = tiff(colours(BYTES, 2, 0), (8, 8), 1, extra=0), 8
     CASES["premultiplied-grey.tif"] = tiff(colours(BYTES, 2, 255), (8, 8), 1, extra=1), 8
+    if "HEIF" in photo_kinds.formats():
+        CASES["L.heic"] = saved(GREY, quality=100, format="HEIF"), 8
+        CASES["RGB.heif"] = saved(GREY.convert("RGB"), quality=100, format="HEIF"), 8
     if features.check("avif"):
         CASES["L.avif"] = saved(GREY, quality=100), 8
         CASES["RGB.avif"] = saved(GREY.convert("RGB"), quality=100), 8
@@ -278,6 +281,20 @@ def test_one_bright_photo_of_sixteen_bits_explains_the_dark_ones(tmp_path: Path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert len(engine.data.load(tmp_path / "mine", tmp_path / "root")) == 2
+
+
+def test_kinds_without_a_decoder_are_counted_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(photo_listing, "suffixes", lambda: (".png",))
+    (tmp_path / "mine").mkdir()
+    for name in ("a.heic", "b.HEIC", "c.avif", "d.mp4", "e", "f.gif"):
+        (tmp_path / "mine" / name).write_bytes(b"")
+    GREY.save(tmp_path / "mine" / "a.png")
+    with pytest.warns(UserWarning, match="left out") as told:
+        engine.data.load(tmp_path / "mine", tmp_path / "root")
+    said = str(told[0].message)
+    assert "2 .heic files (pip install pillow-heif" in said
+    for part in ("1 .avif file (", "1 .mp4 file", "1 file without an ending", "1 .gif file"):
+        assert part in said
 
 
 def test_first_frame_is_taken(tmp_path: Path) -> None:
