@@ -228,7 +228,8 @@ def _open(
 
 def _check_options(name: str, options: Options, source: Path | None, replace: bool = False) -> None:
     if name in DATASETS and (unfit := [option for option in options.given if option != "digest"]):
-        raise InputError(f"dataset '{name}' has a {unfit[0]} of its own; give a {unfit[0]} for images of your own only")
+        one = unfit[0] if unfit[0] == "labels" else f"a {unfit[0]}"
+        raise InputError(f"dataset '{name}' has {one} of its own; give {one} for images of your own only")
     if source is not None or replace:
         from engine.data.sources import SourcedDataset
 

@@ -7,7 +7,7 @@ import hashlib
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,8 @@ class SourcedDataset(ABC):
         place = source or root / self.name
         if replace:
             self._require(place)
-            self._forget(root)
+            with self._set_aside(root):
+                return self.open_dataset(root, progress, source)
         prepared = self.is_prepared(root)
         self.check(root, source)
         if prepared and source is not None:
@@ -134,13 +135,22 @@ class SourcedDataset(ABC):
         found = [fingerprints.listed(path, file.name) for file, path in paths if path is not None]
         return fingerprints.of_files(str(place.absolute()), found)
 
-    def _forget(self, root: Path) -> None:
-        """Delete what was prepared."""
+    @contextlib.contextmanager
+    def _set_aside(self, root: Path) -> Iterator[None]:
+        """Hide what was prepared. It is deleted at the end, and comes back if something goes wrong."""
         prepared = re.compile(rf"{re.escape(self.name)}(-\d+|-attributes)?\.v\d+\.npy")
-        with contextlib.suppress(FileNotFoundError):
-            for path in root.iterdir():
-                if prepared.fullmatch(path.name):
-                    path.unlink(missing_ok=True)
+        there = sorted(root.iterdir()) if root.is_dir() else []
+        moved = [(path, path.with_name(f".{path.name}.replaced")) for path in there if prepared.fullmatch(path.name)]
+        for path, aside in moved:
+            path.replace(aside)
+        try:
+            yield
+        except BaseException:
+            for path, aside in moved:
+                aside.replace(path)
+            raise
+        for _, aside in moved:
+            aside.unlink(missing_ok=True)
 
     def _find(self, place: Path, file: SourceFile) -> Path | None:
         """Where a file lies: ``place`` itself, if one file is all that is needed, or in it."""

@@ -22,9 +22,9 @@ from engine.data.formats.stored import StoredArray, reading
 from engine.data.options import FOLDER_LABELS, NO_LABELS, Options, advice
 from engine.data.own.array_labels import read_labels, warn_of_unused
 from engine.data.own.labels import Column, LabelledImages
-from engine.data.own.photo_labels import find_table, folder_columns, table_columns, warn_of_folders
+from engine.data.own.photo_labels import find_table, folder_columns, read_table, table_columns, warn_of_folders
 from engine.data.own.photo_listing import check_folder, list_photos
-from engine.data.own.photos import open_photos, photos_fingerprint
+from engine.data.own.photos import open_photos, photos_fingerprint, require_no_layout
 from engine.data.own.resized import open_resized
 from engine.data.places import Place
 from engine.data.sizes import DEFAULT_SIZE
@@ -69,8 +69,12 @@ def check_path(place: Place, options: Options = DEFAULTS) -> None:
         InputError: it does not.
     """
     if place.path.is_dir():
+        require_no_layout(str(place), options)
         check_folder(place.path)
+        if options.labels not in (None, NO_LABELS, FOLDER_LABELS):
+            read_table(Path(options.labels).expanduser())
         return
+    _require_own_labels(str(place), options)
     with _open_stored(place) as stored:
         if is_teapots(stored):
             check_teapots(stored)
@@ -110,11 +114,7 @@ def _open_folder(folder: Path, name: str, root: Path, progress: Progress | None,
 def _open_array(
     stored: StoredArray, name: str, root: Path, progress: Progress | None, options: Options, source: Fingerprint
 ) -> Dataset:
-    if options.labels not in (None, NO_LABELS):
-        raise InputError(
-            f"labels of '{name}' are an array 'factors' [n, k] in the same npz or HDF5 file; "
-            f"{advice('labels', NO_LABELS)} to leave them out, or nothing"
-        )
+    _require_own_labels(name, options)
     if options.labels is None:
         original = find_original(stored)
         if original is not None:
@@ -156,6 +156,14 @@ def _with_table(photos: Fingerprint, table: Path, options: Options) -> Fingerpri
     )
     full = f"{photos.full} {labels.full}" if photos.full else None
     return replace(both, full=full)
+
+
+def _require_own_labels(name: str, options: Options) -> None:
+    if options.labels not in (None, NO_LABELS):
+        raise InputError(
+            f"labels of '{name}' are an array 'factors' [n, k] in the same npz or HDF5 file; "
+            f"{advice('labels', NO_LABELS)} to leave them out, or nothing"
+        )
 
 
 def _require_own_options(name: str, options: Options) -> None:

@@ -70,6 +70,16 @@ class Photos(Dataset):
         return rows[:, 1:].reshape(len(rows), *self.image_shape)
 
 
+def require_no_layout(name: str, options: Options) -> None:
+    """Refuse a layout, which only arrays have.
+
+    Raises:
+        InputError: one was given.
+    """
+    if options.layout is not None:
+        raise InputError(f"'{name}' is a folder of photos, which have no layout; leave the layout out")
+
+
 def photos_fingerprint(folder: Path, listing: Listing, full: bool = False) -> Fingerprint:
     """The fingerprint of the photos of a folder.
 
@@ -100,8 +110,7 @@ def open_photos(
         WorkError: the disk refused.
     """
     photos, size = listing.photos, options.size or DEFAULT_SIZE
-    if options.layout is not None:
-        raise InputError(f"'{name}' is a folder of photos, which have no layout; leave the layout out")
+    require_no_layout(name, options)
     source = photos_fingerprint(folder, listing, options.full_digest)
     key = _key(photos, source, options, size)
     prepared = _imported(root, key, len(photos), size) or _to_import(folder, photos, root, key, size)

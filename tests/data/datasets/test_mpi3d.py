@@ -109,3 +109,12 @@ def test_what_an_earlier_version_prepared_is_not_vouched_for(dataset: Mpi3d, tmp
     assert len(dataset.open_dataset(root)) == 36
     with pytest.raises(InputError, match="by an earlier version that did not note from what; give --replace"):
         dataset.open_dataset(root, source=path)
+
+
+def test_replacement_that_fails_loses_nothing(dataset: Mpi3d, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, IMAGES[:count]) for name, count in (("a", 36), ("b", 35)))
+    root = tmp_path / "root"
+    dataset.open_dataset(root, source=first)
+    with pytest.raises(InputError, match="holds 108 or 36 images"):
+        dataset.open_dataset(root, source=second, replace=True)
+    assert np.array_equal(dataset.open_dataset(root, source=first).images([0]), IMAGES[:1])
