@@ -51,6 +51,10 @@ def invocation_of(context: typer.Context) -> Invocation:
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+AcceptDataOption = Annotated[
+    bool,
+    typer.Option("--accept-data", help="Go on although the data are not those that the run was trained on."),
+]
 ImagesOption = Annotated[
     str | None,
     typer.Option(

@@ -71,6 +71,7 @@ def logs(
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
+    from engine.runs.data_record import recorded
     from engine.training.step_folders import steps
 
     facts = record.to_json()
@@ -79,6 +80,8 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     with contextlib.suppress(OSError):
         facts["checkpoints"] = steps(record.folder.checkpoints)
     facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
+    fingerprint = recorded(record.folder)
+    facts["data_fingerprint"] = None if fingerprint is None else fingerprint.to_json()
     try:
         state = record.folder.state()
         facts |= state.model_dump(mode="json", include={"attempt", "usage", "history", "traceback"})

@@ -21,6 +21,7 @@ from engine.errors import InputError
 from engine.machine.devices import usable_device
 from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord
+from engine.runs.data_record import recorded
 from engine.runs.folder import new_run_ids
 from engine.storage.store import Store
 
@@ -43,6 +44,7 @@ def select_runs(
     seed: int = 0,
     progress: PhaseProgress | None = None,
     partial: PartialReport | None = None,
+    accept_data: bool = False,
 ) -> SelectionResult:
     """Rank a pool of runs by one or more methods and keep the result in ``selections/<id>/``.
 
@@ -68,19 +70,22 @@ def select_runs(
         seed: of all random draws.
         progress: see :data:`engine.progress.PhaseProgress`.
         partial: called while ModelCentrality compares models, with what is known so far.
+        accept_data: whether methods that look at the data go on although these are not what the runs were trained on.
 
     Returns:
         What was found, with everything that ``crtui select --json`` prints.
 
     Raises:
         InputError: no run, an unknown method, similarity or device, sizes that cannot work, runs of several datasets
-            where one is needed, a dataset without factors where they are needed, or not one run that can be ranked.
+            or of changed data where one is needed, a dataset without factors where they are needed, or not one run that
+            can be ranked.
         WorkError: the disk refused.
     """
     chosen = tuple(dict.fromkeys(methods))
     check_methods(chosen)
     protocol = _protocol(seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
     pool = _loaded(store, records, protocol, similarity, device, progress)
+    pool.accept_data = accept_data
     if any(SELECTION_METHODS[method].needs_one_dataset for method in chosen):
         _require_one_dataset(pool)
     pool.budget = _budget(budget, len(pool.models))
@@ -191,12 +196,20 @@ def _budget(budget: int | None, models: int) -> int | None:
 
 def _require_one_dataset(pool: Pool) -> None:
     loaded = [pool.records[index] for index in pool.models]
+    able = ", ".join(name for name, method in SELECTION_METHODS.items() if not method.needs_one_dataset)
     for first, record in itertools.pairwise(loaded):
-        if record.data != first.data:
-            able = [name for name, method in SELECTION_METHODS.items() if not method.needs_one_dataset]
+        ours, theirs = recorded(first.folder), recorded(record.folder)
+        difference = ours.difference(theirs) if ours and theirs else None
+        if record.data != first.data and (ours is None or theirs is None or difference):
             raise InputError(
                 f"run {first.id} was trained on '{first.data}' and run {record.id} on '{record.data}'; "
-                f"only {', '.join(able)} can rank runs of several datasets"
+                f"only {able} can rank runs of several datasets"
+            )
+        if ours and theirs and difference and not pool.accept_data:
+            raise InputError(
+                f"'{record.data}' has changed between the runs: {record.id} was trained on {difference} than "
+                f"{first.id} (fingerprints {theirs.short} and {ours.short}); rank them by {able}, which does not look "
+                "at the data, or go on by --accept-data"
             )
 
 

@@ -40,6 +40,7 @@ class Pool:
         budget: pairs that ModelCentrality may compare; None for all.
         progress: told how far the work is.
         partial: told what ModelCentrality knows so far.
+        accept_data: whether to go on although the data are not those that the runs were trained on.
         models: the members that could be loaded.
         steps: the checkpoint that each of these was loaded from.
         excluded: why the other members take no part.
@@ -56,6 +57,7 @@ class Pool:
     budget: int | None = None
     progress: PhaseProgress = _tell_nobody
     partial: PartialReport = _tell_nobody
+    accept_data: bool = False
     models: dict[int, Model] = field(default_factory=dict)
     steps: dict[int, int] = field(default_factory=dict)
     excluded: dict[int, str] = field(default_factory=dict)
@@ -89,7 +91,8 @@ class Pool:
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The dataset of the first loaded member, prepared first where that has not been done."""
-        return load_dataset(self.store, self.records[min(self.models)], self.progress)
+        record = self.records[min(self.models)]
+        return load_dataset(self.store, record, self.progress, accept_data=self.accept_data)
 
     @functools.cached_property
     def codes(self) -> dict[int, CommonCodes | str]:

@@ -31,6 +31,7 @@ class SelectionRequest(BaseModel):
     budget: int | None = None
     matching: bool = False
     device: str = "auto"
+    accept_data: bool = False
 
     @property
     def id(self) -> str:

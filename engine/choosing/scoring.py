@@ -24,6 +24,7 @@ from engine.metrics.evaluation import computable, evaluate
 from engine.metrics.scores.sample_quality import check_applicable, is_applicable, judge
 from engine.metrics.scoring import choose
 from engine.progress import PhaseProgress
+from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, add_scores
 from engine.storage.store import Store
 
@@ -47,6 +48,7 @@ def score_run(
     dataset: Dataset | None = None,
     repeats: int = 1,
     reuse: bool = False,
+    accept_data: bool = False,
 ) -> dict[str, Any]:
     """Compute scores of a checkpoint and keep them with the run.
 
@@ -77,6 +79,7 @@ def score_run(
         repeats: how many evaluation seeds: ``seed``, ``seed + 1`` and so on.
         reuse: whether to take what the run has kept for the same weights and evaluation seed instead of computing it
             again, so that an interrupted call goes on where it was.
+        accept_data: whether to go on although the data are not those that the run was trained on.
 
     Returns:
         The JSON object of ``crtui score``: ``run``, ``step``, ``protocol``, ``scores``, and with them ``name``,
@@ -101,7 +104,7 @@ def score_run(
     compute_device = usable_device(device)
     checkpoint = find_checkpoint(record.folder.path, step)
     model = load_model(checkpoint.path, name=record.name or record.id).to(compute_device)
-    dataset = dataset or load_dataset(store, record, progress)
+    dataset = dataset or load_dataset(store, record, progress, accept_data=accept_data)
     scorer = _Scorer(model, dataset, metrics, protocol, store.data, compute_device)
     result: dict[str, Any] = {
         "run": record.id,
@@ -219,11 +222,19 @@ def _kind_of_codes(model: Model, protocol: Protocol) -> CodesKind:
     return "sample" if protocol == "paper" and model.has_posterior else "mean"
 
 
-def load_dataset(store: Store, record: RunRecord, progress: PhaseProgress | None = None) -> Dataset:
+def load_dataset(
+    store: Store, record: RunRecord, progress: PhaseProgress | None = None, *, accept_data: bool = False
+) -> Dataset:
     """Load the dataset that a run was trained on, and prepare it first where that has not been done.
 
+    Args:
+        store: where it is prepared.
+        record: the run.
+        progress: see :data:`engine.progress.PhaseProgress`.
+        accept_data: whether to take it although it is not what the run was trained on.
+
     Raises:
-        InputError: there is no such dataset, or its files cannot be used.
+        InputError: there is no such dataset, its files cannot be used, or they have changed.
         WorkError: the disk refused while it was prepared.
     """
     import engine.data
@@ -231,4 +242,7 @@ def load_dataset(store: Store, record: RunRecord, progress: PhaseProgress | None
     data = record.folder.summary().data
     engine.data.require_found(data.name, f"run {record.id}")
     report = None if progress is None else functools.partial(progress, f"preparing {data.name}")
-    return engine.data.load(data.name, root=store.data, progress=report, size=data.size)
+    dataset = engine.data.load(data.name, root=store.data, progress=report, **data.options())
+    if not accept_data:
+        data_record.require_same(record.folder, dataset.fingerprint())
+    return dataset

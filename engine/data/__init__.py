@@ -9,9 +9,11 @@ import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, Unpack, cast
 
-from engine.data.sizes import DEFAULT_SIZE, Glance, check_size
+from engine.data.options import OptionKeywords, Options
+from engine.data.places import Place, find_place
+from engine.data.sizes import DEFAULT_SIZE, Glance
 from engine.errors import InputError
 from engine.lazy import lazy_names
 from engine.plugins import Plugin, Registry, leave_out
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from engine.data.bridge import as_pixels as as_pixels
     from engine.data.dataset import Dataset as Dataset
     from engine.data.dataset import Factor as Factor
+    from engine.data.fingerprints import Fingerprint
     from engine.data.sources import SourceFile
 
 __all__ = [
@@ -134,25 +137,29 @@ class _Opener(Protocol):
 
 
 def load(
-    name_or_path: str | Path, root: Path | None = None, progress: Progress | None = None, *, size: int | None = None
+    name_or_path: str | Path,
+    root: Path | None = None,
+    progress: Progress | None = None,
+    **options: Unpack[OptionKeywords],
 ) -> Dataset:
     """Load a dataset. Prepare it first if that has not been done.
 
     Several processes may do so at once: one prepares, the others wait.
 
     Args:
-        name_or_path: a registered name; or a file: the original dSprites npz or HDF5, or images of your own in npz or
-            HDF5 (see :mod:`engine.data.formats.arrays`); or a folder of photos (see :mod:`engine.data.own.photos`).
+        name_or_path: a registered name; or images of your own (docs/data.md): a folder of photos, an npy, npz or HDF5
+            file, or ``FILE:KEY`` for one array of a file.
         root: folder of prepared datasets; default: ``$CRTUI_STORE/data``, else ``data`` in the user's data folder.
         progress: told how far a preparation is.
-        size: side in pixels to which your own images are made square; default: 64 for photos, and unchanged for files.
+        options: how images of your own are to be read: ``size``, ``layout``, ``value_range``, ``labels`` and
+            ``full_digest``; see :class:`engine.data.options.Options`.
 
     Raises:
-        InputError: there is no such dataset or file; a file is missing or cannot be used; a size was given for a
-            dataset with a fixed one; or the root cannot be written.
+        InputError: there is no such dataset or file; a file is missing, cannot be used, or must be told more of; an
+            option was given for a dataset that needs none; or the root cannot be written.
         WorkError: the disk refused while a dataset was prepared.
     """
-    return _open(name_or_path, root, progress, size, None)
+    return _open(name_or_path, root, progress, Options(**options), None)
 
 
 def prepare(
@@ -160,8 +167,9 @@ def prepare(
     root: Path | None = None,
     progress: Progress | None = None,
     *,
-    size: int | None = None,
     source: Path | None = None,
+    replace: bool = False,
+    **options: Unpack[OptionKeywords],
 ) -> Dataset:
     """Prepare a dataset ahead of its first use. :func:`load` does so by itself when it must.
 
@@ -169,37 +177,39 @@ def prepare(
         name_or_path: as for :func:`load`.
         root: as for :func:`load`.
         progress: as for :func:`load`.
-        size: as for :func:`load`.
         source: file or folder with the files of the dataset's authors; default: ``root/<name>``.
+        replace: whether to prepare a dataset of authors anew, although it is prepared already.
+        options: as for :func:`load`.
 
     Raises:
-        InputError: as :func:`load`; or a source for a dataset that needs none.
+        InputError: as :func:`load`; or a source for a dataset that needs none; or the dataset is prepared already, from
+            other files than the source.
         WorkError: as :func:`load`.
     """
-    return _open(name_or_path, root, progress, size, source)
+    return _open(name_or_path, root, progress, Options(**options), source, replace)
 
 
 def check(
-    name_or_path: str | Path, root: Path | None = None, *, size: int | None = None, source: Path | None = None
+    name_or_path: str | Path, root: Path | None = None, *, source: Path | None = None, **options: Unpack[OptionKeywords]
 ) -> None:
     """Check that a name or path could be loaded, without the work of loading it.
 
     Args:
         name_or_path: as for :func:`load`.
         root: folder of prepared datasets; without it, files of a dataset's authors are not looked for.
-        size: side of images of your own.
         source: as for :func:`prepare`.
+        options: as for :func:`load`.
 
     Raises:
         InputError: no such dataset or file; a file whose kind or header shows that it cannot be used; files that are
-            missing; a size or source that does not apply.
+            missing; an option or source that does not apply.
     """
-    name = str(name_or_path)
-    _check_options(name, size, source)
+    name, chosen = str(name_or_path), Options(**options)
+    _check_options(name, chosen, source)
     if name not in DATASETS:
         from engine.data.own.files import check_path
 
-        check_path(_path(name))
+        check_path(_place(name), chosen)
     elif root is not None:
         from engine.data.sources import SourcedDataset
 
@@ -215,12 +225,30 @@ def glance(path: str | Path) -> Glance:
         path: as for :func:`load`, but no registered name.
     """
     try:
-        found = _path(str(path))
+        found = _place(str(path))
         from engine.data.own.files import glance_at
 
         return glance_at(found)
     except InputError:
         return Glance((DEFAULT_SIZE, DEFAULT_SIZE))
+
+
+def fingerprint(name_or_path: str | Path, **options: Unpack[OptionKeywords]) -> Fingerprint | None:
+    """What images of your own are at present, without the work of loading them; ``None`` for a registered name.
+
+    Args:
+        name_or_path: as for :func:`load`.
+        options: as for :func:`load`.
+
+    Raises:
+        InputError: nothing can be read there.
+    """
+    name = str(name_or_path)
+    if name in DATASETS:
+        return None
+    from engine.data.own.files import fingerprint_of
+
+    return fingerprint_of(_place(name), Options(**options))
 
 
 def is_prepared(name: str, root: Path | None = None) -> bool:
@@ -257,7 +285,7 @@ def require_found(name_or_path: str, whose: str) -> None:
     if name_or_path in DATASETS:
         return
     try:
-        _path(name_or_path)
+        _place(name_or_path)
     except InputError as error:
         raise InputError(
             f"{whose} was trained on '{name_or_path[:200]}', which is neither a dataset nor a file or folder here; "
@@ -271,31 +299,34 @@ def default_root() -> Path:
 
 
 def _open(
-    name_or_path: str | Path, root: Path | None, progress: Progress | None, size: int | None, source: Path | None
+    name_or_path: str | Path,
+    root: Path | None,
+    progress: Progress | None,
+    options: Options,
+    source: Path | None,
+    replace: bool = False,
 ) -> Dataset:
     name = str(name_or_path)
     folder = root if root is not None else default_root()
-    _check_options(name, size, source)
-    if name in DATASETS:
-        opener = _opener(name)
-        if source is None:
-            return opener.open_dataset(folder, progress)
-        from engine.data.sources import SourcedDataset
+    _check_options(name, options, source, replace)
+    if name not in DATASETS:
+        from engine.data.own.files import open_path
 
-        assert isinstance(opener, SourcedDataset)
-        return opener.open_dataset(folder, progress, source)
-    path = _path(name)
-    from engine.data.own.files import open_path
+        return open_path(_place(name), name, folder, progress, options)
+    opener = _opener(name)
+    if source is None and not replace:
+        return opener.open_dataset(folder, progress)
+    from engine.data.sources import SourcedDataset
 
-    return open_path(path, name, folder, progress, size)
+    assert isinstance(opener, SourcedDataset)
+    return opener.open_dataset(folder, progress, source, replace)
 
 
-def _check_options(name: str, size: int | None, source: Path | None) -> None:
-    if size is not None:
-        if name in DATASETS:
-            raise InputError(f"dataset '{name}' has a size of its own; give a size for images of your own only")
-        check_size(size)
-    if source is not None:
+def _check_options(name: str, options: Options, source: Path | None, replace: bool = False) -> None:
+    if name in DATASETS and (unfit := [option for option in options.given if option != "digest"]):
+        one = unfit[0] if unfit[0] == "labels" else f"a {unfit[0]}"
+        raise InputError(f"dataset '{name}' has {one} of its own; give {one} for images of your own only")
+    if source is not None or replace:
         from engine.data.sources import SourcedDataset
 
         if name not in DATASETS or not isinstance(_opener(name), SourcedDataset):
@@ -342,23 +373,20 @@ def _first_line(opener: _Opener) -> str:
     return (opener.__doc__ or "").strip().partition("\n")[0].rstrip(".")
 
 
-def _path(name: str) -> Path:
-    """The file or folder that ``name`` means.
+def _place(name: str) -> Place:
+    """The folder, file or array that ``name`` means.
 
     Raises:
         InputError: there is none.
     """
-    try:
-        path = Path(name).expanduser()
-        if name and (path.is_file() or path.is_dir()):
-            return path
-        exists = bool(name) and path.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, of an unknown user, or not accessible
-        exists = False
+    place = find_place(name)
+    if place is not None and (place.path.is_file() or place.path.is_dir()):
+        return place
     known = ", ".join(DATASETS)
-    if exists:
+    if place is not None:
         raise InputError(
-            f"dataset '{name}' is no regular file; give an npz or HDF5 file, a folder of photos, or one of: {known}"
+            f"dataset '{name}' is no regular file; give an npy, npz or HDF5 file, a folder of photos, or one of: "
+            f"{known}"
         )
     close = difflib.get_close_matches(name, DATASETS, n=1)
     hint = f"; did you mean '{close[0]}'?" if close else ""

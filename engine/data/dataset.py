@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.fingerprints import Fingerprint, of_parts
 from engine.errors import InputError
 
 BINS = 20
 """Equal bins of a continuous factor that is known value by value (docs/method.md, section 8)."""
+_IMAGES_IN_FINGERPRINT = 256
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,14 @@ class Dataset(ABC):
         factors: the known factors, in a grid the slowest-varying first; empty for unlabelled images.
         in_grid_order: whether image ``i`` is cell ``i`` of the full row-major factor grid, each combination exactly
             once.
+        source: the fingerprint of the files that it was read from; ``None`` if its images speak for themselves.
     """
 
     name: str
     image_shape: tuple[int, int, int]
     factors: tuple[Factor, ...] = ()
     in_grid_order: bool = False
+    source: Fingerprint | None = None
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -123,6 +127,14 @@ class Dataset(ABC):
     def bitmaps(self) -> Bitmaps | None:
         """All images as bits, an eighth of their bytes or less; ``None`` if the dataset does not keep them so."""
         return None
+
+    def fingerprint(self) -> Fingerprint:
+        """What these data are: of the files that they were read from, or of images spread over the dataset."""
+        if self.source is not None:
+            return self.source
+        listing = f"{len(self)} {self.image_shape} {[(f.name, tuple(map(float, f.values))) for f in self.factors]}"
+        wanted = np.unique(np.linspace(0, len(self) - 1, _IMAGES_IN_FINGERPRINT).astype(np.int64))
+        return of_parts(self.name, listing, (self.images([index]).tobytes() for index in wanted.tolist()))
 
     @property
     def factor_names(self) -> tuple[str, ...]:
@@ -195,7 +207,7 @@ class LabelledDataset(Dataset):
         self, names: Sequence[str], ranges: Sequence[tuple[float, float]], labels: NDArray[np.float64]
     ) -> None:
         self.factors = tuple(
-            Factor(name, _bin_centres(low, high), continuous=True)
+            Factor(name, bin_centres(low, high), continuous=True)
             for name, (low, high) in zip(names, ranges, strict=True)
         )
         self._ranges = np.array(ranges, dtype=np.float64)
@@ -218,7 +230,8 @@ class LabelledDataset(Dataset):
         return self._labels[wanted]
 
 
-def _bin_centres(low: float, high: float) -> tuple[float, ...]:
+def bin_centres(low: float, high: float) -> tuple[float, ...]:
+    """The centres of :data:`BINS` equal bins of a range; one value if the range is a point."""
     if high <= low:
         return (float(low),)
     edges = np.linspace(low, high, BINS + 1)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.data import fingerprints
 from engine.data.dataset import Dataset
+from engine.data.fingerprints import Fingerprint
 from engine.data.formats.stored import StoredArray, reading
 from engine.errors import InputError
 from engine.progress import Progress
@@ -54,20 +58,37 @@ class SourcedDataset(ABC):
     def _open(self, root: Path, place: Path, progress: Progress | None) -> Dataset:
         """Open the prepared dataset. If it is missing or damaged, make it first from the files at ``place``."""
 
-    def open_dataset(self, root: Path, progress: Progress | None = None, source: Path | None = None) -> Dataset:
+    def open_dataset(
+        self, root: Path, progress: Progress | None = None, source: Path | None = None, replace: bool = False
+    ) -> Dataset:
         """Open the dataset, preparing it first (once per store).
+
+        What it was prepared from is written down beside it.
 
         Args:
             root: folder of prepared datasets.
             progress: told how far the preparation is: how many MiB are hashed, then how many images are made.
             source: the file, or the folder of the files; default: ``root/name``.
+            replace: whether to prepare it anew, although it is prepared already.
 
         Raises:
-            InputError: a file is missing, damaged or not what it should be; or ``root`` cannot be written.
+            InputError: a file is missing, damaged or not what it should be; the dataset is prepared already, from
+                other files; or ``root`` cannot be written.
             WorkError: the disk refused.
         """
+        place = source or root / self.name
+        if replace:
+            self._require(place)
+            with self._set_aside(root):
+                return self.open_dataset(root, progress, source)
+        prepared = self.is_prepared(root)
         self.check(root, source)
-        return self._open(root, source or root / self.name, progress)
+        if prepared and source is not None:
+            self._require_same(root, source)
+        dataset = self._open(root, place, progress)
+        if not prepared:
+            fingerprints.keep(root / self.name, self._fingerprint(place))
+        return dataset
 
     def check(self, root: Path, source: Path | None = None) -> None:
         """Check that the dataset is prepared or its files are there.
@@ -92,6 +113,44 @@ class SourcedDataset(ABC):
                 f"put {'it' if len(missing) == 1 else 'them'} into {place if not place.is_file() else place.parent} "
                 f"or give the place with 'crtui data prepare {self.name} --from PATH'"
             )
+
+    def _require_same(self, root: Path, source: Path) -> None:
+        """Refuse to keep what was prepared from other files than those that the user names."""
+        self._require(source)
+        known, present = fingerprints.kept(root / self.name), self._fingerprint(source)
+        way_on = "give --replace to prepare it anew from there, or leave out --from"
+        if known is None:
+            raise InputError(
+                f"'{self.name}' is prepared already, by an earlier version that did not note from what; {way_on}"
+            )
+        difference = known.difference(present)
+        if difference is not None:
+            raise InputError(
+                f"'{self.name}' is prepared already, from '{known.place}' (fingerprint {known.short}), and '{source}' "
+                f"has {difference} (fingerprint {present.short}); {way_on}"
+            )
+
+    def _fingerprint(self, place: Path) -> Fingerprint:
+        paths = [(file, self._find(place, file)) for file in self.files]
+        found = [fingerprints.listed(path, file.name) for file, path in paths if path is not None]
+        return fingerprints.of_files(str(place.absolute()), found)
+
+    @contextlib.contextmanager
+    def _set_aside(self, root: Path) -> Iterator[None]:
+        """Hide what was prepared. It is deleted at the end, and comes back if something goes wrong."""
+        prepared = re.compile(rf"{re.escape(self.name)}(-\d+|-attributes)?\.v\d+\.npy")
+        there = sorted(root.iterdir()) if root.is_dir() else []
+        moved = [(path, path.with_name(f".{path.name}.replaced")) for path in there if prepared.fullmatch(path.name)]
+        for path, aside in moved:
+            path.replace(aside)
+        try:
+            yield
+        except BaseException:
+            for path, aside in moved:
+                aside.replace(path)
+            raise
+        for _, aside in moved:
+            aside.unlink(missing_ok=True)
 
     def _find(self, place: Path, file: SourceFile) -> Path | None:
         """Where a file lies: ``place`` itself, if one file is all that is needed, or in it."""

@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from pydantic import BaseModel
 
+import engine.data
 from engine.errors import InputError
+from engine.launch.resuming import require_resumable
 from engine.launch.stopping import GRACE_SECONDS
+from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, launcher_of, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.launcher_names import launcher_module
@@ -126,13 +129,27 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
     return launcher(launcher_of(record.folder)).stop(record, grace_seconds)
 
 
-def resume(record: RunRecord) -> RunRecord:
+def resume(record: RunRecord, *, accept_data: bool = False) -> RunRecord:
     """Continue a run from its newest checkpoint; see :meth:`Launcher.resume`.
 
+    Args:
+        record: the run.
+        accept_data: whether to go on although its data are not those that it was trained on.
+
     Raises:
-        InputError: the run cannot be resumed, or the launcher refuses.
+        InputError: the run cannot be resumed, its data have changed, or the launcher refuses.
         WorkError: the disk refused, or a scheduler does not answer.
     """
+    folder = record.folder
+    require_resumable(folder)
+    if accept_data:
+        data_record.accept(folder)
+    elif data_record.recorded(folder) is not None:
+        # Data with a registered name must be loaded to be known. The worker does that.
+        data = folder.summary().data
+        present = engine.data.fingerprint(data.name, **data.options())
+        if present is not None:
+            data_record.require_same(folder, present)
     return launcher(launcher_of(record.folder)).resume(record)
 
 

@@ -46,8 +46,8 @@ def require_startable(specs: Sequence[RunSpec], data_root: Path | None = None) -
         InputError: a dataset cannot be read, or a tool that gets the numbers of the runs is not installed.
     """
     require_trackers(tool for spec in specs for tool in spec.log)
-    for name, size in {(spec.data.name, spec.data.size) for spec in specs}:
-        check(name, data_root, size=size)
+    for data in {str(spec.data): spec.data for spec in specs}.values():
+        check(data.name, data_root, **data.options())
 
 
 def forecast(specs: Sequence[RunSpec]) -> Forecast:

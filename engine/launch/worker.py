@@ -32,6 +32,7 @@ from engine.methods.base import AnyMethod, Setup
 from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.models.precision import PRECISIONS, Precision, choose
+from engine.runs import data_record
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
@@ -81,7 +82,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
     engine.data.require_found(spec.data.name, f"run {folder.id}")
-    dataset = engine.data.load(spec.data.name, root=folder.store.data, size=spec.data.size)
+    dataset = engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options())
+    identity = data_record.record(folder, dataset.fingerprint())
     cls = method_class(spec.method.name)
     try:
         setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
@@ -94,6 +96,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
+        events.note(start, identity)
         events.note(start, f"hidden layers compute in {recorder.precision}")
         if package := package_of(spec.method.name):
             events.note(start, f"method {spec.method.name} is of the package {package}")

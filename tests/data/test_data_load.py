@@ -53,18 +53,18 @@ def test_folder_without_photos_is_refused(tmp_path: Path) -> None:
 
 
 def test_file_is_named_by_its_path(tmp_path: Path) -> None:
-    np.savez(tmp_path / "mine.npz", imgs=np.full((2, 3, 4), 9, dtype=np.uint8))
+    np.savez(tmp_path / "mine.npz", imgs=np.full((2, 4, 4), 99, dtype=np.uint8))
     path = str(tmp_path / "mine.npz")
     engine.data.check(path)
     data = engine.data.load(path, root=tmp_path / "root")
     assert data.name == path
-    assert data.image_shape == (3, 4, 1)
+    assert data.image_shape == (4, 4, 1)
     assert not (tmp_path / "root").exists()
 
 
 def test_path_may_start_at_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    np.savez(tmp_path / "mine.npz", imgs=np.full((2, 3, 4), 9, dtype=np.uint8))
+    np.savez(tmp_path / "mine.npz", imgs=np.full((2, 4, 4), 99, dtype=np.uint8))
     assert len(engine.data.load("~/mine.npz", root=tmp_path)) == 2
 
 

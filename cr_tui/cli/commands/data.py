@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from engine.data import CatalogueEntry
     from engine.data.dataset import Dataset
+    from engine.data.options import OptionKeywords
 
 MOST_IMAGES = 400
 _ACROSS = 8
@@ -41,6 +42,23 @@ SizeOption = Annotated[
     int | None,
     typer.Option(
         metavar="N", help="Make images of your own NxN; default: 64 for a folder of photos, as they are for a file."
+    ),
+]
+
+LayoutOption = Annotated[
+    str | None,
+    typer.Option(metavar="NHWC|NCHW|HWN|...", help="What the axes of an array are; default: what its shape says."),
+]
+RangeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--range", metavar="BLACK..WHITE", help="Which values are black and white; default: what type and values say."
+    ),
+]
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="none|folders|FILE.csv", help="Labels of your own images; default: those that lie with the images."
     ),
 ]
 
@@ -76,7 +94,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     for entry in entries:
         table.add_row(entry.name, _readiness(entry), entry.description)
     stdout_console().print(table)
-    put("A folder of photos, or a file of images (npz or HDF5), is given by its path.")
+    put("A folder of photos, or a file of images (npy, npz or HDF5), is given by its path; see docs/data.md.")
     if any(entry.missing for entry in entries):
         put("What needs files cannot be downloaded for you: 'crtui data prepare NAME' says which to put where.")
 
@@ -89,27 +107,48 @@ def prepare(
         Path | None,
         typer.Option("--from", metavar="PATH", help="Where the files of its authors are; default: STORE/data/NAME."),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Prepare it anew although it is prepared already.")
+    ] = False,
     size: SizeOption = None,
+    layout: LayoutOption = None,
+    value_range: RangeOption = None,
+    labels: LabelsOption = None,
+    digest: Annotated[
+        bool, typer.Option("--digest", help="Also digest every byte of your own images for their fingerprint.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Do the one-time work of a dataset ahead of time. Interrupted, it goes on where it was when called again."""
     import engine.data
 
     source = None if source is None else source.expanduser()
-    engine.data.check(name, size=size, source=source)
+    options: OptionKeywords = {
+        "size": size,
+        "layout": layout,
+        "value_range": value_range,
+        "labels": labels,
+        "full_digest": digest,
+    }
+    engine.data.check(name, source=source, **options)
     invocation = invocation_of(context)
     store = invocation.open_store()
     with TaskDisplay(invocation.quiet, as_json) as display:
         progress = functools.partial(display, f"preparing {name}")
-        dataset = engine.data.prepare(name, store.data, progress, size=size, source=source)
+        dataset = engine.data.prepare(name, store.data, progress, source=source, replace=replace, **options)
     if size is None and name not in engine.data.DATASETS and any(side % _SIDE_UNIT for side in dataset.image_shape[:2]):
         invocation.note("not every network takes images of this size; --size 64 makes them square, 64x64, on import")
     facts = _facts(dataset)
     if as_json:
         put_json(facts)
         return
-    factors = ", ".join(f"{factor['name']} {factor['size']}" for factor in facts["factors"]) or "not known"
+    factors = ", ".join(map(_in_words, facts["factors"])) or "not known"
     put(f"{name}: {facts['images']} images of {'x'.join(map(str, facts['image_shape']))}; factors: {factors}")
+    if facts["factors"] and not facts["full_grid"]:
+        put("the factors are no full grid, so scores that draw images by factor, such as factor_vae, do not apply")
+    fingerprint = facts["fingerprint"]
+    full = f", digest of every byte {fingerprint['full']}" if fingerprint["full"] else ""
+    put(f"fingerprint {fingerprint['short']}{full}")
 
 
 @app.command(epilog=examples("data preview"))
@@ -120,6 +159,9 @@ def preview(
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of their draw.")] = 0,
     save: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Write a picture instead.")] = None,
     size: SizeOption = None,
+    layout: LayoutOption = None,
+    value_range: RangeOption = None,
+    labels: LabelsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a few images of a dataset, drawn at random."""
@@ -133,11 +175,12 @@ def preview(
         raise InputError("--json says what was written, so it needs --save FILE.png")
     import engine.data
 
-    engine.data.check(name, size=size)
+    options: OptionKeywords = {"size": size, "layout": layout, "value_range": value_range, "labels": labels}
+    engine.data.check(name, **options)
     invocation = invocation_of(context)
     store = invocation.open_store()
     with TaskDisplay(invocation.quiet, as_json) as display:
-        dataset = engine.data.load(name, store.data, functools.partial(display, f"preparing {name}"), size=size)
+        dataset = engine.data.load(name, store.data, functools.partial(display, f"preparing {name}"), **options)
     frames = _draw(dataset, images, seed)
     if save is None:
         from cr_tui.cli.pictures import put_traversal
@@ -182,4 +225,10 @@ def _facts(dataset: Dataset) -> dict[str, Any]:
         "images": len(dataset),
         "image_shape": list(dataset.image_shape),
         "factors": factors,
+        "full_grid": dataset.in_grid_order,
+        "fingerprint": dataset.fingerprint().to_json(),
     }
+
+
+def _in_words(factor: dict[str, Any]) -> str:
+    return f"{factor['name']} {factor['size']}{'' if factor['continuous'] else ' (categorical)'}"

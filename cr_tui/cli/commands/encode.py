@@ -46,10 +46,10 @@ def encode(
     invocation = invocation_of(context)
     store = invocation.open_store()
     from engine.machine.cores import prepare_to_compute
-    from engine.runs.catalogue import find_run
+    from engine.runs.exported import find_models
     from engine.runs.loading import load_model
 
-    record = find_run(store, run)
+    [record] = find_models(store, [run])
     prepare_to_compute()
     model = load_model(record.folder.path, checkpoint, record.name or record.id)
     with TaskDisplay(invocation.quiet, as_json or as_csv) as display:
@@ -73,7 +73,7 @@ def _files(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in (path.expanduser() for path in given):
         if path.is_dir():
-            found += [path / photo.path for photo in list_photos(path)]
+            found += [path / photo.path for photo in list_photos(path).photos]
         elif path.is_file():
             found.append(path)
         else:
@@ -95,7 +95,7 @@ def _encoded(model: Model, files: Sequence[Path], display: TaskDisplay) -> Itera
         images, read = [], []
         for file in files[start : start + _AT_ONCE]:
             try:
-                images.append(decode(file, height, channels))
+                images.append(decode(file, height, channels)[0])
                 read.append(file)
             except UnreadableError:
                 unreadable.append(file)

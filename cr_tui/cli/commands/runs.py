@@ -14,7 +14,7 @@ from cr_tui.cli.commands import metrics, sync
 from cr_tui.cli.comparing import put_csv, put_differences
 from cr_tui.cli.completion import complete_field, complete_group, complete_run, complete_status
 from cr_tui.cli.examples import examples
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from engine.errors import CrtuiError, InputError
 
@@ -191,6 +191,7 @@ def resume(
             help="Change a key that does not change what is learned, such as device or checkpoint_every; repeatable.",
         ),
     ] = None,
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Continue runs from their newest checkpoint, in the background."""
@@ -215,7 +216,7 @@ def resume(
     def resumed(record: RunRecord) -> RunRecord:
         if record.id in values:
             changing.change(record, values[record.id])
-        return launchers.resume(record)
+        return launchers.resume(record, accept_data=accept_data)
 
     _report([_attempt(resumed)(record) for record in records], as_json, "{status}, from step {step}")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cr_tui.cli.completion import complete_score
-from cr_tui.cli.invocation import JsonOption, RunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, JsonOption, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.text import clean, with_noise
@@ -48,6 +48,7 @@ def score(
         ),
     ] = 1,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score runs against the factors of their dataset.
@@ -80,6 +81,7 @@ def score(
                     device=device,
                     repeats=repeats,
                     reuse=repeats > 1,
+                    accept_data=accept_data,
                 )
             )
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.completion import complete_group
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.pool import pool_of
@@ -83,6 +83,7 @@ def select(
             help="Also write the result to a file; as a picture, the matrix.",
         ),
     ] = None,
+    accept_data: AcceptDataOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Rank runs without labels and pick the best.
@@ -141,6 +142,7 @@ def select(
             budget=budget,
             matching=matching,
             device=device,
+            accept_data=accept_data,
         )
         result = run_selection(store, records, request, display)
     if save is not None:

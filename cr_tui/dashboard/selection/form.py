@@ -200,6 +200,7 @@ class SelectionFormScreen(ModalScreen[bool]):
             similarity=str(self.query_one("#similarity", Select).value),
             device=self.query_one("#device", Input).value.strip() or "auto",
             matching=self._initial.matching,
+            accept_data=self._initial.accept_data,
             **numbers,
         )
 

@@ -146,13 +146,9 @@ def _are_datasets(names: Sequence[str]) -> bool:
 def _from_anywhere(name: str) -> str:
     """A dataset's name unchanged; a path made absolute, so that the command means the same in any folder."""
     from engine.data import DATASETS
+    from engine.data.places import absolute
 
-    try:
-        path = Path(name).expanduser()
-        return str(path.absolute()) if name not in DATASETS and path.exists() else name
-    except (OSError, RuntimeError, ValueError):
-        # The path is too long, or names a user that does not exist: the engine will say so.
-        return name
+    return name if name in DATASETS else absolute(name)
 
 
 def _is_number(text: str) -> bool:

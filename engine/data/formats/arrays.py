@@ -1,31 +1,33 @@
-"""Images of your own, without factors: one array of an npz or HDF5 file.
+"""Images of your own: one array of an npy, npz or HDF5 file.
 
-The array is ``imgs``, ``images`` or the only one: ``[n, H, W]`` or ``[n, H, W, C]`` with 1 or 3 channels, of uint8, of
-bool, or of floats in [0, 1]. A uint8 array without values above 1 is taken as binary: 1 is full intensity.
+The array is ``imgs``, ``images`` or the only one. Which axis is which is decided by
+:mod:`engine.data.formats.layouts`, and which values are black and white by :mod:`engine.data.formats.levels`.
 
-uint8 that is stored plainly (``numpy.savez``, a contiguous HDF5 dataset) is mapped and costs no memory of its own.
-Anything else is unpacked once into uint8 in memory.
+uint8 that is stored plainly (``numpy.save``, ``numpy.savez``, a contiguous HDF5 dataset), with the images along its
+first axis, is mapped and costs no memory of its own. Anything else is unpacked once into uint8 in memory.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import psutil
 from numpy.typing import NDArray
 
 from engine.data.dataset import Dataset
-from engine.data.formats.stored import BLOCK_BYTES, StoredArray
+from engine.data.formats.layouts import images_shape, in_order, layout_of
+from engine.data.formats.levels import DARK, Levels, levels_of, require_finite
+from engine.data.formats.stored import BLOCK_BYTES, StoredArray, require_memory
+from engine.data.options import Options, parse_range
 from engine.errors import InputError
 from engine.progress import Progress
 
 MOST_PIXELS = 1024 * 1024
 """Most bytes of one image."""
-CHANNELS = (1, 3)
-_MEMORY_SHARE = 0.5
+DEFAULTS = Options()
+_PLAIN = Levels(0, 255)
 _GENEROUS_BYTES = 256 << 20
 _MOST_EXPANSION = 600
 """Arrays that unpack to more than the above may grow at most so many times. Images as sparse as dSprites
@@ -56,25 +58,29 @@ class ImageArray(Dataset):
         return images * self._full if self._full != 1 else images
 
 
-def check_images(stored: StoredArray) -> None:
+def check_images(stored: StoredArray, options: Options = DEFAULTS) -> str:
     """Check, by its declared shape and type, that an array can hold images.
 
+    Args:
+        stored: the array.
+        options: what the user says of it.
+
+    Returns:
+        Its layout; see :func:`engine.data.formats.layouts.layout_of`.
+
     Raises:
-        InputError: wrong dimensions, channels, size or type.
+        InputError: wrong dimensions, channels, size or type, or a layout that must be asked for.
     """
-    shape = stored.shape
-    if len(shape) not in (3, 4):
-        raise InputError(f"{stored} has shape {shape}; images are [n, H, W] or [n, H, W, C]")
-    if len(shape) == 4 and shape[3] not in CHANNELS:
-        raise InputError(f"{stored} has shape {shape}; images are [n, H, W, C] with 1 or 3 channels last")
-    if 0 in shape:
-        raise InputError(f"{stored} has shape {shape}, so it holds no pixel")
-    if shape[1] * shape[2] > MOST_PIXELS:
-        raise InputError(f"{stored} has images of {shape[1]}x{shape[2]}; at most {MOST_PIXELS:,} pixels are taken")
-    kind, size = stored.dtype.kind, stored.dtype.itemsize
-    if not (kind == "b" or (kind == "u" and size == 1) or (kind == "f" and size <= 8)):
-        raise InputError(f"{stored} is of type {stored.dtype}; images are uint8, or floats in [0, 1]")
+    layout = layout_of(stored, options.layout)
+    if 0 in stored.shape:
+        raise InputError(f"{stored} has shape {stored.shape}, so it holds no pixel")
+    _, height, width, _ = images_shape(stored.shape, layout)
+    if height * width > MOST_PIXELS:
+        raise InputError(f"{stored} has images of {height}x{width}; at most {MOST_PIXELS:,} pixels are taken")
+    if stored.dtype.kind not in "buif" or stored.dtype.itemsize > 8:
+        raise InputError(f"{stored} is of type {stored.dtype}; images are bool, whole numbers or floats")
     check_expansion(stored)
+    return layout
 
 
 def check_expansion(stored: StoredArray) -> None:
@@ -90,58 +96,89 @@ def check_expansion(stored: StoredArray) -> None:
         )
 
 
-def open_images(stored: StoredArray, name: str, progress: Progress | None = None) -> ImageArray:
+def open_images(
+    stored: StoredArray, name: str, progress: Progress | None = None, options: Options = DEFAULTS
+) -> ImageArray:
     """Map or load the images of a file.
 
     Args:
         stored: where they are.
         name: what the dataset shall be called.
         progress: told how many images are unpacked.
+        options: their layout and range, where the file does not say them.
 
     Raises:
-        InputError: they cannot be images, are damaged, or do not fit into memory.
+        InputError: they cannot be images, are damaged, do not fit into memory, or must be told more of.
     """
-    check_images(stored)
-    shape = (*stored.shape, 1)[:4]
-    frames = stored.mapped() if stored.dtype == np.uint8 else None
-    if frames is None:
-        frames = _unpack(stored, progress)
-    binary = stored.dtype == np.uint8 and not _exceeds_one(frames)
-    return ImageArray(frames.reshape(shape), name, binary)
+    layout = check_images(stored, options)
+    asked = Levels(*parse_range(options.value_range)) if options.value_range else None
+    if stored.dtype != np.uint8 or asked not in (None, _PLAIN):
+        return ImageArray(_unpack(stored, layout, progress, asked), name)
+    mapped = stored.mapped() if layout[0] == "N" and not stored.fortran_order else None
+    frames = _unpack(stored, layout, progress, _PLAIN) if mapped is None else in_order(mapped, layout)
+    return ImageArray(frames, name, asked is None and _is_binary(frames, stored))
 
 
-def _unpack(stored: StoredArray, progress: Progress | None) -> NDArray[np.uint8]:
-    needed, free = math.prod(stored.shape), psutil.virtual_memory().available
-    if needed > _MEMORY_SHARE * free:
-        raise InputError(
-            f"{stored} unpacks to {needed / 2**30:.1f} GiB, more than half of the free memory "
-            f"({free / 2**30:.1f} GiB); save it as uint8, uncompressed, with numpy.savez"
-        )
-    frames = np.empty(stored.shape, dtype=np.uint8)
+def _unpack(stored: StoredArray, layout: str, progress: Progress | None, levels: Levels | None) -> NDArray[np.uint8]:
+    """The images as bytes in memory. Unless their range is known, they are read twice: its extremes come first."""
+    shape = images_shape(stored.shape, layout)
+    require_memory(stored, math.prod(shape))
+    source = _Images(stored, layout)
+    is_bool = stored.dtype.kind == "b"
+    levels = levels or (Levels(0, 1) if is_bool else source.levels())
+    frames = np.empty(shape, dtype=np.uint8)
     done = 0
-    for block in stored.blocks():
-        frames[done : done + len(block)] = _as_bytes(block, stored)
+    for block in source.blocks():
+        # Bytes of a bool other than 0 and 1 are possible in a file.
+        values = block.view(np.uint8) != 0 if is_bool else block
+        frames[done : done + len(block)] = levels.to_bytes(values, stored)
         done += len(block)
         if progress:
             progress(done, len(frames))
     return frames
 
 
-def _as_bytes(block: NDArray[Any], stored: StoredArray) -> NDArray[np.uint8]:
-    if block.dtype == np.uint8:
-        return block
-    if block.dtype == np.bool_:
-        # Bytes other than 0 and 1 are possible in a file.
-        return np.where(block.view(np.uint8) != 0, np.uint8(255), np.uint8(0))
-    if not np.isfinite(block).all():
-        raise InputError(f"{stored} has values that are not finite (NaN or infinity); floats must lie in [0, 1]")
-    low, high = float(block.min()), float(block.max())
-    if low < 0.0 or high > 1.0:
-        raise InputError(f"{stored} has values from {low:g} to {high:g}; floats must lie in [0, 1]")
-    scaled: NDArray[np.uint8] = np.rint(block.astype(np.float32) * np.float32(255.0)).astype(np.uint8)
-    return scaled
+class _Images:
+    """The images of an array in blocks ``[n, H, W, C]``, read as often as is wanted.
+
+    Args:
+        stored: the array.
+        layout: of its axes.
+    """
+
+    def __init__(self, stored: StoredArray, layout: str) -> None:
+        self._stored = stored
+        self._layout = layout
+        # Blocks of a file are along its first axis. If that does not count images, everything is needed for each.
+        self._whole = None if layout[0] == "N" else in_order(stored.whole(), layout)
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        if self._whole is None:
+            for block in self._stored.blocks():
+                yield in_order(block, self._layout)
+            return
+        rows = max(1, BLOCK_BYTES // (math.prod(self._whole.shape[1:]) * self._whole.itemsize))
+        for first in range(0, len(self._whole), rows):
+            yield self._whole[first : first + rows]
+
+    def levels(self) -> Levels:
+        """The levels that type and values imply.
+
+        Raises:
+            InputError: they imply none, or are not finite.
+        """
+        low, high = math.inf, -math.inf
+        for block in self.blocks():
+            require_finite(block, self._stored)
+            low, high = min(low, float(block.min())), max(high, float(block.max()))
+        return levels_of(self._stored, low, high)
 
 
-def _exceeds_one(frames: NDArray[np.uint8]) -> bool:
-    rows = max(1, BLOCK_BYTES // frames[0].nbytes)
-    return any(frames[start : start + rows].max() > 1 for start in range(0, len(frames), rows))
+def _is_binary(frames: NDArray[np.uint8], stored: StoredArray) -> bool:
+    """Whether no value is above 1. Looks at no more images than it takes to find that they are not dark."""
+    rows, high = max(1, BLOCK_BYTES // frames[0].nbytes), 0
+    for start in range(0, len(frames), rows):
+        high = max(high, int(frames[start : start + rows].max()))
+        if high >= DARK * _PLAIN.white:
+            return False
+    return levels_of(stored, 0, high).white == 1

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.formats.stored import StoredArray, choose_key, reading
+from engine.data.formats.stored import StoredArray, choose_key, reading, require_key
 from engine.errors import InputError
 from engine.extras import require
 
@@ -39,7 +39,7 @@ class Hdf5Array(StoredArray):
         with reading(self.path):
             return np.asarray(np.memmap(self.path, self.dtype, "r", offset, self.shape))
 
-    def blocks(self, start: int = 0) -> Iterator[NDArray[Any]]:
+    def _read_blocks(self, start: int) -> Iterator[NDArray[Any]]:
         rows = self._rows_at_once()
         with reading(self.path):
             for first in range(start, self.shape[0], rows):
@@ -66,17 +66,45 @@ def open_hdf5(path: Path, key: str | None = None) -> Iterator[Hdf5Array]:
     Raises:
         InputError: h5py is missing, the file cannot be read, or what it declares cannot be used.
     """
+    with contextlib.ExitStack() as stack:
+        with reading(path):
+            file = stack.enter_context(_opened(path))
+            chosen = choose_key(path, _linked(file)) if key is None else require_key(path, key, _around(file, key))
+            array = Hdf5Array(path, chosen, file[chosen])
+        yield array
+
+
+def keys_of(path: Path, group: str = "") -> list[str]:
+    """The names of the arrays in an HDF5 file, or in one of its groups; without those in groups further below.
+
+    Raises:
+        InputError: h5py is missing, or the file cannot be read.
+    """
+    with reading(path), _opened(path) as file:
+        return _around(file, f"{group}/x") if group else _linked(file)
+
+
+def _opened(path: Path) -> Any:
     require(("h5py",), "hdf5", f"'{path}' is an HDF5 file, which")
     import h5py
 
-    with contextlib.ExitStack() as stack:
-        with reading(path):
-            file = stack.enter_context(h5py.File(path, "r"))
-            # Hard links alone: the others may lead out of the file.
-            linked = [key for key in file if isinstance(file.get(key, getlink=True), h5py.HardLink)]
-            arrays = [name for name in linked if file.get(name, getclass=True) is h5py.Dataset]
-            if key is not None and key not in arrays:
-                raise InputError(f"'{path}' holds no array '{key}'")
-            chosen = key if key is not None else choose_key(path, arrays)
-            array = Hdf5Array(path, chosen, file[chosen])
-        yield array
+    return h5py.File(path, "r")
+
+
+def _around(file: Any, key: str) -> list[str]:
+    """The arrays of the group that a key names one of, by their whole names."""
+    group, prefix = file, ""
+    for name in key.split("/")[:-1]:
+        if name not in _linked(group, is_group=True):
+            return []
+        group, prefix = group[name], f"{prefix}{name}/"
+    return [f"{prefix}{name}" for name in _linked(group)]
+
+
+def _linked(group: Any, is_group: bool = False) -> list[str]:
+    """The arrays or groups in a group. Hard links alone: the others may lead out of the file."""
+    import h5py
+
+    wanted = h5py.Group if is_group else h5py.Dataset
+    linked = [name for name in group if isinstance(group.get(name, getlink=True), h5py.HardLink)]
+    return [name for name in linked if group.get(name, getclass=True) is wanted]

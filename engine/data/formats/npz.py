@@ -11,7 +11,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.formats.stored import StoredArray, choose_key, reading
+from engine.data.formats.npy import read_header
+from engine.data.formats.stored import StoredArray, choose_key, reading, require_key
 from engine.errors import InputError
 
 SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")
@@ -32,15 +33,13 @@ class NpzArray(StoredArray):
         if member.compress_size > path.stat().st_size:
             raise InputError(f"'{path}' is damaged or cut short; copy or save it again")
         with archive.open(member) as stream:
-            shape, fortran_order, dtype = _read_header(stream)
+            shape, fortran_order, dtype = read_header(stream)
             self._header_bytes = stream.tell()
-        super().__init__(path, key, shape, dtype, member.compress_size)
+        super().__init__(path, key, shape, dtype, member.compress_size, fortran_order)
         if self._header_bytes + self.nbytes != member.file_size:
             raise InputError(
                 f"{self} declares {self.nbytes} bytes of content but {member.file_size - self._header_bytes} are there"
             )
-        if fortran_order and len(shape) > 1:
-            raise InputError(f"{self} is in Fortran order; save numpy.ascontiguousarray of it")
         self._archive = archive
         self._member = member
 
@@ -54,9 +53,11 @@ class NpzArray(StoredArray):
             header = file.read(_LOCAL_HEADER_BYTES)
             name_bytes, extra_bytes = int.from_bytes(header[26:28], "little"), int.from_bytes(header[28:30], "little")
             offset = file.tell() + name_bytes + extra_bytes + self._header_bytes
-            return np.asarray(np.memmap(file, self.dtype, "r", offset, self.shape))
+            return np.asarray(
+                np.memmap(file, self.dtype, "r", offset, self.shape, order="F" if self.fortran_order else "C")
+            )
 
-    def blocks(self, start: int = 0) -> Iterator[NDArray[Any]]:
+    def _read_blocks(self, start: int) -> Iterator[NDArray[Any]]:
         rows, length = self._rows_at_once(), self.shape[0]
         row_bytes = self.nbytes // max(1, length)
         with reading(self.path), self._archive.open(self._member) as stream:
@@ -66,10 +67,19 @@ class NpzArray(StoredArray):
                 content = _read_exactly(stream, count * row_bytes)
                 yield np.frombuffer(content, self.dtype).reshape(count, *self.shape[1:])
 
+    def _read_fortran(self) -> NDArray[Any]:
+        with reading(self.path), self._archive.open(self._member) as stream:
+            stream.seek(self._header_bytes)
+            return np.frombuffer(_read_exactly(stream, self.nbytes), self.dtype).reshape(self.shape, order="F")
+
 
 @contextlib.contextmanager
-def open_npz(path: Path) -> Iterator[NpzArray]:
-    """Open the images of an npz file.
+def open_npz(path: Path, key: str | None = None) -> Iterator[NpzArray]:
+    """Open an array of an npz file.
+
+    Args:
+        path: the file.
+        key: which array; default: that of the images, see :func:`engine.data.formats.stored.choose_key`.
 
     Raises:
         InputError: the file cannot be read, or what it declares cannot be used.
@@ -78,18 +88,20 @@ def open_npz(path: Path) -> Iterator[NpzArray]:
         with reading(path):
             archive = stack.enter_context(zipfile.ZipFile(path))
             members = {member.filename: member for member in archive.infolist() if member.filename.endswith(".npy")}
-            key = choose_key(path, [name.removesuffix(".npy") for name in members])
-            array = NpzArray(path, archive, members[f"{key}.npy"])
+            keys = [name.removesuffix(".npy") for name in members]
+            chosen = choose_key(path, keys) if key is None else require_key(path, key, keys)
+            array = NpzArray(path, archive, members[f"{chosen}.npy"])
         yield array
 
 
-def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        return np.lib.format.read_array_header_1_0(stream)
-    if version == (2, 0):
-        return np.lib.format.read_array_header_2_0(stream)
-    raise ValueError(f"npy version {version}")
+def keys_of(path: Path) -> list[str]:
+    """The names of the arrays in an npz file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with reading(path), zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
 
 
 def _read_exactly(stream: IO[bytes], count: int) -> bytes:

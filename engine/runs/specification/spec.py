@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_validator
 
 from engine.data import DATASETS
+from engine.data.options import FOLDER_LABELS, NO_LABELS, Options
+from engine.data.places import absolute
 from engine.data.sizes import LARGEST_SIZE, SMALLEST_SIZE
+from engine.errors import InputError
 from engine.machine.cores import usable_cores
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings
 from engine.runs.launcher_names import DEFAULT_LAUNCHER
 from engine.runs.specification.moments import disorder
 from engine.runs.specification.slurm_settings import SlurmSettings
-from engine.runs.specification.summary import LauncherName
+from engine.runs.specification.summary import DataChoice, LauncherName
 from engine.runs.state import ID_PATTERN, MAX_PER_GPU, MAX_PRIORITY
 from engine.runs.tracker_names import TrackerName
 from engine.settings import Settings
@@ -51,7 +53,7 @@ def default_threads(runs: int = 1) -> int:
     return max(1, min(usable_cores() // runs, MAX_DEFAULT_THREADS))
 
 
-class DataSettings(Settings):
+class DataSettings(Settings, DataChoice):
     """Which dataset."""
 
     name: str = Field(min_length=1, description="a registered name or a path")
@@ -62,13 +64,39 @@ class DataSettings(Settings):
         description="images of your own are made square with this side in pixels; default: 64 for a folder of photos, "
         "as they are in a file",
     )
+    layout: str | None = Field(
+        default=None,
+        description="what the axes of an array of your own are, such as NCHW or HWN; default: what its shape says",
+    )
+    range: str | None = Field(
+        default=None,
+        description="which values of your own images are black and white, such as 0..4095 or -1..1; default: what type "
+        "and values say",
+    )
+    labels: str | None = Field(
+        default=None,
+        description="labels of your own images: none, folders, or a CSV file; default: those that lie with the images",
+    )
+    digest: bool = Field(default=False, description="tell data apart by a digest of every byte and not only of samples")
 
     @field_validator("name")
     @classmethod
     def _found_from_anywhere(cls, value: str) -> str:
         # A run is resumed from other folders than the one it was started in.
-        path = Path(value).expanduser()
-        return str(path.absolute()) if value not in DATASETS and path.exists() else value
+        return value if value in DATASETS else absolute(value)
+
+    @field_validator("labels")
+    @classmethod
+    def _labels_found_from_anywhere(cls, value: str | None) -> str | None:
+        return value if value in (None, NO_LABELS, FOLDER_LABELS) else absolute(str(value))
+
+    @model_validator(mode="after")
+    def _readable(self) -> Self:
+        try:
+            Options(**self.options())
+        except InputError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class BranchSettings(Settings):

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from engine.data.options import OptionKeywords
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, LAUNCHERS
 from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Priority
 
@@ -24,8 +25,24 @@ class _Named(BaseModel):
     name: str
 
 
-class _Data(_Named):
+class DataChoice(_Named):
+    """Which data, and how images of one's own are to be read (:class:`engine.data.options.Options`)."""
+
     size: int | None = None
+    layout: str | None = None
+    range: str | None = None
+    labels: str | None = None
+    digest: bool = False
+
+    def options(self) -> OptionKeywords:
+        """What :func:`engine.data.load` takes beside the name."""
+        return {
+            "size": self.size,
+            "layout": self.layout,
+            "value_range": self.range,
+            "labels": self.labels,
+            "full_digest": self.digest,
+        }
 
 
 class _Training(BaseModel):
@@ -54,5 +71,5 @@ class SpecSummary(BaseModel):
     slurm: dict[str, Any] | None = None
     branch: _Branch | None = None
     method: _Named
-    data: _Data
+    data: DataChoice
     training: _Training

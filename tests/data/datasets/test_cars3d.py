@@ -80,7 +80,8 @@ def test_cars_come_from_the_archive_in_the_lists_order(dataset: Cars3D, list_fir
     told: list[tuple[int, int]] = []
     check_images(dataset.open_dataset(tmp_path, lambda done, total: told.append((done, total))))
     assert told[-1] == (2, 2)
-    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == ["cars3d", "cars3d.v1.npy"]
+    there = sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock")
+    assert there == ["cars3d", "cars3d.source.json", "cars3d.v1.npy"]
 
 
 def test_cars_come_from_an_unpacked_folder(dataset: Cars3D, tmp_path: Path) -> None:

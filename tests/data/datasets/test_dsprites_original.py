@@ -82,16 +82,58 @@ def test_original_is_packed_once_beside_the_rendered(
     assert names == ["dsprites-original.v1.npy", "dsprites.v1.npy"]
 
 
-def test_file_that_only_looks_like_the_original_gets_no_factors(
+@pytest.mark.parametrize("form", ["as it was", "0 and 255", "bool", "with a channel"])
+def test_file_that_was_saved_again_is_recognised_by_its_images(
+    form: str, original: Write, frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms: dict[str, NDArray[Any]] = {
+        "as it was": frames,
+        "0 and 255": frames * np.uint8(255),
+        "bool": frames.astype(np.bool_),
+        "with a channel": frames[..., None],
+    }
+    path = original(forms[form])
+    monkeypatch.setattr(dsprites_original, "MD5", {"npz": "0" * 32})
+    data = engine.data.load(path, tmp_path / "root")
+    assert data.in_grid_order
+    assert data.factor_sizes == (1, 1, 3, 32, 32)
+    assert np.array_equal(data.images(np.arange(len(frames)))[..., 0], frames * 255)
+
+
+def test_two_files_that_were_saved_again_are_kept_apart(
     original: Write, frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    rendered = DSprites(np.concatenate(list(dsprites.render(dsprites.FACTORS)))).images(np.arange(len(frames)))
+    found = []
+    for images in (frames, rendered[..., 0] // 255):
+        path = original(images)
+        monkeypatch.setattr(dsprites_original, "MD5", {"npz": "0" * 32})
+        found.append(engine.data.load(path, tmp_path / "root").images(np.arange(len(frames))))
+    assert (found[0] != found[1]).sum() == 1
+
+
+def test_file_that_only_looks_like_the_original_is_read_like_any_other(
+    original: Write, frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = np.ascontiguousarray(frames[:, ::-1])
     path = original(frames)
     monkeypatch.setattr(dsprites_original, "MD5", {"npz": "0" * 32})
-    with pytest.warns(UserWarning, match="not the authors' file"):
+    with pytest.warns(UserWarning, match="not its images"):
         data = engine.data.load(path, tmp_path / "root")
-    assert data.factors == ()
+    assert not data.in_grid_order
     assert np.array_equal(data.images(np.arange(len(frames)))[..., 0], frames * 255)
     assert not (tmp_path / "root").exists()
+
+
+def test_file_that_begins_like_dsprites_is_refused_with_a_way_on(
+    original: Write, frames: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames[2000:] = 0
+    path = original(frames)
+    monkeypatch.setattr(dsprites_original, "MD5", {"npz": "0" * 32})
+    with pytest.raises(InputError, match=r"begins like dSprites, but its image 2000 is another; give --labels none"):
+        engine.data.load(path, tmp_path / "root")
+    assert len(engine.data.load(path, tmp_path / "root", labels="none")) == len(frames)
 
 
 def test_pixel_far_from_its_sprite_is_refused(original: Write, frames: NDArray[np.uint8], tmp_path: Path) -> None:

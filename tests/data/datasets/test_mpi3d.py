@@ -89,3 +89,32 @@ def test_names_lead_to_their_files(dataset: Mpi3d, tmp_path: Path, monkeypatch: 
     assert engine.data.is_prepared("mpi3d-toy", tmp_path / "root")
     assert not engine.data.is_prepared("mpi3d-real", tmp_path / "root")
     assert np.array_equal(engine.data.load("mpi3d-toy", tmp_path / "root").images([3]), IMAGES[[3]])
+
+
+def test_other_files_are_not_taken_for_those_that_were_prepared(dataset: Mpi3d, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, IMAGES[start : start + 36]) for name, start in (("a", 0), ("b", 36)))
+    root = tmp_path / "root"
+    dataset.open_dataset(root, source=first)
+    assert np.array_equal(dataset.open_dataset(root, source=first).images([0]), IMAGES[:1])
+    with pytest.raises(InputError, match=r"prepared already, from '.*/a/.*has other .*give --replace"):
+        dataset.open_dataset(root, source=second)
+    assert np.array_equal(dataset.open_dataset(root, source=second, replace=True).images([0]), IMAGES[36:37])
+    assert np.array_equal(dataset.open_dataset(root, source=second).images([0]), IMAGES[36:37])
+
+
+def test_what_an_earlier_version_prepared_is_not_vouched_for(dataset: Mpi3d, tmp_path: Path) -> None:
+    path, root = write(tmp_path / "a", IMAGES[:36]), tmp_path / "root"
+    dataset.open_dataset(root, source=path)
+    (root / "mpi3d-toy.source.json").unlink()
+    assert len(dataset.open_dataset(root)) == 36
+    with pytest.raises(InputError, match="by an earlier version that did not note from what; give --replace"):
+        dataset.open_dataset(root, source=path)
+
+
+def test_replacement_that_fails_loses_nothing(dataset: Mpi3d, tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, IMAGES[:count]) for name, count in (("a", 36), ("b", 35)))
+    root = tmp_path / "root"
+    dataset.open_dataset(root, source=first)
+    with pytest.raises(InputError, match="holds 108 or 36 images"):
+        dataset.open_dataset(root, source=second, replace=True)
+    assert np.array_equal(dataset.open_dataset(root, source=first).images([0]), IMAGES[:1])

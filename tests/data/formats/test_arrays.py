@@ -131,7 +131,8 @@ def test_plain_uint8_is_mapped_not_loaded(write: Write, tmp_path: Path, monkeypa
     assert np.array_equal(load(tmp_path / "mine").images([6])[..., 0], GREY[[6]])
 
 
-@pytest.mark.parametrize("keys", [("images", "labels"), ("imgs", "images"), ("x",)])
+@pytest.mark.filterwarnings("ignore:.* of .* ha.* a row for each image")
+@pytest.mark.parametrize("keys", [("images", "labels"), ("imgs", "images"), ("x",), ("x", "factors")])
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])
 def test_images_are_found_by_their_key(keys: tuple[str, ...], kind: str, tmp_path: Path) -> None:
     content: dict[str, Any] = {key: GREY if i == 0 else np.arange(7) for i, key in enumerate(keys)}
@@ -143,7 +144,7 @@ def test_images_are_found_by_their_key(keys: tuple[str, ...], kind: str, tmp_pat
         with h5py.File(path, "w") as hdf5:
             for key, value in content.items():
                 hdf5[key] = value
-            hdf5.create_group("latents")["classes"] = np.arange(3)
+            hdf5.create_group("latents")["classes"] = np.arange(7)
     assert np.array_equal(load(path).images(range(7))[..., 0], GREY)
 
 
@@ -156,16 +157,14 @@ def test_several_arrays_without_a_known_key_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "said"),
     [
-        (np.zeros((3, 4), np.uint8), "shape (3, 4); images are [n, H, W]"),
+        (np.zeros((9, 4), np.uint8), "shape (9, 4); images are [n, H, W]"),
         (np.zeros((2, 3, 4, 5, 1), np.uint8), "images are [n, H, W]"),
-        (np.zeros((5, 3, 8, 8), np.uint8), "with 1 or 3 channels last"),
+        (np.zeros((5, 9, 8, 8), np.uint8), "with 1 or 3 channels last"),
+        (np.zeros((5, 8, 8, 4), np.uint8), "leave transparency out"),
         (np.zeros((2, 1025, 1024), np.uint8), "images of 1025x1024; at most 1,048,576 pixels"),
-        (np.zeros((2, 4, 4), np.int32), "of type int32; images are uint8"),
         (np.zeros((2, 4, 4), np.complex64), "of type complex64"),
-        (np.full((3, 4, 4), 255.0), "values from 255 to 255; floats must lie in [0, 1]"),
-        (np.linspace(-1, 1, 48).reshape(3, 4, 4), "values from -1 to 1"),
-        (np.where(np.arange(48) == 40, np.nan, 0.5).reshape(3, 4, 4), "not finite"),
-        (np.where(np.arange(48) == 40, np.inf, 0.5).reshape(3, 4, 4), "not finite"),
+        (np.where(np.arange(64) == 40, np.nan, 0.5).reshape(4, 4, 4), "not finite"),
+        (np.where(np.arange(64) == 40, np.inf, 0.5).reshape(4, 4, 4), "not finite"),
     ],
 )
 def test_what_cannot_be_images_is_refused(write: Write, images: NDArray[Any], said: str, tmp_path: Path) -> None:
@@ -183,9 +182,9 @@ def test_no_images_are_refused(write: Write, tmp_path: Path) -> None:
 def test_declaration_alone_is_checked_ahead(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrays, "_unpack", lambda *arguments: pytest.fail("loaded"))
     write(tmp_path / "good", GREY)
-    write(tmp_path / "bad", GREY.astype(np.int64))
+    write(tmp_path / "bad", GREY.astype(np.complex64))
     engine.data.check(str(tmp_path / "good"))
-    with pytest.raises(InputError, match="int64"):
+    with pytest.raises(InputError, match="complex64"):
         engine.data.check(str(tmp_path / "bad"))
 
 
@@ -248,11 +247,6 @@ def test_nonsense_in_place_of_an_array_is_refused(member: bytes, tmp_path: Path)
     assert "damaged or cut short" in refused(zip_of(tmp_path / "mine.npz", {"imgs.npy": member}))
 
 
-def test_fortran_order_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    np.savez(tmp_path / "mine.npz", imgs=np.asfortranarray(GREY))
-    assert "ascontiguousarray" in refused(tmp_path / "mine.npz")
-
-
 def test_other_compression_is_refused(tmp_path: Path) -> None:
     content = io.BytesIO()
     np.save(content, GREY)
@@ -278,10 +272,10 @@ def test_damage_inside_packed_images_is_refused(tmp_path: Path) -> None:
     assert "damaged or cut short" in refused(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"\x93NUMPY\x01\x00"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n"])
 def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(content)
-    assert "neither an npz nor an HDF5 file" in refused(tmp_path / "mine.npz")
+    assert "neither an npy, an npz nor an HDF5 file" in refused(tmp_path / "mine.npz")
 
 
 def test_file_without_arrays_is_refused(tmp_path: Path) -> None:

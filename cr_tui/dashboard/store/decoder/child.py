@@ -132,7 +132,7 @@ class Decoder:
                 raise InputError(
                     f"dataset '{spec.name}' is not prepared here; 'crtui data prepare {spec.name}' does it"
                 )
-            self._dataset = str(spec), engine.data.load(spec.name, data, size=spec.size)
+            self._dataset = str(spec), engine.data.load(spec.name, data, **spec.options())
         return self._dataset[1]
 
 

@@ -1,0 +1,95 @@
+"""What data a run is trained on: the fingerprint that its first attempt found, held against the data ever after.
+
+It is ``data.json`` in the run's folder. The worker writes it once. A person who goes on with other data makes the
+worker write it again; the earlier fingerprints are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from engine.data.fingerprints import Fingerprint
+from engine.errors import InputError
+from engine.runs.folder import RunFolder
+from engine.storage.files import read_file, replace_file
+
+FILE = "data.json"
+_MOST_BYTES = 1 << 20
+_MOST_EARLIER = 100
+
+
+def recorded(folder: RunFolder) -> Fingerprint | None:
+    """The fingerprint of the data that a run was trained on; ``None`` if that was not written down or is damaged."""
+    return Fingerprint.from_json(_read(folder).get("fingerprint"))
+
+
+def record(folder: RunFolder, present: Fingerprint) -> str:
+    """Write down what data a run is trained on, if that has not been done; say what they are.
+
+    Args:
+        folder: the run.
+        present: the fingerprint of the data that were loaded.
+
+    Returns:
+        A sentence for the log.
+
+    Raises:
+        InputError: the run was trained on other data.
+        WorkError: the disk refused.
+    """
+    content = _read(folder)
+    known = Fingerprint.from_json(content.get("fingerprint"))
+    said = f"data: fingerprint {present.short} of {present.place}"
+    if known is not None:
+        require_same(folder, present)
+        return said
+    earlier = [found for each in _earlier(content) if (found := Fingerprint.from_json(each))]
+    _write(folder, present, [each.to_json() for each in earlier])
+    return f"{said}, in place of {earlier[-1].short} as was asked for" if earlier else said
+
+
+def require_same(folder: RunFolder, present: Fingerprint) -> None:
+    """Refuse data that are not those that a run was trained on. Runs of which that is not known take any.
+
+    Raises:
+        InputError: the data differ.
+    """
+    known = recorded(folder)
+    difference = known.difference(present) if known else None
+    if known is not None and difference is not None:
+        raise InputError(
+            f"the data of run {folder.id} are not those that it was trained on: '{present.place}' has {difference} "
+            f"(fingerprint {present.short} instead of {known.short}); put the data back, or go on with these by "
+            "--accept-data"
+        )
+
+
+def accept(folder: RunFolder) -> None:
+    """Let the next attempt of a run write down what data it finds, whatever they are.
+
+    Raises:
+        WorkError: the disk refused.
+    """
+    content = _read(folder)
+    known = Fingerprint.from_json(content.get("fingerprint"))
+    if known is not None:
+        _write(folder, None, [*_earlier(content), known.to_json()][-_MOST_EARLIER:])
+
+
+def _earlier(content: dict[str, Any]) -> list[Any]:
+    earlier = content.get("earlier")
+    return earlier if isinstance(earlier, list) else []
+
+
+def _read(folder: RunFolder) -> dict[str, Any]:
+    try:
+        content = json.loads(read_file(folder.path / FILE, _MOST_BYTES))
+    except (OSError, ValueError, RecursionError, InputError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write(folder: RunFolder, fingerprint: Fingerprint | None, earlier: list[Any]) -> None:
+    content = {"fingerprint": fingerprint.to_json() if fingerprint else None, "earlier": earlier}
+    replace_file(folder.path / FILE, json.dumps(content, indent=2).encode() + b"\n")
