@@ -1,6 +1,6 @@
 """Which similarity lets ModelCentrality pick best, and how often a budget picks as the full matrix does, in toy worlds.
 
-    python benchmarks/similarity_toy_worlds.py [--pools 20] [--budget-pools 10]
+    python benchmarks/similarity_toy_worlds.py [--pools 20] [--budget-pools 10] [--protocol latin|paper]
 
 A world is an image of k factors and some noise, linear in both. A model is a basis of that world: factors = basis x
 codes, with the codes bent by an odd power before they enter the decoder. How good a model is is known: the mean squared
@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, log2
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from engine.models.codes import Codes
-from engine.selection import SIMILARITIES, model_centrality, udr
+from engine.selection import SIMILARITIES, VOTING_PROTOCOLS, model_centrality, udr
 from engine.selection.cross_scores import Pairs, cross_scores
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.halving import default_budget, fast_medoid, least_budget
@@ -139,13 +139,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pools", type=int, default=20)
     parser.add_argument("--budget-pools", type=int, default=10)
+    parser.add_argument("--protocol", choices=VOTING_PROTOCOLS, default=VOTING_PROTOCOLS[0])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    compare_similarities(arguments.pools)
+    compare_similarities(arguments.pools, replace(PROTOCOL, name=arguments.protocol))
     compare_budgets(arguments.budget_pools)
 
 
-def compare_similarities(pools: int) -> None:
+def compare_similarities(pools: int, protocol: VotingProtocol) -> None:
     """How often each selector is right on each kind of pool, and how good its picks are."""
     selectors = [*SIMILARITIES, "udr-lasso", "udr-spearman"]
     print(f"right picks in % of {pools} pools, and the mean quality of picks in brackets; {K} codes")
@@ -159,19 +160,19 @@ def compare_similarities(pools: int) -> None:
             pool = pool_of(f"{kind}-{seed}", bases_of(draws), draws)
             good = np.array([model.quality for model in pool])
             mean, best = mean + good.mean() / pools, best + good.max() / pools
-            for name, pick in picks(pool).items():
+            for name, pick in picks(pool, protocol).items():
                 right[name] += good[pick] > good.max() - 0.02
                 quality[name] += good[pick] / pools
         cells = "".join(f"{100 * right[name] / pools:>8.0f} ({quality[name]:.2f})" for name in selectors)
         print(f"{kind:<24}{cells}{mean:>11.2f}{best:>6.2f}", flush=True)
 
 
-def picks(pool: Sequence[ToyModel]) -> dict[str, int]:
+def picks(pool: Sequence[ToyModel], protocol: VotingProtocol) -> dict[str, int]:
     """The pick of each selector."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for similarity in SIMILARITIES:
-            scores = cross_scores(pool, PROTOCOL, similarity=similarity, cache=PairCache(Path(folder)))
+            scores = cross_scores(pool, protocol, similarity=similarity, cache=PairCache(Path(folder)))
             found[similarity] = model_centrality(scores.matrix).pick
     factors = torch.rand((2000, K + NOISE), generator=torch.Generator().manual_seed(0)) * 2 - 1
     images = (factors @ _EMBEDDING.T).reshape(-1, 1, SIDE, SIDE)

@@ -42,6 +42,9 @@ def put_ranking(result: SelectionResult) -> None:
         put()
     if result.matrix is not None:
         _put_matrix(console, result, result.matrix, mode)
+    if result.protocol and result.protocol.name:
+        images = f", {result.protocol.images:,} images a generator" if result.protocol.images else ""
+        put(f"compared by the protocol {clean(result.protocol.name, 20)}{images}")
     for method, found in result.methods.items():
         put(pick_sentence(method, found, result))
         for warning in found.warnings:

@@ -15,7 +15,7 @@ from engine.choosing.comparison import COMPARING, exclusions, pairs_of
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS, PoolRanking, check_methods
 from engine.choosing.partial import PartialReport
 from engine.choosing.pool import Pool
-from engine.choosing.result import MethodResult, SelectionResult, VotingSizes, keep_result
+from engine.choosing.result import MethodResult, SelectionResult, Voting, keep_result
 from engine.choosing.verdict import centrality_facts
 from engine.errors import InputError
 from engine.machine.devices import usable_device
@@ -23,6 +23,7 @@ from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord
 from engine.runs.data_record import recorded
 from engine.runs.folder import new_run_ids
+from engine.selection import VOTING_PROTOCOLS
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def select_runs(
     methods: Sequence[str] = (CENTRALITY,),
     *,
     similarity: str = "factor-vae",
+    protocol: str = VOTING_PROTOCOLS[0],
     votes: int | None = None,
     group_size: int | None = None,
     scale_samples: int | None = None,
@@ -59,10 +61,12 @@ def select_runs(
         records: the pool; a run given twice counts once.
         methods: names of :data:`engine.choosing.methods.SELECTION_METHODS`.
         similarity: what ModelCentrality compares models by, one of :data:`engine.selection.SIMILARITIES`.
+        protocol: how ModelCentrality draws the images that it compares by, one of
+            :data:`engine.selection.VOTING_PROTOCOLS`; ``paper`` is the authors' way.
         votes: ModelCentrality's votes for a pair of models; default: 100 a code.
         group_size: images behind each vote; default: the authors' 100.
-        scale_samples: images that give ModelCentrality the scale of codes; default: that of
-            :class:`engine.selection.generated_set.VotingProtocol`.
+        scale_samples: images that give ModelCentrality the scale of codes; default: that of the protocol
+            (:class:`engine.selection.generated_set.VotingProtocol`).
         budget: pairs that ModelCentrality compares at most (:func:`engine.selection.halving.fast_medoid`); 0 for the
             number that usually suffices; default: all.
         matching: whether to tell which code of each run is which of ModelCentrality's pick.
@@ -76,15 +80,15 @@ def select_runs(
         What was found, with everything that ``crtui select --json`` prints.
 
     Raises:
-        InputError: no run, an unknown method, similarity or device, sizes that cannot work, runs of several datasets
-            or of changed data where one is needed, a dataset without factors where they are needed, or not one run that
-            can be ranked.
+        InputError: no run, an unknown method, similarity, protocol or device, sizes that cannot work, runs of several
+            datasets or of changed data where one is needed, a dataset without factors where they are needed, or not one
+            run that can be ranked.
         WorkError: the disk refused.
     """
     chosen = tuple(dict.fromkeys(methods))
     check_methods(chosen)
-    protocol = _protocol(seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
-    pool = _loaded(store, records, protocol, similarity, device, progress)
+    drawn = _protocol(protocol, seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
+    pool = _loaded(store, records, drawn, similarity, device, progress)
     pool.accept_data = accept_data
     if any(SELECTION_METHODS[method].needs_one_dataset for method in chosen):
         _require_one_dataset(pool)
@@ -107,6 +111,7 @@ def compare_share(
     share: int,
     shares: int,
     *,
+    protocol: str = VOTING_PROTOCOLS[0],
     votes: int | None = None,
     group_size: int | None = None,
     scale_samples: int | None = None,
@@ -124,6 +129,7 @@ def compare_share(
         records: the pool, the same for every share.
         share: which share, from 1.
         shares: how many there are.
+        protocol: as of :func:`select_runs`.
         votes: as of :func:`select_runs`.
         group_size: as of :func:`select_runs`.
         scale_samples: as of :func:`select_runs`.
@@ -136,15 +142,15 @@ def compare_share(
         were not in the cache, and ``excluded`` (reason by id).
 
     Raises:
-        InputError: no run, no such share, an unknown device, or sizes that cannot work.
+        InputError: no run, no such share, an unknown protocol or device, or sizes that cannot work.
         WorkError: the disk refused.
     """
     from engine.selection.cross_scores import share_of
 
     if not 1 <= share <= shares:
         raise InputError(f"there is no shard {share}/{shares}; give I/N with I from 1 to N")
-    protocol = _protocol(seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
-    pool = _loaded(store, records, protocol, "factor-vae", device, progress)
+    drawn = _protocol(protocol, seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
+    pool = _loaded(store, records, drawn, "factor-vae", device, progress)
     pairs = pairs_of(pool)
     wanted = share_of(len(pool.models), share, shares)
     pairs.evaluate(wanted, lambda done, total: pool.progress(COMPARING, done, total))
@@ -177,11 +183,11 @@ def _loaded(
     return pool
 
 
-def _protocol(seed: int, **sizes: int | None) -> VotingProtocol:
+def _protocol(name: str, seed: int, **sizes: int | None) -> VotingProtocol:
     """The protocol, with its own numbers for the sizes that were not given."""
     from engine.selection.generated_set import VotingProtocol
 
-    return VotingProtocol(seed=seed, **{name: size for name, size in sizes.items() if size is not None})
+    return VotingProtocol(name, seed=seed, **{name: size for name, size in sizes.items() if size is not None})
 
 
 def _budget(budget: int | None, models: int) -> int | None:
@@ -231,7 +237,7 @@ def _result(
         matrix = found.matrix(len(ids))
         fields = {
             "matrix": matrix,
-            "protocol": VotingSizes(**asdict(pool.protocol)),
+            "protocol": _voting(pool),
             "compared_pairs": int(np.isfinite(matrix).sum()),
             "evaluated_pairs": found.scores.evaluated,
         }
@@ -256,6 +262,13 @@ def _result(
         },
         **fields,
     )
+
+
+def _voting(pool: Pool) -> Voting:
+    """How the models were compared."""
+    protocol = pool.protocol
+    images = max(protocol.images(model.codes) for model in pool.models.values())
+    return Voting(**asdict(protocol) | {"scale_samples": protocol.least_scale, "images": images})
 
 
 def _by_member(members: int, ranking: PoolRanking) -> tuple[float, ...]:

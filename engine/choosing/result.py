@@ -122,9 +122,17 @@ class MatchedToPick(_Part):
     sign: StrictInt
 
 
-class VotingSizes(_Part):
-    """Sizes and seed by which ModelCentrality compared; see :class:`engine.selection.generated_set.VotingProtocol`."""
+class Voting(_Part):
+    """How ModelCentrality compared; see :class:`engine.selection.generated_set.VotingProtocol`.
 
+    Attributes:
+        name: one of :data:`engine.selection.VOTING_PROTOCOLS`. Empty in results of the first edition, whose sets were
+            drawn in another way (docs/selection.md).
+        images: how many images a generator made; the most, where their numbers of codes differ.
+    """
+
+    name: str = ""
+    images: StrictInt | None = None
     votes: StrictInt | None = None
     group_size: StrictInt | None = None
     scale_samples: StrictInt | None = None
@@ -217,7 +225,7 @@ class SelectionResult(_Part):
     seed: StrictInt | None = None
     methods: dict[str, MethodResult] = Field(min_length=1)
     matrix: Matrix = None
-    protocol: VotingSizes | None = None
+    protocol: Voting | None = None
     compared_pairs: StrictInt | None = None
     evaluated_pairs: StrictInt | None = None
     partial: StrictBool = Field(default=False, exclude=True)

@@ -23,6 +23,7 @@ from engine.progress import PhaseProgress
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, find_among, list_runs
 from engine.runs.specification.slurm_settings import SlurmSettings
+from engine.selection import VOTING_PROTOCOLS
 from engine.storage.store import Store
 
 _TASK = (sys.executable, "-P", "-m", "engine.choosing.slurm_shares")
@@ -42,6 +43,7 @@ def compare_shares(
     shares: int,
     settings: SlurmSettings,
     *,
+    protocol: str = VOTING_PROTOCOLS[0],
     votes: int | None = None,
     group_size: int | None = None,
     device: str = "auto",
@@ -54,7 +56,8 @@ def compare_shares(
         records: the pool.
         shares: how many tasks share the work.
         settings: what each task asks for.
-        votes: as of :func:`engine.choosing.choose.select_runs`.
+        protocol: as of :func:`engine.choosing.choose.select_runs`.
+        votes: as of ``select_runs``.
         group_size: as of ``select_runs``.
         device: on which each task computes.
         progress: told how many tasks are done.
@@ -67,8 +70,14 @@ def compare_shares(
     most = longest_array()
     if not 1 <= shares <= most:
         raise InputError(f"{shares} shares cannot be one job array; give 1 to {most}")
-    numbers = {"--shares": shares, "--votes": votes, "--group-size": group_size, "--device": device}
-    given = [str(word) for name, value in numbers.items() if value is not None for word in (name, value)]
+    options = {
+        "--shares": shares,
+        "--protocol": protocol,
+        "--votes": votes,
+        "--group-size": group_size,
+        "--device": device,
+    }
+    given = [str(word) for name, value in options.items() if value is not None for word in (name, value)]
     demand = Demand(settings, settings.cpus or 1)
     task = [*_TASK, *given, str(store.root), *dict.fromkeys(record.id for record in records)]
     script = _SCRIPT.format(umask=store.umask, cpus=demand.cpus, task=shlex.join(task))
@@ -131,6 +140,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("runs", nargs="+", metavar="run", help="ids of the pool")
     parser.add_argument("--share", type=int, required=True)
     parser.add_argument("--shares", type=int, required=True)
+    parser.add_argument("--protocol", default=VOTING_PROTOCOLS[0])
     parser.add_argument("--votes", type=int)
     parser.add_argument("--group-size", type=int)
     parser.add_argument("--device", default="auto")
@@ -143,7 +153,7 @@ def main(arguments: Sequence[str]) -> None:
         known = list_runs(store)
         records = [find_among(known, reference) for reference in given.runs]
         sizes = {"votes": given.votes, "group_size": given.group_size}
-        compare_share(store, records, given.share, given.shares, device=given.device, **sizes)
+        compare_share(store, records, given.share, given.shares, protocol=given.protocol, device=given.device, **sizes)
     except CrtuiError as error:
         parser.exit(1, f"{error}\n")
 

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from engine.selection.ranking import Ranking
     from engine.selection.stability import udr
 
-__all__ = ["SIMILARITIES", "Ranking", "model_centrality", "udr"]
+__all__ = ["SIMILARITIES", "VOTING_PROTOCOLS", "Ranking", "model_centrality", "udr"]
 
 SIMILARITIES = ("factor-vae", "mig", "dci", "sap", "margin")
 """What ModelCentrality can compare models by, the paper's first; see :mod:`engine.selection.similarity`."""
+
+PAPER = "paper"
+"""The protocol of ModelCentrality's authors."""
+VOTING_PROTOCOLS = ("latin", PAPER)
+"""How ModelCentrality's sets can be drawn, the default first; see
+:class:`engine.selection.generated_set.VotingProtocol`."""
 
 # No module has the name of what it offers: importing a module engine.selection.udr would replace the function udr.
 _MODULES = {

@@ -50,6 +50,8 @@ class CrossScores:
         comparisons: votes and code correlations of each compared pair (encoder, generator).
         labels: the fixed code of each group of each generator's set, int64 ``[m]``.
         similarity: what the scores of B are, one of :data:`engine.selection.SIMILARITIES`.
+        stratified: whether the groups of a code have one value in each part of the prior, in order. Else the values are
+            drawn independently of each other.
     """
 
     matrix: NDArray[np.float64]
@@ -59,6 +61,7 @@ class CrossScores:
     comparisons: dict[tuple[int, int], Comparison]
     labels: list[NDArray[np.int64]]
     similarity: str
+    stratified: bool
 
     @property
     def included(self) -> list[int]:
@@ -150,6 +153,7 @@ class Pairs:
             self._comparisons,
             [self._protocol.labels(model.codes) for model in self._models],
             self.similarity,
+            self._protocol.stratified,
         )
 
     def _without_excluded(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:

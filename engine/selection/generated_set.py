@@ -17,13 +17,19 @@ from torch import Tensor
 from engine.errors import InputError
 from engine.models.codes import Codes
 from engine.models.posterior import Gaussian
+from engine.selection import PAPER, VOTING_PROTOCOLS
+from engine.selection.latent_sets import LatentSet, independent_groups, latin_hypercubes
 from engine.selection.pair_statistics import PairStatistics
 from engine.streams import stream_seed
 
-RULES = 3
+RULES = 4
 """Counted up whenever the same protocol gives other numbers than before, so that no older result is taken for it."""
 VOTES_A_CODE = 100
 """Groups for each code: the authors' 500 for five codes and 1,000 for ten."""
+PAPER_SCALE_SAMPLES = 73_728
+"""The authors' images for the scale: a tenth of dSprites, the dataset that they chose models for."""
+LEAST_SCALE_SAMPLES = 8192
+"""Images for the scale where the groups have fewer."""
 LEAST_VALUES = 20
 """Fewer values of each code would cover the prior too coarsely."""
 CHUNK = 1000
@@ -64,38 +70,60 @@ class LatentModel(Protocol):
 
 @dataclass(frozen=True)
 class VotingProtocol:
-    """The sizes of the set that is made of each generator.
+    """How the set that is made of each generator is drawn, and how large it is.
 
     Args:
+        name: ``"latin"``, sets whose every image is in a group of each code
+            (:func:`engine.selection.latent_sets.latin_hypercubes`), or ``"paper"``, the authors' sets
+            (:func:`engine.selection.latent_sets.independent_groups`). Both estimate the same scores;
+            docs/selection.md compares them.
         votes: how many groups of images there are at least, each of which casts one vote; ``None`` for 100 a code, the
             authors' number. Every code has the same number of groups, and at least 20, because that is also the number
             of values that the code takes.
         group_size: images in a group (L); the authors' 100.
-        scale_samples: how many images give the scale of each code at least: those of the groups and, where these are
-            fewer, further ones. All fill the prior evenly. The authors draw a tenth of the dataset at random, 73,728
-            for dSprites; docs/selection.md compares the two.
+        scale_samples: how many images give the scale of each code. Under ``paper`` they are in no group; ``None`` is
+            the authors' 73,728. Under ``latin`` they are those of the groups and, where these are fewer, further ones;
+            ``None`` is 8,192.
         seed: seed of all random draws.
 
     Raises:
-        InputError: a size is too small.
+        InputError: there is no such protocol, or a size is too small.
     """
 
+    name: str = VOTING_PROTOCOLS[0]
     votes: int | None = None
     group_size: int = 100
-    scale_samples: int = 8192
+    scale_samples: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.name not in VOTING_PROTOCOLS:
+            raise InputError(
+                f"there is no protocol '{self.name[:80]}' to compare models by; use {' or '.join(VOTING_PROTOCOLS)}"
+            )
         if self.votes is not None and self.votes < 1:
             raise InputError(f"{self.votes} votes cannot rank models; give at least 1, or nothing for 100 a code")
-        for name in ("group_size", "scale_samples"):
-            if getattr(self, name) < 2:
-                raise InputError(f"{name} is {getattr(self, name)}; a standard deviation needs at least 2 images")
+        for size, value in (("group_size", self.group_size), ("scale_samples", self.least_scale)):
+            if value < 2:
+                raise InputError(f"{size} is {value}; a standard deviation needs at least 2 images")
 
     @property
     def identity(self) -> str:
         """Text that is equal for two protocols only if they give the same results."""
-        return " ".join(f"{name}={value}" for name, value in (asdict(self) | {"rules": RULES}).items())
+        sizes = asdict(self) | {"scale_samples": self.least_scale, "rules": RULES}
+        return " ".join(f"{name}={value}" for name, value in sizes.items())
+
+    @property
+    def least_scale(self) -> int:
+        """Images that give the scale, if those of the groups are not more."""
+        if self.scale_samples is not None:
+            return self.scale_samples
+        return PAPER_SCALE_SAMPLES if self.name == PAPER else LEAST_SCALE_SAMPLES
+
+    @property
+    def stratified(self) -> bool:
+        """Whether each code has one value in each part of its prior."""
+        return self.name != PAPER
 
     def values(self, codes: Codes) -> int:
         """How many values each of a generator's codes takes in its set: one for each group of that code."""
@@ -111,7 +139,14 @@ class VotingProtocol:
 
     def images(self, codes: Codes) -> int:
         """Images in the set of a generator with ``codes``."""
-        return max(self.values(codes) * self.group_size, self.scale_samples)
+        if self.name == PAPER:
+            return self.groups(codes) * self.group_size + self.least_scale
+        return max(self.values(codes) * self.group_size, self.least_scale)
+
+    def draw(self, codes: Codes, seed: int) -> LatentSet:
+        """The latent vectors of the set of a generator with ``codes``, and which of them make each group."""
+        draws = independent_groups if self.name == PAPER else latin_hypercubes
+        return draws(codes, self.values(codes), self.group_size, self.least_scale, seed)
 
 
 class BrokenModelError(Exception):
@@ -141,12 +176,7 @@ def stream(
 ) -> list[PairStatistics | BrokenModelError]:
     """Generate a model's labelled set once and encode it with every encoder, keeping only statistics.
 
-    In a group one code is fixed; the others and all noise differ from image to image. The authors draw every group
-    anew. Here every image belongs to one group of each code: a code takes few values, as many as it has groups, and the
-    images with the same value are a group. So k codes need no more images than one; two groups of different codes
-    share one image in a hundred. The values of a code are spread evenly over the prior, and so is everything else in a
-    group (Latin hypercube by scrambled Sobol points; Owen 1992 uses orthogonal arrays likewise). docs/selection.md has
-    the measurements.
+    In a group one code is fixed; the others and all noise differ from image to image.
 
     An encoder that answers with distributions is asked for draws from them, as the authors do. The latents are seeded
     by the generator's identity and the protocol's seed, the draws by the encoder's identity as well. Neither depends
@@ -165,40 +195,17 @@ def stream(
     Raises:
         BrokenModelError: the generator's images are not finite or have another shape than it says.
     """
-    latents, groups = _labelled_set(generator, protocol)
+    drawn = protocol.draw(generator.codes, stream_seed(protocol.seed, identity_of(generator)))
     collectors = [_Collector(encoder, generator, protocol) for encoder in encoders]
     done = 0
     with torch.inference_mode():
-        for batch in torch.split(latents, CHUNK):
+        for batch in torch.split(drawn.latents, CHUNK):
             images = _images(generator, batch.to(device))
             for collector in collectors:
                 collector.add(images)
             done += len(batch)
-            progress(done / len(latents))
-    known = latents.double().numpy()
-    return [collector.result(known, groups) for collector in collectors]
-
-
-def _labelled_set(generator: LatentModel, protocol: VotingProtocol) -> tuple[Tensor, NDArray[np.int64]]:
-    """Latent vectors float32 ``[n, z]``, and which of them make each group, int64 ``[groups, group_size]``."""
-    codes = generator.codes
-    seed = stream_seed(protocol.seed, identity_of(generator))
-    k, values, size = codes.count, protocol.values(codes), protocol.group_size
-    grouped = values * size
-    points = _net(k + codes.noise, protocol.images(codes), seed)
-    # The points' ranks along a code's axis cut the axis into slabs. All points of a slab get one value drawn within it.
-    order = points[:grouped, :k].argsort(dim=0)
-    within = torch.rand((values, k), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    drawn = (torch.arange(values, dtype=torch.float64)[:, None] + within) / values
-    points[:grouped, :k] = torch.empty_like(points[:grouped, :k]).scatter_(0, order, drawn.repeat_interleave(size, 0))
-    return codes.at_quantiles(points), order.T.reshape(k * values, size).numpy()
-
-
-def _net(dimensions: int, n: int, seed: int) -> Tensor:
-    """Points float64 ``[n, dimensions]`` that fill the unit cube evenly: scrambled Sobol points (Owen 1998)."""
-    engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)  # type: ignore[no-untyped-call]
-    points: Tensor = engine.draw(n, dtype=torch.float64)
-    return points
+            progress(done / len(drawn.latents))
+    return [collector.result(drawn) for collector in collectors]
 
 
 def _images(generator: LatentModel, latents: Tensor) -> Tensor:
@@ -236,8 +243,8 @@ class _Collector:
         else:
             self._parts.append(codes.astype(np.float32))
 
-    def result(self, latents: NDArray[np.float64], groups: NDArray[np.int64]) -> PairStatistics | BrokenModelError:
+    def result(self, drawn: LatentSet) -> PairStatistics | BrokenModelError:
         if self._broken:
             return self._broken
         encoded = np.concatenate(self._parts).astype(np.float64)
-        return PairStatistics.of(encoded, latents, groups, self._generator)
+        return PairStatistics.of(encoded, drawn, self._generator)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from engine.metrics.spread import live_scale, standard_deviation
 from engine.models.codes import Codes
+from engine.selection.latent_sets import LatentSet
 
 BINS = 20
 """Bins of each code and of each continuous factor where information is measured: those of MIG."""
@@ -22,11 +23,11 @@ class PairStatistics:
 
     Args:
         deviations: float32 ``[m, d]``, standard deviation of each code inside each group of images.
-        scale: float64 ``[d]``, standard deviation of each code over all images of the set; 0 for a dead code.
-        correlations: float64 ``[d + w, d + w]``, linear correlations over all images. First come the encoder's d codes,
-            then the w columns of the generator's latent vectors that hold its codes. Dead codes have 0.
-        information: float64 ``[d, k]``, mutual information over all images of each of the encoder's codes with each of
-            the generator's k, as a share of the latter's entropy.
+        scale: float64 ``[d]``, standard deviation of each code over the images that give the scale; 0 for a dead code.
+        correlations: float64 ``[d + w, d + w]``, linear correlations over the same images. First come the encoder's d
+            codes, then the w columns of the generator's latent vectors that hold its codes. Dead codes have 0.
+        information: float64 ``[d, k]``, mutual information over the same images of each of the encoder's codes with
+            each of the generator's k, as a share of the latter's entropy.
     """
 
     deviations: NDArray[np.float32]
@@ -35,25 +36,23 @@ class PairStatistics:
     information: FloatArray
 
     @classmethod
-    def of(
-        cls, encoded: FloatArray, latents: FloatArray, groups: NDArray[np.int64], generator: Codes
-    ) -> PairStatistics:
+    def of(cls, encoded: FloatArray, drawn: LatentSet, generator: Codes) -> PairStatistics:
         """Reduce the codes of a generated set.
 
         Args:
             encoded: float64 ``[n, d]``, the encoder's codes of its images.
-            latents: float64 ``[n, z]``, the latents of these images.
-            groups: int64 ``[m, L]``, the images of each group.
+            drawn: the latents of these images, and their groups.
             generator: the codes that the latents consist of.
         """
-        deviations = np.stack([standard_deviation(encoded[group], axis=0) for group in groups]).astype(np.float32)
+        deviations = np.stack([standard_deviation(encoded[group], axis=0) for group in drawn.groups]).astype(np.float32)
+        encoded, latents = encoded[drawn.scale], drawn.latents[drawn.scale].double().numpy()
         scale = live_scale(encoded)
         own = latents[:, : generator.regularised]
         return cls(
             deviations,
             scale,
             _correlations(np.hstack([np.where(scale > 0, encoded, 0.0), own])),
-            _information(encoded, scale > 0, _factor_ids(latents, generator)),
+            _information(encoded, scale > 0, _factor_ids(own, generator)),
         )
 
     def fits(self, groups: int, encoder: Codes, generator: Codes) -> bool:

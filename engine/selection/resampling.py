@@ -24,12 +24,11 @@ def column_replicates(
 ) -> NDArray[np.float32]:
     """Bootstrap the scores of several encoders on one generator's set (Efron 1979).
 
-    The groups of the set are drawn anew with replacement, each from its neighbours: about ten groups of the same fixed
-    code with successive values. Every set has one value in each part of the prior. So another set would differ near
-    each value, but not in which values there are. Drawing from all groups of a code would count the latter as noise
-    too, and give intervals twice as wide as the truth (docs/selection.md). All encoders get the same draws, because
-    they voted on the same groups: noise that they share stays shared. The largest of resampled counts is biased
-    upwards, so the replicates are shifted to have the observed scores as their mean.
+    The groups of the set are drawn anew with replacement among those of the same fixed code. Where values are
+    stratified, each is drawn from its neighbours only: about ten groups with successive values. For another such set
+    would differ near each value, but not in which values there are. All encoders get the same draws, because they voted
+    on the same groups: noise that they share stays shared. The largest of resampled counts is biased upwards, so the
+    replicates are shifted to have the observed scores as their mean.
 
     Args:
         scores: holds votes of every encoder on that set.
@@ -44,7 +43,7 @@ def column_replicates(
     labels = scores.labels[j]
     draws = np.random.default_rng(stream_seed(seed, "images", str(j)))
     counts = {
-        int(fixed): _draws(int(size), replicates, draws)
+        int(fixed): _draws(int(size), NEIGHBOURS if scores.stratified else int(size), replicates, draws)
         for fixed, size in zip(*np.unique(labels, return_counts=True), strict=True)
     }
     codes = max(len(scores.comparisons[i, j].table) for i in encoders)
@@ -56,16 +55,17 @@ def column_replicates(
     found = np.concatenate(parts, axis=1)
     observed = scores.matrix[list(encoders), j].astype(np.float32)
     # Drawing n from the same n has (n - 1) / n of the variance that n new ones would have, which matters for ten.
-    stretch = np.float32(np.sqrt(NEIGHBOURS / (NEIGHBOURS - 1)))
+    n = NEIGHBOURS if scores.stratified else len(labels) / len(counts)
+    stretch = np.float32(np.sqrt(n / (n - 1)))
     shifted: NDArray[np.float32] = observed + stretch * (
         found - found.mean(axis=0, dtype=np.float64).astype(np.float32)
     )
     return shifted
 
 
-def _draws(groups: int, replicates: int, draws: np.random.Generator) -> NDArray[np.float32]:
-    """How often each group of one fixed code is drawn, ``[replicates, groups]``, groups in the order of values."""
-    sizes = [len(part) for part in np.array_split(np.arange(groups), max(1, groups // NEIGHBOURS))]
+def _draws(groups: int, neighbours: int, replicates: int, draws: np.random.Generator) -> NDArray[np.float32]:
+    """How often each group of one fixed code is drawn, ``[replicates, groups]``, each from its neighbours."""
+    sizes = [len(part) for part in np.array_split(np.arange(groups), max(1, groups // neighbours))]
     drawn = [draws.multinomial(size, np.full(size, 1 / size), replicates) for size in sizes]
     return np.concatenate(drawn, axis=1).astype(np.float32)
 

@@ -107,7 +107,7 @@ def _sample(statistics: PairStatistics) -> tuple[FloatArray, FloatArray]:
 
 
 READ_OFF: dict[str, Callable[[PairStatistics], float]] = {"mig": _mig, "dci": _dci, "sap": _sap}
-"""Similarities that are computed from all images of a set, with its latents as labels. The others count votes."""
+"""Similarities that are read off the images that give a set's scale, with latents as labels. The others count votes."""
 
 
 def check_similarity(name: str) -> None:

@@ -70,7 +70,14 @@ def test_model_centrality_end_to_end(store: Store, pool: list[RunRecord]) -> Non
     assert found["ranking"] == [pool[index].id for index in ranking.order]
     assert found["pick"] == found["ranking"][0]
     assert found["excluded"] == {}
-    assert result["protocol"] == {"votes": 12, "group_size": 100, "scale_samples": 64, "seed": 0}
+    assert result["protocol"] == {
+        "name": "latin",
+        "votes": 12,
+        "group_size": 100,
+        "scale_samples": 64,
+        "seed": 0,
+        "images": 2000,
+    }
     assert result["steps"] == [7] * 4
 
 
@@ -301,6 +308,24 @@ def test_a_pool_that_is_too_small_for_a_medoid_is_said_to_be(
     assert words in found["warnings"][0]
 
 
+def test_the_papers_protocol_is_told_from_the_other_in_cache_and_result(store: Store, pool: list[RunRecord]) -> None:
+    _select(store, pool)
+    result = _select(store, pool, protocol="paper")
+    assert result["evaluated_pairs"] == 16
+    assert result["protocol"]["name"] == "paper"
+    assert result["protocol"]["images"] == 60 * 100 + 64
+    expected = cross_scores(_models(pool), VotingProtocol("paper", votes=12, scale_samples=64)).matrix
+    np.testing.assert_array_equal(result["matrix"], expected)
+    assert _select(store, pool, protocol="paper")["evaluated_pairs"] == 0
+
+
+def test_a_share_by_the_papers_protocol_is_what_the_selection_then_finds(store: Store, pool: list[RunRecord]) -> None:
+    sizes = {"votes": 12, "scale_samples": 64}
+    for share in (1, 2):
+        assert compare_share(store, pool, share, 2, protocol="paper", **sizes)["evaluated_pairs"] == 8
+    assert _select(store, pool, protocol="paper")["evaluated_pairs"] == 0
+
+
 @pytest.mark.parametrize("similarity", ["margin", "mig"])
 def test_another_similarity_is_read_off_what_is_known(store: Store, pool: list[RunRecord], similarity: str) -> None:
     first = _select(store, pool)
@@ -358,7 +383,7 @@ def test_shares_fill_the_cache_for_the_whole(store: Store, pool: list[RunRecord]
 
 def test_the_size_of_groups_is_part_of_the_protocol(store: Store, pool: list[RunRecord]) -> None:
     result = _select(store, pool[:3], group_size=20)
-    assert result["protocol"] == {"votes": 12, "group_size": 20, "scale_samples": 64, "seed": 0}
+    assert (result["protocol"]["group_size"], result["protocol"]["images"]) == (20, 20 * 20)
     assert _select(store, pool[:3])["evaluated_pairs"] == 9
 
 

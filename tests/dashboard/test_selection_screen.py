@@ -30,7 +30,7 @@ from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.render.matrices.matrix import SIZES
 from cr_tui.render.palette import MISSING, STEPS
 from engine.choosing.request import SelectionRequest
-from engine.choosing.result import MethodResult, SelectionResult, VotingSizes
+from engine.choosing.result import MethodResult, SelectionResult, Voting
 
 Build = Callable[..., Dashboard]
 NOW = 1_800_000_000.0
@@ -75,7 +75,7 @@ def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes:
         names=tuple(run.name for run in members),
         methods={"model-centrality": central, "udr-lasso": udr, "udr-spearman": udr},
         matrix=matrix,
-        protocol=VotingSizes(votes=400),
+        protocol=Voting(votes=400),
     )
     return found.model_copy(update=changes)
 
@@ -317,6 +317,7 @@ class TestComputing:
             form = app.screen
             form.query_one("#methods", SelectionList).select("udr-lasso")
             form.query_one("#similarity", Select).value = "margin"
+            form.query_one("#protocol", Select).value = "paper"
             form.query_one("#votes").value = "4x"  # type: ignore[attr-defined]
             await drive.settle(pilot, lambda: "votes must be a whole number from 1 on, not '4x'" in drive.text(app))
             drive.press(app, "ctrl+s")
@@ -329,7 +330,7 @@ class TestComputing:
             await drive.settle(pilot, lambda: "2/9" in drive.text(app))
             wanted = tuple(run.id for run in source.listed[:3])
             methods = ("model-centrality", "udr-lasso")
-            request = SelectionRequest(runs=wanted, methods=methods, similarity="margin", votes=40)
+            request = SelectionRequest(runs=wanted, methods=methods, similarity="margin", protocol="paper", votes=40)
             assert source.asked == [("select", request)]
             assert "is being ranked" in drive.text(app)
 

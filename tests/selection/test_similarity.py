@@ -17,6 +17,7 @@ from engine.models.codes import Codes
 from engine.selection import SIMILARITIES
 from engine.selection.cross_scores import cross_scores
 from engine.selection.generated_set import VotingProtocol
+from engine.selection.latent_sets import LatentSet
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
 from engine.selection.similarity import READ_OFF
@@ -35,6 +36,10 @@ def pool(clean: Maker, mixed: Maker, turned: Maker) -> list[Any]:
 @pytest.fixture
 def cache(tmp_path: Path) -> PairCache:
     return PairCache(tmp_path / "cache")
+
+
+def _set(latents: Any, groups: Any) -> LatentSet:
+    return LatentSet(torch.from_numpy(latents), groups, slice(None))
 
 
 def _labelled(pool: list[Any], i: int, j: int) -> tuple[Any, Any]:
@@ -68,7 +73,7 @@ def test_mig_is_that_of_the_whole_set_with_factors_in_twenty_bins(pool: list[Any
 
 def test_factors_of_a_normal_prior_are_cut_into_equally_likely_bins() -> None:
     draws = np.random.default_rng(0).normal(size=(4000, 2))
-    found = PairStatistics.of(draws, draws, GROUPS, Codes(2, prior="normal"))
+    found = PairStatistics.of(draws, _set(draws, GROUPS), Codes(2, prior="normal"))
     ids = np.stack([np.argsort(np.argsort(column)) * 20 // 4000 for column in draws.T], axis=1)
     assert READ_OFF["mig"](found) == pytest.approx(mig(draws, ids), abs=0.02)
 
@@ -78,7 +83,7 @@ def test_a_categorical_factor_is_its_category() -> None:
     latents = generator.sample(3000, torch.Generator().manual_seed(0)).double().numpy()
     category = latents[:, 1:].argmax(axis=1)
     encoded = np.column_stack([category, latents[:, 0]]).astype(np.float64)
-    found = PairStatistics.of(encoded, latents, GROUPS, generator)
+    found = PairStatistics.of(encoded, _set(latents, GROUPS), generator)
     assert found.correlations.shape == (8, 8)
     np.testing.assert_allclose(found.information[0, 1], 1.0)
     np.testing.assert_allclose(found.information[1, 0], 1.0, atol=0.02)
@@ -97,7 +102,7 @@ def test_every_similarity_is_read_off_the_same_encoding(pool: list[Any], cache: 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_a_model_without_live_codes_elsewhere_scores_nothing(similarity: str) -> None:
     latents = Codes(3).sample(500, torch.Generator().manual_seed(0)).double().numpy()
-    statistics = PairStatistics.of(np.full((500, 2), 0.3), latents, GROUPS, Codes(3))
+    statistics = PairStatistics.of(np.full((500, 2), 0.3), _set(latents, GROUPS), Codes(3))
     assert (statistics.scale == 0).all()
     if similarity in READ_OFF:
         assert READ_OFF[similarity](statistics) == pytest.approx(0.0, abs=1e-9)
@@ -106,7 +111,7 @@ def test_a_model_without_live_codes_elsewhere_scores_nothing(similarity: str) ->
 def test_a_pair_of_ten_codes_a_side_takes_less_than_64_kilobytes(tmp_path: Path) -> None:
     draws = np.random.default_rng(0).normal(size=(8192, 10))
     groups = np.arange(8000).reshape(1000, 8)
-    PairCache(tmp_path).save("p", "g", "e", PairStatistics.of(draws, draws, groups, Codes(10, prior="normal")))
+    PairCache(tmp_path).save("p", "g", "e", PairStatistics.of(draws, _set(draws, groups), Codes(10, prior="normal")))
     (file,) = tmp_path.rglob("*.npz")
     assert file.stat().st_size < 64_000
 

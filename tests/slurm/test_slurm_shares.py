@@ -44,7 +44,9 @@ def test_each_task_is_given_its_share(fake: FakeSlurm, store: Store, tmp_path: P
     records = pool_of(store, [toy(), toy()])
     seen: list[tuple[str, int, int]] = []
     settings = SlurmSettings(partition="gpu", cpus=2)
-    compare_shares(store, records, 3, settings, votes=50, device="cpu", progress=lambda *told: seen.append(told))
+    compare_shares(
+        store, records, 3, settings, protocol="paper", votes=50, device="cpu", progress=lambda *told: seen.append(told)
+    )
     assert {"--array=0-2", "--partition=gpu", "--cpus-per-task=2"} <= set(fake.options())
     assert seen[-1][1:] == (3, 3)
     srun = fake.programs / "srun"
@@ -52,7 +54,7 @@ def test_each_task_is_given_its_share(fake: FakeSlurm, store: Store, tmp_path: P
     srun.chmod(0o700)
     environment = os.environ | {"SLURM_ARRAY_TASK_ID": "1"}
     said = subprocess.run(["bash"], input=fake.script(), env=environment, capture_output=True, text=True, check=True)
-    assert re.search(r"--shares 3 --votes 50 --device cpu .*--share 2\n$", said.stdout)
+    assert re.search(r"--shares 3 --protocol paper --votes 50 --device cpu .*--share 2\n$", said.stdout)
     assert all(record.id in said.stdout for record in records)
 
 

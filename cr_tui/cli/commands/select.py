@@ -19,7 +19,7 @@ from cr_tui.cli.saving import require_writable
 from cr_tui.figures.drawing import VECTOR, can_draw, require_matplotlib, save_figure
 from engine.choosing.methods import CENTRALITY
 from engine.errors import InputError
-from engine.selection import SIMILARITIES
+from engine.selection import SIMILARITIES, VOTING_PROTOCOLS
 
 if TYPE_CHECKING:
     from engine.choosing.result import SelectionResult
@@ -45,6 +45,13 @@ def select(
     similarity: Annotated[
         str, typer.Option(metavar="|".join(SIMILARITIES), help="What ModelCentrality compares models by.")
     ] = SIMILARITIES[0],
+    protocol: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(VOTING_PROTOCOLS),
+            help="How ModelCentrality draws its images: each for a vote of every code, or as the paper's authors.",
+        ),
+    ] = VOTING_PROTOCOLS[0],
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.")] = "auto",
     votes: Annotated[
         int | None, typer.Option(metavar="N", help="ModelCentrality's votes for a pair; default: 100 a code.")
@@ -97,8 +104,10 @@ def select(
     share = None if shard is None else _share(shard)
     if share and (method or save or budget is not None or matching or similarity != SIMILARITIES[0]):
         raise InputError(
-            "--shard only computes for later; --votes, --group-size and --device are all that goes with it"
+            "--shard only computes for later; --protocol, --votes, --group-size and --device are all that goes with it"
         )
+    if protocol not in VOTING_PROTOCOLS:
+        raise InputError(f"there is no protocol '{protocol[:80]}' to select by; use {' or '.join(VOTING_PROTOCOLS)}")
     if launcher not in ("local", "slurm"):
         raise InputError(f"there is no launcher '{launcher[:80]}'; use local or slurm")
     if launcher == "local" and (slurm or shares is not None):
@@ -121,7 +130,14 @@ def select(
     if share:
         with TaskDisplay(invocation.quiet, as_json) as display:
             compared = choose.compare_share(
-                store, records, *share, votes=votes, group_size=group_size, device=device, progress=display
+                store,
+                records,
+                *share,
+                protocol=protocol,
+                votes=votes,
+                group_size=group_size,
+                device=device,
+                progress=display,
             )
         put_json(compared) if as_json else _put_share(compared)
         return
@@ -130,13 +146,22 @@ def select(
             from engine.choosing.slurm_shares import compare_shares
             from engine.runs.specification.slurm_settings import parse_slurm
 
-            sizes = {"votes": votes, "group_size": group_size}
-            shares = min(len(records), _USUAL_SHARES) if shares is None else shares
-            compare_shares(store, records, shares, parse_slurm(slurm or []), device=device, progress=display, **sizes)
+            compare_shares(
+                store,
+                records,
+                min(len(records), _USUAL_SHARES) if shares is None else shares,
+                parse_slurm(slurm or []),
+                protocol=protocol,
+                votes=votes,
+                group_size=group_size,
+                device=device,
+                progress=display,
+            )
         request = SelectionRequest(
             runs=tuple(record.id for record in records),
             methods=tuple(method or (CENTRALITY,)),
             similarity=similarity,
+            protocol=protocol,
             votes=votes,
             group_size=group_size,
             budget=budget,

@@ -22,7 +22,7 @@ from cr_tui.text import clean
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS
 from engine.choosing.request import SelectionRequest
 from engine.errors import CrtuiError, InputError
-from engine.selection import SIMILARITIES
+from engine.selection import SIMILARITIES, VOTING_PROTOCOLS
 
 _NUMBERS = {
     "votes": "100 a code",
@@ -117,6 +117,10 @@ class SelectionFormScreen(ModalScreen[bool]):
                 chosen = first.similarity if first.similarity in SIMILARITIES else SIMILARITIES[0]
                 similarities = [(name, name) for name in SIMILARITIES]
                 yield Select(similarities, id="similarity", value=chosen, allow_blank=False, compact=True)
+                yield Label("protocol")
+                drawn = first.protocol if first.protocol in VOTING_PROTOCOLS else VOTING_PROTOCOLS[0]
+                protocols = [(name, name) for name in VOTING_PROTOCOLS]
+                yield Select(protocols, id="protocol", value=drawn, allow_blank=False, compact=True)
                 for name, placeholder in _NUMBERS.items():
                     value = getattr(first, name)
                     yield Label(name.replace("_", " "))
@@ -198,6 +202,7 @@ class SelectionFormScreen(ModalScreen[bool]):
             runs=self._choice.runs,
             methods=tuple(name for name in SELECTION_METHODS if name in chosen),
             similarity=str(self.query_one("#similarity", Select).value),
+            protocol=str(self.query_one("#protocol", Select).value),
             device=self.query_one("#device", Input).value.strip() or "auto",
             matching=self._initial.matching,
             accept_data=self._initial.accept_data,
@@ -219,6 +224,7 @@ def command_line(request: SelectionRequest, group: str | None) -> str:
     if request.methods != (CENTRALITY,):
         words += [word for method in request.methods for word in ("--method", method)]
     words += ["--similarity", request.similarity] if request.similarity != SIMILARITIES[0] else []
+    words += ["--protocol", request.protocol] if request.protocol != VOTING_PROTOCOLS[0] else []
     for name in _NUMBERS:
         value = getattr(request, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []

@@ -87,8 +87,16 @@ def test_the_pool_is_what_was_named_or_has_finished(crtui, calls, pool, words: l
 
 def test_options_reach_the_engine(crtui, calls, pool) -> None:
     crtui("select", "--method", "supervised", "--method", "model-centrality", "--votes", "7", "--device", "cpu")
+    crtui("select", "--protocol", "paper")
     assert calls[0]["methods"] == ("supervised", "model-centrality")
-    assert (calls[0]["votes"], calls[0]["device"]) == (7, "cpu")
+    assert (calls[0]["votes"], calls[0]["device"], calls[0]["protocol"]) == (7, "cpu", "latin")
+    assert calls[1]["protocol"] == "paper"
+
+
+def test_a_protocol_that_does_not_exist_is_refused(crtui, calls, pool) -> None:
+    result = crtui("select", "--protocol", "papr")
+    assert (result.code, calls) == (2, [])
+    assert "there is no protocol 'papr' to select by; use latin or paper" in result.err
 
 
 def test_the_default_is_model_centrality(crtui, calls, pool) -> None:
@@ -109,6 +117,13 @@ def test_the_result_is_printed_best_first_with_the_pick_in_a_sentence(crtui, cal
     assert out.index("run-2") < out.index("run-1") < out.index("run-0")
     assert "model-centrality picks run-2" in out
     assert "best of 3 models" in out
+
+
+def test_the_protocol_and_its_images_are_said(capsys: pytest.CaptureFixture[str]) -> None:
+    put_ranking(selection(["one", "two"]))
+    assert "protocol" not in capsys.readouterr().out
+    put_ranking(selection(["one", "two"]) | {"protocol": {"name": "paper", "images": 123728}})
+    assert "compared by the protocol paper, 123,728 images a generator" in capsys.readouterr().out
 
 
 def test_a_tie_is_called_a_tie(capsys: pytest.CaptureFixture[str]) -> None:
