@@ -8,7 +8,7 @@ With m and v the running means of the gradient and its square, and step size a, 
 so TensorFlow's is PyTorch's with e / sqrt(1 - b2^t) in place of e (Kingma & Ba 2015, section 2, call the former's
 "epsilon hat"). That is how it is made here.
 
-``python benchmarks/adam_epsilon.py [--updates 300]`` trains the paper's dSprites networks three times from the same
+``python benchmarks/adam_epsilon.py [--updates 300] [--preset paper]`` trains InfoGAN-CR three times from the same
 weights on the same batches: by PyTorch's rule, by TensorFlow's, and by PyTorch's with one weight of G changed in its
 last bit. It prints how much single steps differ on the way of the first, and how far the other two end from it. A
 training multiplies every difference, so only the last can say whether the second is much.
@@ -39,11 +39,12 @@ def main() -> None:
     """Train three times and print what differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--updates", type=int, default=300, help="updates; the regulariser comes on in the middle")
+    parser.add_argument("--preset", default="paper", help="whose networks and data: paper, or quick in a minute")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     schedule = [[0, 0.0], [arguments.updates // 2, 2.0]]
-    (spec,) = resolve("infogan-cr", preset="paper", flags={"method.lambda_cr": schedule, "seed": 0})
-    dataset = engine.data.load("dsprites")
+    (spec,) = resolve("infogan-cr", preset=arguments.preset, flags={"method.lambda_cr": schedule, "seed": 0})
+    dataset = engine.data.load(spec.data.name)
     differences: dict[str, list[float]] = defaultdict(list)
     ours = train(spec, dataset, arguments.updates, lambda method: watch_steps(method, differences))
     theirs = train(spec, dataset, arguments.updates, follow_tensorflow)

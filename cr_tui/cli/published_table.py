@@ -179,7 +179,7 @@ def put_costs(costs: Sequence[Cost], slots: int) -> None:
             cost.training,
             str(cost.runs),
             f"{cost.updates:,}",
-            f"{1000 * cost.seconds / cost.updates:.3g}",
+            f"{1000 * cost.seconds / cost.updates:,.1f}",
             short_duration(cost.seconds / cost.runs),
             short_duration(cost.seconds),
         )
