@@ -42,7 +42,7 @@ def presets(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the presets: starting points of a method, each with its dataset and length."""
+    """List the presets: starting points of a method."""
     from engine.methods import METHODS, method_class
 
     rows = [
@@ -87,7 +87,7 @@ def keys(
     only: Annotated[str | None, typer.Option("--find", metavar="TEXT", help="Only keys that mention this.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List every key that --set, --sweep and --config take, with its value, range and meaning."""
+    """List all that can be set: keys, defaults, ranges, meanings."""
     from engine.runs.specification.fields import default_values, spec_fields
 
     values = default_values(method, preset)
