@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 POINTS = 300
 """Most points of a drawn curve. More cannot be told apart on paper, and would make a vector file heavy."""
 
+_LARGEST = 1e100
+"""Values from here on are left out like infinity: their squares overflow, and no axis could hold them."""
+
 Series = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Steps int64 ``[n]``, ascending, and values float64 ``[n]``."""
 
@@ -46,7 +49,7 @@ def over_seeds(curves: Sequence[Series], points: int = POINTS) -> Spread | None:
     Returns:
         ``None`` where no curve has a finite value.
     """
-    finite = [(steps[there], values[there]) for steps, values in curves for there in [np.isfinite(values)]]
+    finite = [(steps[there], values[there]) for steps, values in curves for there in [np.abs(values) < _LARGEST]]
     finite = [(steps, values) for steps, values in finite if len(steps)]
     if not finite:
         return None
@@ -59,7 +62,7 @@ def over_seeds(curves: Sequence[Series], points: int = POINTS) -> Spread | None:
         edges = np.concatenate([[-np.inf], (every[:-1] + every[1:]) / 2, [np.inf]])
     rows = np.stack([_binned(steps, values, edges, centres) for steps, values in finite])
     count = np.isfinite(rows).sum(axis=0)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         mean = np.where(count > 0, np.nansum(rows, axis=0) / count, np.nan)
         squares = np.nansum(np.square(rows - mean), axis=0)
         deviation = np.where(count > 1, np.sqrt(squares / (count - 1)), np.nan)

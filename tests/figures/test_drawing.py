@@ -100,3 +100,12 @@ def test_without_matplotlib_the_command_to_install_it_is_told(monkeypatch: pytes
     assert not drawing.can_draw()
     with pytest.raises(InputError, match=r"a figure needs matplotlib; install with: .*pip install .*\[plot\]"):
         drawing.require_matplotlib("a figure")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [[1e308, -1e308, 1e308], [0.0, 0.0, 0.0], [5e-324, 1.0, 1e300], [1.0, np.nan, 1.0]])
+@pytest.mark.parametrize("log_y", [False, True])
+def test_odd_values_are_drawn_without_a_word(values: list[float], log_y: bool) -> None:
+    steps = np.array([0, 1, 2**62], dtype=np.int64)
+    spread = over_seeds([(steps, np.array(values)), (steps, np.array(values) / 2)])
+    assert drawing.content(draw_curves([Panel("loss", {"a": spread})], log_y=log_y), "pdf").startswith(b"%PDF")
