@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import engine
 from engine.launch.resuming import reopen
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
@@ -102,7 +101,7 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
 
 def environment() -> dict[str, str]:
     """This process's environment, with the source tree on ``PYTHONPATH`` if the package is not installed."""
-    root = str(Path(str(engine.__file__)).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()}
     if root in installed:
         return dict(os.environ)

@@ -41,6 +41,7 @@ TEXTS = {
     "device": st.sampled_from(["cpu", "auto"]),
     "seed": st.sampled_from(["3", "0-2", "0,4", "1-2,7"]),
     "data.name": st.sampled_from(["cdsprites", "minisprites,cdsprites", "minisprites"]),
+    "log": st.sampled_from(['["tensorboard"]', "[]"]),
     "priority": st.sampled_from(["-5", "7", "-1,1"]),
     "slurm.partition": st.sampled_from(["gpu", "long"]),
     "slurm.account": st.sampled_from(["lab"]),

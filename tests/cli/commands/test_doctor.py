@@ -12,7 +12,7 @@ from cr_tui.cli.machine import images
 
 def test_doctor_reports_every_part_of_the_machine(crtui, store) -> None:
     report = crtui("doctor", "--json").json
-    assert report.keys() == {"software", "devices", "store", "terminal", "background", "slurm", "findings"}
+    assert report.keys() == {"software", "plugins", "devices", "store", "terminal", "background", "slurm", "findings"}
     assert report["devices"]["cores"] >= 1
     assert report["store"]["path"] == str(store.root)
     assert report["store"]["can_lock"] is True
