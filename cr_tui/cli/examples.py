@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runs diff": ("crtui runs diff infogan-cr-s0 infogan-cr-s1",),
     "runs logs": ("crtui runs logs --follow infogan-cr-s0",),
     "runs metrics": ("crtui runs metrics infogan-cr-s0 --name loss_generator --csv",),
+    "runs sync": ("crtui runs sync infogan-cr-s0 --to tensorboard",),
     "runs stop": ("crtui runs stop infogan-cr-s0 --grace 60",),
     "runs resume": (
         "crtui runs resume --all",

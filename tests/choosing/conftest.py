@@ -22,5 +22,5 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def make_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunRecord]:
     """Makes a finished run with a checkpoint of freshly initialised networks at each of ``steps``."""
-    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, size=None: TinyImages(name))
+    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, **options: TinyImages(name))
     return functools.partial(add_tiny_run, store)
