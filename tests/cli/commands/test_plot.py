@@ -19,7 +19,7 @@ from tests.tiny_runs import TinyImages, add_tiny_run
 @pytest.fixture
 def pool(store, monkeypatch: pytest.MonkeyPatch) -> list[RunRecord]:
     """Three runs of a group, with curves."""
-    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, size=None: TinyImages(name))
+    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, **options: TinyImages(name))
     records = [add_tiny_run(store, f"a{seed}", seed, group="a") for seed in range(3)]
     for number, record in enumerate(records):
         with EventLog(record.folder.events_path) as log:
