@@ -77,7 +77,13 @@ def test_infogan_is_infogan_cr_without_its_regulariser(preset: str) -> None:
 
 
 def test_published_settings_come_first_and_are_the_default_of_their_dataset() -> None:
-    assert list(method_class("factor-vae").presets) == ["paper", "paper-3dteapots", "kim-mnih", "quick-minishapes", "quick"]
+    assert list(method_class("factor-vae").presets) == [
+        "paper",
+        "paper-3dteapots",
+        "kim-mnih",
+        "quick-minishapes",
+        "quick",
+    ]
     assert resolve("factor-vae", data="dsprites")[0].preset == "paper"
 
 
