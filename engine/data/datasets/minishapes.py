@@ -79,9 +79,9 @@ def _to_bar(across: Pixels, along: Pixels, size: float) -> Pixels:
 def _to_triangle(across: Pixels, along: Pixels, size: float) -> Pixels:
     """Signed distance to the lines of a triangle that points up, three quarters as wide as high; negative inside."""
     height, half_width = 2.0 * size, 0.75 * size
-    side = (height * np.abs(across) - half_width * (along + size)) / np.hypot(height, half_width)
-    distance: Pixels = np.maximum(side, along - size)
-    return distance
+    beside = (height * np.abs(across) - half_width * (along + size)) / np.hypot(height, half_width)
+    outside: Pixels = np.maximum(beside, along - size)
+    return outside
 
 
 _DISTANCES = (_to_ellipse, _to_bar, _to_triangle)
