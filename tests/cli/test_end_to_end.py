@@ -52,7 +52,8 @@ def test_training_ends_with_finished_runs_and_their_checkpoints(trained: Trained
         ("finished", 20, 1),
     ]
     assert trained.call("runs", "list", "--json", "--group", "tiny") == trained.runs
-    assert trained.call("runs", "show", trained.runs[0]["id"], "--json")["checkpoints"] == [20]
+    # The regulariser comes on at 8, and the checkpoint before it is kept.
+    assert trained.call("runs", "show", trained.runs[0]["id"], "--json")["checkpoints"] == [8, 20]
 
 
 def test_the_run_wrote_its_losses_and_its_log(trained: Trained) -> None:

@@ -118,7 +118,7 @@ def test_encodes_images_of_the_runs_dataset(process: DecoderProcess, save: Save,
     path = tmp_path / "own.npz"
     np.savez(path, images=images)
     run = save("encoding", 7)
-    (run / "spec.json").write_text(resolve("infogan", data=str(path))[0].model_dump_json())
+    (run / "spec.json").write_text(resolve("infogan", preset="quick", data=str(path))[0].model_dump_json())
     encoded = process.encode(run, 7, 5)
     assert (encoded.image == images[5]).all()
     assert (encoded.number, encoded.images, encoded.codes.shape) == (5, 12, (3,))

@@ -75,8 +75,11 @@ class DashboardScreen(Screen[None]):
 
     @property
     def is_whole(self) -> bool:
-        """Whether its widgets are there: they are made after the screen and removed before it."""
-        return self.is_attached and bool(self.query(TitleBar))
+        """Whether its widgets are there: they are made after the screen and removed before it.
+
+        What stands in a row or column is made last, before its row or column counts as mounted.
+        """
+        return self.is_attached and bool(self.query(TitleBar)) and all(part.is_mounted for part in self.children)
 
     @property
     def takes_keys(self) -> bool:

@@ -33,6 +33,7 @@ class Scorer:
         device: str,
         repeats: int,
         reuse: bool,
+        accept_data: bool,
     ) -> dict[str, Any]:
         self.asked.append((record.name, metrics, protocol, step, seed, device, repeats, reuse))
         return {"run": record.id, "name": record.name, "step": 7, "scores": self.scores, **self.more}
