@@ -6,7 +6,8 @@
 
 The runs are ordinary runs of the store, in the group ``minishapes``, named METHOD-sSEED, with the preset
 ``quick-minishapes``. The same command goes on where an earlier one ended, trains only what is missing, and computes no
-score twice. The presets were chosen on seeds 100 and above, so no seed is in both.
+score twice. The presets were chosen on seeds 100 and above, so no seed is in both. Seeds from 20 to 99 are free for
+pools that need more models (``--seeds 20-59``).
 
 ``infogan-cr-control`` is InfoGAN-CR whose lambda_CR goes from 0 to 0 where InfoGAN-CR's goes up. H is drawn anew there
 too, so the two runs of a seed differ in lambda_CR alone. Until then they are the same: one draw, not two. ``infogan``

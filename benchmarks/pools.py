@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
 import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.choosing.scoring import score_run
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, WorkError
 from engine.launch import launchers
 from engine.machine.cores import prepare_to_compute
 from engine.metrics.checks import Protocol
@@ -90,7 +91,8 @@ def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> l
     except KeyboardInterrupt:
         say("stopping with a checkpoint; the same command goes on from there")
         for record in active:
-            launchers.stop(record)
+            with contextlib.suppress(CrtuiError):  # it may just have ended by itself
+                launchers.stop(record)
         raise
     return [record for record in find_pool(store, specs) if record is not None and _is_finished(record)]
 
@@ -106,6 +108,9 @@ def score_pool(
         protocol: ``"paper"`` or ``"lib"``.
         jobs: processes that score, one thread each.
         say: is told each run that was scored, and each that cannot be.
+
+    Raises:
+        WorkError: a process that scores was killed.
     """
     kept = {record.id: _kept_scores(record, protocol) for record in records}
     scores = {run: found for run, found in kept.items() if found is not None}
@@ -113,15 +118,21 @@ def score_pool(
     if not missing:
         return scores
     progress = _Progress(f"scored by {protocol}", len(missing), say)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_compute_in_one_thread) as pool:
-        score = functools.partial(_score, store.root, protocol)
-        for future in as_completed(futures := {pool.submit(score, record.id): record for record in missing}):
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_compute_in_one_thread)
+    futures = {pool.submit(_score, store.root, protocol, record.id): record for record in missing}
+    try:
+        for future in as_completed(futures):
             record = futures[future]
             try:
                 scores[record.id] = future.result()
                 progress.one_more(str(record.name))
             except CrtuiError as error:
                 progress.one_more(f"{record.name} is left out: {error}")
+    except BrokenProcessPool as error:
+        raise WorkError("a process that scores was killed; the same command goes on from there") from error
+    finally:
+        # What has not begun would otherwise still be computed after Ctrl-C.
+        pool.shutdown(cancel_futures=True)
     return scores
 
 
