@@ -218,7 +218,10 @@ def test_bad_input_is_one_sentence_and_starts_nothing(
     assert len(result.err.splitlines()) == 1
 
 
-def test_a_dry_run_times_updates_and_starts_nothing(crtui, engine: Engine) -> None:
+def test_a_dry_run_times_updates_and_starts_nothing(crtui, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.reproduction import cost
+
+    monkeypatch.setattr(cost, "_SECONDS", 0.05)
     document = crtui(*SHORT, "--seeds", "0-1", "--dry-run", "--json").json
     assert engine.started == []
     assert [(cost["training"], cost["runs"], cost["updates"]) for cost in document["trainings"]] == [
