@@ -82,8 +82,8 @@ def ready_made(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HOME", str(home))
     real = engine.data.load
 
-    def load(name: str, **options: Any) -> Any:
-        return TinyImages(name) if name == "minisprites" else real(name, **options)
+    def load(name: str, *places: Any, **options: Any) -> Any:
+        return TinyImages(name) if name == "minisprites" else real(name, *places, **options)
 
     monkeypatch.setattr(engine.data, "load", load)
     for group, count in RUNS.items():
