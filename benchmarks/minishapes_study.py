@@ -147,21 +147,15 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
 def _spec(arm: str, seed: int, steps: int | None) -> RunSpec:
     method = REGULARISED if arm == CONTROL else arm
     flags = {"name": f"{arm}-s{seed}", "group": GROUP, "seed": seed, "device": "cpu", "training.steps": steps}
-    overrides = _regulariser(arm, steps) if method == REGULARISED else []
+    overrides = [_no_regulariser()] if arm == CONTROL else []
     return resolve(method, preset=PRESET, flags=flags, overrides=overrides)[0]
 
 
-def _regulariser(arm: str, steps: int | None) -> list[str]:
-    """When lambda_CR and the gap change, and to what, in a run of that length."""
+def _no_regulariser() -> str:
+    """lambda_CR changes when the preset's does, from 0 to 0."""
     [preset] = resolve(REGULARISED, preset=PRESET)
-    settings = preset.method.model_dump(mode="json")
-    share = (steps or preset.training.steps) / preset.training.steps
-    overrides = []
-    for key in ("lambda_cr", "gap"):
-        zero = arm == CONTROL and key == "lambda_cr"
-        changes = [[round(at * share), 0.0 if zero else value] for at, value in settings[key]]
-        overrides.append(f"{key}={json.dumps(changes)}")
-    return overrides
+    written = preset.method.model_dump(mode="json")["lambda_cr"]
+    return f"lambda_cr={json.dumps([[at, 0.0] for at, _ in written])}"
 
 
 def _spread(values: Sequence[float]) -> dict[str, Any]:

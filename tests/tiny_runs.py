@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
+import engine.data
 from engine.data.dataset import Dataset, Factor
 from engine.methods import method_class
 from engine.methods.base import Setup
@@ -49,6 +51,12 @@ class TinyImages(Dataset):
 
     def images(self, indices: Sequence[int] | NDArray[np.integer]) -> NDArray[np.uint8]:
         return self._images[np.asarray(indices)]
+
+
+def serve_tiny_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every dataset be tiny images, whatever its name."""
+    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, **options: TinyImages(name))
+    monkeypatch.setattr(engine.data, "require_found", lambda name, whose: None)
 
 
 def add_tiny_run(

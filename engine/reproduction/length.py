@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.runs.specification.spec import RunSpec
-from engine.settings import Schedule
+from engine.settings import Moment, Schedule
 
 _LEAST_INTERVAL = 100
 """Updates between checkpoints of a short run: a checkpoint costs as much as dozens of updates."""
@@ -87,7 +87,8 @@ def shrunk(spec: RunSpec, length: Length, updates: Sequence[str] = ()) -> dict[s
                 )
             changes[f"method.{name}"] = moved if len(moved) > 1 else moved[0][1]
         elif name in updates:
-            changes[f"method.{name}"] = max(at_length(value, steps, published), 1)
+            at = value.in_run_of(published) if isinstance(value, Moment) else value
+            changes[f"method.{name}"] = max(at_length(at, steps, published), 1)
     return changes
 
 

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import engine.data
 from engine.runs.catalogue import RunRecord
 from engine.storage.store import Store
-from tests.tiny_runs import TinyImages, add_tiny_run
+from tests.tiny_runs import add_tiny_run, serve_tiny_images
 
 
 @pytest.fixture
@@ -22,5 +21,5 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def make_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RunRecord]:
     """Makes a finished run with a checkpoint of freshly initialised networks at each of ``steps``."""
-    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, **options: TinyImages(name))
+    serve_tiny_images(monkeypatch)
     return functools.partial(add_tiny_run, store)

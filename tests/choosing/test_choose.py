@@ -50,13 +50,13 @@ def _models(records: list[RunRecord]) -> list[Model]:
 
 def _spoil(monkeypatch: pytest.MonkeyPatch, record: RunRecord, value: float) -> None:
     """Make the encoder of one run return nothing but ``value``."""
-    honest = Model.encode
+    honest = Model._means
 
-    def encode(model: Model, x: Any) -> Any:
+    def means(model: Model, x: Any) -> Any:
         codes = honest(model, x)
         return codes * 0 + value if model.name == record.name else codes
 
-    monkeypatch.setattr(Model, "encode", encode)
+    monkeypatch.setattr(Model, "_means", means)
 
 
 def test_model_centrality_end_to_end(store: Store, pool: list[RunRecord]) -> None:

@@ -105,7 +105,7 @@ def test_settings_are_read_after_the_first_look_and_never_again(
     assert run.settings["method.noise"] == 5
     assert run.settings["training.steps"] == 100
     assert "method.unset" not in run.settings
-    monkeypatch.setattr(run_list, "read_file", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr(run_list, "values_of", lambda *_: pytest.fail("read again"))
     source.runs()
     assert source.settings(folder.id) is run.settings
 

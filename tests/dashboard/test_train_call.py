@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -50,7 +50,7 @@ TEXTS = {
     "slurm.memory": st.sampled_from(["16G", "900M"]),
     "slurm.options": st.sampled_from(['["--constraint=a100"]']),
 }
-NOT_HERE = frozenset({"launcher", "data.size", "data.name"})
+NOT_HERE = frozenset({"launcher", "data.size", "data.layout", "data.range", "data.labels", "data.name"})
 """Keys whose values depend on other things than the specification."""
 
 
@@ -78,6 +78,7 @@ def requests(draw: st.DrawFn) -> NewRuns:
     return NewRuns(form.method.name, preset, texts)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first form imports all methods
 @given(requests())
 def test_the_command_line_gives_exactly_the_specifications_that_the_form_starts(request: NewRuns) -> None:
     call = TrainCall.of(request)

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-import engine.data
 from cr_tui.report import gather as gathering
 from cr_tui.report.gather import gather
 from engine.runs.events import EventLog
 from engine.storage.store import Store
-from tests.tiny_runs import TinyImages, add_tiny_run
+from tests.tiny_runs import add_tiny_run, serve_tiny_images
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ def test_a_model_that_cannot_be_loaded_is_a_note(store: Store) -> None:
 
 
 def test_a_heavy_figure_becomes_a_png(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.data, "load", lambda name, **_: TinyImages(name))
+    serve_tiny_images(monkeypatch)
     record = add_tiny_run(store, "a")
     with EventLog(record.folder.events_path) as log:
         log.write(1, "train", loss=1.0)

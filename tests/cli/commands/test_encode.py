@@ -51,7 +51,7 @@ def test_codes_are_those_of_the_decoded_photos(crtui, photos: Path, trained: Run
     assert trained.spec().preset == "photos-32"
     files = [photos / "3.png", photos / "5.png"]
     rows = crtui("encode", "mine", *map(str, files), "--json").json
-    pixels = np.stack([decode(file, 16, 3) for file in files]).transpose(0, 3, 1, 2).astype(np.float32) / 255
+    pixels = np.stack([decode(file, 16, 3)[0] for file in files]).transpose(0, 3, 1, 2).astype(np.float32) / 255
     expected = engine.load(trained.path).encode(pixels)
     assert [row["file"] for row in rows] == [str(file) for file in files]
     np.testing.assert_allclose([row["codes"] for row in rows], expected, rtol=1e-5)

@@ -10,16 +10,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import engine.data
 from engine.runs.catalogue import RunRecord
 from engine.runs.events import EventLog
-from tests.tiny_runs import TinyImages, add_tiny_run
+from tests.tiny_runs import add_tiny_run, serve_tiny_images
 
 
 @pytest.fixture
 def pool(store, monkeypatch: pytest.MonkeyPatch) -> list[RunRecord]:
     """Three runs of a group, with curves."""
-    monkeypatch.setattr(engine.data, "load", lambda name, root=None, progress=None, **options: TinyImages(name))
+    serve_tiny_images(monkeypatch)
     records = [add_tiny_run(store, f"a{seed}", seed, group="a") for seed in range(3)]
     for number, record in enumerate(records):
         with EventLog(record.folder.events_path) as log:

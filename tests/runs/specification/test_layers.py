@@ -121,7 +121,7 @@ def test_every_method_has_a_preset_for_photos_of_either_size(method: str) -> Non
 
 @pytest.mark.parametrize(
     ("shape", "preset"),
-    [((3, 28, 28), "photos-32"), ((3, 32, 32, 3), "photos-32"), ((3, 64, 64), "photos-64"), ((3, 99, 70), "photos-64")],
+    [((5, 28, 28), "photos-32"), ((5, 32, 32, 3), "photos-32"), ((5, 64, 64), "photos-64"), ((5, 99, 70), "photos-64")],
 )
 def test_a_file_gets_the_preset_of_its_size(tmp_path: Path, shape: tuple[int, ...], preset: str) -> None:
     (spec,) = resolve(data=saved(tmp_path / "mine.npz", shape))
