@@ -33,10 +33,12 @@ _FULL, _EIGHTHS = "█", " ▏▎▍▌▋▊▉"
 
 
 def put_ranking(result: SelectionResult) -> None:
-    """Print a selection's tables, its matrix and its picks."""
+    """Print a selection's tables, its matrix and its picks. Doubts come first: a table names a pick as well."""
     console = stdout_console()
     mode = cell_mode(console)
     for method, found in result.methods.items():
+        for warning in found.warnings:
+            put(f"careful: {warning}")
         put(f"ranked by {method}")
         console.print(_table(found, result, console.width, blocks=mode == "blocks"))
         put()
@@ -47,8 +49,6 @@ def put_ranking(result: SelectionResult) -> None:
         put(f"compared by the protocol {clean(result.protocol.name, 20)}{images}")
     for method, found in result.methods.items():
         put(pick_sentence(method, found, result))
-        for warning in found.warnings:
-            put(f"careful: {warning}")
         for run_id, reason in found.excluded.items():
             put(f"left out by {method}: {run_id}, because {reason}")
 
@@ -148,11 +148,13 @@ def pick_sentence(method: str, found: MethodResult, result: SelectionResult) -> 
     ranked = len(found.ranking)
     if math.isnan(score):
         return f"{method} picks {name} ({pick}): there is nothing to compare it with."
+    if not found.agrees:
+        return f"No consensus: {method} takes {name} ({pick}) with {score:.3f}, but these {ranked} models do not agree."
     tied = sum(abs(other - score) < _TIE for other in found.scores)
     if tied > 1:
         return f"{method} cannot tell {tied} of {ranked} models apart at {score:.3f} and takes {name} ({pick})."
     if found.verdict == "cannot tell":
-        return f"{method} takes {name} ({pick}) with {score:.3f}, but cannot tell whether it is the best of {ranked}."
+        return f"{method} cannot tell which of {ranked} models is the best and takes {name} ({pick}) with {score:.3f}."
     sure = found.confidence or (found.medoid_probability[index] if found.medoid_probability else math.nan)
-    with_confidence = "" if math.isnan(sure) else f", with a confidence of {sure:.0%}"
-    return f"{method} picks {name} ({pick}) with {score:.3f}, the best of {ranked} models{with_confidence}."
+    resampled = "" if math.isnan(sure) else f"; other draws of its votes pick it {sure:.0%} of the time"
+    return f"{method} picks {name} ({pick}) with {score:.3f}, the best of {ranked} models{resampled}."

@@ -178,6 +178,13 @@ class MethodResult(_Part):
     confidence: Number | None = None
     matching: dict[str, tuple[MatchedToPick, ...] | None] | None = None
 
+    @property
+    def agrees(self) -> bool:
+        """Whether the pick agrees with the others better than by chance; true where that is not known."""
+        if self.agreement is None or self.agreement_by_chance is None:
+            return True
+        return not self.agreement <= self.agreement_by_chance
+
     def check(self, runs: Sequence[str]) -> None:
         """Refuse what does not belong to these runs.
 

@@ -62,7 +62,7 @@ def centrality_facts(
 def _judged(
     ranked: PoolRanking, found: CentralityEvidence, first_two: Sequence[str]
 ) -> tuple[CentralityVerdict, list[str]]:
-    """The verdict, and sentences that explain any doubt."""
+    """The verdict, and sentences that explain any doubt, the gravest first."""
     if len(ranked.included) < 3:
         few = "one model has nobody to agree with" if len(ranked.included) == 1 else "two models always tie"
         return "cannot tell", [f"{few}; the medoid of a pool means something from three models on"]
@@ -86,9 +86,10 @@ def _judged(
         warnings.append(_unsettled(found.uncertainty.votes_to_settle, *first_two))
     if found.consensus and not found.consensus.present:
         verdict = "cannot tell"
-        warnings.append(
+        warnings.insert(
+            0,
             f"the models agree no better than unrelated ones ({found.consensus.agreement:.2f}; by chance up to "
-            f"{found.consensus.by_chance:.2f}): there is no consensus for the pick to be the centre of"
+            f"{found.consensus.by_chance:.2f}): there is no consensus for the pick to be the centre of",
         )
     return verdict, warnings
 

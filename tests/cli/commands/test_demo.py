@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,26 +69,33 @@ def engine(add_run, monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(local, "resume", fake.resume)
     monkeypatch.setattr(scoring, "score_run", fake.score)
     monkeypatch.setattr(selecting, "select_runs", fake.select)
-    monkeypatch.setattr(demo, "_show_codes", lambda invocation, pick: None)
+    monkeypatch.setattr(demo, "_show_codes", lambda invocation, record, which: None)
     return fake
 
 
-def test_the_pool_is_two_methods_with_two_seeds_or_more_on_one_thread_each() -> None:
+def test_the_pool_has_several_seeds_of_several_methods_on_one_thread_each() -> None:
     specs = demo.demo_specs()
-    assert len({spec.method.name for spec in specs}) == 2
-    assert all(sum(other.method.name == spec.method.name for other in specs) >= 2 for spec in specs)
+    assert Counter(spec.method.name for spec in specs) == {"hf-vae": 4, "infogan-cr": 3, "vae": 5}
+    assert {spec.seed for spec in specs} == set(range(5))
     assert {(spec.threads, spec.data.name, spec.group) for spec in specs} == {(1, "minisprites", "demo")}
-    assert {spec.training.steps for spec in specs} == {demo.STEPS}
     assert len({spec.name for spec in specs}) == len(specs)
+
+
+def test_other_seeds_make_another_pool_of_the_same_kind() -> None:
+    specs, others = demo.demo_specs(), demo.demo_specs(first_seed=5, group="other")
+    assert [spec.seed for spec in others] == [spec.seed + 5 for spec in specs]
+    assert {spec.group for spec in others} == {"other"}
+    assert [spec.method for spec in others] == [spec.method for spec in specs]
+    assert [spec.training for spec in others] == [spec.training for spec in specs]
 
 
 def test_it_trains_scores_chooses_and_says_what_to_do_next(crtui, store, engine: Engine) -> None:
     result = crtui("demo", "--no-dashboard")
     assert result.code == 0
     assert len(engine.started) == len(demo.demo_specs())
-    for said in ("plan:", "training 4 models", "scoring", "choosing", str(store.root)):
+    for said in ("plan:", "training 12 models", "scoring", "choosing", str(store.root)):
         assert said in result.err
-    for shown in ("FactorVAE", "model-centrality picks demo-infogan-s1", "by the labels", "crtui --store"):
+    for shown in ("FactorVAE", "model-centrality picks demo-vae-s4", "rank 1 of 12", "crtui --store"):
         assert shown in result.out
 
 
@@ -96,7 +104,7 @@ def test_finished_runs_of_an_earlier_demo_are_used(crtui, engine: Engine) -> Non
     engine.started.clear()
     result = crtui("demo", "--no-dashboard")
     assert (result.code, engine.started, engine.resumed) == (0, [], [])
-    assert "4 are there already" in result.err
+    assert "12 are there already" in result.err
 
 
 @pytest.mark.parametrize("status", [Status.STOPPED, Status.CRASHED, Status.FAILED])

@@ -246,13 +246,29 @@ def test_the_heat_map_is_in_the_order_of_the_table(capsys: pytest.CaptureFixture
     assert [line.split()[:2] for line in drawn[1:4]] == [["1", "run-2"], ["2", "run-0"], ["3", "run-1"]]
 
 
-def test_doubts_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doubts_stand_above_the_pick(capsys: pytest.CaptureFixture[str]) -> None:
     put_ranking(sure(selection(["one", "two", "three"]), verdict="cannot tell", warnings=["more votes would help"]))
     out = capsys.readouterr().out
-    assert "cannot tell whether it is the best of 3" in out
-    assert "careful: more votes would help" in out
+    assert out.index("careful: more votes would help") < out.index("run-2")
+    assert out.splitlines()[-1].startswith("model-centrality cannot tell which of 3 models is the best and takes run-2")
+
+
+@pytest.mark.parametrize("scores", [[0.5, 0.6, 0.7], [1.0, 1.0, 1.0]])
+def test_a_pool_without_consensus_says_so_before_it_names_a_pick(
+    capsys: pytest.CaptureFixture[str], scores: list[float]
+) -> None:
+    facts = {"verdict": "cannot tell", "agreement": 0.4, "agreement_by_chance": 0.5, "scores": scores}
+    put_ranking(sure(selection(["one", "two", "three"]), warnings=["the models agree no better"], **facts))
+    out = capsys.readouterr().out
+    assert out.index("careful: the models agree no better") < out.index("run-2")
+    assert out.splitlines()[-1].startswith("No consensus: ")
+    put_ranking(sure(selection(["one", "two", "three"]), agreement=0.6, agreement_by_chance=0.5))
+    assert "No consensus" not in capsys.readouterr().out
+
+
+def test_the_confidence_in_a_pick_by_part_of_the_pairs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     put_ranking(sure(selection(["one", "two", "three"]), confidence=0.97))
-    assert "with a confidence of 97%" in capsys.readouterr().out
+    assert "other draws of its votes pick it 97% of the time" in capsys.readouterr().out
 
 
 def test_the_doubts_are_saved_too(crtui, pool, monkeypatch, tmp_path: Path) -> None:
