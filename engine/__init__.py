@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.version import VERSION
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from engine.progress import PhaseProgress
     from engine.runs.references import RunReference
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["data", "errors", "frame", "load", "metrics", "scores", "select", "selection"]
 
 _MODULES = frozenset({"data", "errors", "metrics", "selection"})

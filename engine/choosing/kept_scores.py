@@ -14,15 +14,13 @@ from typing import Any
 
 import orjson
 
-from engine import __version__
 from engine.errors import InputError
 from engine.runs.specification.seeds import is_seed
 from engine.storage.files import make_folder, read_file, replace_file
 from engine.storage.locks import exclusive_lock
 from engine.training.step_folders import step_folder
+from engine.version import VERSION
 
-VERSION = __version__
-"""The version that results say they were computed by. Another may draw or compute differently."""
 _MAX_BYTES = 2**20
 
 ScoresBySeed = dict[int, dict[str, float]]

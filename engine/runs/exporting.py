@@ -26,7 +26,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-import engine
 from engine.errors import InputError, WorkError
 from engine.runs.exported import Exported, kept_scores
 from engine.runs.loading import find_checkpoint, inference_tensors, load_method, model_of
@@ -34,6 +33,7 @@ from engine.runs.model_card import model_card
 from engine.storage.files import cause, sync
 from engine.training.checkpoints import FORMAT, Checkpoint, describe_file
 from engine.training.step_folders import EXPORTED_FILES, MANIFEST, SCORES, SPEC, WEIGHTS
+from engine.version import VERSION
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -166,7 +166,7 @@ def _write(
         "exported": True,
         "step": checkpoint.step,
         "milestone": False,
-        "crtui": engine.__version__,
+        "crtui": VERSION,
         "torch": torch.__version__,
         "run": exported.model_dump(mode="json"),
         "files": {name: describe_file(folder / name) for name in EXPORTED_FILES},

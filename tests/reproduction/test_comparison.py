@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.choosing import process, scoring
-from engine.choosing.kept_scores import VERSION, scores_path
+from engine.choosing.kept_scores import scores_path
 from engine.choosing.result import SelectionResult, keep_result
 from engine.errors import InputError
 from engine.reproduction.comparison import Evaluator, Measured, to_json
@@ -19,6 +19,7 @@ from engine.reproduction.published import PublishedTable, read_table
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.state import Status
 from engine.storage.store import Store
+from engine.version import VERSION
 from tests.reproduction.conftest import RunAdder
 
 TABLE: PublishedTable = read_table("table1")

@@ -11,7 +11,7 @@ import pytest
 
 from cr_tui.cli.commands.reproduce import TABLES
 from engine.choosing import process, scoring
-from engine.choosing.kept_scores import VERSION, scores_path
+from engine.choosing.kept_scores import scores_path
 from engine.launch import local
 from engine.reproduction import published
 from engine.runs.catalogue import RunRecord, look_at
@@ -19,6 +19,7 @@ from engine.runs.registry import Registry
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.training.step_folders import step_folder
+from engine.version import VERSION
 
 SMALL = """
 title = "A small table"
