@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.choosing.kept_scores import (
-    VERSION,
     ScoresBySeed,
     keep_scores,
     kept_scores,
@@ -27,6 +26,7 @@ from engine.progress import PhaseProgress
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, add_scores
 from engine.storage.store import Store
+from engine.version import VERSION
 
 if TYPE_CHECKING:
     from engine.data.dataset import Dataset

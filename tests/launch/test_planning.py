@@ -62,6 +62,6 @@ def test_runs_for_slurm_wait_there() -> None:
 def test_data_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     require_startable(specs(2), tmp_path)
     asked: list[object] = []
-    monkeypatch.setattr(planning, "check", lambda name, root, *, size: asked.append((name, root, size)))
+    monkeypatch.setattr(planning, "check", lambda name, root, **options: asked.append((name, root, options["size"])))
     require_startable(specs(3), tmp_path)
     assert asked == [("minisprites", tmp_path, None)]
