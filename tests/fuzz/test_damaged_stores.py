@@ -34,6 +34,7 @@ from engine.runs.loading import describe, find_checkpoint, load_model
 from engine.runs.registry import Registry
 from engine.runs.specification.resolving import resolve, validate
 from engine.runs.state import Outcome, Status
+from engine.selection.latent_sets import LatentSet
 from engine.selection.pair_cache import PairCache
 from engine.selection.pair_statistics import PairStatistics
 from engine.storage.store import Store
@@ -96,7 +97,8 @@ steps = 10
 
 
 def _statistics(draws: np.ndarray[Any, Any]) -> PairStatistics:
-    return PairStatistics.of(draws, draws, np.arange(60).reshape(10, 6), Codes(2, prior="normal"))
+    drawn = LatentSet(torch.from_numpy(draws).float(), np.arange(60).reshape(10, 6), slice(None))
+    return PairStatistics.of(draws, drawn, Codes(2, prior="normal"))
 
 
 @dataclass(frozen=True)
