@@ -80,7 +80,7 @@ def test_a_pool_is_ranked_and_the_ranking_kept(trained: Trained) -> None:
     assert len(result["matrix"]) == 2
     assert (trained.folder / "store" / "selections" / result["id"] / "scores.npz").is_file()
     # Two models agree with each other equally: always a tie.
-    assert "cannot tell 2 of 2 models apart" in trained.call("select", "--group", "tiny", "--votes", "8")
+    assert "careful: two models always tie" in trained.call("select", "--group", "tiny", "--votes", "8")
 
 
 def test_codes_are_walked_in_the_terminal_and_into_files(trained: Trained) -> None:

@@ -165,6 +165,8 @@ def test_after_a_reboot_everything_can_be_resumed_at_once(store: Store, gpus: Pa
     records = start(store, [toy(steps=30, device="cuda", seed=seed) for seed in range(4)], TOY_WORKER)
     until(lambda: sum(look_at(record.folder).step == 10 for record in records) == 2, "the middle of two runs")
     running = [record for record in records if look_at(record.folder).step == 10]
+    # A worker says its step before it has written the checkpoint.
+    until(lambda: all(newest(record.folder)[0] == 10 for record in running), "their checkpoints")
     until(lambda: all(record.folder.state().supervisor for record in records))
     # As a power cut does: all stand still before the first is gone, or those that wait would take its place.
     for process in ("supervisor", "worker"):

@@ -283,7 +283,7 @@ def test_what_a_file_says_reaches_the_terminal_literally_and_without_controls(cr
 def test_columns_and_csv_know_every_key(crtui, add_run) -> None:
     add_run(name="one", scores={"mig": 0.25})
     add_run(name="two", method="vae")
-    words = ("runs", "list", "--columns", "name,lambda_cr,steps,score.mig")
+    words = ("runs", "list", "--columns", "name,lambda_cr,steps,score.mig", "--sort", "name")
     assert crtui(*words, "--json").json[0] == {
         "name": "one",
         "method.lambda_cr": [[0, 0.0], ["37.5%", 0.1]],
@@ -294,7 +294,7 @@ def test_columns_and_csv_know_every_key(crtui, add_run) -> None:
     assert rows[0]["method.lambda_cr"] == '[[0,0.0],["37.5%",0.1]]'
     assert (rows[1]["method.lambda_cr"], rows[1]["score.mig"]) == ("", "")
     assert '[[0,0.0],["37.5%",0.1]]' in crtui(*words).out
-    whole = list(csv.DictReader(io.StringIO(crtui("runs", "list", "--csv").out)))
+    whole = list(csv.DictReader(io.StringIO(crtui("runs", "list", "--csv", "--sort", "name").out)))
     assert ROW - {"scores"} <= whole[0].keys()
     assert [row["score.mig"] for row in whole] == ["0.25", ""]
     assert crtui("runs", "list", "--csv", "--json").code == 2
@@ -302,7 +302,7 @@ def test_columns_and_csv_know_every_key(crtui, add_run) -> None:
 
 
 def test_an_empty_list_is_an_empty_csv(crtui) -> None:
-    assert crtui("runs", "list", "--csv").out == ""
+    assert crtui("runs", "list", "--csv", "--sort", "name").out == ""
 
 
 def test_diff_shows_settings_and_scores_that_differ(crtui, add_run) -> None:
