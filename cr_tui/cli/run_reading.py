@@ -14,9 +14,9 @@ import typer
 
 from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
 from cr_tui.cli.output import put, put_json, warn
-from cr_tui.cli.specification import leaves
 from cr_tui.text import clean
 from engine.errors import InputError
+from engine.runs.specification.trees import leaves
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord

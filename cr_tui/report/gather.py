@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cr_tui.figures import drawing
 from cr_tui.figures.curves import draw_curves
@@ -24,6 +24,7 @@ from cr_tui.text import clean
 from cr_tui.titles import SCORE_TITLES
 from engine import __version__
 from engine.errors import CrtuiError, InputError
+from engine.runs.specification.trees import leaves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -208,15 +209,7 @@ def _specification(record: RunRecord) -> str:
         tree = record.folder.spec().model_dump(mode="json")
     except InputError as error:
         return clean(str(error))
-    return "\n".join(f"{key} = {clean(json.dumps(value, ensure_ascii=False))}" for key, value in _leaves(tree))
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{key}.")
-        elif value is not None:
-            yield f"{prefix}{key}", value
+    return "\n".join(f"{key} = {clean(json.dumps(value, ensure_ascii=False))}" for key, value in leaves(tree))
 
 
 def _value(value: object) -> str:

@@ -10,11 +10,12 @@ from engine.errors import InputError
 from engine.launch.planning import require_startable
 from engine.launch.resuming import require_resumable
 from engine.runs.catalogue import RunRecord
-from engine.runs.specification.changes import SpecChange, assign_dotted, require_changeable
+from engine.runs.specification.changes import SpecChange, require_changeable
 from engine.runs.specification.keys import complete, known_keys, parse, split
 from engine.runs.specification.layers import DATA, foundation_key
 from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
+from engine.runs.specification.trees import assign
 
 
 def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:
@@ -41,7 +42,7 @@ def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None
     tree = before.model_dump(mode="json")
     for key, value in values.items():
         require_changeable(key)
-        assign_dotted(tree, key, value)
+        assign(tree, key, value)
     after = validate(tree)
     require_startable([after], folder.store.data)
     whole_tree = after.model_dump(mode="json")

@@ -10,9 +10,10 @@ from engine.errors import InputError
 from engine.reproduction.length import Length, at_length, shrunk
 from engine.reproduction.published import PublishedTable, Row
 from engine.runs.catalogue import RunRecord
-from engine.runs.specification.keys import assign, complete, known_keys, parse, split
+from engine.runs.specification.keys import complete, known_keys, parse, split
 from engine.runs.specification.resolving import resolve, validate
 from engine.runs.specification.spec import BranchSettings, RunSpec, default_threads
+from engine.runs.specification.trees import assign
 from engine.training.step_folders import steps as checkpoint_steps
 
 _WORTH = {"finished": 3, "running": 2, "queued": 2, "stopped": 1, "crashed": 1, "failed": 0}

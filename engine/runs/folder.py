@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, WorkError
-from engine.runs.specification.changes import SpecChange, SpecChanges, assign_dotted
+from engine.runs.specification.changes import SpecChange, SpecChanges
 from engine.runs.specification.summary import SpecSummary
+from engine.runs.specification.trees import assign
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
 from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
@@ -324,7 +325,7 @@ class RunFolder:
         tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
         for change in changes:
             for key, value in change.values.items():
-                assign_dotted(tree, key, value)
+                assign(tree, key, value)
         return tree
 
     def _read(self, path: Path, model: type[_Model]) -> _Model:

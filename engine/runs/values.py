@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.errors import InputError
 from engine.runs.folder import RunFolder
+from engine.runs.specification.trees import leaves
 
 _NAMES = frozenset({"name", "group"})
 """What a run is called says nothing of what it does."""
@@ -15,20 +16,9 @@ _NAMES = frozenset({"name", "group"})
 def values_of(folder: RunFolder) -> dict[str, Any]:
     """The values of a run's specification by dotted key, without those that are null; none where it is damaged."""
     try:
-        return leaves(folder.spec_tree())
+        return dict(leaves(folder.spec_tree()))
     except (InputError, OSError):
         return {}
-
-
-def leaves(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Values of a tree by dotted key, without those that are ``None``."""
-    found: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            found |= leaves(value, f"{prefix}{key}.")
-        elif value is not None:
-            found[f"{prefix}{key}"] = value
-    return found
 
 
 def differences(specifications: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -9,7 +9,7 @@ import typer
 
 from cr_tui.cli.invocation import JsonOption, invocation_of
 from cr_tui.cli.output import put, put_json
-from cr_tui.cli.specification import leaves
+from engine.runs.specification.trees import leaves
 
 
 def doctor(

@@ -141,12 +141,13 @@ def diff(
 ) -> None:
     """Show in which settings and scores runs differ."""
     from cr_tui.cli.run_table import score_names
-    from engine.runs.values import differences, leaves
+    from engine.runs.specification.trees import leaves
+    from engine.runs.values import differences
 
     records = _find(invocation_of(context).open_store(), run)
     if len(records) < 2:
         raise InputError("name at least two different runs to compare")
-    settings = differences([leaves(record.folder.spec_tree()) for record in records])
+    settings = differences([dict(leaves(record.folder.spec_tree())) for record in records])
     names = score_names(name for record in records for name in record.scores)
     scores = {name: [record.scores.get(name) for record in records] for name in names}
     if as_json:

@@ -39,8 +39,8 @@ from cr_tui.cli.launch_options import (
 )
 from cr_tui.cli.names_in_help import METHOD_NAMES
 from cr_tui.cli.output import put, put_json, say, stdout_console, warn
-from cr_tui.cli.specification import leaves
 from engine.errors import InputError
+from engine.runs.specification.trees import leaves
 from engine.runs.tracker_names import TRACKERS
 
 if TYPE_CHECKING:

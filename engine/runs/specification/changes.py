@@ -46,14 +46,3 @@ def require_changeable(key: str) -> None:
             f"{key} cannot change in the middle of a run; 'crtui train --branch-from RUN --set {key}=...' starts "
             f"another from its checkpoint (a resumed run may change {', '.join(CHANGEABLE)} and slurm.*)"
         )
-
-
-def assign_dotted(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value under a dotted key; tables on the way are made, also in place of a null."""
-    *parents, last = key.split(".")
-    for parent in parents:
-        branch = tree.get(parent)
-        if not isinstance(branch, dict):
-            branch = tree[parent] = {}
-        tree = branch
-    tree[last] = value

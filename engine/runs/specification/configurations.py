@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from engine.runs.specification.trees import leaves
 
 _NO_CONFIGURATION = frozenset(
     {"name", "group", "preset", "seed", "device", "threads", "launcher", "priority", "retries", "per_gpu", "branch.run"}
@@ -36,43 +38,39 @@ def configurations(specs: Sequence[Mapping[str, Any]]) -> list[Configuration]:
     Args:
         specs: specifications as trees of plain data, one a run.
     """
-    flat = [dict(_leaves(spec)) for spec in specs]
+    flat = [_trained(spec) for spec in specs]
     members: dict[str, list[int]] = {}
-    for place, leaves in enumerate(flat):
-        members.setdefault(json.dumps(leaves, sort_keys=True), []).append(place)
+    for place, values in enumerate(flat):
+        members.setdefault(json.dumps(values, sort_keys=True), []).append(place)
     firsts = [flat[places[0]] for places in members.values()]
     differing = _differing(firsts)
-    labels = _distinct([_label(leaves, firsts) for leaves in firsts])
+    labels = _distinct([_label(values, firsts) for values in firsts])
     return [
-        Configuration(label, tuple(places), {key: leaves.get(key) for key in differing})
-        for label, leaves, places in zip(labels, firsts, members.values(), strict=True)
+        Configuration(label, tuple(places), {key: values.get(key) for key in differing})
+        for label, values, places in zip(labels, firsts, members.values(), strict=True)
     ]
 
 
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        dotted = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{dotted}.")
-        elif dotted not in _NO_CONFIGURATION and not dotted.startswith("slurm") and value is not None:
-            yield dotted, value
+def _trained(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The values by dotted key that say what is trained."""
+    return {key: value for key, value in leaves(spec) if key not in _NO_CONFIGURATION and not key.startswith("slurm")}
 
 
 def _differing(trees: Sequence[Mapping[str, Any]]) -> list[str]:
-    keys = dict.fromkeys(key for leaves in trees for key in leaves)
-    return [key for key in keys if any(leaves.get(key) != trees[0].get(key) for leaves in trees)]
+    keys = dict.fromkeys(key for values in trees for key in values)
+    return [key for key in keys if any(values.get(key) != trees[0].get(key) for values in trees)]
 
 
-def _label(leaves: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> str:
+def _label(values: Mapping[str, Any], everyone: Sequence[Mapping[str, Any]]) -> str:
     """The method, where there are several, and what differs among the configurations of this method."""
-    method = leaves.get(_METHOD)
+    method = values.get(_METHOD)
     alike = [other for other in everyone if other.get(_METHOD) == method]
     keys = [key for key in _differing(alike) if key != _METHOD]
     parts = [str(method)] if len(alike) < len(everyone) or not keys else []
     short = [key.rpartition(".")[2] for key in keys]
     for key, name in zip(keys, short, strict=True):
         shown = name if short.count(name) == 1 else key
-        parts.append(f"{shown}={_value(leaves.get(key))}")
+        parts.append(f"{shown}={_value(values.get(key))}")
     return ", ".join(parts)
 
 

@@ -126,18 +126,3 @@ def parse(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
         return text
-
-
-def assign(tree: dict[str, Any], key: str, value: Any) -> None:
-    """Put a value under a dotted key; tables on the way are made.
-
-    Raises:
-        InputError: a part of the key names a value and not a table.
-    """
-    *parents, last = key.split(".")
-    for parent in parents:
-        branch = tree.setdefault(parent, {})
-        if not isinstance(branch, dict):
-            raise InputError(f"'{parent}' must be a table, so '{key}' cannot be set in it")
-        tree = branch
-    tree[last] = value

@@ -14,7 +14,6 @@ from pydantic import ValidationError
 from engine.errors import InputError
 from engine.runs.specification.files import read_configuration
 from engine.runs.specification.keys import (
-    assign,
     complete,
     known_keys,
     parse,
@@ -25,6 +24,7 @@ from engine.runs.specification.keys import (
 from engine.runs.specification.layers import DATA, FOUNDATIONS, METHOD, PRESET, Foundation, foundation_key
 from engine.runs.specification.names import Names
 from engine.runs.specification.spec import BranchSettings, RunSpec, default_threads
+from engine.runs.specification.trees import assign
 
 MAX_RUNS = 10_000
 
