@@ -39,7 +39,7 @@ from engine.runs.specification.seeds import parse_seeds
 from engine.runs.specification.spec import RunSpec
 from engine.storage.store import Store
 from method_table import COLUMNS
-from pools import Scores, find_pool, score_pool, train_pool
+from pools import Scores, finished_pool, score_pool, train_pool
 
 GROUP = "minishapes"
 PRESET = "quick-minishapes"
@@ -56,10 +56,7 @@ def main() -> None:
     try:
         specs = study_specs(arguments.methods, parse_seeds(arguments.seeds), arguments.steps)
         store = Store.open(arguments.store)
-        if arguments.report:
-            pool = [record for record in find_pool(store, specs) if record is not None and record.status == "finished"]
-        else:
-            pool = train_pool(store, specs, arguments.jobs, _say)
+        pool = finished_pool(store, specs) if arguments.report else train_pool(store, specs, arguments.jobs, _say)
         scored = {protocol: score_pool(store, pool, protocol, arguments.jobs, _say) for protocol in arguments.protocols}
     except CrtuiError as error:
         sys.exit(f"error: {error}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import time
 from collections import deque
@@ -13,23 +12,23 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.choosing.kept_scores import kept_scores, scores_path
 from engine.choosing.scoring import score_run
 from engine.errors import CrtuiError, WorkError
 from engine.launch import launchers
+from engine.launch.taking_up import earlier_runs, take_up
 from engine.machine.cores import prepare_to_compute
 from engine.metrics.checks import Protocol
-from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
+from engine.runs.catalogue import RunRecord, find_run, look_at
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store
-from engine.training.step_folders import step_folder
 from method_table import COLUMNS
 
 Say = Callable[[str], None]
 Scores = Mapping[str, float]
 
 _POLL_SECONDS = 1.0
-_WORTH = {Status.FINISHED: 3, Status.RUNNING: 2, Status.QUEUED: 2, Status.STOPPED: 1, Status.CRASHED: 1}
 
 
 @dataclass
@@ -50,14 +49,6 @@ class _Progress:
         self.say(f"{self.what} {self._done} of {self.total}: {subject}; about {left / 60:.0f} min left")
 
 
-def find_pool(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | None]:
-    """For each specification the run of the store that got farthest with it, if there is one."""
-    found: dict[str, list[RunRecord]] = {}
-    for record in list_runs(store):
-        found.setdefault(record.name or "", []).append(record)
-    return [_best(found.get(spec.name, []), spec) for spec in specs]
-
-
 def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> list[RunRecord]:
     """Train a run for each specification, unless the store has it. A run that stopped goes on.
 
@@ -72,7 +63,7 @@ def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> l
     Returns:
         The runs that have finished, in the order of their specifications.
     """
-    found = find_pool(store, specs)
+    found = earlier_runs(store, specs)
     pairs = [(spec, record) for spec, record in zip(specs, found, strict=True) if not _is_finished(record)]
     say(f"{len(specs) - len(pairs)} of {len(specs)} runs are there already")
     waiting, active = deque(pairs), list[RunRecord]()
@@ -80,7 +71,8 @@ def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> l
     try:
         while waiting or active:
             while waiting and len(active) < jobs:
-                active.append(_begin(store, *waiting.popleft()))
+                spec, record = waiting.popleft()
+                active += take_up(store, [spec], [record])
             time.sleep(_POLL_SECONDS)
             active = [look_at(record.folder) for record in active]
             for record in active:
@@ -94,7 +86,12 @@ def train_pool(store: Store, specs: Sequence[RunSpec], jobs: int, say: Say) -> l
             with contextlib.suppress(CrtuiError):  # it may just have ended by itself
                 launchers.stop(record)
         raise
-    return [record for record in find_pool(store, specs) if record is not None and _is_finished(record)]
+    return finished_pool(store, specs)
+
+
+def finished_pool(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord]:
+    """The runs of these specifications that have finished, in their order."""
+    return [record for record in earlier_runs(store, specs) if record is not None and _is_finished(record)]
 
 
 def score_pool(
@@ -140,32 +137,11 @@ def _is_finished(record: RunRecord | None) -> bool:
     return record is not None and record.status is Status.FINISHED
 
 
-def _best(records: Sequence[RunRecord], spec: RunSpec) -> RunRecord | None:
-    same = []
-    for record in records:
-        try:
-            if record.folder.spec() == spec:
-                same.append(record)
-        except CrtuiError:
-            continue  # a damaged run is trained anew
-    return max(same, key=lambda record: _WORTH.get(record.status, 0), default=None)
-
-
-def _begin(store: Store, spec: RunSpec, found: RunRecord | None) -> RunRecord:
-    """Start a run, or go on with it; one that is under way already is only watched."""
-    if found is None:
-        return launchers.start(store, [spec])[0]
-    return launchers.resume(found) if found.status.terminal else found
-
-
 def _kept_scores(record: RunRecord, protocol: Protocol) -> Scores | None:
     """The scores of the newest checkpoint that are kept with a run, if all are there."""
-    name = step_folder(record.folder.checkpoints, record.step).name
-    try:
-        kept = json.loads((record.folder.path / "scores" / f"{name}-{protocol}.json").read_text())
-        return {key: float(kept["scores"][key]) for key in COLUMNS} if kept["seed"] == 0 else None
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    by_seed, _ = kept_scores(scores_path(record.folder.path, record.step, protocol), {})
+    scores = by_seed.get(0, {})
+    return {key: scores[key] for key in COLUMNS} if COLUMNS.keys() <= scores.keys() else None
 
 
 def _compute_in_one_thread() -> None:

@@ -18,7 +18,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,6 @@ from numpy.typing import NDArray
 
 from engine.choosing.comparison import pairs_of
 from engine.choosing.pool import Pool
-from engine.choosing.scoring import score_run
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.state import Status
 from engine.selection import SIMILARITIES
@@ -35,6 +34,7 @@ from engine.selection.generated_set import VotingProtocol
 from engine.selection.stability import udr_pairs
 from engine.storage.store import Store
 from method_table import COLUMNS
+from pools import score_pool
 from regret import (
     BEST,
     RANDOM,
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
@@ -90,7 +91,7 @@ def main() -> None:
     if len(records) < len(wanted):
         print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
     tables = {}
-    for collection in collections(store, records):
+    for collection in collections(store, records, arguments.jobs):
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
         if units < arguments.pool_size:
@@ -103,7 +104,7 @@ def main() -> None:
         arguments.json.write_text(json.dumps(tables, indent=1))
 
 
-def collections(store: Store, records: Sequence[RunRecord]) -> Iterator[Collection]:
+def collections(store: Store, records: Sequence[RunRecord], jobs: int) -> Iterator[Collection]:
     """Compare and score the runs of each kind, or take what an earlier call kept."""
     pool = Pool(store, list(records), VotingProtocol(), "cpu", progress=_report)
     pool.load()
@@ -112,12 +113,13 @@ def collections(store: Store, records: Sequence[RunRecord]) -> Iterator[Collecti
     for kind, has_posterior in (("GANs", False), ("VAEs", True)):
         members = [index for index, model in pool.models.items() if model.has_posterior is has_posterior]
         if members:
-            yield _collected(kind, store, [pool.records[index] for index in members])
+            models = {place: pool.models[index] for place, index in enumerate(members)}
+            part = replace(pool, records=[pool.records[index] for index in members], models=models, excluded={})
+            yield _collected(kind, part, jobs)
 
 
-def _collected(kind: str, store: Store, records: list[RunRecord]) -> Collection:
-    pool = Pool(store, records, VotingProtocol(), "cpu", progress=_report)
-    pool.load()
+def _collected(kind: str, pool: Pool, jobs: int) -> Collection:
+    records = pool.records
     everything = np.ones((len(records), len(records)), dtype=np.bool_)
     matrices = {}
     for similarity in SIMILARITIES:
@@ -140,18 +142,13 @@ def _collected(kind: str, store: Store, records: list[RunRecord]) -> Collection:
         pairs_by_udr = udr_pairs([each.codes for each in codes], [each.kl for each in codes], udr_kind)
         selectors[f"UDR ({udr_kind})"] = udr_selector(pairs_by_udr)
     runs = [records[index] for index in kept]
-    truth = np.array([list(_scores(store, run)) for run in runs])
+    scores = score_pool(pool.store, runs, "paper", jobs, lambda text: print(text, file=sys.stderr))
+    truth = np.array([[scores[run.id][key] for key in COLUMNS] for run in runs])
     selectors[BEST] = supervised_selector(truth[:, 0])
     units = _units(runs)
     default = matrices[SIMILARITIES[0]][np.ix_(kept, kept)]
     seeds = np.array([run.folder.spec().seed for run in runs])
     return Collection(kind, [run.name or run.id for run in runs], units, truth, selectors, _alike(default, seeds))
-
-
-def _scores(store: Store, run: RunRecord) -> Iterator[float]:
-    print(f"scoring {run.name}", file=sys.stderr)
-    scores = score_run(store, run, list(COLUMNS), "paper")["scores"]
-    return (scores[key] for key in COLUMNS)
 
 
 def _units(runs: Sequence[RunRecord]) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store
 
-_WORTH = {
+WORTH = {
     Status.FINISHED: 3,
     Status.RUNNING: 2,
     Status.QUEUED: 2,
@@ -19,6 +19,7 @@ _WORTH = {
     Status.CRASHED: 1,
     Status.FAILED: 0,
 }
+"""How far a run got: of several that train the same, the one of the highest is gone on with."""
 
 
 def earlier_runs(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | None]:
@@ -31,18 +32,19 @@ def earlier_runs(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | Non
     Raises:
         InputError: the registry is damaged.
     """
-    groups = {spec.group for spec in specs}
+    places: dict[tuple[str | None, str | None], list[int]] = {}
+    for index, spec in enumerate(specs):
+        places.setdefault((spec.name, spec.group), []).append(index)
     found: list[RunRecord | None] = [None] * len(specs)
     for record in list_runs(store):
-        if record.group not in groups:
-            continue
+        called_so = places.get((record.name, record.group), [])
         try:
-            spec = record.folder.spec()
+            made_of = record.folder.spec() if called_so else None
         except InputError:
             continue
-        for index, wanted in enumerate(specs):
+        for index in called_so:
             best = found[index]
-            if spec == wanted and (best is None or _WORTH[record.status] > _WORTH[best.status]):
+            if made_of == specs[index] and (best is None or WORTH[record.status] > WORTH[best.status]):
                 found[index] = record
     return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import InputError
+from engine.launch.taking_up import WORTH
 from engine.reproduction.length import Length, at_length, shrunk
 from engine.reproduction.published import PublishedTable, Row
 from engine.runs.catalogue import RunRecord
@@ -16,7 +17,6 @@ from engine.runs.specification.spec import BranchSettings, RunSpec, default_thre
 from engine.runs.specification.trees import assign
 from engine.training.step_folders import steps as checkpoint_steps
 
-_WORTH = {"finished": 3, "running": 2, "queued": 2, "stopped": 1, "crashed": 1, "failed": 0}
 _PUBLISHED_TRAINING = ("training.steps", "training.batch_size")
 
 
@@ -189,7 +189,7 @@ def _found(training: str, spec: RunSpec, known: Sequence[RunRecord]) -> PlannedR
         row = (record.method, record.data, record.seed, record.total_steps)
         if row != (spec.method.name, spec.data.name, spec.seed, spec.training.steps):
             continue
-        if best is not None and _WORTH[record.status] <= _WORTH[best.status]:
+        if best is not None and WORTH[record.status] <= WORTH[best.status]:
             continue
         try:
             if _trains_the_same(record.folder.spec(), spec):

@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 import minishapes_study as study
+from engine.launch.taking_up import earlier_runs
 from engine.methods import METHODS, method_class
 from engine.methods.base import Setup
 from engine.runs.catalogue import list_runs
@@ -20,7 +21,6 @@ from engine.runs.folder import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 from method_table import COLUMNS
-from pools import find_pool
 
 TINY = ("--steps", "8", "--seeds", "0-1", "--methods", "infogan-cr", "infogan-cr-control", "--protocols", "paper")
 
@@ -155,7 +155,7 @@ def test_only_seeds_of_both_arms_are_compared() -> None:
 def test_a_run_of_another_specification_is_not_taken_for_one_of_the_study(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "store")
     wanted, other = study.study_specs(["vae"], [0], 8)[0], study.study_specs(["vae"], [0], 9)[0]
-    assert find_pool(store, [wanted]) == [None]
+    assert earlier_runs(store, [wanted]) == [None]
     [(_, lease)] = create_run_folders(store, [other])
     os.close(lease)
-    assert find_pool(store, [wanted]) == [None]
+    assert earlier_runs(store, [wanted]) == [None]
