@@ -40,7 +40,7 @@ class _Run:
         )
 
     def rewind(self, step: int) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # never called, because REWINDS is False
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:

@@ -55,7 +55,7 @@ class _Run:
         self._run.define_metric("*", step_metric="step")
 
     def rewind(self, step: int) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # never called, because REWINDS is False
 
     def write(self, rows: Sequence[Row]) -> None:
         for row in rows:

@@ -108,7 +108,7 @@ def test_the_control_differs_in_the_weight_of_the_regulariser_alone(steps: int |
     assert [at for at, _ in given["lambda_cr"]] == [at for at, _ in zero["lambda_cr"]]
     assert given["lambda_cr"][-1][1] > 0 == zero["lambda_cr"][-1][1]
     assert regularised.model_dump(exclude={"name", "method"}) == control.model_dump(exclude={"name", "method"})
-    schedule = regularised.method.lambda_cr  # type: ignore[attr-defined]
+    schedule = regularised.method.lambda_cr  # type: ignore[attr-defined]  # a specification knows no method's settings
     assert schedule.over(regularised.training.steps).turning_points == (round(0.4 * regularised.training.steps),)
 
 

@@ -160,7 +160,7 @@ def test_datasets_that_are_made_here_are_known_by_their_images(tmp_path: Path) -
 def test_options_are_for_data_of_your_own(tmp_path: Path) -> None:
     for options in ({"layout": "NHW"}, {"value_range": "0..1"}, {"labels": "none"}):
         with pytest.raises(InputError, match="of its own"):
-            engine.data.load("minisprites", tmp_path, **options)  # type: ignore[arg-type]
+            engine.data.load("minisprites", tmp_path, **options)  # type: ignore[arg-type]  # from a table of options
     photo(tmp_path / "mine" / "x.png", 50)
     with pytest.raises(InputError, match="photos, which have no layout"):
         engine.data.load(tmp_path / "mine", tmp_path / "root", layout="NHWC")

@@ -58,7 +58,7 @@ def test_a_file_that_answers_otherwise_is_refused(tmp_path: Path, monkeypatch: p
     def of_another_model(network: torch.nn.Module, *arguments: object) -> None:
         for parameter in network.parameters():
             parameter.add_(1.0)
-        write(network, *arguments)  # type: ignore[arg-type]
+        write(network, *arguments)  # type: ignore[arg-type]  # handed on as they came
         for parameter in network.parameters():
             parameter.sub_(1.0)
 

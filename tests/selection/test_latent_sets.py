@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.codes import Codes
+from engine.models.codes import Codes, Prior
 from engine.selection.latent_sets import LatentSet, independent_groups, latin_hypercubes
 
 CODES = Codes(3, noise=2, categorical=(4,))
@@ -20,8 +20,8 @@ Draw = Callable[[Codes, int, int, int, int], LatentSet]
 
 @pytest.mark.parametrize("draw", [independent_groups, latin_hypercubes])
 @pytest.mark.parametrize("prior", ["uniform", "normal"])
-def test_in_a_group_one_code_stands_still_and_all_else_is_drawn_from_the_prior(draw: Draw, prior: str) -> None:
-    codes = Codes(3, 2, prior, (4,))  # type: ignore[arg-type]
+def test_in_a_group_one_code_stands_still_and_all_else_is_drawn_from_the_prior(draw: Draw, prior: Prior) -> None:
+    codes = Codes(3, 2, prior, (4,))
     drawn = draw(codes, VALUES, SIZE, 500, 0)
     assert drawn.groups.shape == (4 * VALUES, SIZE)
     spread = 3**-0.5 if prior == "uniform" else 1.0

@@ -115,7 +115,7 @@ class StoredArray(ABC):
         """:meth:`blocks` of an array in C order."""
 
     def _read_fortran(self) -> NDArray[Any]:
-        """The content of a packed array in Fortran order."""
+        """The content of a packed array in Fortran order. Formats that know only C order are never asked."""
         raise NotImplementedError
 
     def _rows_at_once(self) -> int:

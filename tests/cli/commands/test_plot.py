@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -128,12 +129,12 @@ def test_a_report_of_one_run_has_no_ranking(crtui, pool, tmp_path: Path) -> None
 
 
 @pytest.fixture
-def exported(crtui: Callable[..., object], pool, tmp_path: Path) -> list[str]:
+def exported(crtui: Callable[..., Any], pool, tmp_path: Path) -> list[str]:
     """The folders of three exported models, in a store that has none of their runs."""
     folders = [str(tmp_path / f"model-{record.name}") for record in pool]
     for record, folder in zip(pool, folders, strict=True):
-        assert crtui("export", record.id, "--to", folder).code == 0  # type: ignore[attr-defined]
-        assert crtui("runs", "rm", "--yes", record.id).code == 0  # type: ignore[attr-defined]
+        assert crtui("export", record.id, "--to", folder).code == 0
+        assert crtui("runs", "rm", "--yes", record.id).code == 0
     return folders
 
 
