@@ -73,19 +73,23 @@ def _put_matrix(console: Console, result: SelectionResult, matrix: NDArray[np.fl
 
 
 def _table(found: MethodResult, result: SelectionResult, width: int, blocks: bool) -> Table:
-    """The runs, best first. Their ranks are the numbers of the rows and columns in the heat map."""
+    """The runs, best first, numbered as the rows and columns of the heat map.
+
+    A rank is a range where the noise leaves it open, so that no table ranks finer than the scores are known.
+    """
     from rich.table import Table
     from rich.text import Text
 
     index_of = {run_id: index for index, run_id in enumerate(result.runs)}
     ranked = [(run_id, index_of[run_id]) for run_id in found.ranking]
     columns: dict[str, list[Text]] = {
-        "Rank": [Text(str(rank)) for rank in range(1, len(ranked) + 1)],
+        "#": [Text(str(number)) for number in range(1, len(ranked) + 1)],
         "Name": [],
         "ID": [Text(clean(run_id), style="dim") for run_id, _ in ranked],
         "Score": [Text(_number(found.scores[index])) for _, index in ranked],
     }
     if any(found.intervals):
+        columns["Rank"] = [Text(_range(found.rank_ranges[index])) for _, index in ranked]
         columns["95 %"] = [Text(_interval(found.intervals[index]), style="dim") for _, index in ranked]
     if not all(map(math.isnan, found.medoid_probability)):
         columns["Medoid"] = [Text(_percentage(found.medoid_probability[index])) for _, index in ranked]
@@ -113,6 +117,13 @@ def _number(score: float) -> str:
 
 def _interval(interval: Sequence[float] | None) -> str:
     return "–" if interval is None else f"{interval[0]:.3f}–{interval[1]:.3f}"
+
+
+def _range(ranks: tuple[int, int] | None) -> str:
+    if ranks is None:
+        return "–"
+    best, worst = ranks
+    return str(best) if best == worst else f"{best}–{worst}"
 
 
 def _percentage(share: float) -> str:

@@ -16,7 +16,7 @@ from engine.choosing.methods import CENTRALITY, SELECTION_METHODS, PoolRanking, 
 from engine.choosing.partial import PartialReport
 from engine.choosing.pool import Pool
 from engine.choosing.result import MethodResult, SelectionResult, Voting, keep_result
-from engine.choosing.verdict import centrality_facts
+from engine.choosing.verdict import certainty_facts
 from engine.errors import InputError
 from engine.machine.devices import usable_device
 from engine.progress import PhaseProgress
@@ -256,7 +256,7 @@ def _result(
                 pick=ids[ranking.included[ranking.ranking.pick]],
                 excluded={ids[index]: reason for index, reason in sorted(ranking.excluded.items())},
                 seconds=round(seconds[method], 3),
-                **centrality_facts(ranking, ids, names, matching),
+                **certainty_facts(ranking, ids, names, matching),
             )
             for method, ranking in rankings.items()
         },

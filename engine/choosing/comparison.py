@@ -32,7 +32,6 @@ class CentralityEvidence:
         scores: the matrix and the votes, over the members in ``members``.
         members: the member of the pool that each row of the matrix stands for.
         uncertainty: by resampled votes; None for similarities without votes, for part of a matrix, and for one model.
-        intervals: float64 ``[included, 2]``, of each score; None where they were not estimated.
         confidence: of the pick, where part of the matrix was computed.
         consensus: agreement of the pick with the others, held against chance; None for part of a matrix and for one
             model.
@@ -41,7 +40,6 @@ class CentralityEvidence:
     scores: CrossScores
     members: list[int]
     uncertainty: Uncertainty | None = None
-    intervals: NDArray[np.float64] | None = None
     confidence: float | None = None
     consensus: Consensus | None = None
 

@@ -140,7 +140,8 @@ class Voting(_Part):
 
 
 class MethodResult(_Part):
-    """What one selection method found. The fields from ``similarity`` on are ModelCentrality's.
+    """What one selection method found. ``similarity`` and the fields from ``runner_up`` on are ModelCentrality's, but
+    ``intervals`` are of any method that knows how far its noise reaches.
 
     Attributes:
         scores: one a run; NaN for a run that has none.
@@ -149,10 +150,10 @@ class MethodResult(_Part):
         excluded: why other runs are not ranked, by id.
         seconds: how long it took.
         similarity: what models were compared by.
-        verdict: how sure the pick is, see :data:`engine.choosing.verdict.CentralityVerdict`.
+        verdict: how sure the pick is, see :data:`engine.choosing.verdict.Verdict`.
         warnings: sentences on how far to trust the ranking, and what would settle it.
         runner_up: id of the second best run.
-        intervals: 95 % of each score's replicates lie in it; one a run, None where there is none.
+        intervals: the 95 % interval of each score; one a run, None where there is none.
         medoid_probability: share of the replicates in which each run is the medoid; NaN where that is not known.
         votes_to_settle: votes a pair that would settle it.
         agreement: of the pick with the others.
@@ -184,6 +185,20 @@ class MethodResult(_Part):
         if self.agreement is None or self.agreement_by_chance is None:
             return True
         return not self.agreement <= self.agreement_by_chance
+
+    @property
+    def rank_ranges(self) -> tuple[tuple[int, int] | None, ...]:
+        """The best and the worst rank that each run may have, from 1; see :func:`engine.selection.ranking.rank_ranges`.
+
+        One a run; None for runs that are not ranked. Empty where the method does not know how far its noise reaches.
+        """
+        from engine.selection.ranking import rank_ranges
+
+        if not any(self.intervals):
+            return ()
+        known = [interval or (math.nan, math.nan) for interval in self.intervals]
+        ranges = rank_ranges(known).tolist()
+        return tuple((best, worst) if self.intervals[i] else None for i, (best, worst) in enumerate(ranges))
 
     def check(self, runs: Sequence[str]) -> None:
         """Refuse what does not belong to these runs.

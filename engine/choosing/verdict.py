@@ -1,4 +1,4 @@
-"""How sure ModelCentrality is of its ranking, as facts for a :class:`MethodResult` and in sentences."""
+"""How sure a method is of its ranking, as facts for a :class:`MethodResult` and in sentences."""
 
 from __future__ import annotations
 
@@ -7,36 +7,53 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engine.choosing.comparison import CentralityEvidence
 from engine.choosing.methods import PoolRanking
+from engine.selection.ranking import rank_ranges
 
 if TYPE_CHECKING:
     from engine.selection.matching import CodeMatch
 
-CentralityVerdict = Literal["clear", "cannot tell", "not estimated"]
+Verdict = Literal["clear", "cannot tell", "not estimated"]
 
 SURE = 0.95
 """Confidence from which a pick by part of the pairs counts as clear."""
 
 
-def centrality_facts(
+def certainty_facts(
     ranked: PoolRanking, ids: Sequence[str], names: Sequence[str | None], matching: bool
 ) -> dict[str, Any]:
-    """What ModelCentrality knows beyond scores and ranking.
+    """What a method knows beyond scores and ranking.
 
     Args:
         ranked: the pool as a method ranked it.
         ids: of all members.
         names: of all members.
-        matching: whether to match the codes of each run to the pick's.
+        matching: whether to match the codes of each run to the pick's, where models were compared.
 
     Returns:
-        Fields of :class:`engine.choosing.result.MethodResult`: ``similarity``, ``verdict``, ``warnings``,
-        ``runner_up``, ``intervals``, ``medoid_probability``, ``votes_to_settle``, ``agreement``,
-        ``agreement_by_chance``, ``confidence``, and ``matching`` where that is wanted. Empty for methods that compare
-        no models.
+        Fields of :class:`engine.choosing.result.MethodResult`: ``intervals``, ``verdict`` and ``warnings``, and those
+        of a comparison of models: ``similarity``, ``runner_up``, ``medoid_probability``, ``votes_to_settle``,
+        ``agreement``, ``agreement_by_chance``, ``confidence``, and ``matching`` where that is wanted. Empty for methods
+        that neither compare models nor know how far their noise reaches.
     """
-    found = ranked.evidence
-    if found is None:
+    if ranked.evidence is not None:
+        return _centrality_facts(ranked, ranked.evidence, ids, names, matching)
+    if ranked.intervals is None:
         return {}
+    order = ranked.ranking.order
+    perhaps_best = int((rank_ranges(ranked.intervals)[:, 0] == 1).sum())
+    facts: dict[str, Any] = {"intervals": _by_member(ranked, ids, ranked.intervals.tolist()), "verdict": "clear"}
+    if perhaps_best > 1:
+        pick = ranked.included[order[0]]
+        facts["verdict"] = "cannot tell"
+        facts["warnings"] = [
+            f"{perhaps_best} models, {names[pick] or ids[pick]} among them, lie within the noise of the best score"
+        ]
+    return facts
+
+
+def _centrality_facts(
+    ranked: PoolRanking, found: CentralityEvidence, ids: Sequence[str], names: Sequence[str | None], matching: bool
+) -> dict[str, Any]:
     uncertainty = found.uncertainty
     members = [ranked.included[place] for place in ranked.ranking.order]
     verdict, warnings = _judged(ranked, found, [names[index] or ids[index] for index in members[:2]])
@@ -45,7 +62,7 @@ def centrality_facts(
         "verdict": verdict,
         "warnings": warnings,
         "runner_up": ids[members[1]] if len(members) > 1 else None,
-        "intervals": _by_member(ranked, ids, None if found.intervals is None else found.intervals.tolist()),
+        "intervals": _by_member(ranked, ids, None if ranked.intervals is None else ranked.intervals.tolist()),
         "medoid_probability": _by_member(
             ranked, ids, None if uncertainty is None else uncertainty.medoid_probability.tolist()
         ),
@@ -59,14 +76,12 @@ def centrality_facts(
     return facts
 
 
-def _judged(
-    ranked: PoolRanking, found: CentralityEvidence, first_two: Sequence[str]
-) -> tuple[CentralityVerdict, list[str]]:
+def _judged(ranked: PoolRanking, found: CentralityEvidence, first_two: Sequence[str]) -> tuple[Verdict, list[str]]:
     """The verdict, and sentences that explain any doubt, the gravest first."""
     if len(ranked.included) < 3:
         few = "one model has nobody to agree with" if len(ranked.included) == 1 else "two models always tie"
         return "cannot tell", [f"{few}; the medoid of a pool means something from three models on"]
-    verdict: CentralityVerdict = "clear"
+    verdict: Verdict = "clear"
     warnings = []
     if found.confidence is not None:
         if found.confidence < SURE:

@@ -44,3 +44,23 @@ class Ranking:
     def pick(self) -> int:
         """Index of the best model."""
         return int(self.order[0])
+
+
+def rank_ranges(intervals: ArrayLike) -> NDArray[np.int64]:
+    """The ranks that each model may have, given how far its score is known.
+
+    A model is surely better than another where its interval lies wholly above the other's. Intervals that touch leave
+    the order open, so this errs on the side of wide ranges.
+
+    Args:
+        intervals: float ``[n, 2]``, lower and upper end of each score; NaN where a score is not known.
+
+    Returns:
+        int64 ``[n, 2]``, the best and the worst rank, from 1. Models without a score come after all others.
+    """
+    ends = np.asarray(intervals, dtype=np.float64).reshape(-1, 2)
+    known = np.isfinite(ends).all(axis=1)
+    low, high = np.where(known, ends[:, 0], -np.inf), np.where(known, ends[:, 1], -np.inf)
+    better = (low[None, :] > high[:, None]).sum(axis=1)
+    worse = (high[None, :] < low[:, None]).sum(axis=1)
+    return np.stack([1 + better, len(ends) - worse], axis=1)

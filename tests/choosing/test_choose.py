@@ -293,6 +293,16 @@ def test_how_sure_the_ranking_is_comes_with_it(store: Store, pool: list[RunRecor
     assert {**again, "seconds": 0} == {**found, "seconds": 0}
 
 
+def test_supervised_ranks_no_finer_than_its_votes(store: Store, make_run: RunMaker) -> None:
+    twins = [make_run(f"twin-{i}", seed=0) for i in range(3)]
+    found = _select(store, twins, "supervised")["methods"]["supervised"]
+    for score, (low, high) in zip(found["scores"], found["intervals"], strict=True):
+        assert low <= score <= high
+        assert 0.01 < high - low < 0.1
+    assert found["verdict"] == "cannot tell"
+    assert found["warnings"] == ["3 models, twin-0 among them, lie within the noise of the best score"]
+
+
 def test_equal_models_are_said_to_tie(store: Store, make_run: RunMaker) -> None:
     found = _select(store, [make_run(f"twin-{i}", seed=0) for i in range(3)])["methods"]["model-centrality"]
     assert found["verdict"] == "cannot tell"

@@ -16,6 +16,9 @@ from engine.errors import InputError
 from engine.plugins import Plugin, Registry
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.choosing.comparison import CentralityEvidence
     from engine.choosing.pool import Pool
     from engine.selection.ranking import Ranking
@@ -33,12 +36,15 @@ class PoolRanking:
         ranking: their scores and order; it numbers them by their place in ``included``.
         excluded: why the other members were not ranked.
         evidence: the comparisons behind the ranking, for methods that compare models with each other.
+        intervals: 95 % intervals of the scores, float ``[n, 2]`` in the order of ``included``; None where the method
+            does not know how far its noise reaches.
     """
 
     included: list[int]
     ranking: Ranking
     excluded: dict[int, str]
     evidence: CentralityEvidence | None = None
+    intervals: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -32,10 +32,9 @@ def rank(pool: Pool) -> PoolRanking:
         scores,
         members,
         uncertainty,
-        uncertainty.intervals if uncertainty else None,
         consensus=consensus(scores, own, ranking.pick),
     )
-    return PoolRanking(included, ranking, excluded, evidence)
+    return PoolRanking(included, ranking, excluded, evidence, uncertainty.intervals if uncertainty else None)
 
 
 def _ranked_by_part(pool: Pool, budget: int) -> PoolRanking:
@@ -48,5 +47,5 @@ def _ranked_by_part(pool: Pool, budget: int) -> PoolRanking:
     included = pool.rankable(CENTRALITY, excluded)
     assert found is not None, "rankable() has raised where nothing can be ranked"
     intervals = found.intervals if len(included) > 1 else None
-    evidence = CentralityEvidence(scores, list(pool.models), intervals=intervals, confidence=found.confidence)
-    return PoolRanking(included, found.ranking, excluded, evidence)
+    evidence = CentralityEvidence(scores, list(pool.models), confidence=found.confidence)
+    return PoolRanking(included, found.ranking, excluded, evidence, intervals)

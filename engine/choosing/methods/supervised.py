@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from engine.choosing.methods import PoolRanking
 from engine.choosing.pool import Pool
 from engine.choosing.scoring import score_run
@@ -19,6 +21,7 @@ def rank(pool: Pool) -> PoolRanking:
         InputError: the dataset does not allow the score, or no member can be scored.
     """
     from engine.metrics.evaluation import obstacle_to
+    from engine.metrics.evaluation_sets import SetSizes
 
     lack = obstacle_to(pool.dataset, _SCORE)
     if lack:
@@ -42,7 +45,21 @@ def rank(pool: Pool) -> PoolRanking:
         else:
             scores[index] = result["scores"][_SCORE]
     included = pool.rankable("supervised", excluded)
-    return PoolRanking(included, Ranking.from_scores([scores[index] for index in included]), excluded)
+    shares = [scores[index] for index in included]
+    votes = SetSizes.of_dataset("paper", pool.dataset).groups
+    intervals = np.array([_interval(share, votes) for share in shares])
+    return PoolRanking(included, Ranking.from_scores(shares), excluded, intervals=intervals)
+
+
+def _interval(share: float, votes: int) -> tuple[float, float]:
+    """The 95 % interval of a score that is a share of votes, for the noise of drawing them (Wilson 1927).
+
+    Beside a score of 1 it still has a width, where an interval by the normal distribution has none.
+    """
+    from scipy.stats import binomtest
+
+    low, high = binomtest(round(share * votes), votes).proportion_ci(method="wilson")
+    return float(low), float(high)
 
 
 def _in_one_phase(progress: PhaseProgress, phase: str) -> PhaseProgress:
