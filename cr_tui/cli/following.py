@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cr_tui.cli.progress import RunDisplay
 from cr_tui.cli.watched_run import WatchedRun
 from engine.errors import CrtuiError
+from engine.launch.queueing import waits_of
 from engine.runs.catalogue import RunRecord
 
 _POLL_SECONDS = 0.5
@@ -64,6 +65,9 @@ def _watch(runs: Sequence[WatchedRun], display: RunDisplay) -> None:
             run.refresh()
             for text in run.estimates[told:]:
                 display.note(f"{run.name}: {text}")
+        waits = waits_of([run.record for run in runs])
+        for run in runs:
+            run.wait = waits.get(run.record.id)
         display.show(runs)
         if not _alive(runs):
             return

@@ -67,23 +67,26 @@ class _NoDisplay:
 
 
 class _RunLines(_NoDisplay):
-    """A line at each change of status, and one every 15 seconds for each running run."""
+    """A line at each change of status or of who has the device, and one every 15 seconds for each running run."""
 
     def __init__(self) -> None:
         super().__init__(say_notes=True)
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, str]] = {}
         self._due = time.monotonic() + LINE_SECONDS
 
     def show(self, runs: Sequence[WatchedRun]) -> None:
         due = time.monotonic() >= self._due
         if due:
             self._due = time.monotonic() + LINE_SECONDS
+        waits_for_strangers = _first_that_waits_for_strangers(runs)
         for run in runs:
             status = str(run.record.status)
-            changed = self._seen.get(run.record.id) != status
+            strangers = _in_words(run) if run is waits_for_strangers else ""
+            seen = self._seen.get(run.record.id, ("", ""))
+            changed = status != seen[0] or (strangers and strangers != seen[1])
             if changed or (due and status == "running"):
                 say(f"{run.name}: {_in_words(run)}")
-            self._seen[run.record.id] = status
+            self._seen[run.record.id] = (status, strangers)
 
 
 class _LiveRuns:
@@ -214,11 +217,22 @@ def _in_words(run: WatchedRun) -> str:
     """Status, and what there is to say of it."""
     record = run.record
     if record.status == "queued":
-        return "queued, waiting for a device slot"
+        return f"queued, {run.wait.sentence(record.folder.store)}" if run.wait else "queued, waiting for a device slot"
     if record.status == "running":
         return ", ".join(part for part in (f"running, {_numbers(run)}", _values(run)) if part)
     reason = f": {record.reason}" if record.reason else ""
     return f"{record.status} at step {record.step}{reason}"
+
+
+def _first_that_waits_for_strangers(runs: Sequence[WatchedRun]) -> WatchedRun | None:
+    """The first of these in line, if others than these have what it waits for; among themselves no line is needed."""
+    followed = {run.record.id for run in runs}
+    waiting = [(run.wait, run) for run in runs if run.wait]
+    if not waiting:
+        return None
+    wait, first = min(waiting, key=lambda pair: pair[0].place)
+    strangers = any(holder.owner is None or holder.owner.run not in followed for holder in wait.holders)
+    return first if strangers or wait.others else None
 
 
 def _numbers(run: WatchedRun) -> str:

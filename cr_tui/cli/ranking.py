@@ -166,6 +166,8 @@ def pick_sentence(method: str, found: MethodResult, result: SelectionResult) -> 
         return f"{method} cannot tell {tied} of {ranked} models apart at {score:.3f} and takes {name} ({pick})."
     if found.verdict == "cannot tell":
         return f"{method} cannot tell which of {ranked} models is the best and takes {name} ({pick}) with {score:.3f}."
+    # A pick by part of the pairs also depends on which models they were compared with.
+    drawn = "votes" if found.confidence is None else "votes and references"
     sure = found.confidence or (found.medoid_probability[index] if found.medoid_probability else math.nan)
-    resampled = "" if math.isnan(sure) else f"; other draws of its votes pick it {sure:.0%} of the time"
+    resampled = "" if math.isnan(sure) else f"; other draws of its {drawn} pick it {sure:.0%} of the time"
     return f"{method} picks {name} ({pick}) with {score:.3f}, the best of {ranked} models{resampled}."

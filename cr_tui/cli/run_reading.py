@@ -29,9 +29,11 @@ _POLL_SECONDS = 0.3
 
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show all that is known of a run."""
+    from engine.launch import queueing
     from engine.runs.catalogue import find_run
 
-    record = find_run(invocation_of(context).open_store(), run)
+    invocation = invocation_of(context)
+    record = find_run(invocation.open_store(), run)
     facts = _facts(record)
     if as_json:
         put_json(facts)
@@ -43,6 +45,8 @@ def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) 
         put()
         for line in str(traceback).splitlines():
             put(line)
+    for wait in queueing.waits_of([record]).values():
+        invocation.note(f"{record.name or record.id} is {wait.sentence(record.folder.store)}")
 
 
 def logs(
@@ -71,10 +75,11 @@ def logs(
 
 
 def _facts(record: RunRecord) -> dict[str, Any]:
+    from engine.launch.queueing import listing
     from engine.runs.data_record import recorded
     from engine.training.step_folders import steps
 
-    facts = record.to_json()
+    [facts] = listing([record])
     facts |= {"folder": str(record.folder.path), "checkpoints": []}
     # A folder that another user has closed, or that has just gone, shows none.
     with contextlib.suppress(OSError):

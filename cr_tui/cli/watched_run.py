@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from engine.launch.waits import Wait
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.events import EventTail
 
@@ -20,6 +21,7 @@ class WatchedRun:
         scores: the newest scores.
         rate: updates a second, 0 before the first row.
         estimates: what the run said of the time that it takes, oldest first.
+        wait: what it waits for while it is queued.
     """
 
     record: RunRecord
@@ -27,6 +29,7 @@ class WatchedRun:
     scores: dict[str, float] = field(default_factory=dict)
     rate: float = 0.0
     estimates: list[str] = field(default_factory=list)
+    wait: Wait | None = None
 
     def __post_init__(self) -> None:
         self._tail = EventTail(self.record.folder.events_path)

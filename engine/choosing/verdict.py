@@ -87,8 +87,8 @@ def _judged(ranked: PoolRanking, found: CentralityEvidence, first_two: Sequence[
         if found.confidence < SURE:
             verdict = "cannot tell"
             warnings.append(
-                f"with what was compared, {first_two[0]} stays the medoid in {found.confidence:.0%} of the replicates "
-                "only; a larger budget tells more"
+                f"with what was compared, {first_two[0]} stays the medoid in only {found.confidence:.0%} of other "
+                "draws of votes and references; a larger budget tells more"
             )
     elif found.uncertainty is None:
         verdict = "not estimated"

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.launch import slots
 from engine.launch.launchers import launcher
 from engine.launch.spawning import begin_attempt
+from engine.launch.waits import Wait, waits
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, run_folders
@@ -71,21 +71,29 @@ def queue_is_paused(store: Store) -> bool:
     return store.pause_path.exists()
 
 
-def queue_positions() -> dict[str, int]:
-    """The place in line, from 1, of each run that waits for a device of this machine, by id.
+def waits_of(records: Sequence[RunRecord]) -> dict[str, Wait]:
+    """What those of these runs wait for that wait for a device of this machine, by id.
 
     Each kind of device has its own line. Runs that are held back are in no line.
     """
-    with contextlib.suppress(InputError):
-        return slots.positions()
-    return {}
+    queued = {record.id for record in records if record.status is Status.QUEUED}
+    return {run: wait for run, wait in waits().items() if run in queued} if queued else {}
 
 
 def listing(records: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """The JSON objects of ``crtui runs list``: each record, with its ``queue_position`` or ``None``."""
-    waiting = any(record.status is Status.QUEUED for record in records)
-    positions = queue_positions() if waiting else {}
-    return [record.to_json() | {"queue_position": positions.get(record.id)} for record in records]
+    """The JSON objects of ``crtui runs list``: each record, with its ``queue_position`` and who has what it waits for.
+
+    The latter is ``held_by``: for each holder ``run``, ``name``, ``store`` and how many ``slots`` it has. Both are
+    ``None`` for a run that is in no line of this machine.
+    """
+    found = waits_of(records)
+    return [record.to_json() | _wait_json(found.get(record.id)) for record in records]
+
+
+def _wait_json(wait: Wait | None) -> dict[str, Any]:
+    if wait is None:
+        return {"queue_position": None, "held_by": None}
+    return {"queue_position": wait.place, "held_by": [holder.to_json() for holder in wait.holders]}
 
 
 def adopt_orphans(store: Store, since: float, worker: Sequence[str]) -> list[RunFolder]:

@@ -20,11 +20,12 @@ import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.launch.owners import Owner, read_owner, write_owner
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
@@ -193,14 +194,18 @@ class Waiter:
         since: since when it waits, in seconds since 1970. Whoever has waited longest is served first.
         name: unique among those that wait, such as a run id; decides between equal ``since``.
         priority: waiters of higher priority are served before all others.
+        owner: whom others see that wait; default: a run with this ``name``.
 
     Raises:
         InputError: the slot folder cannot be used.
         WorkError: the disk refused.
     """
 
-    def __init__(self, request: Request, since: float, name: str, priority: int = 0) -> None:
+    def __init__(
+        self, request: Request, since: float, name: str, priority: int = 0, owner: Owner | None = None
+    ) -> None:
         self._request = request
+        self._owner = owner or Owner(name)
         self._folder = slot_folder()
         self._prefix = f"wait-{request.queue.replace('/', '_')}-"
         rank = f"{MAX_PRIORITY - priority:04d}-{int(since * 1e6):020d}"
@@ -209,6 +214,7 @@ class Waiter:
         self._taken: frozenset[str] = frozenset()
         self._taken_asked = -_OTHERS_SECONDS
         self._descriptor = lock_file(self._ticket)
+        write_owner(self._descriptor, self._owner)
 
     def poll(self) -> HeldSlots | None:
         """Try to get the slots. The caller polls until it has them.
@@ -230,6 +236,7 @@ class Waiter:
             usable = slot not in self._held and slot not in taken
             descriptor = try_lock_file(self._folder / slot) if usable else None
             if descriptor is not None:
+                write_owner(descriptor, self._owner)
                 self._held[slot] = descriptor
         if len(self._held) < self._request.count:
             return None
@@ -260,7 +267,9 @@ class Waiter:
     def _taken_by_others(self) -> frozenset[str]:
         # This starts a program, so not at every poll.
         if time.monotonic() - self._taken_asked >= _OTHERS_SECONDS:
-            self._taken, self._taken_asked = self._request.taken(), time.monotonic()
+            before, self._taken, self._taken_asked = self._taken, self._request.taken(), time.monotonic()
+            if self._taken != before:
+                write_owner(self._descriptor, replace(self._owner, others=len(self._taken)))
         return self._taken
 
     def _is_first(self) -> bool:
@@ -268,27 +277,23 @@ class Waiter:
         return not any(_is_waiting(self._folder / name) for name in tickets if name < self._ticket.name)
 
 
-def positions() -> dict[str, int]:
-    """The place in line, from 1, of each waiter on this machine, by name. Each queue has its own line."""
-    places: dict[str, int] = {}
-    lengths: Counter[str] = Counter()
-    for queue, name in _waiting():
-        lengths[queue] += 1
-        places[name] = lengths[queue]
-    return places
-
-
 def queue_lengths() -> Counter[str]:
     """How many runs wait in each queue of this machine, by :attr:`Request.queue`."""
-    return Counter(queue for queue, _ in _waiting())
+    return Counter(queue for queue, _, _ in waiting())
 
 
-def _waiting() -> Iterator[tuple[str, str]]:
-    """Queue and name of each waiter, in the order in which they are served."""
+def waiting() -> Iterator[tuple[str, str, Owner | None]]:
+    """Queue, name and owner of each waiter, in the order in which they are served."""
     for path in sorted(slot_folder().glob("wait-*")):
         match = _TICKET.fullmatch(path.name)
         if match and _is_waiting(path):
-            yield match["queue"], match["name"]
+            yield match["queue"], match["name"], read_owner(path)
+
+
+def holders(queue: str) -> list[Owner | None]:
+    """Who holds the slots for which a queue waits, by :attr:`Request.queue`; one for each slot that is held."""
+    slot = "core-" if queue == "cpu" else f"{queue}-"
+    return [read_owner(path) for path in sorted(slot_folder().glob(f"{slot}*")) if is_held(path)]
 
 
 def is_held(path: Path) -> bool:

@@ -15,6 +15,8 @@ from cr_tui.cli.following import follow
 from cr_tui.cli.progress import run_display
 from cr_tui.cli.watched_run import WatchedRun
 from engine.errors import InputError
+from engine.launch.owners import Owner
+from engine.launch.waits import Holder, Wait
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
@@ -184,6 +186,27 @@ def test_without_a_terminal_a_line_is_written_at_each_change_of_status(store, ca
     assert "waiting for a device slot" in lines[0]
     assert "running" in lines[1]
     assert "finished" in lines[2]
+
+
+def test_without_a_terminal_the_first_in_line_says_who_has_its_device(store, capsys) -> None:
+    stranger = Holder(2, Owner("20260101-000000-abc", "theirs", "/their/store"))
+    with live_run(store, Status.QUEUED) as one, live_run(store, Status.QUEUED) as two:
+        runs = [WatchedRun(look_at(folder)) for folder in (one, two)]
+        with run_display(quiet=False, json=False) as display:
+            for place in (2, 1):
+                for behind, run in enumerate(runs):
+                    run.wait = Wait(place + behind, "cpu", (stranger,))
+                display.show(runs)
+            for run in runs:
+                run.wait = Wait(1, "cpu", (Holder(1, Owner(two.id, "ours", str(store.root))),))
+            display.show(runs)
+    said = capsys.readouterr().err.splitlines()
+    held = "held by theirs (20260101-000000-abc) of the store /their/store"
+    assert [line for line in said if "held by" in line] == [
+        f"{runs[0].name}: queued, number 2 in line for cores, {held}",
+        f"{runs[1].name}: queued, number 3 in line for cores, {held}",
+        f"{runs[0].name}: queued, first in line for cores, {held}",
+    ]
 
 
 @pytest.mark.parametrize(("quiet", "json"), [(True, False), (False, True), (True, True)])

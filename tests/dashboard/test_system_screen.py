@@ -38,7 +38,8 @@ esac
 
 async def test_shows_gauges_and_which_run_sits_where(dashboard: Build, source: Any, drive: Any) -> None:
     source.change(source.listed[3].id, device="cuda:0", pid=4321)
-    source.machine_now = replace(source.machine_now, waiting={source.listed[6].id: 1})
+    strangers = {"core-0": "first (20260101-000000-abc) of the store /other"}
+    source.machine_now = replace(source.machine_now, waiting={source.listed[6].id: 1}, strangers=strangers)
     app = dashboard()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await drive.settle(pilot)
@@ -52,6 +53,7 @@ async def test_shows_gauges_and_which_run_sits_where(dashboard: Build, source: A
         assert "no run" in text
         assert "2 of 4 taken" in text
         assert "● cuda:0" in text
+        assert "core 0: first (20260101-000000-abc) of the store /other" in text
         assert "1 alone" in text
         drive.press(app, "escape")
         await drive.settle(pilot, lambda: "pool-s0" in drive.text(app))

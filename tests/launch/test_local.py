@@ -26,6 +26,7 @@ from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
+from tests.launch.places import places
 from tests.toys import PATIENCE_SECONDS, ToySpec, until
 
 TOY = """
@@ -268,9 +269,9 @@ def test_paused_run_keeps_its_place_and_starts_only_when_let_go(store: Store, wo
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     held, behind = start(store, [ToySpec(threads=width), ToySpec(threads=width)], worker("finish"))
-    until(lambda: queueing.queue_positions() == {held.id: 1, behind.id: 2})
+    until(lambda: places() == {held.id: 1, behind.id: 2})
     assert queueing.pause(held).paused
-    until(lambda: queueing.queue_positions() == {behind.id: 1})
+    until(lambda: places() == {behind.id: 1})
     stop(first)
     assert ended(behind).status is Status.FINISHED
     assert look_at(held.folder).status is Status.QUEUED
@@ -307,7 +308,7 @@ def test_run_of_higher_priority_overtakes(store: Store, worker: Worker) -> None:
     [first] = start(store, [ToySpec(threads=width)], worker("wait"))
     ready(first)
     late, urgent = start(store, [ToySpec(threads=width), ToySpec(threads=width, priority=5)], worker("wait"))
-    until(lambda: queueing.queue_positions() == {urgent.id: 1, late.id: 2})
+    until(lambda: places() == {urgent.id: 1, late.id: 2})
     stop(first)
     assert ready(urgent).priority == 5
     assert look_at(late.folder).status is Status.QUEUED

@@ -14,6 +14,7 @@ from engine.launch import slots
 from engine.launch.slots import HeldSlots, Request, Waiter
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import visible_gpus
+from tests.launch.places import places
 
 fork = multiprocessing.get_context("fork")
 TWO_GPUS = """\
@@ -148,13 +149,13 @@ def test_higher_priority_goes_first_and_positions_say_so() -> None:
     other_line = Waiter(Request("gpu-GPU-aaaa", {"gpu-GPU-aaaa-0": "cuda:0"}, 2), since=9.0, name="20260101-000000-abc")
     order = ["high", "first", "second", "low"]
     expected = {name: place for place, name in enumerate(order, start=1)}
-    assert slots.positions() == expected | {"20260101-000000-abc": 1}
+    assert places() == expected | {"20260101-000000-abc": 1}
     release(holder)
     for name in order:
         assert all(waiters[later].poll() is None for later in order[order.index(name) + 1 :])
         release(waiters[name].poll())
     other_line.close()
-    assert slots.positions() == {}
+    assert places() == {}
 
 
 def test_partitions_stand_for_their_gpu(nvidia_smi: Path) -> None:

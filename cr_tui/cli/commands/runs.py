@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,12 +14,20 @@ from cr_tui.cli.commands import metrics, sync
 from cr_tui.cli.comparing import put_csv, put_differences
 from cr_tui.cli.completion import complete_field, complete_group, complete_run, complete_status
 from cr_tui.cli.examples import examples
-from cr_tui.cli.invocation import AcceptDataOption, JsonOption, OptionalRunsArgument, RunsArgument, invocation_of
+from cr_tui.cli.invocation import (
+    AcceptDataOption,
+    Invocation,
+    JsonOption,
+    OptionalRunsArgument,
+    RunsArgument,
+    invocation_of,
+)
 from cr_tui.cli.output import put, put_json, say, stdout_console
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
     from cr_tui.cli.run_query import SpecKeys
+    from engine.launch.waits import Wait
     from engine.runs.catalogue import RunRecord
     from engine.storage.store import Store
 
@@ -95,7 +103,6 @@ def list_(
     if sort is not None:
         records = sort_runs(records, sort, keys)
     chosen = None if columns is None else parse_columns(columns, keys)
-    waiting = any(record.status is Status.QUEUED for record in records)
     if as_csv:
         put_csv(queueing.listing(records), [_row(record, chosen, keys) for record in records] if chosen else None)
     elif as_json and chosen:
@@ -106,7 +113,8 @@ def list_(
         from cr_tui.cli.run_table import chosen_table
 
         console = stdout_console()
-        table = chosen_table(records, chosen, keys.value, queueing.queue_positions() if waiting else {})
+        waits = queueing.waits_of(records)
+        table = chosen_table(records, chosen, keys.value, _places(waits))
         # What was asked for is not cut; a terminal breaks lines that are too long for it.
         console.width = max(console.width, table.width)
         console.print(table)
@@ -114,11 +122,12 @@ def list_(
         from cr_tui.cli.run_table import run_table
 
         console = stdout_console()
-        positions = queueing.queue_positions() if waiting else {}
-        console.print(run_table(records, console.width, positions))
+        waits = queueing.waits_of(records)
+        console.print(run_table(records, console.width, _places(waits)))
+        _note_waits(invocation, store, records, waits)
     else:
         invocation.note("no runs; 'crtui train' starts one")
-    if waiting and queueing.queue_is_paused(store):
+    if any(record.status is Status.QUEUED for record in records) and queueing.queue_is_paused(store):
         invocation.note("the queue is paused; 'crtui runs unpause --all' lets queued runs start")
 
 
@@ -329,6 +338,20 @@ def _row(record: RunRecord, columns: Sequence[str], keys: SpecKeys) -> dict[str,
     """The values of chosen columns, as JSON holds them."""
     plain = record.to_json()
     return {key: plain[key] if key in plain else keys.value(record, key) for key in columns}
+
+
+def _places(waits: Mapping[str, Wait]) -> dict[str, int]:
+    return {run: wait.place for run, wait in waits.items()}
+
+
+def _note_waits(invocation: Invocation, store: Store, records: Sequence[RunRecord], waits: Mapping[str, Wait]) -> None:
+    """Say of the first waiting run of each line who has its device."""
+    names = {record.id: record.name or record.id for record in records}
+    told = set()
+    for run, wait in sorted(waits.items(), key=lambda item: item[1].place):
+        if wait.queue not in told and wait.held:
+            told.add(wait.queue)
+            invocation.note(f"{names[run]} is {wait.sentence(store)}")
 
 
 def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:

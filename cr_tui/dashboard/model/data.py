@@ -34,7 +34,7 @@ class Run:
         stalled: a promised heartbeat is overdue, but nothing proves that the run has ended.
         scores: newest scores by name.
         eta: seconds until it ends at its present speed; None when that is not known.
-        reason: why it ended; empty when its status says enough.
+        reason: why it ended, or who has what it waits for; empty when its status says enough.
         pid: its process while it runs.
         losses: some values of its first loss, from its beginning to now, for a line of bars.
         rank: its place in the newest ModelCentrality ranking that it is part of, from 1.
@@ -117,6 +117,7 @@ class Machine:
         slots: every slot for runs, and whether a run holds it.
         waiting: ids of the runs that wait for a slot, with their place in line, from 1.
         at: when this was read, seconds since 1970.
+        strangers: who holds slots for other stores, or does not say for which; by slot.
     """
 
     host: str
@@ -131,6 +132,7 @@ class Machine:
     slots: Mapping[str, bool] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
     at: float = 0.0
+    strangers: Mapping[str, str] = field(default_factory=dict)
 
 
 class NoCheckpointError(InputError):

@@ -68,12 +68,12 @@ class RunDetail(Vertical):
 
 
 def headline(run: Run, look: Look = DARK) -> Text:
-    """One line on a run: status, name, why it ended, method, dataset, seed, group and device."""
+    """One line on a run: status, name, why it ended or waits, method, dataset, seed, group and device."""
     line = Text().append_text(status_text(run, look)).append("  ").append(clean(run.name), style="bold")
     facts = [f"{run.method} on {run.data}", f"seed {run.seed}"]
     facts += [f"group {run.group}"] if run.group else []
     facts += [run.device] if run.device else []
     if run.reason:
-        line.append("  " + clean(run.reason), style=look.alert)
+        line.append("  " + clean(run.reason), style=look.faint if run.status == "queued" else look.alert)
     line.append("  " + clean(" · ".join(facts)), style=look.faint)
     return line

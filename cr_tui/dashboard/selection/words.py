@@ -156,7 +156,7 @@ def _centrality_verdict(shown: ShownSelection, found: MethodResult, pick: str, l
     if isinstance(share, float) and math.isfinite(share):
         text.append(f" is the medoid in {share:.0%} of the resampled votes")
     elif found.confidence is not None:
-        text.append(f" stays ahead in {found.confidence:.0%} of the replicates")
+        text.append(f" stays ahead in {found.confidence:.0%} of other draws of votes and references")
     else:
         text.append(" is the most central")
     if found.agreement is not None and found.agreement_by_chance is not None:

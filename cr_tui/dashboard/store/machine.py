@@ -31,7 +31,7 @@ class MachineReader:
     """Reads processors, memory, the store's disk, GPUs and slots. Used by one thread at a time.
 
     Args:
-        root: a folder on the disk whose free space is read.
+        root: the store's folder, on the disk whose free space is read.
     """
 
     def __init__(self, root: Path) -> None:
@@ -54,7 +54,7 @@ class MachineReader:
             free, total = disk.free, disk.total
         except OSError:
             free = total = 0
-        slots, waiting = self._read_slots()
+        slots, strangers, waiting = self._read_slots()
         self._newest = Machine(
             host=socket.gethostname(),
             cores=usable_cores(),
@@ -67,6 +67,7 @@ class MachineReader:
             gpus=self._read_gpus(),
             slots=slots,
             waiting=waiting,
+            strangers=strangers,
             at=now,
         )
         return self._newest
@@ -95,18 +96,25 @@ class MachineReader:
             self._gpus = (time.monotonic(), gpus)
         return gpus
 
-    def _read_slots(self) -> tuple[dict[str, bool], dict[str, int]]:
-        """Every slot and whether it is taken; run ids and their places in line."""
+    def _read_slots(self) -> tuple[dict[str, bool], dict[str, str], dict[str, int]]:
+        """Every slot and whether it is taken; who holds those that are not of this store; run ids and their places."""
         from engine.launch import slots
+        from engine.launch.owners import read_owner
+        from engine.launch.waits import Holder, waits
 
         try:
             folder = slots.slot_folder()
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
                 names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))
-            return {name: slots.is_held(folder / name) for name in self._slots[1]}, slots.positions()
+            held = {name: slots.is_held(folder / name) for name in self._slots[1]}
+            holders = {name: Holder(1, read_owner(folder / name)) for name, is_held in held.items() if is_held}
+            strangers = {
+                name: holder.words(self._root) for name, holder in holders.items() if not holder.is_of(self._root)
+            }
+            return held, strangers, {run: wait.place for run, wait in waits().items()}
         except CrtuiError:
-            return {}, {}
+            return {}, {}, {}
 
 
 def _gpus() -> tuple[Gpu, ...]:

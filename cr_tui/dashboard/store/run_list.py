@@ -11,6 +11,7 @@ from cr_tui.dashboard.store.live_scores import LiveScores
 from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.store.rates import Rates
 from engine.errors import InputError
+from engine.launch.queueing import waits_of
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.values import values_of
@@ -43,6 +44,7 @@ class RunList:
         self._made_from: dict[str, tuple[object, ...]] = {}
         self._settings: dict[str, Mapping[str, object]] = {}
         self._losses: dict[str, tuple[float, tuple[float, ...]]] = {}
+        self._waits: Mapping[str, str] = {}
         self.watched: Sequence[str] = ()
         self.ranks: Mapping[str, int] = {}
 
@@ -55,6 +57,7 @@ class RunList:
         self._look()
         self._read_settings()
         watched = frozenset(self.watched)
+        self._waits = {run: wait.sentence(self._store) for run, wait in waits_of(self._records).items() if wait.held}
         runs = [self._run(record, record.id in watched) for record in self._records]
         self._runs = {run.id: run for run in runs}
         for kept in (self._settings, self._losses, self._made_from):
@@ -103,7 +106,13 @@ class RunList:
         live = record.status == "running"
         losses = self._sampled(record, live) if watched else self._losses.get(record.id, (0.0, ()))[1]
         before = self._runs.get(record.id)
-        made_from = (record, losses, self.ranks.get(record.id), self._settings.get(record.id))
+        made_from = (
+            record,
+            losses,
+            self.ranks.get(record.id),
+            self._settings.get(record.id),
+            self._waits.get(record.id),
+        )
         if before is not None and not live and _same(made_from, self._made_from.get(record.id, ())):
             return before
         self._made_from[record.id] = made_from
@@ -131,7 +140,7 @@ class RunList:
             scores=scores,
             device=record.device or "",
             eta=None if eta is None else float(round(eta)),
-            reason=record.reason or "",
+            reason=record.reason or self._waits.get(record.id, ""),
             pid=record.pid,
             losses=losses,
             rank=self.ranks.get(record.id),

@@ -129,6 +129,12 @@ class MachineView(CellsView):
                 pen.title("Running", f"{len(running)}"),
                 *(pen.plain(text) for text in _filled(texts, pen.width)),
             ]
+        if machine.strangers:
+            slots_of: dict[str, list[str]] = {}
+            for name, words in machine.strangers.items():
+                slots_of.setdefault(words, []).append(slot_title(name, machine.gpus))
+            texts = [f"{', '.join(names)}: {clean(words)}" for words, names in slots_of.items()]
+            lines += [(), pen.title("Held by others", f"{len(texts)}"), *map(pen.plain, texts)]
         if machine.waiting:
             names = {run.id: run.name for run in self._runs}
             ordered = sorted(machine.waiting.items(), key=lambda item: item[1])

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from engine.launch import slots
+from engine.launch.owners import Owner
 from engine.launch.queueing import adopt_orphans, queue_is_paused
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
@@ -99,7 +100,8 @@ class MachineSite:
 def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) -> HeldSlots | None:
     """The slots, or ``None`` as soon as there is a reason not to wait for them."""
     since = run.state.queued or run.state.created
-    waiter = slots.Waiter(request, since, run.folder.id, run.state.priority)
+    owner = Owner(run.folder.id, run.summary.name or "", str(run.folder.store.root))
+    waiter = slots.Waiter(request, since, run.folder.id, run.state.priority, owner)
     with contextlib.closing(waiter):
         while run.grace() is None and not _held_back(run, not_before) and run.folder.path.is_dir():
             held = waiter.poll()
