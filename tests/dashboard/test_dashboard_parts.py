@@ -17,7 +17,7 @@ from cr_tui.dashboard.model.curves import History, RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.runs.columns import PADDING, choose_columns, sort_runs
 from cr_tui.dashboard.runs.overview import overview
-from cr_tui.dashboard.runs.query import matcher
+from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.status_text import status_text
@@ -81,22 +81,22 @@ class TestQuery:
         ],
     )
     def test_finds(self, query: str) -> None:
-        assert matcher(query)(RUN)
+        assert parse(query).passes(RUN)
 
     @pytest.mark.parametrize(
         "query", ["other", "status:finished", "status:running vae", "step>50", "score.mig>0", "[/x]"]
     )
     def test_leaves_out(self, query: str) -> None:
-        assert not matcher(query)(RUN)
+        assert not parse(query).passes(RUN)
 
     def test_compares_scores(self) -> None:
         scored = replace(RUN, scores={"factor_vae": 0.81})
-        assert matcher("score.factor_vae>0.8")(scored)
-        assert not matcher("score.factor_vae<=0.8")(scored)
+        assert parse("score.factor_vae>0.8").passes(scored)
+        assert not parse("score.factor_vae<=0.8").passes(scored)
 
     @pytest.mark.parametrize("query", ["step>", "score.x>1.2.3", ">5", "status:", "a:b", "step>--1", "step>."])
     def test_nothing_typed_half_way_breaks_it(self, query: str) -> None:
-        matcher(query)(RUN)
+        parse(query).passes(RUN)
 
 
 class TestColumns:
