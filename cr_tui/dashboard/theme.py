@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from textual.app import App
@@ -258,6 +258,11 @@ COLOUR_BLIND = _look(
 """Statuses in blue, grey and orange, and colours of runs that all three kinds of dichromats can tell apart."""
 
 LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
+
+
+def ink_of(app: App[Any]) -> Ink:
+    """The colours of charts in an application's present theme; without colours, lines are told apart by patterns."""
+    return replace(look_of(app).ink, patterns=app.no_color)
 
 
 def look_of(app: App[Any]) -> Look:

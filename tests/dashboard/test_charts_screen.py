@@ -118,16 +118,19 @@ async def test_smoothing_keeps_what_was_measured_behind(dashboard: Build, drive:
         await open_charts(app, pilot, drive)
         drive.press(app, "s")
         key = ("train", "loss_discriminator")
-        await drive.settle(pilot, lambda: any(line.faint for line in grid(app).scene.series(key)))
+        await drive.settle(pilot, lambda: all(curve.averaged for curve in grid(app).scene.curves(key)))
         assert "smoothing 0.6" in drive.text(app)
-        behind, front = [
-            [line for line in grid(app).scene.series(key) if line.faint is faint] for faint in (True, False)
-        ]
-        assert len(behind) == len(front) == 2
-        assert abs(front[0].y[1:] - front[0].y[:-1]).mean() < abs(behind[0].y[1:] - behind[0].y[:-1]).mean()
+        front = grid(app).scene.curves(key)
+        assert len(front) == 2
+        measured = front[0].measured.y
+        assert abs(front[0].y[1:] - front[0].y[:-1]).mean() < abs(measured[1:] - measured[:-1]).mean()
+        stroke = front[0].stroke(60, *grid(app).scene.whole, log=False)
+        assert stroke.low.min() == measured.min()
+        assert stroke.high.max() == measured.max()
         drive.press(app, "b")
-        await drive.settle(pilot, lambda: not any(line.faint for line in grid(app).scene.series(key)))
-        drive.press(app, *"ssss")
+        await drive.settle(pilot, lambda: not grid(app).scene.curves(key)[0].band)
+        assert grid(app).scene.curves(key)[0].stroke(60, *grid(app).scene.whole, log=False).low is None
+        drive.press(app, *"sssss")
         await drive.settle(pilot, lambda: "not smoothed" in drive.text(app))
 
 
@@ -136,7 +139,7 @@ async def test_log_scale_time_axis_and_name_filter(dashboard: Build, drive: Any)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_charts(app, pilot, drive)
         drive.press(app, "y", "x")
-        await drive.settle(pilot, lambda: "log · over time" in drive.text(app))
+        await drive.settle(pilot, lambda: "log · over training time" in drive.text(app))
         # The runs log every five seconds, for 395 seconds.
         assert grid(app).scene.whole == (0.0, 395.0)
         await drive.settle(pilot, lambda: "5m" in grid(app).cells.plain)

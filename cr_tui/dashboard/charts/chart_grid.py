@@ -15,7 +15,7 @@ from cr_tui.dashboard.charts.scene import GUTTER, Scene
 from cr_tui.dashboard.model.curves import ScalarKey
 from cr_tui.dashboard.shared.cells_view import DrawnView
 from cr_tui.dashboard.shared.series import title_of
-from cr_tui.dashboard.theme import look_of
+from cr_tui.dashboard.theme import ink_of
 from cr_tui.render.cells import Cells
 from cr_tui.render.curves.chart import Ink, chart
 
@@ -72,7 +72,7 @@ class ChartGrid(DrawnView, can_focus=True):
     # -- drawing -----------------------------------------------------------------------------------------------------
 
     async def drawn(self, width: int, height: int) -> Cells:
-        ink = look_of(self.app).ink
+        ink = ink_of(self.app)
         cells, self._kept = await asyncio.to_thread(_grid, self.scene, self._kept, width, height, ink)
         return cells
 
@@ -147,20 +147,20 @@ def _grid(
 
 def _chart(scene: Scene, key: ScalarKey, kept: _Drawn | None, width: int, height: int, ink: Ink) -> _Drawn:
     here = key == scene.focused
-    source = (width, height, scene.style, scene.window, scene.whole, scene.alone, scene.runs, here, ink)
+    drawn_from = (scene.style, scene.window, scene.whole, scene.alone, scene.parts, scene.lead, scene.height_of(key))
+    source = (width, height, *drawn_from, here, ink)
     if kept is not None and kept.source == source:
         return kept
-    is_score = key[0] == "score" and not scene.style.log_y
     cells = chart(
-        scene.series(key),
+        scene.curves(key),
         width,
         height,
         title=("" if scene.alone else _HERE if here else _ELSEWHERE) + title_of(key),
-        log_y=scene.style.log_y,
-        bounds=(0.0, 1.0) if is_score else None,
+        scale=scene.scale(key),
         window=scene.shown,
         cursor=scene.window.cursor,
         x_kind="number" if scene.style.axis == "step" else "duration",
+        guides=scene.style.guides,
         ink=ink if here else replace(ink, title=ink.faint),
     )
     return _Drawn(source, cells)

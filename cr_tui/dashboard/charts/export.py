@@ -6,7 +6,6 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import orjson
@@ -69,9 +68,8 @@ def as_json(rows: Rows) -> bytes:
 
 def as_png(scene: Scene, key: ScalarKey) -> bytes:
     """One chart as a picture, with the names of the runs in its legend."""
-    names = {run.colour: run.name for run in scene.runs}
     picture = chart_picture(
-        [replace(one, name=names.get(one.colour, "")) if one.colour else one for one in scene.series(key)],
+        scene.curves(key, named=True),
         title_of(key),
         log_y=scene.style.log_y,
         window=scene.shown,

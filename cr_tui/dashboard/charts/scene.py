@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from cr_tui.dashboard.charts.parts import Part
 from cr_tui.dashboard.charts.window import Window
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
-from cr_tui.dashboard.shared.series import overlay
-from cr_tui.render.curves.chart import Series, x_span
+from cr_tui.render.curves.chart import Scale
+from cr_tui.render.curves.series import Curve, x_span
 
 GUTTER = 2
 _LEAST_WIDTH, _LEAST_HEIGHT = 36, 8
-_MOST_COLUMNS = 4
+_NARROWEST, _LOWEST = 16, 4
+"""Cells and lines of a chart, if somebody asks for more of them than are comfortable."""
+_MOST_COLUMNS = 5
+WHOLE_HEIGHT = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -22,33 +27,51 @@ class ChartStyle:
     Args:
         axis: the x axis.
         smooth: whether to draw moving averages.
-        band: whether to draw the measured values behind them.
+        band: whether to draw the span of the measured values, or the deviation between runs.
         log_y: whether the y axis is logarithmic.
+        clip: whether outliers are left outside.
+        guides: whether there are faint lines at round values.
+        across: charts side by side; 0 for as many as fit.
+        down: charts one below the other; 0 for as many as fit.
     """
 
     axis: Axis = "step"
     smooth: bool = False
     band: bool = True
     log_y: bool = False
+    clip: bool = False
+    guides: bool = True
+    across: int = 0
+    down: int = 0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The runs, their charts, the focused chart, and how all is drawn.
+    """The lines, their charts, the focused chart, and how all is drawn.
 
     Args:
-        runs: in their colours.
+        parts: what has a line in every chart, in the order of the legend. Earlier lines lie over later ones, that of
+            the leading part over all.
+        lead: id of the leading part; None for none.
         keys: the scalars; each has a chart.
         focus: the scalar whose chart obeys the keys; the first if it is not among ``keys``.
         alone: whether only the focused chart is shown.
+        heights: the part of its height that a chart shows, as shares from the bottom, where it is not all.
     """
 
-    runs: tuple[ShownRun, ...] = ()
+    parts: tuple[Part, ...] = ()
+    lead: str | None = None
     keys: tuple[ScalarKey, ...] = ()
     focus: ScalarKey | None = None
     alone: bool = False
     style: ChartStyle = field(default_factory=ChartStyle)
     window: Window = field(default_factory=Window)
+    heights: Mapping[ScalarKey, tuple[float, float]] = field(default_factory=dict)
+
+    @cached_property
+    def runs(self) -> tuple[ShownRun, ...]:
+        """The runs of all parts."""
+        return tuple(run for part in self.parts for run in part.runs)
 
     @cached_property
     def focused(self) -> ScalarKey | None:
@@ -58,30 +81,45 @@ class Scene:
     @cached_property
     def whole(self) -> tuple[float, float]:
         """The first and last position of any curve."""
-        return x_span([series for key in self.keys for series in self.series(key)]) or (0.0, 1.0)
+        return x_span([curve for key in self.keys for curve in self.curves(key)]) or (0.0, 1.0)
 
     @property
     def shown(self) -> tuple[float, float]:
         """The first and last position that is shown."""
         return self.window.shown(self.whole)
 
-    def series(self, key: ScalarKey) -> tuple[Series, ...]:
-        """The lines of a scalar's chart."""
-        style = self.style
-        return overlay(self.runs, key, style.axis, smooth=style.smooth, band=style.band)
+    def curves(self, key: ScalarKey, *, named: bool = False) -> tuple[Curve, ...]:
+        """The lines of a scalar's chart, that of the leading part first."""
+        ordered = sorted(self.parts, key=lambda part: (part.id != self.lead, not part.pinned))
+        found = (self.curve_of(part, key, named=named) for part in ordered)
+        return tuple(curve for curve in found if curve is not None)
 
-    def series_of(self, run: ShownRun, key: ScalarKey) -> Series | None:
-        """The line of one run in a scalar's chart; None where it has none."""
-        found = overlay((run,), key, self.style.axis, smooth=self.style.smooth, band=False)
-        return found[0] if found else None
+    def curve_of(self, part: Part, key: ScalarKey, *, named: bool = False) -> Curve | None:
+        """The line of one part in a scalar's chart; None where it has none."""
+        style = self.style
+        return part.curve(key, style.axis, smooth=style.smooth, band=style.band, named=named)
+
+    def height_of(self, key: ScalarKey) -> tuple[float, float]:
+        """The part of its height that a chart shows, as shares from the bottom."""
+        return self.heights.get(key, WHOLE_HEIGHT)
+
+    def scale(self, key: ScalarKey) -> Scale:
+        """The y axis of a scalar's chart."""
+        is_score = key[0] == "score" and not self.style.log_y and key not in self.heights
+        bounds = (0.0, 1.0) if is_score else None
+        return Scale(self.style.log_y, bounds, self.style.clip, self.height_of(key))
 
     def shape(self, width: int, height: int) -> tuple[int, int]:
         """How many charts to show across and down in so many cells and lines."""
         if self.alone:
             return 1, 1
-        most_across = min(max((width + GUTTER) // (_LEAST_WIDTH + GUTTER), 1), _MOST_COLUMNS)
-        most_down = max(height // _LEAST_HEIGHT, 1)
         count = max(len(self.keys), 1)
+        most_across = min(max((width + GUTTER) // (_LEAST_WIDTH + GUTTER), 1), _MOST_COLUMNS)
+        if self.style.across:
+            most_across = min(self.style.across, max((width + GUTTER) // (_NARROWEST + GUTTER), 1))
+        most_down = max(height // _LEAST_HEIGHT, 1)
+        if self.style.down:
+            most_down = min(self.style.down, max(height // _LOWEST, 1))
         across = min(most_across, count)
         return across, min(most_down, -(-count // across))
 

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.segment import Segment
 from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Footer, Input, Static
 
-from cr_tui.dashboard.charts import export
+from cr_tui.dashboard.charts import export, words
 from cr_tui.dashboard.charts.chart_grid import ChartGrid
 from cr_tui.dashboard.charts.differences import differences_table
-from cr_tui.dashboard.charts.scene import ChartStyle, Scene
-from cr_tui.dashboard.charts.window import Window
+from cr_tui.dashboard.charts.parts import GROUP, Part, averaged_parts, keys_to_average_by, led, runs_as_parts
+from cr_tui.dashboard.charts.scene import WHOLE_HEIGHT, ChartStyle, Scene
+from cr_tui.dashboard.charts.window import Window, moved_height, zoomed_height
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.curves import RunCurves, ScalarKey, ShownRun
 from cr_tui.dashboard.model.data import Run, Source
@@ -29,15 +29,13 @@ from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.shared.written_files import new_file, write
-from cr_tui.dashboard.theme import Look, rgb
-from cr_tui.render.cells import Cells, style_of
-from cr_tui.render.curves.axis import short_number
-from cr_tui.text import clean, short_duration
+from cr_tui.dashboard.theme import rgb
 from engine.errors import CrtuiError
 
 _DIFFERENCES_SHARE = 3
 """The table of differing settings takes at most a third of the screen."""
-_VALUES_WIDTH = 34
+_CLOSER, _FARTHER = 0.5, 2.0
+_MOST_ACROSS, _MOST_DOWN = 6, 6
 
 EMPTY = """\
 Nothing to draw yet.
@@ -58,6 +56,7 @@ class ChartsScreen(DashboardScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._settings: dict[str, Mapping[str, object]] = {}
+        self._lead: str | None = session.cursor_run
 
     def compose(self) -> ComposeResult:
         yield TitleBar("charts")
@@ -90,7 +89,14 @@ class ChartsScreen(DashboardScreen):
     @property
     def _style(self) -> ChartStyle:
         view = self.session.view
-        return ChartStyle(view.axis, view.smoothing > 0, view.band, view.log_y)
+        return ChartStyle(
+            view.axis, view.smoothing > 0, view.band, view.log_y, view.clip, view.guides, view.across, view.down
+        )
+
+    @property
+    def shown_runs(self) -> list[ShownRun]:
+        """The chosen runs and the pinned one; those beyond the theme's colours are grey."""
+        return self.session.shown_runs(self.look.runs, rgb(self.look.faint))
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
@@ -122,10 +128,11 @@ class ChartsScreen(DashboardScreen):
         if not self.is_whole:
             return
         runs = tuple(self.shown_runs)
+        parts = self._parts(runs)
         keys = scalar_keys(run.curves for run in runs)
         wanted = self.query_one("#filter", Input).value.lower()
         named = tuple(key for key in keys if wanted in title_of(key).lower())
-        self.grid.change(runs=runs, keys=named, style=self._style)
+        self.grid.change(parts=led(parts, self._lead), lead=self._lead, keys=named, style=self._style)
         filter_box = self.query_one("#filter", Input)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.query_one("#curves").display = bool(named)
@@ -138,35 +145,28 @@ class ChartsScreen(DashboardScreen):
         """Write legend, values, differences, and the line that says how curves are drawn."""
         if not self.is_whole:
             return
-        look = self.look
-        self.query_one("#legend", TextLine).write(_legend(runs, len(self.session.chosen), look))
-        self.query_one("#form", TextLine).write(self._form(look))
+        look, scene, patterns = self.look, self.scene, self.app.no_color
+        width = max(self.size.width - 2, 1)
+        line = words.legend(scene, len(self.session.chosen), width, look, patterns=patterns)
+        self.query_one("#legend", TextLine).write(line)
+        self.query_one("#form", TextLine).write(words.form(scene, self.session.view, look))
         values = self.query_one("#values", CellsView)
-        values.display = self.scene.alone and self.size.width >= 3 * _VALUES_WIDTH
+        values.display = scene.alone and self.size.width >= 3 * words.VALUES_WIDTH
         if values.display:
-            values.show(_values(self.scene, look))
+            values.show(words.values(scene, max(self.query_one("#curves").size.height, 1), look, patterns=patterns))
         table = self.query_one("#differences", CellsView)
         table.display = self.session.view.differences
         if table.display:
             settings = [self._settings.get(run.id, {}) for run in runs]
             height = max(self.size.height // _DIFFERENCES_SHARE, 2)
-            table.show(differences_table(runs, settings, max(self.size.width - 2, 1), height, look))
+            table.show(differences_table(runs, settings, width, height, look))
 
-    def _form(self, look: Look) -> Text:
-        view, scene = self.session.view, self.scene
-        parts = [f"smoothing {view.smoothing:g}" if view.smoothing else "not smoothed"]
-        parts.append("log" if view.log_y else "linear")
-        parts.append("over steps" if view.axis == "step" else "over time")
-        if scene.keys and scene.focused is not None:
-            parts.append(f"chart {scene.keys.index(scene.focused) + 1} of {len(scene.keys)}")
-        if scene.window.span is not None:
-            parts.append(" to ".join(_position(x, view.axis == "time") for x in scene.window.span))
-        line = Text(" · ".join(parts), style=look.faint)
-        if scene.window.cursor is not None:
-            line.append(f"  cursor at {_position(scene.window.cursor, view.axis == 'time')}", style=look.key)
-        if any(not run.curves.complete for run in scene.runs):
-            line.append("  reading …", style=look.alert)
-        return line
+    def _parts(self, runs: Sequence[ShownRun]) -> list[Part]:
+        """What has a line: each run, or the runs that share a value."""
+        view = self.session.view
+        if not view.average:
+            return runs_as_parts(runs, view.pinned)
+        return averaged_parts(runs, view.average, self._settings, self.look.runs, rgb(self.look.faint))
 
     @work(thread=True, group="settings")
     def _read_settings(self, source: Source, run_ids: Sequence[str]) -> None:
@@ -179,7 +179,10 @@ class ChartsScreen(DashboardScreen):
 
     def _take_settings(self, run_id: str, settings: Mapping[str, object]) -> None:
         self._settings[run_id] = settings
-        self._draw_words(self.scene.runs)
+        if self.session.view.average not in ("", GROUP):
+            self._draw()
+        else:
+            self._draw_words(self.scene.runs)
 
     # -- moving ------------------------------------------------------------------------------------------------------
 
@@ -231,7 +234,29 @@ class ChartsScreen(DashboardScreen):
         self._show_window(self.scene.window.panned(self.scene.whole, -1))
 
     def action_whole(self) -> None:
+        self.grid.change(heights={})
         self._show_window(Window())
+
+    def action_closer(self) -> None:
+        self._show_height(lambda shown: zoomed_height(shown, _CLOSER))
+
+    def action_farther(self) -> None:
+        self._show_height(lambda shown: zoomed_height(shown, _FARTHER))
+
+    def action_higher(self) -> None:
+        self._show_height(lambda shown: moved_height(shown, 1))
+
+    def action_lower(self) -> None:
+        self._show_height(lambda shown: moved_height(shown, -1))
+
+    def _show_height(self, change: Callable[[tuple[float, float]], tuple[float, float]]) -> None:
+        """Show another part of the height of the focused chart."""
+        key = self.scene.focused
+        if key is None:
+            return
+        heights = {**self.scene.heights, key: change(self.scene.height_of(key))}
+        self.grid.change(heights={key: shown for key, shown in heights.items() if shown != WHOLE_HEIGHT})
+        self._draw_words(self.scene.runs)
 
     def _show_window(self, window: Window) -> None:
         self.grid.change(window=window)
@@ -260,6 +285,70 @@ class ChartsScreen(DashboardScreen):
         stronger = [weight for weight in SMOOTHINGS if weight > view.smoothing]
         view.smoothing = stronger[0] if stronger else 0.0
         self._want()
+
+    def action_smooth_less(self) -> None:
+        view = self.session.view
+        weaker = [weight for weight in SMOOTHINGS if weight < view.smoothing]
+        view.smoothing = weaker[-1] if weaker else SMOOTHINGS[-1]
+        self._want()
+
+    def action_clip(self) -> None:
+        self.session.view.clip = not self.session.view.clip
+        self._draw()
+
+    def action_guides(self) -> None:
+        self.session.view.guides = not self.session.view.guides
+        self._draw()
+
+    def action_across(self) -> None:
+        self.session.view.across = (self.session.view.across + 1) % (_MOST_ACROSS + 1)
+        self._draw()
+
+    def action_down_more(self) -> None:
+        self.session.view.down = (self.session.view.down + 1) % (_MOST_DOWN + 1)
+        self._draw()
+
+    # -- lines -------------------------------------------------------------------------------------------------------
+
+    def action_next_line(self) -> None:
+        self._lead_by(1)
+
+    def action_previous_line(self) -> None:
+        self._lead_by(-1)
+
+    def _lead_by(self, by: int) -> None:
+        """Have another line lead; none between the last and the first."""
+        ids = [None, *(part.id for part in self.scene.parts)]
+        at = ids.index(self._lead) if self._lead in ids else 0
+        self._lead = ids[(at + by) % len(ids)]
+        self._draw()
+
+    def action_pin(self) -> None:
+        view = self.session.view
+        led_run = next((part.id for part in self.scene.parts if part.id == self._lead), None)
+        if view.pinned:
+            view.pinned = ""
+            self.say("no run is pinned any more")
+        elif view.average or led_run is None:
+            self.say("n chooses the run to pin; means cannot be pinned")
+        else:
+            view.pinned = led_run
+            self.say("this run stays in the charts, whatever is marked; P again lets it go")
+        self._want()
+
+    def action_average(self) -> None:
+        view = self.session.view
+        view.average = "" if view.average else view.average_key
+        self._lead = None if view.average else self.session.cursor_run
+        self._draw()
+
+    def action_average_by(self) -> None:
+        view = self.session.view
+        keys = keys_to_average_by([run.id for run in self.scene.runs], self._settings)
+        at = keys.index(view.average) + 1 if view.average in keys else 0
+        view.average = view.average_key = keys[at % len(keys)]
+        self._lead = None
+        self._draw()
 
     def action_band(self) -> None:
         self.session.view.band = not self.session.view.band
@@ -332,54 +421,10 @@ class ChartsScreen(DashboardScreen):
     def action_copy(self) -> None:
         scene = self.scene
         if scene.focused is not None:
-            found = [(run.id, run.name, value) for run, value in _readings(scene) if value is not None]
-            text = "\n".join(f"{run_id}\t{name}\t{value:.12g}" for run_id, name, value in found)
+            found = [(part, value) for part, value, _ in words.readings(scene) if value is not None]
+            text = "\n".join(f"{part.id}\t{part.name}\t{value:.12g}" for part, value in found)
             self.copy_text(text, f"{len(found)} values of {title_of(scene.focused)}")
 
 
 def _rows(scene: Scene, keys: Sequence[ScalarKey]) -> export.Rows:
     return export.shown_rows(scene.runs, keys, scene.style.axis, scene.window.span)
-
-
-def _readings(scene: Scene) -> list[tuple[ShownRun, float | None]]:
-    """Each run with the focused scalar's value at the cursor, or its newest value without a cursor."""
-    readings: list[tuple[ShownRun, float | None]] = []
-    for run in scene.runs:
-        series = None if scene.focused is None else scene.series_of(run, scene.focused)
-        value = None
-        if series is not None:
-            value = float(series.y[-1]) if scene.window.cursor is None else series.at(scene.window.cursor)
-        readings.append((run, value))
-    return readings
-
-
-def _values(scene: Scene, look: Look) -> Cells:
-    """A line for each run: its colour, name and value."""
-    faint = style_of(rgb(look.faint))
-    lines: list[tuple[Segment, ...]] = [
-        (Segment("at the cursor" if scene.window.cursor is not None else "newest", faint),)
-    ]
-    for run, value in _readings(scene):
-        shown = "–" if value is None else short_number(value)
-        room = _VALUES_WIDTH - 14
-        lines.append(
-            (
-                Segment("● ", style_of(run.colour)),
-                Segment(clean(run.name, room).ljust(room), faint),
-                Segment(f"{shown:>9}"),
-            )
-        )
-    return Cells(tuple(lines))
-
-
-def _legend(runs: Sequence[ShownRun], chosen: int, look: Look) -> Text:
-    line = Text()
-    for run in runs:
-        line.append("● ", style=style_of(run.colour)).append(f"{clean(run.name, 24)}  ")
-    if chosen > len(runs):
-        line.append(f"and {chosen - len(runs)} marked runs more than there are colours", style=look.alert)
-    return line
-
-
-def _position(x: float, is_time: bool) -> str:
-    return short_duration(x) if is_time else f"step {x:,.0f}"

@@ -63,6 +63,20 @@ class Window:
         return replace(self, cursor=min(max(moved, start), end))
 
 
+def zoomed_height(shown: tuple[float, float], factor: float) -> tuple[float, float]:
+    """Show a part of the height ``factor`` times as high about its middle, as shares from the bottom."""
+    low, high = shown
+    half = max((high - low) * factor, _CLOSEST) / 2
+    middle = (low + high) / 2
+    return (0.0, 1.0) if 2 * half >= 1 else _inside(middle - half, 2 * half, (0.0, 1.0))
+
+
+def moved_height(shown: tuple[float, float], by: float) -> tuple[float, float]:
+    """Move the part of the height that is shown by a quarter of itself times ``by``."""
+    low, high = shown
+    return _inside(low + by * _PAN * (high - low), high - low, (0.0, 1.0))
+
+
 def _inside(start: float, length: float, whole: tuple[float, float]) -> tuple[float, float]:
     start = min(max(start, whole[0]), max(whole[1] - length, whole[0]))
     return start, start + length

@@ -27,7 +27,7 @@ from cr_tui.render.curves.smooth import Smoothed
 SCALAR_KINDS = frozenset({"train", "score", "system"})
 _NOT_SCALARS = frozenset({"step", "time", "kind", "attempt"})
 Axis = Literal["step", "time"]
-"""The x axis of a chart: iterations, or seconds since the run's first event."""
+"""The x axis of a chart: iterations, or seconds of training since the run's first event."""
 ScalarKey = tuple[str, str]
 """Kind and name of a scalar."""
 
@@ -38,7 +38,8 @@ class Curve:
 
     Args:
         steps: iterations, ascending, float ``[n]``.
-        seconds: since the run's first event, never descending, float ``[n]``.
+        seconds: of training since the run's first event, never descending, float ``[n]``; the time between two attempts
+            does not count.
         levels: the values, float ``[n]``, with the summaries by which charts are drawn fast.
     """
 
@@ -82,12 +83,14 @@ class ShownRun:
         name: as legends write it.
         colour: its colour in every chart.
         curves: what was read of it.
+        group: the group that it belongs to.
     """
 
     id: str
     name: str
     colour: Rgb
     curves: RunCurves
+    group: str = ""
 
 
 class _Scalar:
@@ -106,6 +109,11 @@ class _Scalar:
     @property
     def last_second(self) -> float:
         return float(self.seconds.view[-1]) if len(self.seconds) else 0.0
+
+    def seconds_before(self, step: float) -> float:
+        """Seconds of the newest value before a step; 0 if there is none."""
+        count = int(np.searchsorted(self.steps.view, step, "left"))
+        return float(self.seconds.view[count - 1]) if count else 0.0
 
     def extend(self, steps: NDArray[np.float64], seconds: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Append values whose steps ascend. Where the clock was set back, seconds stay as they were."""
@@ -131,18 +139,19 @@ class History:
     def __init__(self) -> None:
         self._scalars: dict[ScalarKey, _Scalar] = {}
         self._began: float | None = None
+        self._attempt: object = None
         self._smoothed: dict[ScalarKey, tuple[float, int, Smoothed]] = {}
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows of the event log, oldest first. A step that comes again replaces all values from that step on."""
-        for (kind, *names), alike in groupby(rows, lambda row: (row["kind"], *row)):
+        for (kind, attempt, *names), alike in groupby(rows, lambda row: (row["kind"], row.get("attempt"), *row)):
             group = list(alike)
             if kind not in SCALAR_KINDS:
                 continue
             times = np.array([row.get("time", 0.0) for row in group], dtype=np.float64)
-            if self._began is None:
-                self._began = float(times[0])
             steps = np.array([row["step"] for row in group], dtype=np.float64)
+            if self._began is None or attempt != self._attempt:
+                self._attempt, self._began = attempt, float(times[0]) - self._seconds_before(steps[0])
             stretches = np.flatnonzero(np.diff(steps) <= 0) + 1
             for name in names:
                 if name not in _NOT_SCALARS:
@@ -172,6 +181,10 @@ class History:
         for stretch in zip(*(np.split(column, turns) for column in (steps, seconds, numbers)), strict=True):
             scalar.extend(*stretch)
 
+    def _seconds_before(self, step: float) -> float:
+        """Seconds of training before a step; 0 before the first."""
+        return max((scalar.seconds_before(step) for scalar in self._scalars.values()), default=0.0)
+
     def forget_after(self, step: float) -> None:
         """Drop every value of a later step."""
         for scalar in self._scalars.values():
@@ -181,7 +194,7 @@ class History:
         """Drop everything."""
         self._scalars.clear()
         self._smoothed.clear()
-        self._began = None
+        self._began = self._attempt = None
 
     @property
     def keys(self) -> list[ScalarKey]:

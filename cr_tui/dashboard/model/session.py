@@ -14,6 +14,8 @@ from cr_tui.render.cells import Rgb
 from cr_tui.render.images.image_modes import TerminalImages
 
 _MOST_MARKS_KEPT = 2000
+_MOST_SHOWN = 100
+"""Runs whose curves are read together: more could not be told apart, and would fill the memory."""
 
 
 class Session:
@@ -120,19 +122,28 @@ class Session:
         """
         self._reader.want(run_ids, smoothing)
 
-    def shown_runs(self, palette: Sequence[Rgb]) -> list[ShownRun]:
-        """The chosen runs with their colours and curves, as many as the palette has colours."""
+    def shown_runs(self, palette: Sequence[Rgb], rest: Rgb | None = None) -> list[ShownRun]:
+        """The chosen runs with their colours and curves.
+
+        Args:
+            palette: colours, no two runs alike.
+            rest: colour of the runs for which there is none in the palette; None leaves these out.
+        """
         runs, count = self.chosen, len(palette)
+        pinned = self.run_of(self.view.pinned) if rest is not None else None
+        if pinned is not None and pinned not in runs:
+            runs = [pinned, *runs]
         ids = [run.id for run in runs]
         # A run that is only looked at, and not marked, keeps no colour.
-        places = self.colours.show(ids, count) if self.marked else self.colours.alone(ids, count)
-        return [
-            ShownRun(
-                run.id, run.name, palette[places[run.id]], self.curves.get(run.id) or RunCurves(run.id, complete=False)
-            )
-            for run in runs
-            if run.id in places
-        ]
+        keeps = bool(self.marked) or pinned is not None
+        places = self.colours.show(ids, count) if keeps else self.colours.alone(ids, count)
+        shown = []
+        for run in runs[:_MOST_SHOWN]:
+            colour = palette[places[run.id]] if run.id in places else rest
+            if colour is not None:
+                curves = self.curves.get(run.id) or RunCurves(run.id, complete=False)
+                shown.append(ShownRun(run.id, run.name, colour, curves, run.group))
+        return shown
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

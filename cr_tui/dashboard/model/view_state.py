@@ -21,7 +21,7 @@ _Texts = Annotated[list[_Text], Field(max_length=2000)]
 DetailView = Literal["overview", "more", "log"]
 """Parts of a run's details, in the order they are stepped through."""
 
-SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99)
+SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99, 0.999)
 """Weights of the past in moving averages; 0 does not smooth."""
 
 
@@ -41,7 +41,14 @@ class ViewState(BaseModel):
         smoothing: weight of the past, one of :data:`SMOOTHINGS`.
         band: whether the measured values are drawn behind the smoothed ones.
         log_y: whether the y axis is logarithmic.
+        clip: whether outliers are left outside of charts.
+        guides: whether charts have faint lines at round values.
         axis: the x axis of charts.
+        average: the key of the specification by which runs are averaged in charts; empty for a line a run.
+        average_key: the key that was averaged by last.
+        pinned: id of the run that charts always show; empty for none.
+        across: charts side by side; 0 for as many as fit.
+        down: charts one below the other; 0 for as many as fit.
         charts: the name filter of the charts.
         differences: whether the table of differing settings was shown.
     """
@@ -58,7 +65,14 @@ class ViewState(BaseModel):
     smoothing: float = Field(default=0.0, ge=0.0, lt=1.0)
     band: bool = True
     log_y: bool = False
+    clip: bool = False
+    guides: bool = True
     axis: Literal["step", "time"] = "step"
+    average: _Text = ""
+    average_key: _Text = "group"
+    pinned: _Text = ""
+    across: int = Field(default=0, ge=0, le=8)
+    down: int = Field(default=0, ge=0, le=8)
     charts: _Text = ""
     differences: bool = False
 

@@ -6,9 +6,9 @@ import asyncio
 
 from cr_tui.dashboard.runs.overview import Chart
 from cr_tui.dashboard.shared.cells_view import DrawnView
-from cr_tui.dashboard.theme import look_of
+from cr_tui.dashboard.theme import ink_of
 from cr_tui.render.cells import Cells
-from cr_tui.render.curves.chart import chart
+from cr_tui.render.curves.chart import Scale, chart
 
 
 class ChartView(DrawnView):
@@ -34,7 +34,5 @@ class ChartView(DrawnView):
         self.redraw()
 
     async def drawn(self, width: int, height: int) -> Cells:
-        shown, ink = self._chart, look_of(self.app).ink
-        return await asyncio.to_thread(
-            chart, shown.series, width, height, title=shown.title, bounds=self._bounds, ink=ink
-        )
+        shown, ink, scale = self._chart, ink_of(self.app), Scale(bounds=self._bounds)
+        return await asyncio.to_thread(chart, shown.series, width, height, title=shown.title, scale=scale, ink=ink)

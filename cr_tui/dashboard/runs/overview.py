@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cr_tui.dashboard.model.curves import ScalarKey, ShownRun
 from cr_tui.dashboard.shared.series import overlay, scalar_keys, series_of, title_of
-from cr_tui.render.curves.chart import Series
+from cr_tui.render.cells import Rgb
+from cr_tui.render.curves.series import Series
 
 _LOSS, _SCHEDULES, _PROBABILITY = "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
 _ACCURACY = "_accuracy"
@@ -30,10 +31,14 @@ GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
 """Which scalars each chart shows. Rates and other numbers without a common scale are left out."""
 
 
-def overview(runs: Sequence[ShownRun]) -> dict[str, Chart]:
+def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Chart]:
     """The chart of each of :data:`GROUPS`.
 
     Of one run it holds every scalar of the group; of several runs the group's first scalar, a line a run.
+
+    Args:
+        runs: in their colours.
+        palette: colours of lines that stand for scalars and not for runs.
     """
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
@@ -41,7 +46,11 @@ def overview(runs: Sequence[ShownRun]) -> dict[str, Chart]:
         found = [key for key in keys if belongs(key)]
         if len(runs) == 1:
             measured = runs[0].curves.measured
-            charts[title] = Chart(title, tuple(series_of(measured[key], _short(key)) for key in found))
+            lines = (
+                replace(series_of(measured[key], _short(key), colour=palette[place % len(palette)]), pattern=place)
+                for place, key in enumerate(found)
+            )
+            charts[title] = Chart(title, tuple(lines))
         else:
             charts[title] = Chart(title_of(found[0]), overlay(runs, found[0])) if found else Chart(title)
     return charts

@@ -62,7 +62,7 @@ class RunDetail(Vertical):
 
     def show_curves(self, runs: Sequence[ShownRun], log: Sequence[str]) -> None:
         """Draw charts and log."""
-        for name, chart in overview(runs).items():
+        for name, chart in overview(runs, look_of(self.app).runs).items():
             self.query_one(f"#{name}", ChartView).show_chart(chart)
         self.query_one("#log", LogView).show_lines(log)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,18 +11,23 @@ from rich.segment import Segment
 from rich.style import Style
 
 from cr_tui.render.cells import CellMode, Cells, Rgb, merge_runs, style_of
-from cr_tui.render.curves.axis import XKind, short_number, tick_label, ticks, x_ticks
-from cr_tui.render.curves.decimate import Columns, FloatArray, decimate
-from cr_tui.render.curves.plot import Frame, plot
-from cr_tui.render.curves.pyramid import Levels
+from cr_tui.render.curves.axis import XKind, short_number
+from cr_tui.render.curves.labels import YLabels, x_labels, y_labels
+from cr_tui.render.curves.plot import Frame, Plot, plot
+from cr_tui.render.curves.series import Curve, Series, Stroke, x_span
 from cr_tui.render.palette import CATEGORIES, FAINT, blend
 from cr_tui.text import clean
 
 _SMALLEST_PLOT = (4, 2)
-_MORE_TICKS = 4
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
 _BAR: dict[CellMode, str] = {"blocks": "│", "ascii": "|"}
-_BAND_STRENGTH = 0.42
+_GUIDE: dict[CellMode, str] = {"blocks": "┈", "ascii": "-"}
+_DIMMED, _EDGE, _BAND, _GUIDE_SHARE = 0.45, 0.5, 0.24, 0.45
+"""Shares of a colour over the background: dimmed lines, edges of bands, bands, guides."""
+_MOST_BANDS = 3
+"""Bands that keep their colours; of more than these, all are grey: their overlaps would be a quilt."""
+_OUTLIERS, _SPARE = 5.0, 0.5
+"""Percent of the columns at each end that may be outliers, and how far beyond the rest they begin to be."""
 
 
 @dataclass(frozen=True)
@@ -35,228 +39,225 @@ class Ink:
         background: behind everything.
         title: the title; the terminal's own colour if None.
         strong: values; the terminal's own colour if None.
+        patterns: tell lines apart by patterns as well, for terminals without colours.
     """
 
     faint: Rgb = FAINT
     background: Rgb = (18, 18, 18)
     title: Rgb | None = None
     strong: Rgb | None = None
+    patterns: bool = False
 
 
 @dataclass(frozen=True)
-class Series:
-    """One line of a chart.
+class Scale:
+    """The y axis.
 
     Args:
-        name: shown literally in the legend.
-        x: ascending positions, float ``[n]``.
-        y: values, float ``[n]``; may hold NaN and infinities.
-        colour: RGB; the palette's next colour when None.
-        levels: summaries of ``y``. With them the cost of drawing does not depend on ``n``.
-        faint: drawn dimly behind the others and left out of the legend.
+        log: logarithmic; values of zero and below are marked ``↓``.
+        bounds: values that must be inside the plot, for charts whose range is known, such as scores.
+        clip: leave outliers outside. The title says how far they go, and ``▴`` and ``▾`` where they are.
+        zoom: the part of the height that is shown, as shares from the bottom.
     """
 
-    name: str
-    x: FloatArray
-    y: FloatArray
-    colour: Rgb | None = None
-    levels: Levels | None = None
-    faint: bool = False
-
-    def columns(self, count: int, start: float, end: float) -> Columns:
-        """The extremes of each of ``count`` columns between two positions."""
-        if self.levels is not None:
-            return self.levels.columns(self.x, count, start, end)
-        return decimate(self.x, self.y, count, start, end)
-
-    def at(self, x: float) -> float | None:
-        """The value nearest to a position; None where there is none, or the position lies beyond the ends."""
-        if not self.x.size or not self.x[0] <= x <= self.x[-1]:
-            return None
-        after = min(int(np.searchsorted(self.x, x)), self.x.size - 1)
-        before = max(after - 1, 0)
-        return float(self.y[before if x - self.x[before] < self.x[after] - x else after])
+    log: bool = False
+    bounds: tuple[float, float] | None = None
+    clip: bool = False
+    zoom: tuple[float, float] = (0.0, 1.0)
 
 
 def chart(
-    series: Sequence[Series],
+    series: Sequence[Curve],
     width: int = 80,
     height: int = 12,
     *,
     title: str = "",
-    log_y: bool = False,
-    bounds: tuple[float, float] | None = None,
+    scale: Scale | None = None,
     mode: CellMode = "blocks",
     window: tuple[float, float] | None = None,
     cursor: float | None = None,
     x_kind: XKind = "number",
+    guides: bool = False,
     ink: Ink | None = None,
 ) -> Cells:
     """Draw series as lines over a common x axis.
 
-    Every column shows the whole span between the smallest and the largest value that falls into it, so spikes survive
+    Where few points share a column, the line spans the smallest to the largest value that falls into it. Where many do,
+    and behind a moving average, the line passes through the means, and a pale band spans the rest. So spikes survive
     any reduction. NaN is marked ``×`` and infinities ``↑`` and ``↓`` at the edge of the plot, in the series' colour.
 
     Args:
-        series: the lines.
+        series: the lines; earlier ones lie over later ones, and dimmed ones behind the others.
         width: cells across, axis included.
         height: cells down, legend and axis included.
         title: stands first in the legend's line.
-        log_y: logarithmic y axis; values of zero and below are marked ``↓``.
-        bounds: y values that must be inside the plot, for charts whose range is known, such as scores.
+        scale: the y axis; linear if None.
         mode: braille dots in colour, or plain characters.
         window: first and last position shown; everything if None.
         cursor: position of a vertical line. The legend shows the values there instead of the newest.
         x_kind: whether positions are numbers, or seconds to be read as durations.
+        guides: whether faint lines run at the round values of the y axis.
         ink: the other colours.
 
     Returns:
         Exactly ``height`` lines.
     """
-    ink = ink or Ink()
-    coloured = _coloured(series, ink)
-    legend = _legend(title, coloured, width, mode, cursor, ink)
+    ink, scale = ink or Ink(), scale or Scale()
+    coloured = _coloured(series)
     span_x = x_span(series) if window is None else window
     if span_x is None or width < 12 or height < 4:
-        return _empty(legend, width, height, ink)
+        return _empty(_legend(title, "", coloured, width, mode, cursor, ink), width, height, ink)
     rows = max(height - 2, _SMALLEST_PLOT[1])
-    span = _span(series, span_x, log_y, bounds)
-    labels = _y_labels(span, rows, log_y)
-    margin = max(cell_len(label) for label in labels) + 1
-    frame = Frame(max(width - margin - 1, _SMALLEST_PLOT[0]), rows, *span_x, *span, log_y)
-    drawn = plot([_reduced(line, frame) for line in series], [line.faint for line in series], frame, mode)
-    styles = [None, *(style_of(colour) for _, colour in coloured)]
-    faint = style_of(ink.faint)
+    span, note = _span([line.stroke(2 * width, *span_x, log=scale.log) for line in series], scale)
+    labels = y_labels(span, rows, scale.log)
+    margin = max(cell_len(label) for label in labels.texts) + 1
+    frame = Frame(max(width - margin - 1, _SMALLEST_PLOT[0]), rows, *span_x, *span, scale.log)
+    strokes = [line.stroke(2 * frame.columns, *span_x, log=scale.log) for line in series]
+    patterns = [line.pattern for line in series] if ink.patterns else None
+    drawn = plot(strokes, [line.dimmed for line in series], frame, mode, patterns)
+    if guides:
+        _put_guides(drawn, labels, mode)
     if cursor is not None:
-        _put_cursor(drawn.characters, drawn.owners, frame, cursor, mode, len(styles))
-        styles.append(faint)
-    lines = [legend]
-    for row in range(rows):
-        pairs = zip(drawn.characters[row], drawn.owners[row], strict=True)
-        cells = [(character, styles[owner]) for character, owner in pairs]
-        lines.append((Segment(f"{labels[row]:>{margin - 1}}{_BAR[mode]}", faint), *merge_runs(cells)))
-    lines.append((Segment(" " * margin + _x_labels(frame, x_kind), faint),))
+        _put_cursor(drawn, frame, cursor, mode)
+    faint = style_of(ink.faint)
+    lines = [_legend(title, note, coloured, width, mode, cursor, ink)]
+    for text, cells in zip(labels.texts, _styled(drawn, coloured, strokes, ink), strict=True):
+        lines.append((Segment(f"{text:>{margin - 1}}{_BAR[mode]}", faint), *cells))
+    lines.append((Segment(" " * margin + x_labels(frame, x_kind), faint),))
     return Cells(tuple(lines))
 
 
-def x_span(series: Sequence[Series]) -> tuple[float, float] | None:
-    """The first and the last position of any series; None when there is no point."""
-    filled = [line for line in series if line.x.size]
-    if not filled:
-        return None
-    return min(float(line.x[0]) for line in filled), max(float(line.x[-1]) for line in filled)
+def pattern_sample(pattern: int, cells: int = 3) -> str:
+    """A piece of line in the pattern of the series with this number, for legends."""
+    frame = Frame(cells, 1, 0.0, 1.0, 0.0, 1.0, False)
+    line = Series("", np.array([0.0, 1.0]), np.array([0.5, 0.5])).stroke(2 * cells, 0.0, 1.0, log=False)
+    return "".join(plot([line], [False], frame, "blocks", [pattern]).characters[0])
 
 
-def _coloured(series: Sequence[Series], ink: Ink) -> list[tuple[Series, Rgb]]:
-    colours = [line.colour or CATEGORIES[number % len(CATEGORIES)] for number, line in enumerate(series)]
-    return [
-        (line, blend(colour, ink.background, _BAND_STRENGTH) if line.faint else colour)
-        for line, colour in zip(series, colours, strict=True)
-    ]
+def _coloured(series: Sequence[Curve]) -> list[tuple[Curve, Rgb]]:
+    return [(line, line.colour or CATEGORIES[number % len(CATEGORIES)]) for number, line in enumerate(series)]
 
 
-def _reduced(line: Series, frame: Frame) -> Columns:
-    columns = line.columns(2 * frame.columns, frame.start, frame.end)
-    return columns.logarithmic() if frame.log else columns
+def _styled(
+    drawn: Plot, coloured: Sequence[tuple[Curve, Rgb]], strokes: Sequence[Stroke], ink: Ink
+) -> list[tuple[Segment, ...]]:
+    """The rows of the plotting area in their colours."""
+
+    def over(colour: Rgb, share: float) -> Rgb:
+        return blend(colour, ink.background, share)
+
+    many = sum(stroke.low is not None for stroke in strokes) > _MOST_BANDS
+    lines = [over(colour, _DIMMED) if line.dimmed else colour for line, colour in coloured]
+    bands = [ink.faint if many else colour for _, colour in coloured]
+    # Owners count from 1; those of edges are negative, so they are found from the end.
+    foreground = [None, *lines, *(over(colour, _EDGE) for colour in reversed(bands))]
+    extra = {_GUIDE_OWNER: over(ink.faint, _GUIDE_SHARE), _CURSOR_OWNER: ink.faint}
+    background = [None, *(over(colour, _BAND) for colour in bands)]
+    rows = []
+    for characters, owners, fills in zip(drawn.characters, drawn.owners, drawn.bands, strict=True):
+        cells = [
+            (character, style_of(extra[owner] if owner in extra else foreground[owner], background[fill]))
+            for character, owner, fill in zip(characters, owners, fills, strict=True)
+        ]
+        rows.append(merge_runs(cells))
+    return rows
 
 
-def _span(
-    series: Sequence[Series], span_x: tuple[float, float], log_y: bool, bounds: tuple[float, float] | None
-) -> tuple[float, float]:
-    """Lower and upper edge of the plot, never equal."""
-    whole = [line.columns(1, *span_x) for line in series]
-    if log_y:
-        whole = [columns.logarithmic() for columns in whole]
-    lows = [float(columns.low[0]) for columns in whole if np.isfinite(columns.low[0])]
-    highs = [float(columns.high[0]) for columns in whole if np.isfinite(columns.high[0])]
-    if bounds is not None:
-        inside = np.log10([bound for bound in bounds if bound > 0]).tolist() if log_y else list(bounds)
-        lows, highs = lows + inside, highs + inside
-    if not lows or not highs:
-        return 0.0, 1.0
-    low, high = min(lows), max(highs)
-    if high - low < 1e-12 * max(abs(low), abs(high), 1e-300):
-        spare = abs(low) * 0.1 or 1.0
-        return low - spare, high + spare
-    return low, high
+_CURSOR_OWNER, _GUIDE_OWNER = 1_000_000, 1_000_001
+"""Owners of what belongs to no series."""
 
 
-def _put_cursor(
-    characters: list[list[str]], owners: list[list[int]], frame: Frame, cursor: float, mode: CellMode, owner: int
-) -> None:
+def _put_guides(drawn: Plot, labels: YLabels, mode: CellMode) -> None:
+    for row in labels.round_rows:
+        _fill_free(drawn, row, range(len(drawn.characters[row])), _GUIDE[mode], _GUIDE_OWNER)
+
+
+def _put_cursor(drawn: Plot, frame: Frame, cursor: float, mode: CellMode) -> None:
     if not frame.start <= cursor <= frame.end:
         return
     share = (cursor - frame.start) / (frame.end - frame.start) if frame.end > frame.start else 0.0
     column = round(share * (frame.columns - 1))
     for row in range(frame.rows):
-        if characters[row][column] == " ":
-            characters[row][column], owners[row][column] = _BAR[mode], owner
+        _fill_free(drawn, row, [column], _BAR[mode], _CURSOR_OWNER)
 
 
-def _y_labels(span: tuple[float, float], rows: int, log: bool) -> list[str]:
-    """A label a row, empty where there is no tick."""
-    low, high = span
-    wanted = max(rows // 3, 2)
-    if log and high - low < 1.0:
-        # Within a power of ten round numbers say more than round exponents.
-        values = [value for value in ticks(10.0**low, 10.0**high, wanted) if value > 0]
-        return _placed({math.log10(value): short_number(float(f"{value:.12g}")) for value in values}, span, rows)
-    # One tick alone gives no scale, so there may be a few more than asked for.
-    tried = (ticks(low, high, most) for most in range(wanted, wanted + _MORE_TICKS))
-    values = next((found for found in tried if len(found) > 1), [low])
-    if log and any(value.is_integer() for value in values):
-        values = [value for value in values if value.is_integer()]
-    step = values[1] - values[0] if len(values) > 1 else 0.0
-    return _placed(
-        {value: short_number(10.0**value) if log else tick_label(value, step) for value in values}, span, rows
-    )
+def _fill_free(drawn: Plot, row: int, columns: Sequence[int], character: str, owner: int) -> None:
+    """Write a character into the cells of a row that no line has."""
+    for column in columns:
+        free = drawn.characters[row][column] == " " or drawn.owners[row][column] == _GUIDE_OWNER
+        if free and (owner == _CURSOR_OWNER or not drawn.bands[row][column]):
+            drawn.characters[row][column], drawn.owners[row][column] = character, owner
 
 
-def _placed(labels: Mapping[float, str], span: tuple[float, float], rows: int) -> list[str]:
-    """Labels in the rows of their values."""
-    low, high = span
-    placed = [""] * rows
-    for value, label in labels.items():
-        row = rows - 1 - round((value - low) / (high - low) * (rows - 1))
-        placed[min(max(row, 0), rows - 1)] = label
-    return placed
+def _span(strokes: Sequence[Stroke], scale: Scale) -> tuple[tuple[float, float], str]:
+    """Lower and upper edge of the plot, never equal, and what to say of values beyond them."""
+    lows = np.concatenate([np.empty(0), *(stroke.lows for stroke in strokes)])
+    highs = np.concatenate([np.empty(0), *(stroke.highs for stroke in strokes)])
+    lows, highs = lows[np.isfinite(lows)], highs[np.isfinite(highs)]
+    note = ""
+    low, high = (float(lows.min()), float(highs.max())) if lows.size and highs.size else (np.inf, -np.inf)
+    if scale.clip and lows.size and highs.size:
+        (low, high), note = _clipped(lows, highs, scale.log)
+    if scale.bounds is not None:
+        inside = [bound for bound in scale.bounds if bound > 0 or not scale.log]
+        inside = np.log10(inside).tolist() if scale.log else inside
+        low, high = min([low, *inside]), max([high, *inside])
+    if low > high:
+        low, high = 0.0, 1.0
+    if high - low < 1e-12 * max(abs(low), abs(high), 1e-300):
+        spare = abs(low) * 0.1 or 1.0
+        low, high = low - spare, high + spare
+    bottom, top = scale.zoom
+    return (low + bottom * (high - low), low + top * (high - low)), note
 
 
-def _x_labels(frame: Frame, kind: XKind) -> str:
-    """Labels centred under their ticks, left out where they would touch."""
-    line = [" "] * frame.columns
-    free_from = 0
-    for value, text in x_ticks(frame.start, frame.end, max(frame.columns // 14, 1), kind):
-        share = (value - frame.start) / (frame.end - frame.start) if frame.end > frame.start else 0.0
-        at = round(share * (frame.columns - 1)) - len(text) // 2
-        at = min(max(at, 0), frame.columns - len(text))
-        if at >= free_from:
-            line[at : at + len(text)] = text
-            free_from = at + len(text) + 2
-    return "".join(line)
+def _clipped(lows: np.ndarray, highs: np.ndarray, log: bool) -> tuple[tuple[float, float], str]:
+    """The edges without outliers, and how far these go."""
+    low, high = float(lows.min()), float(highs.max())
+    bottom, top = float(np.percentile(lows, _OUTLIERS)), float(np.percentile(highs, 100 - _OUTLIERS))
+    spare = _SPARE * (top - bottom)
+    parts = []
+    if high > top + spare:
+        parts.append(f"↑{short_number(10.0**high if log else high)}")
+        high = top + spare
+    if low < bottom - spare:
+        parts.append(f"↓{short_number(10.0**low if log else low)}")
+        low = bottom - spare
+    return (low, high), f"clipped {' '.join(parts)}" if parts else ""
 
 
 def _legend(
-    title: str, series: Sequence[tuple[Series, Rgb]], width: int, mode: CellMode, cursor: float | None, ink: Ink
+    title: str,
+    note: str,
+    series: Sequence[tuple[Curve, Rgb]],
+    width: int,
+    mode: CellMode,
+    cursor: float | None,
+    ink: Ink,
 ) -> tuple[Segment, ...]:
-    """Title, then a bullet, the name and a value of each series, as far as they fit."""
+    """Title and note, then a bullet, the name and a value of each series, and how many have no room."""
     faint, strong = style_of(ink.faint), style_of(ink.strong)
-    shown = clean(title, width)
+    room = width - (cell_len(note) + 2 if note else 0)
+    shown = clean(title, max(room, 1))
     line, used = ([Segment(shown, style_of(ink.title) + Style(bold=True))] if shown else []), cell_len(shown)
-    for entry, colour in series:
-        if entry.faint:
-            continue
-        value = (float(entry.y[-1]) if entry.y.size else None) if cursor is None else entry.at(cursor)
+    if note and used + 2 + cell_len(note) <= width:
+        line.append(Segment(f"  {note}", style_of(ink.strong)))
+        used += 2 + cell_len(note)
+    for number, (entry, colour) in enumerate(series):
+        value = entry.newest if cursor is None else entry.at(cursor)
         name = clean(entry.name, 24)
         text = "" if value is None else " " * bool(name) + short_number(value)
-        needed = 2 * (used > 0) + 2 + cell_len(name) + len(text)
-        if used + needed > width:
-            if used + 2 <= width:
-                line.append(Segment(" …", faint))
+        bullet = pattern_sample(entry.pattern) if ink.patterns and mode == "blocks" else _BULLET[mode]
+        needed = 2 * (used > 0) + cell_len(bullet) + 1 + cell_len(name) + len(text)
+        rest = len(series) - number
+        if used + needed + (0 if rest == 1 else 2 + len(f"+{rest - 1}")) > width:
+            more = f"+{rest}" if number else f"{rest}"
+            if used + 2 + len(more) <= width and len(series) > 1:
+                line.append(Segment(f"  {more}", faint))
             break
         line += [
             Segment("  " if used else ""),
-            Segment(f"{_BULLET[mode]} ", style_of(colour)),
+            Segment(f"{bullet} ", style_of(colour)),
             Segment(name, faint),
             Segment(text, strong),
         ]

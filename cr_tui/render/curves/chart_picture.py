@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.axis import XKind, short_number, tick_label, ticks, x_ticks
-from cr_tui.render.curves.chart import Series, x_span
-from cr_tui.render.curves.decimate import Columns
+from cr_tui.render.curves.decimate import Columns, FloatArray
+from cr_tui.render.curves.series import Curve, Stroke, x_span
 from cr_tui.render.palette import CATEGORIES, blend
 from cr_tui.text import clean
 
@@ -22,12 +22,12 @@ _LINE_PIXELS = 3
 _BACKGROUND: Rgb = (255, 255, 255)
 _TEXT: Rgb = (48, 48, 48)
 _GRID: Rgb = (222, 222, 222)
-_BAND_SHARE = 0.3
+_BAND_SHARE, _DIMMED_SHARE = 0.25, 0.45
 _NAME_LENGTH = 60
 
 
 def chart_picture(
-    series: Sequence[Series],
+    series: Sequence[Curve],
     title: str,
     *,
     log_y: bool = False,
@@ -39,10 +39,10 @@ def chart_picture(
     """Draw series as lines on white.
 
     As in :func:`cr_tui.render.curves.chart.chart`, each column of pixels shows the whole span of the values that
-    fall into it.
+    fall into it, by the line or by the band behind it.
 
     Args:
-        series: the lines; faint ones are bands behind the others.
+        series: the lines; dimmed ones are paler and stand behind the others.
         title: stands above.
         log_y: logarithmic y axis; values of zero and below are left out.
         window: first and last position shown; everything if None.
@@ -53,7 +53,7 @@ def chart_picture(
     Returns:
         uint8 ``[height + legend, width, 3]``.
     """
-    named = [line for line in series if not line.faint]
+    named = [(number, line) for number, line in enumerate(series) if line.name]
     image = Image.new("RGB", (width, height + _LEGEND_LINE * len(named) + _LEGEND_LINE // 2), _BACKGROUND)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(_FONT_PIXELS)
@@ -61,30 +61,34 @@ def chart_picture(
     draw.text((_LEFT, 14), clean(title, 100), fill=_TEXT, font=font)
     span_x = window or x_span(series)
     if span_x is not None:
-        reduced = [line.columns(box[2] - box[0], *span_x) for line in series]
-        reduced = [columns.logarithmic() for columns in reduced] if log_y else reduced
-        span_y = _span(reduced)
+        strokes = [line.stroke(box[2] - box[0], *span_x, log=log_y) for line in series]
+        span_y = _span(strokes)
         _axes(draw, font, box, span_x, span_y, log_y, x_kind)
-        for number, (line, columns) in enumerate(zip(series, reduced, strict=True)):
-            colour = _on_white(line, number)
-            _curve(draw, columns, box, span_y, blend(colour, _BACKGROUND, _BAND_SHARE) if line.faint else colour)
-    for number, line in enumerate(named):
-        y = height + _LEGEND_LINE * number
+        colours = [_on_white(line, number) for number, line in enumerate(series)]
+        for colour, stroke in reversed(list(zip(colours, strokes, strict=True))):
+            if stroke.low is not None and stroke.high is not None:
+                _band(draw, stroke.low, stroke.high, box, span_y, blend(colour, _BACKGROUND, _BAND_SHARE))
+        # The first lies on top, dimmed ones behind all others.
+        order = sorted(range(len(series)), key=lambda number: (not series[number].dimmed, -number))
+        for number in order:
+            share = _DIMMED_SHARE if series[number].dimmed else 1.0
+            _curve(draw, strokes[number].line, box, span_y, blend(colours[number], _BACKGROUND, share))
+    for place, (number, line) in enumerate(named):
+        y = height + _LEGEND_LINE * place
         draw.rectangle((_LEFT, y + 10, _LEFT + 40, y + 18), fill=_on_white(line, number))
         draw.text((_LEFT + 56, y), clean(line.name, _NAME_LENGTH), fill=_TEXT, font=font)
     return np.asarray(image)
 
 
-def _on_white(line: Series, number: int) -> Rgb:
+def _on_white(line: Curve, number: int) -> Rgb:
     """The colour, made dark enough for a white page."""
     colour = line.colour or CATEGORIES[number % len(CATEGORIES)]
     brightness = (0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]) / 255
     return blend(colour, (0, 0, 0), min(1.0, 0.62 / max(brightness, 1e-6)))
 
 
-def _span(reduced: Sequence[Columns]) -> tuple[float, float]:
-    lows = np.concatenate([columns.low for columns in reduced])
-    highs = np.concatenate([columns.high for columns in reduced])
+def _span(strokes: Sequence[Stroke]) -> tuple[float, float]:
+    lows, highs = (np.concatenate(edges) for edges in zip(*((s.lows, s.highs) for s in strokes), strict=True))
     if not np.isfinite(lows).any():
         return 0.0, 1.0
     low, high = float(np.nanmin(lows)), float(np.nanmax(highs))
@@ -134,3 +138,22 @@ def _curve(
     ]
     if len(points) > 1:
         draw.line(points, fill=colour, width=_LINE_PIXELS)
+
+
+def _band(
+    draw: ImageDraw.ImageDraw,
+    low: FloatArray,
+    high: FloatArray,
+    box: tuple[int, int, int, int],
+    span_y: tuple[float, float],
+    colour: Rgb,
+) -> None:
+    left, top, _, bottom = box
+    scale = (bottom - top) / (span_y[1] - span_y[0])
+    there = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+    if there.size < 2:
+        return
+    across = np.arange(there[0], there[-1] + 1)
+    edges = [bottom - (np.interp(across, there, edge[there]) - span_y[0]) * scale for edge in (low, high)]
+    for column, below, above in zip(across.tolist(), *(edge.tolist() for edge in edges), strict=True):
+        draw.line((left + column, below, left + column, above), fill=colour)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,8 @@ class Columns:
         first: the first finite value.
         last: the last finite value.
         positive: smallest value above zero.
+        mean: mean of the finite values.
+        count: how many finite values fell here.
         nan: whether a NaN fell here.
         above: whether +infinity fell here.
         below: whether -infinity fell here, or on a logarithmic scale a value of zero or less.
@@ -36,6 +38,8 @@ class Columns:
     first: FloatArray
     last: FloatArray
     positive: FloatArray
+    mean: FloatArray
+    count: FloatArray
     nan: NDArray[np.bool_]
     above: NDArray[np.bool_]
     below: NDArray[np.bool_]
@@ -55,11 +59,17 @@ class Columns:
                 scaled(self.first),
                 scaled(self.last),
                 self.positive,
+                scaled(self.mean),
+                self.count,
                 self.nan,
                 self.above,
                 self.below | self.not_positive,
                 self.not_positive,
             )
+
+    def through(self, line: FloatArray) -> Columns:
+        """The same marks on a line of one value a column, float ``[n]``; NaN where it has none."""
+        return replace(self, low=line, high=line, first=line, last=line)
 
 
 class Pieces(NamedTuple):
@@ -72,6 +82,8 @@ class Pieces(NamedTuple):
     first: FloatArray
     last: FloatArray
     positive: FloatArray
+    total: FloatArray
+    number: FloatArray
     marks: NDArray[np.uint8]
 
     @classmethod
@@ -85,7 +97,9 @@ class Pieces(NamedTuple):
         with np.errstate(invalid="ignore"):
             marks[finite <= 0] |= NOT_POSITIVE
             positive = np.where(finite > 0, finite, np.nan)
-        return cls(at, column, finite, finite, finite, finite, positive, marks)
+        there = ~np.isnan(finite)
+        total = np.where(there, finite, 0.0)
+        return cls(at, column, finite, finite, finite, finite, positive, total, there.astype(np.float64), marks)
 
 
 def decimate(x: FloatArray, y: FloatArray, columns: int, start: float, end: float) -> Columns:
@@ -110,27 +124,31 @@ def decimate(x: FloatArray, y: FloatArray, columns: int, start: float, end: floa
 
 def gather(pieces: Sequence[Pieces], count: int) -> Columns:
     """Put stretches, in any order, together in ``count`` columns."""
-    at, column, low, high, first, last, positive, marks = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+    joined = Pieces._make(np.concatenate(parts) for parts in zip(*pieces, strict=True))
     if len(pieces) > 1:
-        order = np.argsort(at)
-        column, low, high, first, last, positive, marks = (
-            part[order] for part in (column, low, high, first, last, positive, marks)
-        )
-    shown = {name: np.full(count, np.nan) for name in ("low", "high", "first", "last", "positive")}
+        order = np.argsort(joined.at)
+        joined = Pieces._make(part[order] for part in joined)
+    shown = {name: np.full(count, np.nan) for name in ("low", "high", "first", "last", "positive", "mean")}
+    shown["count"] = np.zeros(count)
     flags = np.zeros(count, dtype=np.uint8)
-    if column.size:
-        starts = np.flatnonzero(np.diff(column, prepend=-1))
-        flags[column[starts]] = np.bitwise_or.reduceat(marks, starts)
-    finite = ~np.isnan(low)
+    if joined.column.size:
+        starts = np.flatnonzero(np.diff(joined.column, prepend=-1))
+        flags[joined.column[starts]] = np.bitwise_or.reduceat(joined.marks, starts)
+    finite = ~np.isnan(joined.low)
     if finite.any():
-        column, low, high, first, last, positive = (part[finite] for part in (column, low, high, first, last, positive))
-        starts = np.flatnonzero(np.diff(column, prepend=-1))
-        there = column[starts]
-        shown["low"][there] = np.minimum.reduceat(low, starts)
-        shown["high"][there] = np.maximum.reduceat(high, starts)
-        shown["first"][there] = first[starts]
-        shown["last"][there] = last[np.append(starts[1:], column.size) - 1]
-        shown["positive"][there] = np.fmin.reduceat(positive, starts)
+        joined = Pieces._make(part[finite] for part in joined)
+        starts = np.flatnonzero(np.diff(joined.column, prepend=-1))
+        there = joined.column[starts]
+        shown["low"][there] = np.minimum.reduceat(joined.low, starts)
+        shown["high"][there] = np.maximum.reduceat(joined.high, starts)
+        shown["first"][there] = joined.first[starts]
+        shown["last"][there] = joined.last[np.append(starts[1:], joined.column.size) - 1]
+        shown["positive"][there] = np.fmin.reduceat(joined.positive, starts)
+        shown["count"][there] = np.add.reduceat(joined.number, starts)
+        with np.errstate(over="ignore"):
+            shown["mean"][there] = np.add.reduceat(joined.total, starts) / shown["count"][there]
+        # The sum of values near the largest number there is overflows; their mean lies between them all the same.
+        shown["mean"][there] = np.clip(shown["mean"][there], shown["low"][there], shown["high"][there])
     return Columns(
         **shown,
         nan=(flags & NOT_A_NUMBER) > 0,

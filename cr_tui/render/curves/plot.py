@@ -1,4 +1,4 @@
-"""The plotting area of a chart: lines of braille dots, two by four to a cell, in the colours of their series."""
+"""The plotting area of a chart: lines of braille dots, two by four to a cell, over pale bands."""
 
 from __future__ import annotations
 
@@ -10,12 +10,32 @@ from numpy.typing import NDArray
 
 from cr_tui.render.cells import CellMode
 from cr_tui.render.curves.decimate import Columns, FloatArray
+from cr_tui.render.curves.series import Stroke
 
 _BRAILLE = 0x2800
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
-_DOT_COUNTS = np.array([pattern.bit_count() for pattern in range(256)])
 _MARKS: dict[CellMode, tuple[str, str, str]] = {"blocks": ("×", "↑", "↓"), "ascii": ("x", "^", "v")}
 """What stands for NaN, +infinity and -infinity."""
+_BEYOND: dict[CellMode, tuple[str, str]] = {"blocks": ("▴", "▾"), "ascii": ("^", "v")}
+"""What stands for values above and below the edges."""
+_FULL, _HALF = 8, 4
+"""Dots of a cell: all of them, and as many as a band must cover to be seen behind a line."""
+
+DASHES: tuple[tuple[int, ...], ...] = (
+    (),
+    (4, 2),
+    (1, 2),
+    (6, 2, 1, 2),
+    (2, 4),
+    (10, 3),
+    (1, 5),
+    (5, 2, 1, 2, 1, 2),
+    (3, 1),
+    (8, 6),
+    (1, 1, 4, 3),
+    (2, 1, 2, 5),
+)
+"""Patterns that tell lines apart without colours: dots on, dots off, and so on; the first has no gaps."""
 
 
 @dataclass(frozen=True)
@@ -33,62 +53,144 @@ class Frame:
 
 @dataclass(frozen=True)
 class Plot:
-    """Characters of the plotting area, and the series whose colour each has.
+    """Characters of the plotting area, and the strokes whose colours each has.
 
     Args:
         characters: a row of characters a line.
-        owners: the number of a series, from 1; 0 where there is nothing.
+        owners: the number of a stroke, from 1, negative for the dots at the edge of its band; 0 where there is nothing.
+        bands: the number of the stroke whose band fills the cell; 0 where none does.
     """
 
     characters: list[list[str]]
     owners: list[list[int]]
+    bands: list[list[int]]
 
 
-def plot(reduced: Sequence[Columns], faint: Sequence[bool], frame: Frame, mode: CellMode) -> Plot:
-    """Draw series into the plotting area.
+def plot(
+    strokes: Sequence[Stroke],
+    dimmed: Sequence[bool],
+    frame: Frame,
+    mode: CellMode,
+    patterns: Sequence[int] | None = None,
+) -> Plot:
+    """Draw strokes into the plotting area.
 
-    A cell has one colour: that of the series with most dots in it. Faint series are seen only where there is no other.
+    A cell has one colour: that of the first stroke with a dot in it. Dimmed strokes are seen only where there is no
+    other. So a line keeps its colour all along, and those behind it are covered at the same places at every zoom.
 
     Args:
-        reduced: each series in two columns a cell.
-        faint: which of them stand behind the others.
+        strokes: each in two columns a cell; earlier ones lie over later ones.
+        dimmed: which of them stand behind the others.
         frame: the area.
         mode: braille dots, or plain characters.
+        patterns: for each an index into :data:`DASHES`; None draws all lines without gaps.
     """
-    front = _layer([(n, columns) for n, columns in enumerate(reduced, 1) if not faint[n - 1]], frame)
-    back = _layer([(n, columns) for n, columns in enumerate(reduced, 1) if faint[n - 1]], frame)
+    patterns = patterns or [0] * len(strokes)
+    lit = [
+        _cells_of(_lit(stroke.line, frame) & _mask(pattern, frame))
+        for stroke, pattern in zip(strokes, patterns, strict=True)
+    ]
+    front = _layer([(n, cells) for n, cells in enumerate(lit, 1) if not dimmed[n - 1]], frame)
+    back = _layer([(n, cells) for n, cells in enumerate(lit, 1) if dimmed[n - 1]], frame)
     dots = np.where(front[0] > 0, front[0], back[0])
-    owners = np.where(front[0] > 0, front[1], back[1]).tolist()
+    owners = np.where(front[0] > 0, front[1], back[1])
+    edge_dots, edge_owners, bands = _bands(strokes, frame, dots > 0)
+    owners = np.where(dots > 0, owners, -edge_owners)
     if mode == "ascii":
-        characters = np.where(dots > 0, "*", " ").tolist()
+        characters = np.where(dots > 0, "*", np.where((edge_dots > 0) | (bands > 0), ".", " ")).tolist()
+        owners = np.where((dots == 0) & (bands > 0), -bands, owners)
+        bands = np.zeros_like(bands)
     else:
-        characters = [[chr(_BRAILLE + dot) if dot else " " for dot in row] for row in dots.tolist()]
+        characters = [[chr(_BRAILLE + dot) if dot else " " for dot in row] for row in (dots | edge_dots).tolist()]
+    drawn = Plot(characters, owners.tolist(), bands.tolist())
+    for number, stroke in reversed(list(enumerate(strokes, 1))):
+        _mark(drawn, number, stroke, frame, mode)
+    return drawn
+
+
+def _mark(drawn: Plot, number: int, stroke: Stroke, frame: Frame, mode: CellMode) -> None:
+    """Say at the edges what lies beyond them, and what is not finite."""
     not_a_number, above, below = _MARKS[mode]
-    for number, columns in enumerate(reduced, 1):
-        for flags, row, mark in (
-            (columns.below, -1, below),
-            (columns.above, 0, above),
-            (columns.nan, -1, not_a_number),
-        ):
-            for column in np.flatnonzero(flags.reshape(-1, 2).any(axis=1)).tolist():
-                characters[row][column], owners[row][column] = mark, number
-    return Plot(characters, owners)
+    higher, lower = _BEYOND[mode]
+    spare = (frame.high - frame.low) / (8 * frame.rows)
+    with np.errstate(invalid="ignore"):
+        too_high, too_low = stroke.highs > frame.high + spare, stroke.lows < frame.low - spare
+    for flags, row, mark in (
+        (too_low, -1, lower),
+        (too_high, 0, higher),
+        (stroke.line.below, -1, below),
+        (stroke.line.above, 0, above),
+        (stroke.line.nan, -1, not_a_number),
+    ):
+        for column in np.flatnonzero(flags.reshape(-1, 2).any(axis=1)).tolist():
+            drawn.characters[row][column], drawn.owners[row][column] = mark, number
 
 
-def _layer(series: Sequence[tuple[int, Columns]], frame: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _layer(lit: Sequence[tuple[int, NDArray[np.intp]]], frame: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Dot patterns and owners of the cells."""
-    dots, owner, most = (np.zeros((frame.rows, frame.columns), dtype=np.intp) for _ in range(3))
-    for number, columns in series:
-        cells = _cells_of(_lit(columns, frame))
-        lit = _DOT_COUNTS[cells]
-        taken = (lit > 0) & (lit >= most)
-        owner[taken], most[taken] = number, lit[taken]
+    dots, owner = (np.zeros((frame.rows, frame.columns), dtype=np.intp) for _ in range(2))
+    for number, cells in reversed(lit):
+        owner[cells > 0] = number
         dots |= cells
     return dots, owner
 
 
+def _bands(
+    strokes: Sequence[Stroke], frame: Frame, lines: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Where bands are seen: dots at their edges with the owners of these, and the owners of the cells that they fill.
+
+    Args:
+        strokes: earlier ones lie over later ones.
+        frame: the area.
+        lines: which cells have a line, bool ``[rows, columns]``; it takes the place of the edges.
+    """
+    dots, edges, fills = (np.zeros((frame.rows, frame.columns), dtype=np.intp) for _ in range(3))
+    for number, stroke in reversed(list(enumerate(strokes, 1))):
+        if stroke.low is None or stroke.high is None:
+            continue
+        inside = _between(stroke.low, stroke.high, frame)
+        covered = inside.reshape(frame.rows, 4, frame.columns, 2).sum(axis=(1, 3))
+        filled = (covered == _FULL) | (lines & (covered >= _HALF))
+        partly = (covered > 0) & ~filled & ~lines
+        fills[filled] = number
+        dots[filled] = edges[filled] = 0
+        edges[partly] = number
+        dots[partly] = _cells_of(inside)[partly]
+    return dots, edges, fills
+
+
+def _between(low: FloatArray, high: FloatArray, frame: Frame) -> NDArray[np.bool_]:
+    """Which dots lie between two edges, bool ``[4 · rows, 2 · columns]``; columns without edges are bridged."""
+    height = 4 * frame.rows
+    inside = np.zeros((height, 2 * frame.columns), dtype=np.bool_)
+    there = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
+    if there.size == 0:
+        return inside
+    across = np.arange(there[0], there[-1] + 1)
+    bottom, top = (_dot_rows(np.interp(across, there, edge[there]), frame) for edge in (low, high))
+    rows = np.arange(height)[:, None]
+    inside[:, across] = (rows >= np.rint(top)) & (rows <= np.rint(bottom))
+    return inside
+
+
+def _mask(pattern: int, frame: Frame) -> NDArray[np.bool_]:
+    """Which columns of dots a pattern leaves lit, bool ``[2 · columns]``."""
+    dashes = DASHES[pattern % len(DASHES)]
+    if not dashes:
+        return np.ones(2 * frame.columns, dtype=np.bool_)
+    period = np.concatenate([np.full(length, number % 2 == 0) for number, length in enumerate(dashes)])
+    return np.asarray(np.resize(period, 2 * frame.columns), dtype=np.bool_)
+
+
+def _dot_rows(values: FloatArray, frame: Frame) -> FloatArray:
+    """Rows of dots from the top, fractions included."""
+    scale = (4 * frame.rows - 1) / (frame.high - frame.low)
+    return (4 * frame.rows - 1) - (values - frame.low) * scale
+
+
 def _lit(columns: Columns, frame: Frame) -> NDArray[np.bool_]:
-    """Which dots a series lights, bool ``[4 · rows, 2 · columns]``.
+    """Which dots a line lights, bool ``[4 · rows, 2 · columns]``.
 
     A column is lit from its lowest to its highest value and half-way to what comes before and after, which connects
     neighbours; columns without a point are bridged by a straight line.
@@ -99,17 +201,14 @@ def _lit(columns: Columns, frame: Frame) -> NDArray[np.bool_]:
     if there.size == 0:
         return lit
     across = np.arange(there[0], there[-1] + 1)
-    scale = (height - 1) / (frame.high - frame.low)
-
-    def rows_of(values: FloatArray) -> FloatArray:
-        return (height - 1) - (values - frame.low) * scale
-
-    bridge = np.interp(across, *_knots(there, rows_of(columns.first[there]), rows_of(columns.last[there])))
+    bridge = np.interp(
+        across, *_knots(there, _dot_rows(columns.first[there], frame), _dot_rows(columns.last[there], frame))
+    )
     present = np.isfinite(columns.low[across])
-    top = np.where(present, rows_of(columns.high[across]), bridge)
-    bottom = np.where(present, rows_of(columns.low[across]), bridge)
-    entry = np.where(present, rows_of(columns.first[across]), bridge)
-    leave = np.where(present, rows_of(columns.last[across]), bridge)
+    top = np.where(present, _dot_rows(columns.high[across], frame), bridge)
+    bottom = np.where(present, _dot_rows(columns.low[across], frame), bridge)
+    entry = np.where(present, _dot_rows(columns.first[across], frame), bridge)
+    leave = np.where(present, _dot_rows(columns.last[across], frame), bridge)
     halfway = (leave[:-1] + entry[1:]) / 2
     top[:-1], bottom[:-1] = np.minimum(top[:-1], halfway), np.maximum(bottom[:-1], halfway)
     top[1:], bottom[1:] = np.minimum(top[1:], halfway), np.maximum(bottom[1:], halfway)

@@ -57,6 +57,8 @@ _FIELDS: dict[str, type[np.generic]] = {
     "first": np.float64,
     "last": np.float64,
     "positive": np.float64,
+    "total": np.float64,
+    "number": np.float64,
     "marks": np.uint8,
 }
 
@@ -171,6 +173,8 @@ class Pyramid:
             "first": _first_finite(rows["first"]),
             "last": _first_finite(rows["last"][:, ::-1]),
             "positive": np.fmin.reduce(rows["positive"], axis=1),
+            "total": rows["total"].sum(axis=1),
+            "number": rows["number"].sum(axis=1),
             "marks": np.bitwise_or.reduce(rows["marks"], axis=1),
         }
 

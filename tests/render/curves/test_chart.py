@@ -5,8 +5,9 @@ import pytest
 
 from cr_tui.render.cells import Cells
 from cr_tui.render.curves.axis import short_number, ticks
-from cr_tui.render.curves.chart import Series, chart
+from cr_tui.render.curves.chart import Scale, chart
 from cr_tui.render.curves.decimate import decimate
+from cr_tui.render.curves.series import Series
 
 
 def _series(y: np.ndarray, name: str = "loss") -> Series:
@@ -64,7 +65,7 @@ def test_only_nan_is_drawn_as_nothing_but_marks() -> None:
 
 
 def test_a_logarithmic_axis_marks_what_it_cannot_show() -> None:
-    drawn = chart([_series(np.array([1.0, 10.0, 100.0, 0.0, 1000.0]))], 60, 12, log_y=True)
+    drawn = chart([_series(np.array([1.0, 10.0, 100.0, 0.0, 1000.0]))], 60, 12, scale=Scale(log=True))
     labels = [line.partition("│")[0].strip() for line in drawn.plain.splitlines()]
     assert {"1", "1k"} <= set(labels)
     assert drawn.plain.count("↓") == 1
@@ -83,7 +84,7 @@ def test_each_series_has_its_colour_and_newest_value() -> None:
 
 
 def test_bounds_are_inside_the_plot() -> None:
-    plot = _plot(chart([_series(np.full(50, 0.5))], 60, 11, bounds=(0.0, 1.0)))
+    plot = _plot(chart([_series(np.full(50, 0.5))], 60, 11, scale=Scale(bounds=(0.0, 1.0))))
     lit = [y for y, row in enumerate(plot) if row.strip()]
     assert lit == [len(plot) // 2]
 
