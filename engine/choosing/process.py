@@ -26,6 +26,7 @@ from engine.choosing.request import SelectionRequest
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.spawning import start_detached
 from engine.machine.cores import prepare_to_compute
+from engine.machine.programs import program
 from engine.storage.files import open_file
 from engine.storage.store import Store
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from engine.progress import PhaseProgress
     from engine.runs.catalogue import RunRecord
 
-_COMMAND = (sys.executable, "-P", "-m", "engine.choosing.process")
+_COMMAND = program("engine.choosing.process")
 """-P keeps Python from importing a folder called ``engine`` in the user's working directory."""
 _TICK_SECONDS = 1.0
 _BEAT_SECONDS = 5.0
@@ -64,7 +65,7 @@ def start_selection(store: Store, request: SelectionRequest) -> str:
     try:
         folder.begin(request, _first_state("background"))
         command = [*_COMMAND, "--lock", str(lock), str(store.root), folder.id]
-        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_TRUNC), lock)
+        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_TRUNC), lock, store.root)
     except OSError as error:
         folder.remove()
         raise WorkError(f"the selection cannot be started: {error.strerror}") from error
@@ -244,7 +245,7 @@ class _Lines:
 def main(arguments: Sequence[str]) -> int:
     """Compute the job that the arguments name, and return the exit code."""
     prepare_to_compute()
-    parser = argparse.ArgumentParser(prog="python -m engine.choosing.process", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m engine.choosing.process", description="Compute a selection.")
     parser.add_argument("store", type=Path, help="folder of the store")
     parser.add_argument("job", help="id of the job")
     parser.add_argument("--lock", type=int, help="inherited descriptor of the job's claim")

@@ -19,6 +19,7 @@ from pathlib import Path
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.slurm import Demand, longest_array, submit
 from engine.machine.cores import prepare_to_compute
+from engine.machine.programs import program
 from engine.progress import PhaseProgress
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, find_among, list_runs
@@ -26,7 +27,7 @@ from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.selection import VOTING_PROTOCOLS
 from engine.storage.store import Store
 
-_TASK = (sys.executable, "-P", "-m", "engine.choosing.slurm_shares")
+_TASK = program("engine.choosing.slurm_shares")
 _POLL_SECONDS = 1.0
 _EXCERPT = 400
 _SCRIPT = """\
@@ -83,7 +84,7 @@ def compare_shares(
     script = _SCRIPT.format(umask=store.umask, cpus=demand.cpus, task=shlex.join(task))
     # Slurm reads a single per cent sign as the start of a pattern.
     logs = f"{str(store.selections).replace('%', '%%')}/slurm-%A_%a.txt"
-    array = submit(demand, shares, script, logs)
+    array = submit(store, demand, shares, script, logs)
     names = [f"{array}_{number}" for number in range(shares)]
     try:
         _wait(names, progress)

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from engine.errors import WorkError
 from engine.machine.cores import usable_cores
+from engine.machine.programs import safe_path_for_children
 
 MOST_PROCESSES = 8
 """At most so many processes: more of them would only wait for the disk."""
@@ -28,7 +29,8 @@ def in_order(
 ) -> Generator[Result, None, None]:
     """Yield ``work(task)`` for each task, in the order of the tasks, computed ahead by other processes.
 
-    The processes are spawned, so they inherit neither threads nor locks. They ignore Ctrl-C, which this process
+    The processes are spawned, so they inherit neither threads nor locks, and import nothing from the current folder.
+    They ignore Ctrl-C, which this process
     handles, and they end when it ends, even if it is killed.
 
     Args:
@@ -44,12 +46,15 @@ def in_order(
     if count <= 1:
         yield from map(work, tasks)
         return
-    pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_settle)
+    with safe_path_for_children():
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), initializer=_settle)
     waiting: deque[Future[Result]] = deque()
     left = iter(tasks)
     try:
         for task in left:
-            waiting.append(pool.submit(work, task))
+            # The first tasks start the processes.
+            with safe_path_for_children():
+                waiting.append(pool.submit(work, task))
             if len(waiting) >= _AHEAD * count:
                 yield waiting.popleft().result()
         while waiting:

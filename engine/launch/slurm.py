@@ -12,7 +12,6 @@ import functools
 import os
 import re
 import shlex
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ from pydantic import BaseModel
 
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.resuming import reopen, require_resumable
-from engine.launch.spawning import WORKER, environment
+from engine.launch.spawning import WORKER
 from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.machine.processes import ProcessIdentity
+from engine.machine.programs import environment, program
 from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, create_run_folders
@@ -35,7 +35,7 @@ from engine.runs.state import RunState
 from engine.storage.store import Store
 
 QUEUE: str | None = "Slurm's queue; use 'scontrol hold {job}' and 'release'"
-_SUPERVISOR = (sys.executable, "-P", "-m", "engine.launch.slurm_supervisor")
+_SUPERVISOR = program("engine.launch.slurm_supervisor")
 _KILL_SECONDS = 60.0
 """How long Slurm may take to end a job that it was told to kill: ``KillWait`` (usually 30 seconds), and a reserve."""
 _POLL_SECONDS = 0.5
@@ -137,10 +137,11 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     return [look_at(folder) for folder in folders]
 
 
-def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
+def submit(store: Store, demand: Demand, tasks: int, script: str, output: str) -> str:
     """Submit a job array.
 
     Args:
+        store: whose folder the tasks start in.
         demand: what each task asks for.
         tasks: how many tasks.
         script: what each task runs.
@@ -155,8 +156,11 @@ def submit(demand: Demand, tasks: int, script: str, output: str) -> str:
     """
     at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
     ours = ("--parsable", f"--array=0-{tasks - 1}{at_once}", "--job-name=crtui", f"--output={output}", "--ntasks=1")
+    place = f"--chdir={store.root}"
     answer = slurm_jobs.call(
-        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()), script=script, environment=_environment()
+        *("sbatch", *ours, place, "--requeue", "--export=ALL", *demand.options()),
+        script=script,
+        environment=_environment(),
     )
     match = _SUBMITTED.fullmatch(answer.strip())
     if match is None:
@@ -275,7 +279,7 @@ def _submit_runs(store: Store, demand: Demand, folders: Sequence[RunFolder], wor
         supervisor=shlex.join(_SUPERVISOR),
         worker=shlex.join(worker),
     )
-    array = submit(demand, len(folders), script, "/dev/null")
+    array = submit(store, demand, len(folders), script, "/dev/null")
     for task, folder in enumerate(folders):
         folder.update_state(functools.partial(_handed_over, job=f"{array}_{task}"))
     return array

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import os
-import site
 import subprocess
-import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.launch.resuming import reopen
+from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
 from engine.storage.files import open_file
 
-WORKER = (sys.executable, "-P", "-m", "engine.launch.worker")
-"""The command that trains, without the run folder. -P: a folder ``engine`` in the user's current folder is not ours."""
-_SUPERVISOR: Sequence[str] = (sys.executable, "-P", "-m", "engine.launch.supervisor")
+WORKER = program("engine.launch.worker")
+"""The command that trains, without the run folder."""
+_SUPERVISOR: Sequence[str] = program("engine.launch.supervisor")
 
 
 def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
@@ -36,7 +34,7 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
     """
     command = [*_SUPERVISOR, "--lease", str(lease), str(folder.path), "--", *worker]
     try:
-        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_APPEND), lease)
+        start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_APPEND), lease, folder.store.root)
     except OSError as error:
         reason = f"its supervisor cannot be started: {error.strerror}"
         folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
@@ -45,13 +43,14 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
         os.close(lease)
 
 
-def start_detached(command: Sequence[str], log: int, inherited: int) -> None:
+def start_detached(command: Sequence[str], log: int, inherited: int, place: Path) -> None:
     """Start a process that outlives this one, its terminal and its session.
 
     Args:
         command: what to run.
         log: descriptor of the file that it prints to; closed here.
         inherited: descriptor that it gets a copy of.
+        place: the folder that it is started in, which outlives the caller's current one.
 
     Raises:
         OSError: it cannot be started.
@@ -64,6 +63,7 @@ def start_detached(command: Sequence[str], log: int, inherited: int) -> None:
             stderr=log,
             start_new_session=True,
             pass_fds=(inherited,),
+            cwd=place,
             env=environment(),
         )
     finally:
@@ -97,13 +97,3 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
         os.close(lease)
         raise
     spawn(folder, lease, worker)
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, with the source tree on ``PYTHONPATH`` if the package is not installed."""
-    root = str(Path(__file__).resolve().parents[2])
-    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), site.getusersitepackages()}
-    if root in installed:
-        return dict(os.environ)
-    path = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{path}" if path else root}

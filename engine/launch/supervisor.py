@@ -32,6 +32,7 @@ from engine.launch.supervising.watched_run import USUAL_PACE, Pace, WatchedRun
 from engine.launch.supervising.worker_process import WorkerProcess
 from engine.machine.cores import usable_cores, waiting_environment
 from engine.machine.processes import ProcessIdentity
+from engine.machine.programs import environment
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.runs.state import RunState, Status
@@ -96,12 +97,12 @@ class Supervisor:
         folder = self._run.folder
         threads = min(self._run.summary.threads, usable_cores())
         # Set before the worker starts, because OpenMP reads them when PyTorch is loaded.
-        environment = os.environ | waiting_environment(os.environ) | dict(device.environment)
-        environment |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
+        variables = environment() | waiting_environment(os.environ) | dict(device.environment)
+        variables |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
         folder.outcome_path.unlink(missing_ok=True)
         with blocked_signals(*self._site.own_signals):
             command = [*self._command, str(folder.path)]
-            worker = WorkerProcess(command, (self._lease, *device.descriptors), environment)
+            worker = WorkerProcess(command, (self._lease, *device.descriptors), variables)
         changes = {"status": Status.RUNNING, "worker": worker.identity, "started": time.time()}
         self._run.update(lambda state: state.model_copy(update=changes))
         self._run.index()
@@ -191,7 +192,7 @@ def _shorten_log(log: Path, pace: Pace) -> None:
 
 def main(arguments: Sequence[str], pace: Pace = USUAL_PACE) -> None:
     """Watch the run that the arguments name, to its end."""
-    parser = argparse.ArgumentParser(prog="python -m engine.launch.supervisor", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m engine.launch.supervisor", description="Watch one run.")
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--lease", type=int, help="inherited descriptor of the run's lease")
     parser.add_argument("worker", nargs="*", default=WORKER, help="command that trains; the run folder is added to it")

@@ -16,10 +16,10 @@ from engine.errors import InputError
 from engine.launch import local, queueing
 from engine.launch.launchers import remove
 from engine.launch.local import resume, start, stop
-from engine.launch.spawning import environment
 from engine.launch.supervising.endings import WorkerEnd, ending
 from engine.machine.cores import usable_cores
 from engine.machine.processes import ProcessIdentity
+from engine.machine.programs import environment
 from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.events import read_events
 from engine.runs.folder import create_run_folders

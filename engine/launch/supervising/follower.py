@@ -6,16 +6,16 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from engine.errors import CrtuiError
+from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.storage.locks import try_lock_file
 from engine.tracking.handover import lock_path
 
-_COMMAND: Sequence[str] = (sys.executable, "-P", "-m", "engine.tracking.follow")
+_COMMAND: Sequence[str] = program("engine.tracking.follow")
 _PATIENCE_SECONDS = 60.0
 """How long a tool may take for the last rows. Whoever waits for the run does not wait for this."""
 
@@ -44,9 +44,9 @@ class FollowerProcess:
             options = () if lock is None else ("--lock", str(lock))
             command = [*_COMMAND, *options, str(self._folder.path)]
             # No GPU is shown to it. It leads a session of its own: what stops the run must not stop the last rows.
-            environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+            variables = environment() | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited, env=environment
+                command, stdin=subprocess.DEVNULL, start_new_session=True, pass_fds=inherited, env=variables
             )
         except (OSError, CrtuiError) as error:
             say(f"supervisor: the run is not handed over to {', '.join(tools)}: {error}")

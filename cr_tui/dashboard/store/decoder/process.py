@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, NoCheckpointError
 from engine.errors import InputError, WorkError
+from engine.machine.programs import ANYWHERE, environment, script
 from engine.models.codes import Codes
 
 CHILD = "cr_tui.dashboard.store.decoder.child"
@@ -124,8 +124,9 @@ class DecoderProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": _THREADS},
+                env=environment() | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": _THREADS},
                 start_new_session=True,
+                cwd=ANYWHERE,
             )
         return self._process
 
@@ -147,5 +148,6 @@ def child_command(module: str, *arguments: str) -> list[str]:
 
     The search path is handed over, so that the child runs this very program, installed or in its source tree.
     """
-    code = f"import sys; sys.path[:] = {sys.path!r}; from {module} import main; sys.exit(main(sys.argv[1:]))"
-    return [sys.executable, "-c", code, *arguments]
+    path = [str(Path(entry).absolute()) for entry in sys.path if entry]
+    code = f"import sys; sys.path[:] = {path!r}; from {module} import main; sys.exit(main(sys.argv[1:]))"
+    return [*script(code), *arguments]
