@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.lazy import lazy_names
-from engine.metrics.registry import EXTRA_SCORES, SAMPLE_SCORES, SCORES
+from engine.metrics.registry import EXTRA_SCORES, OWN_EXTRA_SCORES, SAMPLE_SCORES, SCORES
 
 if TYPE_CHECKING:
     from engine.metrics.evaluation import Evaluation, evaluate, score
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.metrics.scores.dhsic import dhsic
     from engine.metrics.scores.explicitness import explicitness
     from engine.metrics.scores.factor_vae import factor_vae
+    from engine.metrics.scores.infomec import InfoMEC, infomec
     from engine.metrics.scores.irs import irs
     from engine.metrics.scores.mig import mig
     from engine.metrics.scores.modularity import modularity
@@ -41,6 +42,7 @@ __all__ = [
     "SCORES",
     "Evaluation",
     "EvaluationSets",
+    "InfoMEC",
     "SampleQuality",
     "SetSizes",
     "beta_vae",
@@ -53,6 +55,7 @@ __all__ = [
     "gaussian_total_correlation",
     "gaussian_wasserstein_correlation",
     "gaussian_wasserstein_correlation_norm",
+    "infomec",
     "irs",
     "is_dead",
     "live_scale",
@@ -66,27 +69,33 @@ __all__ = [
     "votes_from_std",
 ]
 
-_MODULES = SCORES | {
-    "DCI": "engine.metrics.scores.dci",
-    "Evaluation": "engine.metrics.evaluation",
-    "EvaluationSets": "engine.metrics.evaluation_sets",
-    "SetSizes": "engine.metrics.evaluation_sets",
-    "SampleQuality": "engine.metrics.scores.sample_quality",
-    "dhsic": "engine.metrics.scores.dhsic",
-    "evaluate": "engine.metrics.evaluation",
-    "factor_votes": "engine.metrics.votes",
-    "gaussian_total_correlation": "engine.metrics.scores.unsupervised",
-    "gaussian_wasserstein_correlation": "engine.metrics.scores.unsupervised",
-    "gaussian_wasserstein_correlation_norm": "engine.metrics.scores.unsupervised",
-    "irs": "engine.metrics.scores.irs",
-    "is_dead": "engine.metrics.spread",
-    "live_scale": "engine.metrics.spread",
-    "mutual_info_score": "engine.metrics.scores.unsupervised",
-    "sample_scores": "engine.metrics.scores.sample_quality",
-    "score": "engine.metrics.evaluation",
-    "vote_table": "engine.metrics.votes",
-    "votes_from_std": "engine.metrics.votes",
-}
+_OF_REGISTRY = {name: place for name, place in OWN_EXTRA_SCORES.items() if ":" not in place}
+"""Scores on request whose module has a function of their name."""
+
+_MODULES = (
+    SCORES
+    | _OF_REGISTRY
+    | {
+        "DCI": "engine.metrics.scores.dci",
+        "Evaluation": "engine.metrics.evaluation",
+        "EvaluationSets": "engine.metrics.evaluation_sets",
+        "SetSizes": "engine.metrics.evaluation_sets",
+        "InfoMEC": "engine.metrics.scores.infomec",
+        "SampleQuality": "engine.metrics.scores.sample_quality",
+        "evaluate": "engine.metrics.evaluation",
+        "factor_votes": "engine.metrics.votes",
+        "gaussian_total_correlation": "engine.metrics.scores.unsupervised",
+        "gaussian_wasserstein_correlation": "engine.metrics.scores.unsupervised",
+        "gaussian_wasserstein_correlation_norm": "engine.metrics.scores.unsupervised",
+        "is_dead": "engine.metrics.spread",
+        "live_scale": "engine.metrics.spread",
+        "mutual_info_score": "engine.metrics.scores.unsupervised",
+        "sample_scores": "engine.metrics.scores.sample_quality",
+        "score": "engine.metrics.evaluation",
+        "vote_table": "engine.metrics.votes",
+        "votes_from_std": "engine.metrics.votes",
+    }
+)
 
 
 if not TYPE_CHECKING:

@@ -23,6 +23,7 @@ OWN_EXTRA_SCORES = {
     "irs": "engine.metrics.scores.irs",
     "dhsic": "engine.metrics.scores.dhsic",
     "unsupervised": "engine.metrics.scores.unsupervised",
+    "infomec": "engine.metrics.scores.infomec",
     "dci_lasso": "engine.metrics.scores.dci:LASSO",
     "dci_lasso_cv": "engine.metrics.scores.dci:LASSO_CV",
     "dci_random_forest": "engine.metrics.scores.dci:RANDOM_FOREST",
