@@ -49,7 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "runs pause": ("crtui runs pause --all",),
     "runs unpause": ("crtui runs unpause --all",),
-    "runs rm": ("crtui runs rm infogan-cr-s0 --yes",),
+    "runs rm": ("crtui runs rm infogan-cr-s0 --yes", "crtui runs rm --group demo"),
     "runs reindex": ("crtui runs reindex",),
     "data list": ("crtui data list",),
     "data prepare": ("crtui data prepare dsprites", "crtui data prepare ~/photos --size 64"),
