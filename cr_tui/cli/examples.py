@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "presets": ("crtui presets infogan-cr",),
     "datasets": ("crtui datasets",),
     "keys": ("crtui keys infogan-cr", "crtui keys factor-vae --preset quick --find learning"),
+    "docs": ("crtui docs", "crtui docs data"),
     "doctor": ("crtui doctor", "crtui doctor --torch --json"),
     "runs list": (
         "crtui runs list --where 'score.factor_vae>0.8 lambda_info<=0.2' --sort -score.factor_vae",
