@@ -23,8 +23,8 @@ format:  ## rewrite the code in the house's format
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-slow:  ## run the tests that take minutes: more faults, killed writers
-	$(PYTHON) -m pytest -m slow tests/faults
+slow:  ## run the tests that take minutes: more faults, killed writers, the wheel with all its dependencies
+	$(PYTHON) -m pytest -m slow tests/faults tests/test_packaging.py
 
 demo:  ## train four small models, rank them, and show the dashboard
 	.venv/bin/crtui demo

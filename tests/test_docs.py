@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cr_tui.cli.pages import pages
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 CODE = sorted(path for folder in ("engine", "cr_tui", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py"))
@@ -51,6 +53,12 @@ def test_what_the_code_cites_is_in_the_page_about_the_method() -> None:
     for path, numbers, trap in citations:
         assert set(re.findall(r"\d+(?:\.\d+)?", numbers)) <= sections, f"{path} cites section {numbers}"
         assert not trap or trap in traps, f"{path} cites trap {trap}"
+
+
+def test_pages_that_messages_cite_are_those_that_are_installed() -> None:
+    cited = {name for path in CODE for name in re.findall(r"crtui docs ([a-z]\w+)", path.read_text())}
+    assert cited >= {"data", "scores"}
+    assert cited <= set(pages())
 
 
 def test_the_readme_has_the_test_command_of_ci() -> None:

@@ -19,6 +19,7 @@ from cr_tui.cli.commands import (
     dashboard,
     data,
     demo,
+    docs,
     doctor,
     encode,
     export,
@@ -69,6 +70,7 @@ app.command(epilog=examples("presets"))(catalogue.presets)
 app.command(epilog=examples("datasets"))(catalogue.datasets)
 app.command(epilog=examples("keys"))(catalogue.keys)
 app.add_typer(data.app)
+app.command(epilog=examples("docs"))(docs.docs)
 app.command(epilog=examples("doctor"))(doctor.doctor)
 
 

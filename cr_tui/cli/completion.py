@@ -41,6 +41,13 @@ def complete_status(incomplete: str) -> Offer:
     return _beginning(((str(status), "") for status in Status), incomplete)
 
 
+def complete_page(incomplete: str) -> Offer:
+    """The pages of the documentation."""
+    from cr_tui.cli.pages import pages
+
+    return _beginning(((name, page.title) for name, page in pages().items()), incomplete)
+
+
 def complete_method(incomplete: str) -> Offer:
     """The methods."""
     from engine.methods import METHODS

@@ -31,6 +31,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "presets": ("crtui presets infogan-cr",),
     "datasets": ("crtui datasets",),
     "keys": ("crtui keys infogan-cr", "crtui keys factor-vae --preset quick --find learning"),
+    "docs": ("crtui docs", "crtui docs data"),
     "doctor": ("crtui doctor", "crtui doctor --torch --json"),
     "runs list": (
         "crtui runs list --where 'score.factor_vae>0.8 lambda_info<=0.2' --sort -score.factor_vae",
@@ -49,7 +50,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "runs pause": ("crtui runs pause --all",),
     "runs unpause": ("crtui runs unpause --all",),
-    "runs rm": ("crtui runs rm infogan-cr-s0 --yes",),
+    "runs rm": ("crtui runs rm infogan-cr-s0 --yes", "crtui runs rm --group demo"),
     "runs reindex": ("crtui runs reindex",),
     "data list": ("crtui data list",),
     "data prepare": ("crtui data prepare dsprites", "crtui data prepare ~/photos --size 64"),

@@ -43,6 +43,25 @@ def put_json(document: object) -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def put_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
+    """Print a table without borders.
+
+    Args:
+        titles: of the columns; only the last column is broken where the terminal is too narrow.
+        rows: strings, shown literally.
+        right: titles of the columns that are aligned to the right.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", no_wrap=title != titles[-1])
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    stdout_console().print(table)
+
+
 def stdout_console(*, all_colours: bool = False) -> Console:
     """Where tables and pictures go. Strings are shown literally.
 

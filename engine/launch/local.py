@@ -15,6 +15,7 @@ from engine.launch.resuming import require_resumable
 from engine.launch.spawning import WORKER, begin_attempt, spawn
 from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.machine.processes import ProcessIdentity
+from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, create_run_folders, undo_creation
 from engine.runs.registry import Registry
@@ -52,6 +53,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     _allow_descriptors(len(specs))
     made = create_run_folders(store, specs)
     try:
+        data_record.expect(folder for folder, _ in made)
         registry.add_runs(folder for folder, _ in made)
     except BaseException:
         undo_creation(made)

@@ -24,7 +24,7 @@ from engine.launch.spawning import WORKER
 from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.machine.processes import ProcessIdentity
 from engine.machine.programs import environment, program
-from engine.runs import slurm_jobs
+from engine.runs import data_record, slurm_jobs
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
@@ -120,6 +120,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     submitted: list[str] = []
     try:
         _keep_until_submitted(made)
+        data_record.expect(folders)
         registry.add_runs(folders)
         for demand, members in _batches(folders, longest):
             array = _submit_runs(store, demand, members, worker)

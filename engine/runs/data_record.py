@@ -1,14 +1,18 @@
-"""What data a run is trained on: the fingerprint that its first attempt found, held against the data ever after.
+"""What data a run is trained on: the fingerprint that they had when it was started, held against them ever after.
 
-It is ``data.json`` in the run's folder. The worker writes it once. A person who goes on with other data makes the
-worker write it again; the earlier fingerprints are kept.
+It is ``data.json`` in the run's folder. Of images of one's own it is written before the run waits for its device, else
+by the worker, once. A person who goes on with other data makes the worker write it again; the earlier fingerprints are
+kept.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
+import engine.data
 from engine.data.fingerprints import Fingerprint
 from engine.errors import InputError
 from engine.runs.folder import RunFolder
@@ -20,8 +24,29 @@ _MOST_EARLIER = 100
 
 
 def recorded(folder: RunFolder) -> Fingerprint | None:
-    """The fingerprint of the data that a run was trained on; ``None`` if that was not written down or is damaged."""
+    """The fingerprint of the data that a run was started with; ``None`` if that was not written down or is damaged."""
     return Fingerprint.from_json(_read(folder).get("fingerprint"))
+
+
+def expect(folders: Iterable[RunFolder]) -> None:
+    """Write down what data new runs are started with, so that it is noticed if they are replaced while the runs wait.
+
+    A dataset with a registered name must be loaded to be known. That, and data that cannot be read, is left to the
+    worker.
+
+    Raises:
+        WorkError: the disk refused.
+    """
+    known: dict[str, Fingerprint | None] = {}
+    for folder in folders:
+        data = folder.summary().data
+        key = data.model_dump_json()
+        if key not in known:
+            known[key] = None
+            with contextlib.suppress(InputError):
+                known[key] = engine.data.fingerprint(data.name, **data.options())
+        if (found := known[key]) is not None:
+            _write(folder, found, [])
 
 
 def record(folder: RunFolder, present: Fingerprint) -> str:
@@ -35,7 +60,7 @@ def record(folder: RunFolder, present: Fingerprint) -> str:
         A sentence for the log.
 
     Raises:
-        InputError: the run was trained on other data.
+        InputError: the run was started with other data.
         WorkError: the disk refused.
     """
     content = _read(folder)
@@ -50,7 +75,7 @@ def record(folder: RunFolder, present: Fingerprint) -> str:
 
 
 def require_same(folder: RunFolder, present: Fingerprint) -> None:
-    """Refuse data that are not those that a run was trained on. Runs of which that is not known take any.
+    """Refuse data that are not those that a run was started with. Runs of which that is not known take any.
 
     Raises:
         InputError: the data differ.
@@ -59,7 +84,7 @@ def require_same(folder: RunFolder, present: Fingerprint) -> None:
     difference = known.difference(present) if known else None
     if known is not None and difference is not None:
         raise InputError(
-            f"the data of run {folder.id} are not those that it was trained on: '{present.place}' has {difference} "
+            f"the data of run {folder.id} are not those that it was started with: '{present.place}' has {difference} "
             f"(fingerprint {present.short} instead of {known.short}); put the data back, or go on with these by "
             "--accept-data"
         )

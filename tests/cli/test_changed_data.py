@@ -76,13 +76,32 @@ def test_run_goes_on_with_other_data_only_if_told(
     write(data, 1)
     refused = crtui("runs", "resume", run["id"])
     assert refused.code == 2
-    assert "are not those that it was trained on" in refused.err
+    assert "are not those that it was started with" in refused.err
     assert folder.state().status == "stopped"
 
     assert crtui("runs", "resume", run["id"], "--accept-data").code == 0
     until(lambda: data_record.recorded(folder) not in (None, before), "the new fingerprint")
     assert crtui("runs", "stop", run["id"]).code == 0
     assert f"in place of {before.short} as was asked for" in folder.events_path.read_text()
+
+
+def test_data_that_are_replaced_while_a_run_waits_are_noticed(crtui, data: Path, store: Store) -> None:
+    assert crtui("runs", "pause", "--all").code == 0
+    [run] = crtui("train", "beta-vae", "--data", str(data), *QUICK, "--steps", "10", "--detach", "--json").json
+    folder = RunFolder(store.runs / run["id"])
+    submitted = data_record.recorded(folder)
+    assert submitted is not None
+    write(data, 1)
+    assert crtui("runs", "unpause", "--all").code == 0
+    until(lambda: folder.state().status == "failed", "the worker's refusal")
+    reason = folder.state().reason or ""
+    assert "are not those that it was started with" in reason
+    assert f"instead of {submitted.short}" in reason
+    assert folder.state().step == 0
+
+    write(data, 0)
+    assert crtui("runs", "resume", run["id"]).code == 0
+    until(lambda: folder.state().status == "finished", "training with the data put back")
 
 
 def test_data_that_moved_back_are_the_same(crtui, data: Path, store: Store) -> None:

@@ -37,6 +37,7 @@ NOT_RUN = {
     "lib": "the same",
     "20": "twenty evaluations; tests/choosing",
     "plot curves": "needs runs with curves; tests/cli/commands/test_plot.py",
+    "runs rm": "asks first; tests/cli/commands/test_runs.py",
     "runs sync": "needs runs with curves; tests/tracking",
     "runs metrics": "needs runs with curves; tests/cli",
     "--branch-from": "needs its trunk; tests/runs",

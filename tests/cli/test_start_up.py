@@ -19,6 +19,7 @@ COMMANDS = (
     *(("plot", name) for name in ("curves", "matrix", "ranking", "traversal", "codes")),
     ("report",),
     ("export",),
+    ("docs",),
     ("doctor",),
     ("reproduce",),
     *((name,) for name in ("encode", "methods", "presets", "datasets", "keys")),

@@ -115,7 +115,7 @@ def test_what_changes_what_is_learned_is_refused(
 
 def test_other_images_are_refused_when_they_are_read(stopped: RunRecord, tmp_path: Path) -> None:
     change(stopped, changed(stopped, [], str(images(tmp_path / "small.npz", side=16)))[1])
-    with pytest.raises(InputError, match="are not those that it was trained on"):
+    with pytest.raises(InputError, match="are not those that it was started with"):
         resume_here(stopped.folder)
 
 

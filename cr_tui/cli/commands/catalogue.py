@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from cr_tui.cli.commands import data
 from cr_tui.cli.completion import complete_method, complete_preset
 from cr_tui.cli.invocation import JsonOption
-from cr_tui.cli.output import put, put_json, stdout_console
+from cr_tui.cli.output import put, put_json, put_table
 from cr_tui.text import clean
 
 MethodArgument = Annotated[
@@ -29,7 +28,7 @@ def methods(as_json: JsonOption = False) -> None:
     if as_json:
         put_json(rows)
         return
-    _put_table(("Method", "What it is"), [(str(row["name"]), str(row["summary"])) for row in rows])
+    put_table(("Method", "What it is"), [(str(row["name"]), str(row["summary"])) for row in rows])
     put("crtui presets METHOD: its starting points; crtui keys METHOD: everything that can be set")
 
 
@@ -70,7 +69,7 @@ def presets(
         )
         for row in rows
     ]
-    _put_table(("Method", "Preset", "Data", "Updates", "Description"), cells, right=("Updates",))
+    put_table(("Method", "Preset", "Data", "Updates", "Description"), cells, right=("Updates",))
 
 
 def datasets(context: typer.Context, as_json: JsonOption = False) -> None:
@@ -115,15 +114,3 @@ def keys(
         put(f"    {row['accepts']}: {row['help']}")
     if not rows:
         put(f"no key of {method} mentions '{clean(only or '', 40)}'")
-
-
-def _put_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", no_wrap=title != titles[-1])
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    stdout_console().print(table)

@@ -94,7 +94,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     for entry in entries:
         table.add_row(entry.name, _readiness(entry), entry.description)
     stdout_console().print(table)
-    put("A folder of photos, or a file of images (npy, npz or HDF5), is given by its path; see docs/data.md.")
+    put("A folder of photos, or a file of images (npy, npz or HDF5), is given by its path; see crtui docs data.")
     if any(entry.missing for entry in entries):
         put("What needs files cannot be downloaded for you: 'crtui data prepare NAME' says which to put where.")
 

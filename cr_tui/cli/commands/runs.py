@@ -262,16 +262,24 @@ def unpause(
 @app.command("rm", epilog=examples("runs rm"))
 def remove(
     context: typer.Context,
-    run: RunsArgument,
+    run: OptionalRunsArgument = None,
+    group: Annotated[
+        str | None, typer.Option(metavar="NAME", help="All runs of this group.", autocompletion=complete_group)
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask, and kill runs that still run.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete runs with everything they have: checkpoints, events, log."""
     from engine.launch import launchers
+    from engine.runs.catalogue import list_runs
 
+    if bool(run) == (group is not None):
+        raise InputError("name the runs to delete, or give --group NAME")
     store = invocation_of(context).open_store()
-    records = _find(store, run)
+    records = _find(store, run) if run else [record for record in list_runs(store) if record.group == group]
+    if not records:
+        raise InputError(f"there is no run of the group '{group}'")
     alive = [record for record in records if not record.status.terminal]
     if alive and not force:
         raise InputError(f"run {alive[0].id} is {alive[0].status}; stop it first, or give --force")

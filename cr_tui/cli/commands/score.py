@@ -30,7 +30,7 @@ def score(
         typer.Option(
             metavar="NAME",
             help="A score such as factor_vae, dci, dci_random_forest, irs, dhsic, unsupervised or inception_score; "
-            "repeatable; 'all' for every one; default: those of the paper's table. See docs/scores.md.",
+            "repeatable; 'all' for every one; default: those of the paper's table. See crtui docs scores.",
             autocompletion=complete_score,
         ),
     ] = None,

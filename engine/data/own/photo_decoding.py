@@ -13,11 +13,17 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from engine.data.formats.levels import DARK
-from engine.data.own.photo_depth import Depth, OutOfRangeError, UnknownRangeError
+from engine.data.own.photo_depth import (
+    Depth,
+    OutOfRangeError,
+    UnknownRangeError,
+    ask_for_lower_half,
+    has_lower_half,
+)
 from engine.data.own.photo_kinds import formats
 from engine.data.square import squared
 
@@ -26,6 +32,7 @@ MOST_BYTES = 512 << 20
 MOST_JPEG_PIXELS = 1 << 28
 """JPEGs may be larger than Pillow's limit, because they are decoded at a fraction of their size."""
 _JPEG = b"\xff\xd8\xff"
+_ORIENTATION = ExifTags.Base.Orientation
 _DRAFT_MARGIN = 2
 """JPEGs are decoded at a fraction of their size if the result is still this many times as large as what is wanted."""
 
@@ -91,14 +98,28 @@ def decode(
     """
     with _opened(path) as image:
         depth = Depth.of(image)
-        if value_range is not None and depth.is_deep and not depth.keeps_values:
+        in_halves = has_lower_half(image)
+        in_colours = image.mode in ("RGB", "RGBA")
+        if value_range is not None and depth.is_deep and not (depth.keeps_values or (in_halves and in_colours)):
             raise UnreadableError(Verdict.DEEP_COLOUR)
         image.draft(None, (_DRAFT_MARGIN * size, _DRAFT_MARGIN * size))
         _require_size(image.size, Image.MAX_IMAGE_PIXELS)
         image.load()
-        plain, verdict = _plain(_upright(image), depth, value_range)
+        if in_halves:
+            whole, dark = depth.colour_to_bytes(image, _lower_half(path), value_range)
+            plain, verdict = _on_white(_upright_as(image, whole)), Verdict.READ_DARK if dark else Verdict.READ_DEEP
+        else:
+            plain, verdict = _plain(_upright(image), depth, value_range)
         small = squared(plain.convert("L" if channels == 1 else "RGB"), size)
         return np.asarray(small).reshape(size, size, channels), verdict
+
+
+def _lower_half(path: Path) -> Image.Image:
+    """The lower eight bits of a photo of 16 bits in colour."""
+    with _opened(path) as image:
+        ask_for_lower_half(image)
+        image.load()
+        return image.copy()
 
 
 @contextlib.contextmanager
@@ -143,6 +164,13 @@ def _header(file: BinaryIO) -> Image.Image:
 def _require_size(size: tuple[int, int], limit: int | None) -> None:
     if limit is not None and size[0] * size[1] > limit:
         raise UnreadableError(Verdict.TOO_LARGE)
+
+
+def _upright_as(original: Image.Image, image: Image.Image) -> Image.Image:
+    """An image turned as the metadata of the original say, from which it was made."""
+    with contextlib.suppress(Exception):  # damaged metadata do not make a photo useless
+        image.getexif()[_ORIENTATION] = original.getexif().get(_ORIENTATION, 1)
+    return _upright(image)
 
 
 def _upright(image: Image.Image) -> Image.Image:

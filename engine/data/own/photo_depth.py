@@ -1,12 +1,17 @@
 """Photos whose pixels are not bytes: which values are black and white, and the photo in bytes.
 
-Pillow gives 16-bit, 32-bit and floating-point pixels as they stand in the file. Photos of 16 unsigned bits span their
-whole range, or that of the bits they declare. For signed, 32-bit and floating-point pixels nothing says what is white:
-they are read only where the user says so.
+Pillow gives 16-bit, 32-bit and floating-point pixels without colour as they stand in the file. Photos of 16 unsigned
+bits span their whole range, or that of the bits they declare. For signed, 32-bit and floating-point pixels nothing says
+what is white: they are read only where the user says so.
+
+Of 16 bits in colour Pillow keeps the upper eight. If it is told that the bytes are in the other order, it keeps the
+lower eight. So two readings give all sixteen.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +24,9 @@ from engine.data.formats.levels import DARK
 _PHOTOMETRIC, _BITS, _SAMPLE_FORMAT = 262, 258, 339
 """Tags of TIFF."""
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
+_RAW_MODE = re.compile(r"(RGB|RGBA|RGBX|CMYK);16([BLN])")
+_OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+_COLOURS = 3
 
 
 class UnknownRangeError(Exception):
@@ -87,6 +95,29 @@ class Depth:
         shares = (values - black) / (white - black)
         return Image.fromarray(np.rint(shares * 255.0).astype(np.uint8)), bool(shares.max() < DARK)
 
+    def colour_to_bytes(
+        self, upper: Image.Image, lower: Image.Image, asked: tuple[float, float] | None
+    ) -> tuple[Image.Image, bool]:
+        """A photo of 16 bits in colour as bytes, and whether it is darker than its range explains.
+
+        Args:
+            upper: the upper eight bits of each pixel.
+            lower: the lower eight.
+            asked: the values of black and white, where the user says them; they do not concern transparency.
+
+        Raises:
+            OutOfRangeError: it has others than those that were asked for.
+        """
+        values = np.asarray(upper).astype(np.float64) * 256.0 + np.asarray(lower)
+        black, white = asked or (0.0, 65_535.0)
+        colours = values[..., :_COLOURS]
+        if colours.min() < black or colours.max() > white:
+            raise OutOfRangeError
+        shares = np.concatenate([(colours - black) / (white - black), values[..., _COLOURS:] / 65_535.0], axis=-1)
+        # In CMYK zero is no ink, not no light.
+        dark = upper.mode != "CMYK" and bool(shares[..., :_COLOURS].max() < DARK)
+        return Image.fromarray(np.rint(shares * 255.0).astype(np.uint8), upper.mode), dark
+
     def _values(self, image: Image.Image) -> NDArray[np.float64]:
         stored: NDArray[Any] = np.asarray(image)
         if self.mode == "I" and self.bits == 32 and not self.signed:
@@ -98,11 +129,35 @@ class Depth:
         return stored.astype(np.float64)
 
 
+def has_lower_half(image: Image.Image) -> bool:
+    """Whether a photo that has just been opened is of 16 bits in colour, of which the lower eight can be had too."""
+    # The colour that stands for transparent is given in 16 bits.
+    return (
+        bool(_raw_modes(image))
+        and all(map(_RAW_MODE.fullmatch, _raw_modes(image)))
+        and "transparency" not in image.info
+    )
+
+
+def ask_for_lower_half(image: Image.Image) -> None:
+    """Have such a photo decoded to the lower eight of its sixteen bits."""
+    for number, tile in enumerate(image.tile):  # type: ignore[attr-defined]
+        arguments = (tile.args,) if isinstance(tile.args, str) else tile.args
+        swapped = _RAW_MODE.sub(lambda match: f"{match[1]};16{_OTHER_ORDER[match[2]]}", arguments[0])
+        others = swapped if isinstance(tile.args, str) else (swapped, *arguments[1:])
+        image.tile[number] = tile._replace(args=others)  # type: ignore[attr-defined]
+
+
+def _raw_modes(image: Image.Image) -> list[str]:
+    """In which form the pixels are stored, part by part, in the words of Pillow's decoders."""
+    arguments = [tile.args for tile in getattr(image, "tile", None) or []]
+    return [str(each if isinstance(each, str) else next(iter(each or ()), "")) for each in arguments]
+
+
 def _first(value: Any) -> int:
     return int(value[0]) if isinstance(value, tuple) else int(value)
 
 
 def _is_sixteen_bit_colour(image: Image.Image) -> bool:
     """Whether Pillow will keep only the upper eight of sixteen bits. The name of its decoder's raw mode says so."""
-    tiles = getattr(image, "tile", None) or []
-    return any(";16" in str(tile[3]) for tile in tiles if len(tile) > 3)
+    return any(";16" in mode for mode in _raw_modes(image))

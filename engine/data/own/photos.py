@@ -37,7 +37,8 @@ _WHY = {
     Verdict.UNKNOWN_RANGE: "{have} floats, or signed or 32-bit numbers, that do not say what is white, and {are} "
     "left out",
     Verdict.OUT_OF_RANGE: "{have} values outside of the range and {are} left out",
-    Verdict.DEEP_COLOUR: "{are} in colour with 16 bits, to which a range does not apply, and left out",
+    Verdict.DEEP_COLOUR: "{have} 16 bits with transparency or in CMYK, to which a range does not apply, and {are} left "
+    "out",
 }
 _REMEDIES = {Verdict.UNKNOWN_RANGE: f"; to read them, {advice('range', 'LOW..HIGH')}"}
 
@@ -164,7 +165,7 @@ def _key(photos: list[Photo], source: Fingerprint, options: Options, size: int) 
 
 def _prepared(root: Path, key: str, count: int, size: int, channels: int) -> PreparedFile:
     kind = "grey" if channels == 1 else "rgb"
-    return PreparedFile(root / f"photos-{key}-{kind}.v2.npy", np.dtype(np.uint8), (count, 1 + size * size * channels))
+    return PreparedFile(root / f"photos-{key}-{kind}.v3.npy", np.dtype(np.uint8), (count, 1 + size * size * channels))
 
 
 def _imported(root: Path, key: str, count: int, size: int) -> PreparedFile | None:

@@ -183,6 +183,17 @@ def test_rm_of_several_deletes_none_when_one_is_unknown(crtui, add_run) -> None:
     assert folder.path.exists()
 
 
+def test_rm_deletes_a_group(crtui, add_run) -> None:
+    gone, kept = [add_run(name=f"g{number}", group="g") for number in range(2)], add_run(name="kept")
+    for nothing_named in ([], ["kept", "--group", "g"], ["--group", "nobody"]):
+        refused = crtui("runs", "rm", "--yes", *nothing_named)
+        assert refused.code == 2
+        assert "group" in refused.err
+    assert crtui("runs", "rm", "--group", "g", "--yes").code == 0
+    assert not any(folder.path.exists() for folder in gone)
+    assert kept.path.exists()
+
+
 def test_rm_leaves_a_live_run_alone_unless_forced(crtui, store, add_run, monkeypatch) -> None:
     from engine.runs import catalogue
 

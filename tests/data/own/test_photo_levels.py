@@ -54,15 +54,27 @@ def tiff(
     order: str = "<",
     fill: int = 1,
     extra: int | None = None,
+    deflated: bool = False,
+    orientation: int = 1,
 ) -> Make:
     """A TIFF by hand. ``levels`` are its pixels ``[64, 64]`` or ``[64, 64, samples]``, one integer a sample."""
     samples = len(bits)
     data = _packed(levels.reshape(SIDE, -1), bits[0], order)
     if fill == 2:
         data = np.packbits(np.unpackbits(np.frombuffer(data, np.uint8)).reshape(-1, 8)[:, ::-1]).tobytes()
+    if deflated:
+        data = zlib.compress(data)
+    compression = 8 if deflated else 1
     fields: list[tuple[int, int, list[int]]] = [
-        *((256, 4, [SIDE]), (257, 4, [SIDE]), (258, 3, list(bits)), (259, 3, [1]), (262, 3, [photometric])),
-        *((266, 3, [fill]), (273, 4, [8]), (277, 3, [samples]), (278, 4, [SIDE]), (279, 4, [len(data)])),
+        *((256, 4, [SIDE]), (257, 4, [SIDE]), (258, 3, list(bits)), (259, 3, [compression]), (262, 3, [photometric])),
+        *(
+            (266, 3, [fill]),
+            (273, 4, [8]),
+            (274, 3, [orientation]),
+            (277, 3, [samples]),
+            (278, 4, [SIDE]),
+            (279, 4, [len(data)]),
+        ),
         *([(338, 3, [extra])] if extra is not None else []),
         (339, 3, [sample_format] * samples),
     ]
@@ -236,6 +248,7 @@ TOLD = {
     "white-is-zero-float-little.tif": "0..1",
     "grey-12.tif": "0..4095",
     "white-is-zero-16-little.tif": "0..65535",
+    **{name: "0..65535" for name in CASES if name.startswith(("rgb-16", "rgba-16"))},
 }
 
 
@@ -263,6 +276,45 @@ def test_twelve_bits_in_sixteen_are_warned_of(tmp_path: Path) -> None:
         engine.data.load(tmp_path / "mine", tmp_path / "root")
     images = engine.data.load(tmp_path / "mine", tmp_path / "root", value_range="0..4095").images([0, 1])
     assert np.abs(images[..., 0].astype(int) - BYTES).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "deflated.tif"])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_twelve_bits_in_sixteen_in_colour_are_read_by_all_their_bits(
+    suffix: str, transparent: bool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    words = colours(whole(12), 3 + transparent, 65535 if transparent else None).astype(np.uint16)
+    if suffix == "png":
+        make = png(16, 6 if transparent else 2, [row.astype(">u2").tobytes() for row in words])
+    else:
+        extra = 2 if transparent else None
+        make = tiff(words, (16,) * words.shape[-1], 2, extra=extra, deflated=suffix == "deflated.tif")
+    make(folder / f"a.{suffix}")
+    with pytest.warns(UserWarning, match=r"nearly black.*give --range 0\.\.4095"):
+        engine.data.load(folder, tmp_path / "root")
+    assert np.abs(read(folder, value_range="0..4095") - BYTES[0]).max() <= 1
+
+
+def test_colour_of_sixteen_bits_is_turned_and_shown_on_white(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    clear = colours(WORDS, 4, 0).astype(np.uint16)
+    png(16, 6, [row.astype(">u2").tobytes() for row in clear])(folder / "a.png")
+    upside_down = 3
+    tiff(colours(WORDS, 3).astype(np.uint16), (16,) * 3, 2, orientation=upside_down)(folder / "b.tif")
+    images = engine.data.load(folder, tmp_path / "root").images([0, 1])
+    assert (images[0] == 255).all()
+    assert np.abs(images[1, ..., 0].astype(int) - BYTES[:, ::-1]).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["cmyk-16-little.tif", "grey-alpha-16.png"])
+def test_sixteen_bits_of_which_eight_are_kept_take_no_range(name: str, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    CASES[name][0](tmp_path / "mine" / name)
+    with pytest.raises(InputError, match="16 bits with transparency or in CMYK, to which a range does not apply"):
+        read(tmp_path / "mine", value_range="0..4095")
 
 
 def test_lightness_rises_and_spans_the_range(tmp_path: Path) -> None:
