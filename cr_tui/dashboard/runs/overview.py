@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from cr_tui.dashboard.model.curves import ScalarKey, ShownRun
 from cr_tui.dashboard.shared.series import overlay, scalar_keys, series_of, title_of
+from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.chart import Series
 
-_LOSS, _SCHEDULES, _PROBABILITY = "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
+_TOTAL, _LOSS, _SCHEDULES, _PROBABILITY = "loss", "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
+_KL = ("kl", "total_correlation")
 _ACCURACY = "_accuracy"
 
 
@@ -22,18 +24,23 @@ class Chart:
 
 
 GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
-    "losses": lambda key: key[0] == "train" and key[1].startswith(_LOSS),
+    "losses": lambda key: key[0] == "train" and (key[1] == _TOTAL or key[1].startswith(_LOSS)),
     "scores": lambda key: key[0] == "score" or (key[0] == "train" and key[1].endswith(_ACCURACY)),
+    "kl": lambda key: key[0] == "train" and key[1].startswith(_KL),
     "schedules": lambda key: key[0] == "train" and key[1].startswith(_SCHEDULES),
     "probabilities": lambda key: key[0] == "train" and key[1].endswith(_PROBABILITY),
 }
 """Which scalars each chart shows. Rates and other numbers without a common scale are left out."""
 
 
-def overview(runs: Sequence[ShownRun]) -> dict[str, Chart]:
-    """The chart of each of :data:`GROUPS`.
+def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Chart]:
+    """The chart of each of :data:`GROUPS`; one without lines where no run has such scalars.
 
     Of one run it holds every scalar of the group; of several runs the group's first scalar, a line a run.
+
+    Args:
+        runs: in their colours.
+        palette: colours for the scalars of a single run.
     """
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
@@ -41,11 +48,15 @@ def overview(runs: Sequence[ShownRun]) -> dict[str, Chart]:
         found = [key for key in keys if belongs(key)]
         if len(runs) == 1:
             measured = runs[0].curves.measured
-            charts[title] = Chart(title, tuple(series_of(measured[key], _short(key)) for key in found))
+            lines = [
+                series_of(measured[key], _short(key), colour=palette[number % len(palette)])
+                for number, key in enumerate(found)
+            ]
+            charts[title] = Chart(title, tuple(lines))
         else:
             charts[title] = Chart(title_of(found[0]), overlay(runs, found[0])) if found else Chart(title)
     return charts
 
 
 def _short(key: ScalarKey) -> str:
-    return key[1].removeprefix(_LOSS).removesuffix(_PROBABILITY)
+    return "total" if key[1] == _TOTAL else key[1].removeprefix(_LOSS).removesuffix(_PROBABILITY)
