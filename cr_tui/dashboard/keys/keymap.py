@@ -19,6 +19,7 @@ _SHARED_PLACES = {
     "field": "While a value is typed there",
     "ranking": "In the form for a ranking",
     "dialog": "In a question",
+    "list": "In a list to choose from",
     "help": "In this help",
     "everywhere": "Everywhere",
 }
@@ -46,13 +47,31 @@ _SHARED_KEYS = (
     Key("escape", "undo", "Undo", "leave the value as it was", "field", "esc", palette=False),
     Key("ctrl+s", "submit", "Start", "rank in the background", "ranking", "^s", changes=True),
     Key("escape", "cancel", "Leave", "leave the form", "ranking", "esc", palette=False),
+    Key("h,l,left,right", "other_answer", "Other", "go to the other answer", "dialog", palette=False),
+    Key("enter", "answer", "Answer", "take the answer that stands out", "dialog", "⏎", palette=False),
     Key("y", "confirm", "Yes", "do it", "dialog", palette=False),
     Key("n,escape", "cancel", "No", "leave everything as it is", "dialog", palette=False),
+    Key("down", "cursor_down", "Down", "go down", "list", "↓", palette=False),
+    Key("up", "cursor_up", "Up", "go up", "list", "↑", palette=False),
+    Key("pagedown", "page_down", "Page down", "go down by a page", "list", palette=False),
+    Key("pageup", "page_up", "Page up", "go up by a page", "list", palette=False),
+    Key("enter", "take", "Take", "take this line", "list", "⏎", palette=False),
+    Key("escape", "leave", "Leave", "leave the list", "list", "esc", palette=False),
     Key("escape,q,question_mark,f1", "dismiss", "Close", "close the help", "help", "esc", palette=False),
 )
 
 _EVERYWHERE = (
-    Key("T", "next_look", "Theme", "dark, light, high contrast, colour-blind-safe", "everywhere", footer=False),
+    Key(
+        "T",
+        "next_look",
+        "Theme",
+        "dark, light, high contrast, colour-blind-safe",
+        "everywhere",
+        "",
+        False,
+        palette=False,
+    ),
+    Key("ctrl+z", "suspend_process", "Suspend", "back to the shell; fg brings crtui back", "everywhere", "^z", False),
     Key("question_mark,f1", "help", "Help", "show all keys", "everywhere", "?"),
     Key("q", "quit", "Quit", "leave; runs go on", "everywhere"),
 )

@@ -10,13 +10,14 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.logs.log_pane import LogPane
 from cr_tui.dashboard.model.data import Run, Source
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -62,7 +63,7 @@ class LogsScreen(DashboardScreen):
         yield LogPane(widget_id="log")
         yield Static(id="empty")
         yield Input(placeholder="text to find", id="search", compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())

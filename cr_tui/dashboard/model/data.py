@@ -64,6 +64,41 @@ class Run:
 
 
 @dataclass(frozen=True)
+class RunFacts:
+    """What is read of one run at a time, because it takes more files than a list may read.
+
+    Args:
+        run_id: whose facts they are.
+        elapsed: seconds that it has computed up to :attr:`at`, all attempts together; None if it never began.
+        at: when this was read, seconds since 1970.
+        attempt: its number, from 1.
+        precision: number type of its hidden layers; empty until it is known.
+        traceback: where a failed run failed; empty for others.
+        checkpoints: iterations of its checkpoints, ascending.
+        size: bytes of all its files.
+        preset: what its specification was made from; empty if from none that is known here.
+        changed: the settings in which it differs from that preset: its own value and the preset's, None for none.
+        settings: its whole specification by dotted key.
+        tags: words that people gave it.
+        note: what people wrote about it.
+    """
+
+    run_id: str
+    elapsed: float | None = None
+    at: float = 0.0
+    attempt: int = 1
+    precision: str = ""
+    traceback: str = ""
+    checkpoints: tuple[int, ...] = ()
+    size: int = 0
+    preset: str = ""
+    changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class DiskUse:
     """What runs occupy on the disk.
 
@@ -263,6 +298,10 @@ class Source(Protocol):
 
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key."""
+        ...
+
+    def facts(self, run_id: str) -> RunFacts:
+        """What a card says of a run beyond the list."""
         ...
 
     def template(self, run_id: str) -> NewRuns:

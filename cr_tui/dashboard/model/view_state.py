@@ -18,7 +18,7 @@ _MAX_STORES = 50
 _Text = Annotated[str, Field(max_length=500)]
 _Texts = Annotated[list[_Text], Field(max_length=2000)]
 
-DetailView = Literal["overview", "more", "log"]
+DetailView = Literal["overview", "more", "card", "log"]
 """Parts of a run's details, in the order they are stepped through."""
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99, 0.999)

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Source
@@ -21,6 +21,7 @@ from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.new_run.setting_list import SettingList
 from cr_tui.dashboard.new_run.value_editor import ValueEditor
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -95,7 +96,7 @@ class NewRunScreen(DashboardScreen):
         yield Static(id="help")
         yield TextLine(widget_id="plan")
         yield Static(id="command")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).value = self._draft.filter

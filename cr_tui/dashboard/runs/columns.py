@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.theme import DARK, Look
-from cr_tui.render.curves.sparkline import sparkline
+from cr_tui.render.curves.trace import trace
 from cr_tui.text import clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 
 SortKey = tuple[int, float | str]
 PADDING = 2
 """Cells that the table puts around each column."""
+NAME_WIDTHS = (12, 28)
+"""Cells of the longest name from which, and up to which, columns make room for names."""
 _NAME_WIDEST = 40
 _FEWEST = 3
 _FROZEN = 2
@@ -103,7 +106,7 @@ def _eta_cell(run: Run, now: float, look: Look) -> Text:
 
 
 def _loss_cell(run: Run, now: float, look: Look) -> Text:
-    return Text(sparkline(np.array(run.losses), _SPARK_CELLS), style=look.heading)
+    return Text(trace(np.array(run.losses), _SPARK_CELLS), style=look.heading)
 
 
 def _loss_sort(run: Run) -> SortKey:
@@ -141,7 +144,9 @@ def all_columns(runs: Iterable[Run]) -> list[Column]:
     return sorted(_by_importance(runs), key=_place)
 
 
-def choose_columns(runs: Iterable[Run], width: int, skip: int = 0, keep: str = "") -> list[Column]:
+def choose_columns(
+    runs: Iterable[Run], width: int, skip: int = 0, keep: str = "", name_width: int = _NAME.width
+) -> list[Column]:
     """The most important columns that fit.
 
     Args:
@@ -149,11 +154,12 @@ def choose_columns(runs: Iterable[Run], width: int, skip: int = 0, keep: str = "
         width: cells the table may take.
         skip: how many of the most important columns to leave out, so that others fit; status and name always stay.
         keep: key of a column that is never left out.
+        name_width: cells that names would like; they come before other columns, within :data:`NAME_WIDTHS`.
 
     Returns:
         Columns from left to right; the name takes the remaining width.
     """
-    ranked = _by_importance(runs)
+    ranked = [replace(column, width=name_width) if column is _NAME else column for column in _by_importance(runs)]
     others = ranked[_FROZEN:]
     kept = [column for column in others if column.key == keep]
     rest = [column for column in others[min(skip, max(len(others) - 1, 0)) :] if column.key != keep]
@@ -177,12 +183,21 @@ def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run
     return sorted(there, key=lambda run: column.sort(run)[1], reverse=descending) + missing
 
 
+def name_width(names: Iterable[str]) -> int:
+    """Cells that the column of these names should have at least."""
+    least, most = NAME_WIDTHS
+    return min(max([least, *map(cell_len, names)]), most)
+
+
 def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:
     present = {name for run in runs for name in run.scores}
     scores = [_score(name) for name in (*SCORE_TITLES, *sorted(present - SCORE_TITLES.keys())) if name in present]
     first = scores[:1] or [_score("factor_vae")]
+    # A group that all runs share says nothing about any of them.
+    differ = len({run.group for run in runs}) > 1
+    early, late = ([_GROUP], []) if differ else ([], [_GROUP])
     return [
-        *(_STATUS, _NAME, _STEP, *first, _ETA, _AGE, _RANK, _METHOD, _LOSS, _SEED, _DATA, _DEVICE, _GROUP),
+        *(_STATUS, _NAME, _STEP, *first, _ETA, *early, _LOSS, _AGE, _RANK, _METHOD, _SEED, _DATA, _DEVICE, *late),
         *scores[1:],
     ]
 
@@ -192,5 +207,4 @@ def _place(column: Column) -> int:
 
 
 def _widened(column: Column, spare: int) -> Column:
-    width = min(column.width + spare, _NAME_WIDEST)
-    return _word(column.key, column.title, width, lambda run: run.name)
+    return replace(column, width=min(column.width + spare, max(_NAME_WIDEST, column.width)))

@@ -14,7 +14,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Run, Source
@@ -27,6 +27,7 @@ from cr_tui.dashboard.selection.pools import PoolPage, pool_pages
 from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import ChartsRequested, InspectRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -98,7 +99,7 @@ class SelectionScreen(DashboardScreen):
             yield RankingTable(widget_id="ranking")
         yield Static(id="verdict")
         yield Static(id="pair")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())

@@ -16,6 +16,7 @@ from cr_tui.dashboard.model.data import (
     MatchedCode,
     ModelFacts,
     Run,
+    RunFacts,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
@@ -81,6 +82,12 @@ class StoreSource:
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key."""
         return self._runs.settings(run_id)
+
+    def facts(self, run_id: str) -> RunFacts:
+        """What a card says of a run."""
+        from cr_tui.dashboard.store.run_facts import read_facts
+
+        return read_facts(self._folder(run_id))
 
     def template(self, run_id: str) -> NewRuns:
         """What the form for new runs would hold for a run like this one."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Footer
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Run, Source
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.system.machine_view import MachineView
@@ -54,7 +54,7 @@ class SystemScreen(DashboardScreen):
         yield TitleBar("system")
         with MachineScroll(id="scroll"):
             yield MachineView(widget_id="machine")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())
