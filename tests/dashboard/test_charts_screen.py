@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.charts.chart_grid import ChartGrid
 from cr_tui.dashboard.charts.screen import ChartsScreen
 from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.render.curves.chart import pattern_sample
+from cr_tui.render.curves.series import Aggregate
 
 Build = Callable[..., Dashboard]
 
@@ -231,3 +234,132 @@ async def test_only_charts_whose_data_changed_are_drawn_again(
         await drive.settle(pilot, lambda: bool(drawn))
         assert [title.strip("▸ ") for title in drawn] == ["loss_discriminator", "loss_generator"]
         assert isinstance(app.screen, ChartsScreen)
+
+
+async def test_smoothing_goes_to_0999_and_back(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        drive.press(app, "S")
+        await drive.settle(pilot, lambda: "smoothing 0.999" in drive.text(app))
+        drive.press(app, "S")
+        await drive.settle(pilot, lambda: "smoothing 0.99 " in drive.text(app))
+        drive.press(app, "s", "s")
+        await drive.settle(pilot, lambda: "not smoothed" in drive.text(app))
+
+
+async def test_means_over_a_group_and_over_a_setting(dashboard: Build, source: Any, drive: Any) -> None:
+    for number in range(4):
+        source.change(source.listed[number].id, group=f"g{number // 2}", settings={"method.noise": number % 2})
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, *["space"] * 4, "2", "a")
+        await drive.settle(pilot, lambda: "by group" in drive.text(app))
+        assert sorted(part.name for part in grid(app).scene.parts) == ["g0 ×2", "g1 ×2"]
+        key = ("train", "loss_generator")
+        mean = grid(app).scene.curves(key)[0]
+        assert isinstance(mean, Aggregate)
+        assert len(mean.members) == 2
+        drive.press(app, "A")
+        await drive.settle(pilot, lambda: "by method.noise" in drive.text(app))
+        names = [part.name for part in grid(app).scene.parts]
+        assert sorted(names) == ["noise 0 ×2", "noise 1 ×2"]
+        drive.press(app, "enter")
+        await drive.settle(pilot, lambda: "±" in drive.text(app).splitlines()[4])
+        drive.press(app, "a")
+        await drive.settle(pilot, lambda: len(grid(app).scene.parts) == 4)
+        drive.press(app, "a")
+        await drive.settle(pilot, lambda: "by method.noise" in drive.text(app))
+
+
+async def test_the_run_under_the_cursor_leads_and_others_are_dimmed(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, *["space"] * 4, "k", "k", "2")
+        await drive.settle(pilot, lambda: len(grid(app).scene.runs) >= 4 and bool(grid(app).scene.keys))
+        scene = grid(app).scene
+        lead = app.session.cursor_run
+        assert [part.id for part in scene.parts if not part.dimmed] == [lead]
+        assert scene.curves(scene.keys[0])[0].dimmed is False
+        assert all(curve.dimmed for curve in scene.curves(scene.keys[0])[1:])
+        drive.press(app, "n")
+        await drive.settle(pilot, lambda: grid(app).scene.lead != lead)
+        while grid(app).scene.lead is not None:
+            drive.press(app, "n")
+            await drive.settle(pilot)
+        assert not any(part.dimmed for part in grid(app).scene.parts)
+
+
+async def test_a_pinned_run_stays_whatever_is_marked(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        pinned = source.listed[0].id
+        while grid(app).scene.lead != pinned:
+            drive.press(app, "n")
+            await drive.settle(pilot)
+        drive.press(app, "P")
+        await drive.settle(pilot, lambda: "◆ pool-s0" in drive.text(app))
+        drive.press(app, "escape")
+        await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+        app.session.unmark([source.listed[0].id, source.listed[1].id])
+        app.session.mark([source.listed[2].id])
+        drive.press(app, "2")
+        await drive.settle(pilot, lambda: len(grid(app).scene.runs) == 2)
+        assert {run.id for run in grid(app).scene.runs} == {pinned, source.listed[2].id}
+        assert app.session.kept_view.pinned == pinned
+        drive.press(app, "P")
+        await drive.settle(pilot, lambda: len(grid(app).scene.runs) == 1)
+
+
+async def test_height_outliers_guides_and_shape_obey_keys(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        key = grid(app).scene.focused
+        drive.press(app, "]", "K")
+        await drive.settle(pilot, lambda: grid(app).scene.height_of(key) == (0.375, 0.875))
+        assert "50% of its height" in drive.text(app)
+        assert grid(app).scene.height_of(grid(app).scene.keys[1]) == (0.0, 1.0)
+        drive.press(app, "0")
+        await drive.settle(pilot, lambda: not grid(app).scene.heights)
+        assert "┈" in grid(app).cells.plain
+        drive.press(app, "g")
+        await drive.settle(pilot, lambda: "┈" not in grid(app).cells.plain)
+        drive.press(app, "o")
+        await drive.settle(pilot, lambda: grid(app).scene.style.clip and "outliers clipped" in drive.text(app))
+        drive.press(app, "w", "W", "W")
+        await drive.settle(pilot, lambda: grid(app).scene.shape(*grid(app).content_size) == (1, 2))
+        assert "1 × 2" in drive.text(app)
+        view = app.session.kept_view
+        assert (view.guides, view.clip, view.across, view.down) == (False, True, 1, 2)
+
+
+async def test_runs_beyond_the_colours_are_drawn_grey_and_counted(dashboard: Build, source: Any, drive: Any) -> None:
+    first = source.listed[0]
+    source.listed = [replace(first, id=f"20261123-0600{number:02}-abc", seed=number) for number in range(16)]
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "a", "2")
+        await drive.settle(pilot, lambda: "reading" not in drive.text(app) and bool(grid(app).scene.keys))
+        runs = grid(app).scene.runs
+        assert len(runs) == 16
+        assert len({run.colour for run in runs}) == len(app.screen.look.runs) + 1
+        legend = drive.text(app).splitlines()[1].rstrip()
+        shown = legend.count("●")
+        assert legend.endswith(f"+{16 - shown}")
+
+
+async def test_without_colours_the_legend_has_letters(
+    dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_charts(app, pilot, drive)
+        legend = drive.text(app).splitlines()[1]
+        assert legend.strip().startswith("a")
+        assert f"{pattern_sample(1)} pool-s1" in legend

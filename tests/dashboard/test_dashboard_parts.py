@@ -22,6 +22,7 @@ from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.store.rates import Rates
+from cr_tui.dashboard.theme import LIGHT
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
 NOW = 1e9 + 100
@@ -157,6 +158,9 @@ class TestRates:
         assert rates.eta("a", 2.0, 500, 1000) is None
 
 
+PALETTE = ((1, 1, 1), (2, 2, 2))
+
+
 class TestHistory:
     def test_values_by_kind_and_name(self) -> None:
         history = History()
@@ -205,6 +209,21 @@ class TestHistory:
         history.add([{"step": 1, "kind": "train", "a": 2.0}, {"step": 2, "kind": "train", "a": 3.0}])
         assert before.tolist() == [1.0]
 
+    def test_time_leaves_out_the_pause_between_two_attempts(self) -> None:
+        history = History()
+        first = [
+            {"step": n, "time": 100.0 + n, "kind": "train", "attempt": 1, "a": 0.0, "b": 0.0} for n in range(0, 50, 10)
+        ]
+        later = [
+            {"step": n, "time": 9000.0 + n - 30, "kind": "train", "attempt": 2, "a": 1.0} for n in range(30, 70, 10)
+        ]
+        history.add([*first, {"step": 20, "time": 120.5, "kind": "score", "attempt": 1, "mig": 0.1}])
+        history.forget_after(20)
+        history.add(later)
+        curve = history.curve("train", "a")
+        assert curve is not None
+        assert curve.seconds.tolist() == [0.0, 10.0, 20.0, 20.5, 30.5, 40.5, 50.5]
+
     def test_integers_beyond_any_float_are_kept_as_floats(self) -> None:
         history = History()
         history.add([{"step": 1, "kind": "train", "a": 2**70}])
@@ -223,7 +242,7 @@ def test_scalars_find_their_charts() -> None:
     names = ["loss_generator", "real_probability", "cr_accuracy", "lambda_cr", "gap", "learning_rate_factor", "rate"]
     history.add([{"step": 1, "kind": "train", **dict.fromkeys(names, 1.0)}, {"step": 1, "kind": "score", "mig": 0.1}])
     run = ShownRun("r", "r", (0, 0, 0), curves_of(history))
-    found = {title: [line.name for line in group.series] for title, group in overview([run]).items()}
+    found = {title: [line.name for line in group.series] for title, group in overview([run], PALETTE).items()}
     assert found == {
         "losses": ["generator"],
         "scores": ["cr_accuracy", "mig"],
@@ -232,13 +251,20 @@ def test_scalars_find_their_charts() -> None:
     }
 
 
+def test_lines_of_one_run_have_the_colours_of_the_theme() -> None:
+    history = History()
+    history.add([{"step": 1, "kind": "train", "loss_a": 1.0, "loss_b": 2.0}])
+    run = ShownRun("r", "r", (0, 0, 0), curves_of(history))
+    assert [line.colour for line in overview([run], LIGHT.runs)["losses"].series] == list(LIGHT.runs[:2])
+
+
 def test_several_runs_share_charts_of_one_scalar_each() -> None:
     runs = []
     for number in range(3):
         history = History()
         history.add([{"step": 1, "kind": "train", "loss_a": 1.0 * number, "loss_b": 2.0}])
         runs.append(ShownRun(str(number), "run", (number, 0, 0), curves_of(history)))
-    losses = overview(runs)["losses"]
+    losses = overview(runs, PALETTE)["losses"]
     assert losses.title == "loss_a"
     assert [(line.colour, line.y.tolist()) for line in losses.series] == [((n, 0, 0), [1.0 * n]) for n in range(3)]
     assert [title_of(key) for key in scalar_keys(run.curves for run in runs)] == ["loss_a", "loss_b"]

@@ -13,12 +13,14 @@ from rich.style import Style
 from cr_tui.render.cells import CellMode, Cells, Rgb, merge_runs, style_of
 from cr_tui.render.curves.axis import XKind, short_number
 from cr_tui.render.curves.labels import YLabels, x_labels, y_labels
-from cr_tui.render.curves.plot import Frame, Plot, plot
+from cr_tui.render.curves.plot import Frame, Plot, letter_of, plot
 from cr_tui.render.curves.series import Curve, Series, Stroke, x_span
 from cr_tui.render.palette import CATEGORIES, FAINT, blend
 from cr_tui.text import clean
 
 _SMALLEST_PLOT = (4, 2)
+_SAMPLE = 2
+"""Cells of a piece of line in legends."""
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
 _BAR: dict[CellMode, str] = {"blocks": "│", "ascii": "|"}
 _GUIDE: dict[CellMode, str] = {"blocks": "┈", "ascii": "-"}
@@ -127,11 +129,11 @@ def chart(
     return Cells(tuple(lines))
 
 
-def pattern_sample(pattern: int, cells: int = 3) -> str:
-    """A piece of line in the pattern of the series with this number, for legends."""
-    frame = Frame(cells, 1, 0.0, 1.0, 0.0, 1.0, False)
-    line = Series("", np.array([0.0, 1.0]), np.array([0.5, 0.5])).stroke(2 * cells, 0.0, 1.0, log=False)
-    return "".join(plot([line], [False], frame, "blocks", [pattern]).characters[0])
+def pattern_sample(pattern: int) -> str:
+    """The letter and a piece of the line with this number, for legends without colours."""
+    frame = Frame(_SAMPLE, 1, 0.0, 1.0, 0.0, 1.0, False)
+    line = Series("", np.array([0.0, 1.0]), np.array([0.5, 0.5])).stroke(2 * _SAMPLE, 0.0, 1.0, log=False)
+    return letter_of(pattern) + "".join(plot([line], [False], frame, "blocks", [pattern]).characters[0])
 
 
 def _coloured(series: Sequence[Curve]) -> list[tuple[Curve, Rgb]]:

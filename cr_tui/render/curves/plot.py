@@ -38,6 +38,11 @@ DASHES: tuple[tuple[int, ...], ...] = (
 """Patterns that tell lines apart without colours: dots on, dots off, and so on; the first has no gaps."""
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_LETTER_EVERY, _LETTER_SHIFT = 24, 5
+"""Cells between two letters on a line, and by how much those of the next line are moved."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """The plotting area in cells, and the values at its edges; exponents of ten if ``log``."""
@@ -75,21 +80,18 @@ def plot(
 ) -> Plot:
     """Draw strokes into the plotting area.
 
-    A cell has one colour: that of the first stroke with a dot in it. Dimmed strokes are seen only where there is no
-    other. So a line keeps its colour all along, and those behind it are covered at the same places at every zoom.
+    A cell has one colour, so it shows one line: the first stroke with a dot in it. Dimmed strokes are seen only where
+    there is no other. So a line keeps its shape and colour all along, and no dot has the colour of another line.
 
     Args:
         strokes: each in two columns a cell; earlier ones lie over later ones.
         dimmed: which of them stand behind the others.
         frame: the area.
         mode: braille dots, or plain characters.
-        patterns: for each an index into :data:`DASHES`; None draws all lines without gaps.
+        patterns: for each its number: lines have dashes from :data:`DASHES`, and their letters here and there; None
+            draws all lines without gaps.
     """
-    patterns = patterns or [0] * len(strokes)
-    lit = [
-        _cells_of(_lit(stroke.line, frame) & _mask(pattern, frame))
-        for stroke, pattern in zip(strokes, patterns, strict=True)
-    ]
+    lit = [_cells_of(_dashed(_lit(stroke.line, frame), n, patterns)) for n, stroke in enumerate(strokes)]
     front = _layer([(n, cells) for n, cells in enumerate(lit, 1) if not dimmed[n - 1]], frame)
     back = _layer([(n, cells) for n, cells in enumerate(lit, 1) if dimmed[n - 1]], frame)
     dots = np.where(front[0] > 0, front[0], back[0])
@@ -103,6 +105,8 @@ def plot(
     else:
         characters = [[chr(_BRAILLE + dot) if dot else " " for dot in row] for row in (dots | edge_dots).tolist()]
     drawn = Plot(characters, owners.tolist(), bands.tolist())
+    for number, letter in _letters(patterns):
+        _put_letters(drawn, number, letter)
     for number, stroke in reversed(list(enumerate(strokes, 1))):
         _mark(drawn, number, stroke, frame, mode)
     return drawn
@@ -130,8 +134,8 @@ def _layer(lit: Sequence[tuple[int, NDArray[np.intp]]], frame: Frame) -> tuple[N
     """Dot patterns and owners of the cells."""
     dots, owner = (np.zeros((frame.rows, frame.columns), dtype=np.intp) for _ in range(2))
     for number, cells in reversed(lit):
-        owner[cells > 0] = number
-        dots |= cells
+        lit_here = cells > 0
+        owner[lit_here], dots[lit_here] = number, cells[lit_here]
     return dots, owner
 
 
@@ -174,13 +178,35 @@ def _between(low: FloatArray, high: FloatArray, frame: Frame) -> NDArray[np.bool
     return inside
 
 
-def _mask(pattern: int, frame: Frame) -> NDArray[np.bool_]:
-    """Which columns of dots a pattern leaves lit, bool ``[2 · columns]``."""
-    dashes = DASHES[pattern % len(DASHES)]
+def _dashed(lit: NDArray[np.bool_], number: int, patterns: Sequence[int] | None) -> NDArray[np.bool_]:
+    """The dots that the pattern of a line leaves."""
+    dashes = DASHES[patterns[number] % len(DASHES)] if patterns is not None else ()
     if not dashes:
-        return np.ones(2 * frame.columns, dtype=np.bool_)
-    period = np.concatenate([np.full(length, number % 2 == 0) for number, length in enumerate(dashes)])
-    return np.asarray(np.resize(period, 2 * frame.columns), dtype=np.bool_)
+        return lit
+    period = np.concatenate([np.full(length, place % 2 == 0) for place, length in enumerate(dashes)])
+    return np.asarray(lit & np.resize(period, lit.shape[1]), dtype=np.bool_)
+
+
+def letter_of(pattern: int) -> str:
+    """The letter of a line, by which it is known without colours."""
+    return _LETTERS[pattern % len(_LETTERS)]
+
+
+def _letters(patterns: Sequence[int] | None) -> list[tuple[int, str]]:
+    """Numbers of the strokes, from 1, with their letters; none where there are colours, or one line only."""
+    many = patterns is not None and len(patterns) > 1
+    return [(number, letter_of(pattern)) for number, pattern in enumerate(patterns or (), 1)] if many else []
+
+
+def _put_letters(drawn: Plot, number: int, letter: str) -> None:
+    """Write a line's letter into it here and there; each line has its own places."""
+    columns = len(drawn.owners[0]) if drawn.owners else 0
+    for column in range((number * _LETTER_SHIFT) % _LETTER_EVERY, columns, _LETTER_EVERY):
+        for at in range(column, min(column + _LETTER_SHIFT, columns)):
+            rows = [row for row, owners in enumerate(drawn.owners) if owners[at] == number]
+            if rows:
+                drawn.characters[rows[len(rows) // 2]][at] = letter
+                break
 
 
 def _dot_rows(values: FloatArray, frame: Frame) -> FloatArray:

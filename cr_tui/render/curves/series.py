@@ -12,8 +12,8 @@ from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.decimate import Columns, FloatArray, decimate
 from cr_tui.render.curves.pyramid import Levels
 
-DENSE = 10
-"""Points a column beyond which a line through all of them would be a filled area."""
+DENSE = 5
+"""Points a column of dots, of which a cell has two, beyond which a line through all of them would be a filled area."""
 
 
 @dataclass(frozen=True, eq=False)
