@@ -98,9 +98,10 @@ class MachineReader:
     def _read_slots(self) -> tuple[dict[str, bool], dict[str, int]]:
         """Every slot and whether it is taken; run ids and their places in line."""
         from engine.launch import slots
+        from engine.launch.slot_folder import slot_folder
 
         try:
-            folder = slots.slot_folder()
+            folder = slot_folder()
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
                 names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))
