@@ -104,13 +104,14 @@ def plugins(findings: list[Finding]) -> Facts:
 def devices(findings: list[Finding]) -> Facts:
     """Cores and GPUs, and how many runs they take at once."""
     from engine.launch import slots
+    from engine.launch.slot_folder import slot_folder
     from engine.machine.cores import usable_cores
     from engine.machine.gpus import visible_gpus
 
     facts: Facts = {"cores": usable_cores(), "gpus": _gpus()}
     try:
         usable = visible_gpus()
-        facts |= {"usable_gpus": len(usable), "slot_folder": str(slots.slot_folder())}
+        facts |= {"usable_gpus": len(usable), "slot_folder": str(slot_folder())}
         plan = slots.plan("auto", threads=1)
         facts["runs_at_once"] = len(plan.devices)
         facts["a_run_takes"] = "a slot of a GPU" if usable else "a core for each of its threads"

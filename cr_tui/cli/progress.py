@@ -217,7 +217,9 @@ def _in_words(run: WatchedRun) -> str:
     """Status, and what there is to say of it."""
     record = run.record
     if record.status == "queued":
-        return f"queued, {run.wait.sentence(record.folder.store)}" if run.wait else "queued, waiting for a device slot"
+        if run.wait:
+            return f"queued, {run.wait.sentence(record.folder.store)}"
+        return f"queued, waiting: {record.reason}" if record.reason else "queued, waiting for a device slot"
     if record.status == "running":
         return ", ".join(part for part in (f"running, {_numbers(run)}", _values(run)) if part)
     reason = f": {record.reason}" if record.reason else ""

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from engine.errors import InputError
 from engine.launch import slots
 from engine.launch.resuming import require_resumable
+from engine.launch.slot_folder import slot_folder
 from engine.launch.spawning import WORKER, begin_attempt, spawn
 from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.machine.processes import ProcessIdentity
@@ -43,11 +44,13 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
         One record per specification, in the same order.
 
     Raises:
-        InputError: a device does not exist, or the registry is damaged; nothing was started or left behind.
+        InputError: a device does not exist, the slot folder is not the user's alone, or the registry is damaged;
+            nothing was started or left behind.
         WorkError: the disk refused; likewise.
     """
     registry = Registry(store)
     registry.rows()
+    slot_folder()
     for device in {SpecSummary.model_validate(spec.model_dump()).device for spec in specs}:
         slots.plan(device, threads=1)
     _allow_descriptors(len(specs))
@@ -113,6 +116,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     """
     folder = record.folder
     require_resumable(folder)
+    slot_folder()
     slots.plan(folder.summary().device, threads=1)
     begin_attempt(folder, worker, automatic=False)
     return look_at(folder)

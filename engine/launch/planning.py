@@ -12,6 +12,7 @@ from engine.data import check
 from engine.errors import InputError
 from engine.launch import slots
 from engine.launch.launchers import launcher
+from engine.launch.slot_folder import slot_folder
 from engine.runs.specification.spec import RunSpec
 from engine.tracking.tracker import require_trackers
 
@@ -60,7 +61,7 @@ def forecast(specs: Sequence[RunSpec]) -> Forecast:
     """
     here = [spec for spec in specs if launcher(spec.launcher).QUEUE is None]
     requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in here]
-    folder = slots.slot_folder()
+    folder = slot_folder()
     names = {name for request in requests for name in request.devices}
     free = {name for name in names if not slots.is_held(folder / name)}
     for taken in {request.queue: request.taken for request in requests}.values():

@@ -16,7 +16,6 @@ import contextlib
 import fcntl
 import os
 import re
-import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,15 +23,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from engine.errors import InputError
+from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.owners import Owner, read_owner, write_owner
+from engine.launch.slot_folder import slot_folder
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.storage.files import FOLDER_MODE
+from engine.storage.files import cause
 from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
 
-FOLDER_VARIABLE = "CRTUI_SLOTS"
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
 _OTHERS_SECONDS = 5.0
 _CUDA = re.compile(r"cuda(?::(\d+))?")
@@ -74,15 +73,31 @@ class HeldSlots:
     slots: tuple[str, ...] = ()
     descriptors: tuple[int, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    _again: dict[str, int] = field(default_factory=dict)
 
     def refresh(self) -> None:
-        """Touch the lock files, so that cleaners of temporary folders leave them."""
+        """Touch the lock files, so that cleaners of temporary folders leave them, and take lost ones again.
+
+        If somebody has deleted the folder, others would find each slot free.
+        """
         _touch(self.descriptors)
+        with contextlib.suppress(CrtuiError, OSError):
+            folder = slot_folder() if self.slots else Path()
+            for slot, descriptor in zip(self.slots, self.descriptors, strict=True):
+                if not is_linked(self._again.get(slot, descriptor), folder / slot):
+                    self._take_again(folder, slot)
 
     def close(self) -> None:
         """Give the slots back. A worker that inherited them goes on holding them."""
-        for descriptor in self.descriptors:
+        for descriptor in (*self.descriptors, *self._again.values()):
             os.close(descriptor)
+
+    def _take_again(self, folder: Path, slot: str) -> None:
+        descriptor = try_lock_file(folder / slot)
+        if descriptor is not None:
+            if slot in self._again:
+                os.close(self._again[slot])
+            self._again[slot] = descriptor
 
 
 def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
@@ -162,30 +177,6 @@ def _holds_a_slot(pid: int, folder: Path, gpu: str) -> bool:
     return False
 
 
-def slot_folder() -> Path:
-    """The folder of lock files, one per user and machine: ``$CRTUI_SLOTS``, else ``/tmp/crtui-<uid>/slots``.
-
-    Not below ``$XDG_RUNTIME_DIR``: that folder is deleted when its user's last session ends, while detached runs go on,
-    and cron jobs do not have one. Two programs would then take the same slot in different folders.
-
-    Raises:
-        InputError: the folder belongs to someone else, or others may write in it.
-    """
-    given = os.environ.get(FOLDER_VARIABLE)
-    folders = [Path(given)] if given else [Path(f"/tmp/crtui-{os.getuid()}"), Path(f"/tmp/crtui-{os.getuid()}/slots")]
-    for folder in folders:
-        try:
-            folder.mkdir(mode=FOLDER_MODE, parents=folder is folders[-1], exist_ok=True)
-            status = folder.lstat()
-        except OSError as error:
-            raise InputError(f"slot folder {folder} cannot be used: {error.strerror}; set {FOLDER_VARIABLE}") from error
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise InputError(
-                f"slot folder {folder} is not yours alone; delete it or set {FOLDER_VARIABLE} to one that is"
-            )
-    return folders[-1]
-
-
 class Waiter:
     """A place in the line for slots. It is lost when the waiter is closed or its process dies.
 
@@ -223,8 +214,10 @@ class Waiter:
             The slots, once all are there. Then the place in line is given up; there is nothing left to close.
 
         Raises:
+            InputError: the slot folder is not the user's alone any more.
             WorkError: the disk refused.
         """
+        self._stay_in_line()
         if not self._is_first():
             # A waiter of higher priority came later. Keeping slots that it needs would block both for ever.
             self._give_back()
@@ -258,6 +251,20 @@ class Waiter:
                 self._ticket.unlink()
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def _stay_in_line(self) -> None:
+        """Take the place again if somebody has deleted the folder with the ticket."""
+        try:
+            lost = not is_linked(self._descriptor, self._ticket)
+        except OSError as error:
+            raise WorkError(f"{self._ticket} cannot be read: {cause(error)}") from error
+        if lost:
+            self._give_back()
+            self._folder = slot_folder()
+            self._ticket = self._folder / self._ticket.name
+            renewed = lock_file(self._ticket)
+            os.close(self._descriptor)
+            self._descriptor = renewed
 
     def _give_back(self) -> None:
         for descriptor in self._held.values():

@@ -15,7 +15,7 @@ from engine.runs.specification.spec import RunSpec
 
 @pytest.fixture(autouse=True)
 def four_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(slots.FOLDER_VARIABLE, str(tmp_path / "slots"))
+    monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "slots"))
     monkeypatch.setattr(slots, "usable_cores", lambda: 4)
     monkeypatch.setattr(slots, "visible_gpus", list)
 

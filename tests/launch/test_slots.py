@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -199,17 +200,6 @@ def test_bad_number_of_runs_per_gpu_is_refused(nvidia_smi: Path, monkeypatch: py
         slots.plan("cuda", threads=1)
 
 
-def test_folder_must_be_private(slot_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert slots.slot_folder() == slot_folder
-    slot_folder.chmod(0o777)
-    with pytest.raises(InputError, match="CRTUI_SLOTS"):
-        slots.slot_folder()
-    (tmp_path / "link").symlink_to(slot_folder)
-    monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "link"))
-    with pytest.raises(InputError, match="CRTUI_SLOTS"):
-        slots.slot_folder()
-
-
 def test_slot_is_free_again_when_the_last_descriptor_is_closed() -> None:
     lease = Waiter(cores(2), since=1.0, name="first").poll()
     assert lease is not None
@@ -220,6 +210,26 @@ def test_slot_is_free_again_when_the_last_descriptor_is_closed() -> None:
     os.close(inherited[0])
     release(second.poll())
     os.close(inherited[1])
+
+
+def test_deleted_folder_costs_neither_the_slot_nor_the_place(slot_folder: Path) -> None:
+    held = Waiter(cores(1), since=1.0, name="first").poll()
+    waiter = Waiter(cores(2), since=2.0, name="second")
+    assert waiter.poll() is None
+    shutil.rmtree(slot_folder)
+    assert held is not None
+    slot_folder.mkdir(mode=0o700)
+    held.refresh()
+    assert waiter.poll() is None
+    assert slots.positions() == {"second": 1}
+    late = Waiter(cores(1), since=3.0, name="third")
+    assert late.poll() is None
+    held.close()
+    second = waiter.poll()
+    assert second is not None
+    assert set(second.slots) == {"core-0", "core-1"}
+    second.close()
+    release(late.poll())
 
 
 def test_wide_run_is_not_overtaken() -> None:

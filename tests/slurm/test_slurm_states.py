@@ -143,11 +143,25 @@ def test_one_answer_serves_all_tasks_of_an_array(
 
 @pytest.mark.parametrize(
     "option",
-    ["--wrap=id", "--wra=id", "--export=LD_PRELOAD=x", "--output=/etc/x", "-p", "partition", "--a b", "--get-user-env"],
+    [
+        *("--wrap=id", "--wra=id", "--export=LD_PRELOAD=x", "--output=/etc/x", "-p", "partition", "--a b"),
+        *("--get-user-env", "--container-image=x", "--container-mounts=/:/host", "--image=x", "--environment=x"),
+        *("--uenv=x", "--bbf=x", "--chdir=/", "--constrain=a100", "--task-prolog=/x", "--what-comes-later"),
+    ],
 )
 def test_options_that_would_run_things_or_break_the_launcher_are_refused(option: str) -> None:
     with pytest.raises(ValidationError, match=r"sbatch"):
         SlurmSettings(options=(option,))
+
+
+def test_an_option_that_has_a_setting_is_not_given_twice() -> None:
+    with pytest.raises(ValidationError, match=r"sbatch's option --time is set by slurm\.time"):
+        SlurmSettings(time="90", options=("--time=9999",))
+
+
+def test_options_that_choose_where_and_when_are_handed_on() -> None:
+    options = ("--qos=long", "--exclusive", "--mail-type=END", "--gpus-per-node=a100:1")
+    assert SlurmSettings(options=options).options == options
 
 
 @pytest.mark.parametrize(

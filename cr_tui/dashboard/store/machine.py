@@ -100,10 +100,11 @@ class MachineReader:
         """Every slot and whether it is taken; who holds those that are not of this store; run ids and their places."""
         from engine.launch import slots
         from engine.launch.owners import read_owner
+        from engine.launch.slot_folder import slot_folder
         from engine.launch.waits import Holder, waits
 
         try:
-            folder = slots.slot_folder()
+            folder = slot_folder()
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
                 names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))

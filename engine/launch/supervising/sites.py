@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from engine.errors import CrtuiError
 from engine.launch import slots
 from engine.launch.owners import Owner
 from engine.launch.queueing import adopt_orphans, queue_is_paused
@@ -43,7 +44,6 @@ class Site(Protocol):
 
         Raises:
             InputError: there is no such device here.
-            WorkError: the disk refused.
         """
 
     def ending(self, run: WatchedRun) -> AbstractContextManager[Follow]:
@@ -71,12 +71,20 @@ class MachineSite:
         self._born = time.time()
 
     def wait_for_device(self, run: WatchedRun, not_before: float) -> HeldSlots | None:
-        """The slots of the run's device; ``None`` if it was asked to stop, or deleted, before there were any."""
+        """The slots of the run's device; ``None`` if it was asked to stop, or deleted, before there were any.
+
+        Where the slots cannot be read it goes on waiting: the fault is this machine's, not the run's.
+        """
         request = slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
         while run.grace() is None and run.folder.path.is_dir():
             # A run that is held back waits outside the line, so that it delays nobody. Its dates keep its place.
             if not _held_back(run, not_before):
-                held = _wait_in_line(run, request, not_before)
+                held = None
+                try:
+                    held = _wait_in_line(run, request, not_before)
+                except CrtuiError as error:
+                    # Somebody deleted the slots or took them away, or the disk is full: that can be mended.
+                    run.wait_because(str(error))
                 if held is not None:
                     if run.take_device(held.device):
                         return held
@@ -107,6 +115,7 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
             held = waiter.poll()
             if held is not None:
                 return held
+            run.wait_because(None)
             if run.beat_is_due:
                 waiter.refresh()
                 run.beat()

@@ -127,10 +127,16 @@ class WatchedRun:
         """Write down the run's device, unless somebody has just paused the run; whether it was written."""
 
         def with_device(state: RunState) -> RunState:
-            return state if state.paused else state.model_copy(update={"device": device})
+            return state if state.paused else state.model_copy(update={"device": device, "reason": None})
 
         self.update(with_device)
         return not self.state.paused
+
+    def wait_because(self, reason: str | None) -> None:
+        """Write what the run waits for besides its turn, unless that is known."""
+        if reason != self.state.reason:
+            say(f"supervisor: {reason or 'it waits for a slot again'}")
+            self.update(lambda state: state.model_copy(update={"reason": reason}))
 
     def reread(self) -> None:
         """Take over what others have written into the state."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,15 +14,44 @@ from engine.errors import InputError
 from engine.settings import Settings
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
-_OURS = frozenset(
+_ALLOWED = frozenset(
     (
-        *("array", "chdir", "clusters", "cpus-per-task", "error", "input", "job-name", "no-requeue", "ntasks"),
-        *("open-mode", "output", "parsable", "quiet", "requeue", "signal", "test-only", "uid", "gid", "wait"),
-        # With these, a specification could make Slurm run other programs, or load other code into ours.
-        *("bcast", "container", "export", "export-file", "get-user-env", "wrap"),
+        # Which nodes, and what of them.
+        *(
+            "constraint",
+            "prefer",
+            "nodelist",
+            "exclude",
+            "nodes",
+            "exclusive",
+            "oversubscribe",
+            "contiguous",
+            "switches",
+        ),
+        *("gpus", "gpus-per-node", "gpus-per-socket", "gpus-per-task", "cpus-per-gpu", "mem-per-cpu", "mem-per-gpu"),
+        *("mincpus", "cores-per-socket", "sockets-per-node", "threads-per-core", "core-spec", "thread-spec", "tmp"),
+        *("extra-node-info", "distribution", "hint", "mem-bind", "gpu-bind", "tres-bind", "tres-per-task", "network"),
+        *("cpu-freq", "gpu-freq", "use-min-nodes", "spread-job", "segment"),
+        # When, and on whose account.
+        *("qos", "reservation", "licenses", "wckey", "priority", "nice", "hold", "begin", "deadline", "time-min"),
+        *("dependency", "kill-on-invalid-dep", "delay-boot"),
+        # What is said of it.
+        *("comment", "mail-type", "mail-user", "acctg-freq", "profile"),
     )
 )
-"""Options of sbatch that the launcher sets itself, or that a specification may not set."""
+"""Options of sbatch that choose where and when a job runs, by their full names. Of the others, some are set by the
+launcher, some run other programs or other code (``container``, ``image``, ``bbf``, ``export``), and what later versions
+of Slurm or a cluster's plug-ins add cannot be known."""
+_KEYS = {
+    "partition": "partition",
+    "account": "account",
+    "gres": "gres",
+    "time": "time",
+    "mem": "memory",
+    "cpus-per-task": "cpus",
+    "signal": "warning",
+}
+"""Options that a setting of its own stands for."""
 _EARLY_SECONDS = 60
 """Slurm may send a signal so much earlier than asked for (manual of sbatch)."""
 
@@ -71,9 +101,13 @@ class SlurmSettings(Settings):
             match = _OPTION.fullmatch(option)
             if match is None:
                 raise ValueError(f"'{option[:80]}' is no option of sbatch; write --name or --name=value")
-            # sbatch accepts any unambiguous beginning of an option.
-            if any(ours.startswith(match[1]) for ours in _OURS):
-                raise ValueError(f"sbatch's option --{match[1]} cannot be set here")
+            if match[1] in _KEYS:
+                raise ValueError(f"sbatch's option --{match[1]} is set by slurm.{_KEYS[match[1]]}")
+            # Nor any shorter form of it, which sbatch would accept.
+            if match[1] not in _ALLOWED:
+                near = difflib.get_close_matches(match[1], _ALLOWED, 1)
+                meant = f"; did you mean --{near[0]}?" if near else ""
+                raise ValueError(f"sbatch's option --{match[1]} cannot be set here{meant}")
         return value
 
     @model_validator(mode="after")
