@@ -15,5 +15,9 @@ class InputError(CrtuiError):
     """Something given from outside (argument, file, name) cannot be used. Exit code 2."""
 
 
+class ChangedDataError(InputError):
+    """The data are not those that a run was started with. A person may accept them (``--accept-data``)."""
+
+
 class WorkError(CrtuiError):
     """The input was fine but the work could not be finished (disk full, diverged, device lost). Exit code 1."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from cr_tui.figures.drawing import COLOURS, FAINT, INK, WIDTH, new_figure, print_style
+from cr_tui.figures.drawing import COLOURS, FAINT, INK, WIDTH, Part
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 _ROW_HEIGHT = 0.62
 _MOST_ROWS = 16
@@ -39,8 +39,8 @@ class FactorColumn:
     information: NDArray[np.float64]
 
 
-def draw_codes_by_factor(codes: NDArray[np.float32], labels: Sequence[str], factors: Sequence[FactorColumn]) -> Figure:
-    """Draw how each code answers to each factor: mean and standard deviation over images, a row a code.
+def codes_by_factor_part(codes: NDArray[np.float32], labels: Sequence[str], factors: Sequence[FactorColumn]) -> Part:
+    """How each code answers to each factor: mean and standard deviation over images, a row a code.
 
     The number in each panel is their mutual information as a share of the factor's entropy, by which MIG is made.
 
@@ -50,8 +50,8 @@ def draw_codes_by_factor(codes: NDArray[np.float32], labels: Sequence[str], fact
         factors: at least one.
     """
     shown = min(codes.shape[1], _MOST_ROWS)
-    with print_style():
-        figure = new_figure(0.7 + _ROW_HEIGHT * shown, WIDTH)
+
+    def draw(figure: FigureBase) -> None:
         grid = figure.subplots(shown, len(factors), squeeze=False, sharex="col", sharey="row")
         for row in range(shown):
             for column, factor in enumerate(factors):
@@ -62,8 +62,9 @@ def draw_codes_by_factor(codes: NDArray[np.float32], labels: Sequence[str], fact
         title = "mean ± standard deviation over images; number: share of the factor's entropy that the code tells"
         if shown < codes.shape[1]:
             title += f"; the first {shown} of {codes.shape[1]} codes"
-        figure.suptitle(title, fontsize=7, color=FAINT)
-    return figure
+        figure.supxlabel(title, fontsize=7, color=FAINT)
+
+    return Part(0.7 + _ROW_HEIGHT * shown, WIDTH, draw)
 
 
 def _draw_answer(axes: Axes, code: NDArray[np.float32], factor: FactorColumn, information: float) -> None:
@@ -93,8 +94,8 @@ def _draw_answer(axes: Axes, code: NDArray[np.float32], factor: FactorColumn, in
     axes.text(0.98, 0.95, f"{information:.2f}", transform=axes.transAxes, ha="right", va="top", fontsize=6, color=INK)
 
 
-def draw_codes(codes: NDArray[np.float32], labels: Sequence[str], prior: Literal["uniform", "normal"]) -> Figure:
-    """Draw how each code is spread over images, and the prior of continuous codes.
+def codes_part(codes: NDArray[np.float32], labels: Sequence[str], prior: Literal["uniform", "normal"]) -> Part:
+    """How each code is spread over images, and the prior of continuous codes.
 
     Args:
         codes: float32 ``[n, d]``.
@@ -103,8 +104,8 @@ def draw_codes(codes: NDArray[np.float32], labels: Sequence[str], prior: Literal
     """
     shown = min(codes.shape[1], _ACROSS * _MOST_ROWS)
     down = -(-shown // _ACROSS)
-    with print_style():
-        figure = new_figure(0.6 + 1.2 * down, WIDTH)
+
+    def draw(figure: FigureBase) -> None:
         grid = figure.subplots(down, _ACROSS, squeeze=False)
         for axes in grid.flat[shown:]:
             axes.set_visible(False)
@@ -119,4 +120,5 @@ def draw_codes(codes: NDArray[np.float32], labels: Sequence[str], prior: Literal
         handles, names = grid[0, 0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside lower center", ncols=2)
         figure.supylabel("density", fontsize=8)
-    return figure
+
+    return Part(0.6 + 1.2 * down, WIDTH, draw)

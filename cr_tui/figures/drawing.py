@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,7 +13,7 @@ from engine.extras import is_installed, require
 from engine.storage.files import save_file
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, FigureBase
 
 Kind = Literal["pdf", "svg", "png"]
 VECTOR = (".pdf", ".svg")
@@ -29,6 +30,7 @@ COLOUR_MAP = "viridis"
 INK, FAINT = "#222222", "#8a8a8a"
 
 _PNG_DPI = 300
+_TITLE_HEIGHT = 0.25
 _STYLE = {
     # Type 42 embeds whole TrueType fonts, which journals ask for; their text can be searched and edited.
     "pdf.fonttype": 42,
@@ -94,6 +96,38 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What can be a figure, or one of several blocks in a figure.
+
+    Attributes:
+        height: inches.
+        width: inches.
+        draw: draws it into an empty figure or a part of one.
+    """
+
+    height: float
+    width: float
+    draw: Callable[[FigureBase], None]
+
+
+def stacked(parts: Mapping[str, Part]) -> Figure:
+    """A figure of one part, or of several below each other, each under its title."""
+    with print_style():
+        if len(parts) == 1:
+            [part] = parts.values()
+            figure = new_figure(part.height, part.width)
+            part.draw(figure)
+            return figure
+        heights = [part.height + _TITLE_HEIGHT for part in parts.values()]
+        figure = new_figure(sum(heights), max(part.width for part in parts.values()))
+        blocks = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for block, (title, part) in zip(blocks, parts.items(), strict=True):
+            part.draw(block)
+            block.suptitle(title, fontsize=8, x=0.01, ha="left")
+    return figure
 
 
 def content(figure: Figure, kind: Kind, *, text: bool = False) -> bytes:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from cr_tui.figures.codes import FactorColumn, draw_codes, draw_codes_by_factor
+from cr_tui.figures.codes import FactorColumn, codes_by_factor_part, codes_part
 from cr_tui.figures.curves import Panel
+from cr_tui.figures.drawing import Part, stacked
 from cr_tui.figures.matrix import draw_matrix
 from cr_tui.figures.ranking import Scored, draw_ranking
 from cr_tui.figures.seeds import over_seeds
-from cr_tui.figures.traversal import draw_traversal
+from cr_tui.figures.traversal import traversal_part
 from cr_tui.text import clean
 from cr_tui.titles import SCORE_TITLES
 from engine.choosing.methods import SELECTION_METHODS
@@ -158,11 +159,11 @@ def _names(result: SelectionResult, order: Sequence[int]) -> list[str]:
 
 def traversal_figure(frames: np.ndarray[Any, np.dtype[np.uint8]], labels: Sequence[str], model: Model) -> Figure:
     """The traversals of a model with labels."""
-    return draw_traversal(frames, labels, model.codes.traversal_range)
+    return stacked({"": traversal_part(frames, labels, model.codes.traversal_range)})
 
 
-def codes_figure(model: Model, dataset: Dataset, seed: int = 0) -> Figure:
-    """What a model's codes say of a dataset's images.
+def codes_of(model: Model, dataset: Dataset, seed: int = 0) -> Part:
+    """What a model's codes say of a dataset's images, for a figure of one run or several.
 
     Args:
         model: its encoder is asked.
@@ -181,7 +182,7 @@ def codes_figure(model: Model, dataset: Dataset, seed: int = 0) -> Figure:
         raise InputError(f"{model.name} gives codes that are not finite, which cannot be drawn")
     labels = [f"c{code}" for code in range(model.codes.count)]
     if not dataset.factors:
-        return draw_codes(codes, labels, model.codes.prior)
+        return codes_part(codes, labels, model.codes.prior)
     ids = dataset.factors_of(chosen)
     varies = [column for column in range(ids.shape[1]) if len(np.unique(ids[:, column])) > 1]
     shares = mutual_information(codes, ids[:, varies]) / factor_entropy(ids[:, varies])
@@ -194,7 +195,7 @@ def codes_figure(model: Model, dataset: Dataset, seed: int = 0) -> Figure:
         )
         for place, column in enumerate(varies)
     ]
-    return draw_codes_by_factor(codes, labels, factors)
+    return codes_by_factor_part(codes, labels, factors)
 
 
 def mean_and_deviation(values: Sequence[float | None]) -> tuple[float, float, int]:

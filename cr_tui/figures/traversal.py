@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cr_tui.figures.drawing import WIDTH, new_figure, print_style
+from cr_tui.figures.drawing import WIDTH, Part
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import FigureBase
 
 _GAP = 0.06
 """Between images, as a share of their width."""
@@ -19,8 +19,8 @@ _TILE = 0.62
 _MOST_HEIGHT = 10.0
 
 
-def draw_traversal(frames: NDArray[np.uint8], labels: Sequence[str], span: tuple[float, float]) -> Figure:
-    """Draw a row of images a code. Several samples of a code stand below each other.
+def traversal_part(frames: NDArray[np.uint8], labels: Sequence[str], span: tuple[float, float]) -> Part:
+    """A row of images a code. Several samples of a code stand below each other.
 
     Args:
         frames: uint8 ``[samples, codes, steps, H, W, C]``.
@@ -31,8 +31,8 @@ def draw_traversal(frames: NDArray[np.uint8], labels: Sequence[str], span: tuple
     rows = [frames[sample, code] for code in range(codes) for sample in range(samples)]
     ratio = high / wide
     tile = min(_TILE, (WIDTH - 0.6) / steps, (_MOST_HEIGHT - 0.6) / (len(rows) * ratio))
-    with print_style():
-        figure = new_figure(len(rows) * tile * ratio * (1 + _GAP) + 0.5, steps * tile * (1 + _GAP) + 0.6)
+
+    def draw(figure: FigureBase) -> None:
         axes = figure.subplots()
         down = ratio * (1 + _GAP)
         for row, images in enumerate(rows):
@@ -52,4 +52,5 @@ def draw_traversal(frames: NDArray[np.uint8], labels: Sequence[str], span: tuple
         axes.set_aspect("equal")
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
-    return figure
+
+    return Part(len(rows) * tile * ratio * (1 + _GAP) + 0.5, steps * tile * (1 + _GAP) + 0.6, draw)

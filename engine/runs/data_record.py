@@ -14,11 +14,13 @@ from typing import Any
 
 import engine.data
 from engine.data.fingerprints import Fingerprint
-from engine.errors import InputError
+from engine.errors import ChangedDataError, InputError
 from engine.runs.folder import RunFolder
 from engine.storage.files import read_file, replace_file
 
 FILE = "data.json"
+WAY_ON = "--accept-data"
+"""What the reason of a run ends with that failed because its data had changed."""
 _MOST_BYTES = 1 << 20
 _MOST_EARLIER = 100
 
@@ -60,7 +62,7 @@ def record(folder: RunFolder, present: Fingerprint) -> str:
         A sentence for the log.
 
     Raises:
-        InputError: the run was started with other data.
+        ChangedDataError: the run was started with other data.
         WorkError: the disk refused.
     """
     content = _read(folder)
@@ -78,15 +80,15 @@ def require_same(folder: RunFolder, present: Fingerprint) -> None:
     """Refuse data that are not those that a run was started with. Runs of which that is not known take any.
 
     Raises:
-        InputError: the data differ.
+        ChangedDataError: the data differ.
     """
     known = recorded(folder)
     difference = known.difference(present) if known else None
     if known is not None and difference is not None:
-        raise InputError(
+        raise ChangedDataError(
             f"the data of run {folder.id} are not those that it was started with: '{present.place}' has {difference} "
             f"(fingerprint {present.short} instead of {known.short}); put the data back, or go on with these by "
-            "--accept-data"
+            f"{WAY_ON}"
         )
 
 

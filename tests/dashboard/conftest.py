@@ -34,7 +34,7 @@ from cr_tui.dashboard.store.form_source import Checker, method_choices, method_f
 from cr_tui.dashboard.store.train_call import TrainCall
 from engine.choosing.request import SelectionRequest
 from engine.choosing.result import MethodResult, SelectionResult
-from engine.errors import InputError
+from engine.errors import ChangedDataError, InputError
 from engine.launch.planning import Forecast
 from engine.models.codes import Codes
 
@@ -88,6 +88,7 @@ class FakeSource:
         self.closed = False
         self.checks = 0
         self.removed: dict[str, Run] = {}
+        self.changed_data: set[str] = set()
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
         self.codes = Codes(continuous=4, noise=1)
@@ -182,8 +183,10 @@ class FakeSource:
     def stop(self, run_id: str) -> None:
         self._act("stop", run_id)
 
-    def resume(self, run_id: str) -> None:
-        self._act("resume", run_id)
+    def resume(self, run_id: str, *, accept_data: bool = False) -> None:
+        if run_id in self.changed_data and not accept_data:
+            raise ChangedDataError(f"the data of run {run_id} are others")
+        self._act("accept and resume" if accept_data else "resume", run_id)
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         return DiskUse(4 * len(run_ids), 30_000_000 * len(run_ids))

@@ -17,8 +17,10 @@ from cr_tui.dashboard.model.data import DiskUse
 from cr_tui.dashboard.model.new_runs import NewRuns
 from cr_tui.dashboard.runs.actions import disk_use_text
 from cr_tui.dashboard.store.source import StoreSource
-from engine.errors import InputError
+from engine.errors import ChangedDataError, InputError
+from engine.launch import launchers
 from engine.machine.processes import ProcessIdentity
+from engine.runs.data_record import WAY_ON
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
@@ -235,3 +237,17 @@ def test_weighs_what_would_be_lost(store: Store, make_run: Callable[..., RunFold
     assert found.checkpoints == 2
     assert disk_use_text(found) == "2 checkpoints, 20.1 MB"
     assert disk_use_text(DiskUse()) == "no checkpoint, 0 bytes"
+
+
+def test_a_run_that_failed_because_its_data_changed_goes_on_only_if_they_are_accepted(
+    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(status=Status.FAILED, reason=f"the data are others; put them back, or {WAY_ON}")
+    asked: list[bool] = []
+    monkeypatch.setattr(launchers, "resume", lambda record, accept_data: asked.append(accept_data))
+    source = StoreSource(store)
+    with pytest.raises(ChangedDataError, match="the data are others"):
+        source.resume(folder.id)
+    source.resume(folder.id, accept_data=True)
+    assert asked == [True]
+    source.close()

@@ -34,6 +34,24 @@ class TestActions:
             drive.press(app, "s", "r")
             await drive.settle(pilot, lambda: source.asked == [("resume", source.listed[4].id)])
 
+    async def test_asks_before_a_run_goes_on_with_changed_data(self, dashboard: Build, source: Any, drive: Any) -> None:
+        run = source.listed[4]
+        source.changed_data = {run.id}
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "j", "j", "j", "r")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            assert f"Resume {run.name}?" in drive.text(app)
+            assert "are others" in drive.text(app)
+            drive.press(app, "n")
+            await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen))
+            assert source.asked == []
+            drive.press(app, "r")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: source.asked == [("accept and resume", run.id)])
+
     async def test_stopping_and_deleting_ask_first(self, dashboard: Build, source: Any, drive: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:

@@ -14,7 +14,7 @@ import orjson
 import pytest
 from PIL import Image
 from textual.pilot import Pilot
-from textual.widgets import Select, SelectionList
+from textual.widgets import Checkbox, Select, SelectionList
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.charts.screen import ChartsScreen
@@ -324,6 +324,7 @@ class TestComputing:
             await drive.settle(pilot)
             assert source.asked == []
             form.query_one("#votes").value = "40"  # type: ignore[attr-defined]
+            form.query_one("#accept_data", Checkbox).value = True
             command = "crtui select --group pool --method model-centrality --method"
             await drive.settle(pilot, lambda: command in drive.text(app) and "9 pairs at most" in drive.text(app))
             drive.press(app, "ctrl+s")
@@ -331,6 +332,7 @@ class TestComputing:
             wanted = tuple(run.id for run in source.listed[:3])
             methods = ("model-centrality", "udr-lasso")
             request = SelectionRequest(runs=wanted, methods=methods, similarity="margin", protocol="paper", votes=40)
+            request = request.model_copy(update={"accept_data": True})
             assert source.asked == [("select", request)]
             assert "is being ranked" in drive.text(app)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from cr_tui.figures import drawing
-from cr_tui.figures.codes import FactorColumn, draw_codes, draw_codes_by_factor
+from cr_tui.figures.codes import FactorColumn, codes_by_factor_part, codes_part
 from cr_tui.figures.curves import Panel, draw_curves
 from cr_tui.figures.matrix import draw_matrix
 from cr_tui.figures.ranking import Scored, draw_ranking
 from cr_tui.figures.seeds import over_seeds
-from cr_tui.figures.traversal import draw_traversal
+from cr_tui.figures.traversal import traversal_part
 from engine.errors import InputError
 
 
@@ -29,13 +29,17 @@ def figures() -> dict[str, object]:
     codes = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)
     column = FactorColumn("size", np.arange(200) % 5 / 5.0, True, np.array([0.25, 0.0]))
     kind = FactorColumn("kind", np.arange(200) % 3 * 1.0, False, np.array([0.5, 0.0]))
+    traversal = traversal_part(np.zeros((2, 3, 4, 8, 8, 1), np.uint8), ["c0", "c1", "c2"], (-1.0, 1.0))
+    by_factor = codes_by_factor_part(codes, ["c0", "c1"], [column, kind])
+    spread = codes_part(codes, ["c0", "c1"], "uniform")
     return {
         "curves": draw_curves([Panel("loss", {"a": over_seeds(seeds), "b": None})]),
         "matrix": draw_matrix(np.array([[1.0, 0.5], [np.nan, 0.25]]), ["a", "b"]),
         "ranking": draw_ranking(["a", "b"], {"Centrality": Scored([0.9, np.nan], [(0.8, 1.0), None], 0)}),
-        "traversal": draw_traversal(np.zeros((2, 3, 4, 8, 8, 1), np.uint8), ["c0", "c1", "c2"], (-1.0, 1.0)),
-        "codes by factor": draw_codes_by_factor(codes, ["c0", "c1"], [column, kind]),
-        "codes": draw_codes(codes, ["c0", "c1"], "uniform"),
+        "traversal": drawing.stacked({"": traversal}),
+        "codes by factor": drawing.stacked({"": by_factor}),
+        "codes": drawing.stacked({"": spread}),
+        "several runs": drawing.stacked({"one $x$": traversal, "two": by_factor, "three": spread}),
     }
 
 
@@ -74,6 +78,7 @@ def test_figures_name_what_they_show() -> None:
     assert all(word in drawn["ranking"] for word in ("Centrality", "pick", "95 % interval"))
     assert all(word in drawn["traversal"] for word in ("c0", "c2", "−1", "value of the code"))
     assert all(word in drawn["codes by factor"] for word in ("size", "kind", "0.25", "0.50"))
+    assert all(word in drawn["several runs"] for word in ("one $x$", "two", "three", "c2", "size", "prior"))
     assert all(word in drawn["codes"] for word in ("c1", "prior", "density"))
 
 

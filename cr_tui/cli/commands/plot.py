@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from cr_tui.cli.examples import examples
-from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, RunArgument, invocation_of
+from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
 from cr_tui.cli.pool_selection import DeviceOption, GroupOption, MethodOption, selection_of
@@ -22,9 +22,13 @@ from engine.errors import InputError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cr_tui.figures.drawing import Part
+    from engine.models.model import Model
     from engine.runs.catalogue import RunRecord
 
 _BY = ("configuration", "group", "run")
+_MOST_BLOCKS = 12
+"""Most runs in a figure in which each has a block of its own: several pages."""
 
 app = typer.Typer(
     name="plot",
@@ -125,8 +129,9 @@ def ranking(
 @app.command(epilog=examples("plot traversal"))
 def traversal(
     context: typer.Context,
-    run: RunArgument,
     save: SaveOption,
+    run: OptionalRunsArgument = None,
+    group: GroupOption = None,
     code: Annotated[
         list[int] | None, typer.Option(metavar="N", help="A code to walk, from 0; repeatable; default: all.")
     ] = None,
@@ -136,46 +141,49 @@ def traversal(
     step: StepOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """What each code of a model does to an image."""
-    invocation = _begun(context, save)
-    [record] = _found(invocation, run)
-    from cr_tui.figures.of_runs import traversal_figure
-    from cr_tui.render.images import traversal as images
-    from engine.machine.cores import prepare_to_compute
-    from engine.runs.loading import load_model
+    """What each code of a model does to an image.
 
-    prepare_to_compute()
-    model = load_model(record.folder.path, step, record.name or record.id)
-    frames = images.traverse(model, steps, samples, seed, code or None)
-    labels = images.code_labels(code or model.codes.count)
-    _end(invocation, save, traversal_figure(frames, labels, model), [record], as_json)
+    Several runs stand below each other.
+    """
+    invocation = _begun(context, save)
+    records = _few(invocation, run, group)
+    from cr_tui.figures.traversal import traversal_part
+    from cr_tui.render.images import traversal as images
+
+    def part(record: RunRecord, model: Model) -> Part:
+        frames = images.traverse(model, steps, samples, seed, code or None)
+        return traversal_part(frames, images.code_labels(code or model.codes.count), model.codes.traversal_range)
+
+    _end(invocation, save, _below_each_other(records, step, part), records, as_json)
 
 
 @app.command(epilog=examples("plot codes"))
 def codes(
     context: typer.Context,
-    run: RunArgument,
     save: SaveOption,
+    run: OptionalRunsArgument = None,
+    group: GroupOption = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draw of images.")] = 0,
     step: StepOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What an encoder's codes say of the factors.
 
-    Without known factors: how the codes are spread over the dataset's images.
+    Without known factors: how the codes are spread over the dataset's images. Several runs stand below each other.
     """
     invocation = _begun(context, save)
-    [record] = _found(invocation, run)
-    from cr_tui.figures.of_runs import codes_figure
+    records = _few(invocation, run, group)
+    store = invocation.open_store()
+    from cr_tui.figures.of_runs import codes_of
     from engine.choosing.scoring import load_dataset
-    from engine.machine.cores import prepare_to_compute
-    from engine.runs.loading import load_model
 
-    prepare_to_compute()
-    model = load_model(record.folder.path, step, record.name or record.id)
     with TaskDisplay(invocation.quiet, as_json) as display:
-        dataset = load_dataset(invocation.open_store(), record, display)
-    _end(invocation, save, codes_figure(model, dataset, seed), [record], as_json)
+
+        def part(record: RunRecord, model: Model) -> Part:
+            return codes_of(model, load_dataset(store, record, display), seed)
+
+        figure = _below_each_other(records, step, part)
+    _end(invocation, save, figure, records, as_json)
 
 
 def _begun(context: typer.Context, save: Path) -> Invocation:
@@ -185,10 +193,33 @@ def _begun(context: typer.Context, save: Path) -> Invocation:
     return invocation_of(context)
 
 
-def _found(invocation: Invocation, reference: str) -> list[RunRecord]:
-    from engine.runs.exported import find_models
+def _few(invocation: Invocation, references: Sequence[str] | None, group: str | None) -> list[RunRecord]:
+    """The runs that are named, as many as can stand in one figure."""
+    if not references and group is None:
+        raise InputError("name the runs to draw, or give --group NAME")
+    records = pool_of(invocation, invocation.open_store(), references or [], group)
+    _require_some(records)
+    if len(records) > _MOST_BLOCKS:
+        raise InputError(f"{len(records)} runs are too many for one figure of this kind; name at most {_MOST_BLOCKS}")
+    return records
 
-    return find_models(invocation.open_store(), [reference])
+
+def _below_each_other(
+    records: Sequence[RunRecord], step: int | None, part: Callable[[RunRecord, Model], Part]
+) -> Figure:
+    """A figure with a block for each run."""
+    from cr_tui.figures.of_runs import title_of
+    from engine.machine.cores import prepare_to_compute
+    from engine.runs.loading import load_model
+
+    prepare_to_compute()
+    parts: dict[str, Part] = {}
+    for record in records:
+        model = load_model(record.folder.path, step, record.name or record.id)
+        title = title_of(record)
+        # Two runs may have one name.
+        parts[title if title not in parts else f"{title} ({record.id})"] = part(record, model)
+    return drawing.stacked(parts)
 
 
 def _require_some(records: Sequence[RunRecord]) -> None:

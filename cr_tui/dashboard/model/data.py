@@ -360,8 +360,12 @@ class Source(Protocol):
         """Ask a run to stop; returns when it has."""
         ...
 
-    def resume(self, run_id: str) -> None:
-        """Continue a run that ended early."""
+    def resume(self, run_id: str, *, accept_data: bool = False) -> None:
+        """Continue a run that ended early.
+
+        Raises:
+            ChangedDataError: its data are not those that it was started with, and nobody accepts them.
+        """
         ...
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:

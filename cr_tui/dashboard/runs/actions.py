@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from textual import work
 
@@ -12,7 +13,7 @@ from cr_tui.dashboard.runs.run_words import size_text
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.requests import FormRequested, LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
-from engine.errors import CrtuiError
+from engine.errors import ChangedDataError, CrtuiError
 
 _ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
 WHY_NOT = {
@@ -141,10 +142,14 @@ class RunActions(DashboardScreen):
         after: Callable[[Sequence[Run]], None] | None = None,
     ) -> None:
         """Act on each run, say what was done, then call ``after`` with the runs for which it succeeded."""
+        refused: list[tuple[Run, str]] = []
 
         def attempt(run: Run) -> Run | None:
             try:
                 act(run.id)
+            except ChangedDataError as error:
+                refused.append((run, str(error)))
+                return None
             except CrtuiError as error:
                 self.say_from_thread(str(error), "error")
                 return None
@@ -157,7 +162,17 @@ class RunActions(DashboardScreen):
             self.say_from_thread(f"{done} {_listed([run.name for run in changed])}{hint}")
             if after is not None:
                 self.app.call_from_thread(after, changed)
+        if refused:
+            self.app.call_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
         self.post_message(LookRequested())
+
+    @work
+    async def _ask_to_accept(self, runs: Sequence[Run], reason: str) -> None:
+        """Ask whether runs shall go on although their data have changed."""
+        consequence = f"{reason[:1].upper()}{reason[1:]}. Yes accepts the data as they are now."
+        if await self.app.push_screen_wait(ConfirmScreen("Resume", _subject(runs), consequence)):
+            accept = partial(self.session.source.resume, accept_data=True)
+            self._do(runs, "resumed, with the data as they are now,", accept)
 
 
 def _subject(runs: Sequence[Run]) -> str:

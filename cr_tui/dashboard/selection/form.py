@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.containers import Grid, VerticalScroll
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Select, SelectionList, Static
+from textual.widgets import Checkbox, Input, Label, Select, SelectionList, Static
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run, Source
@@ -127,6 +127,8 @@ class SelectionFormScreen(ModalScreen[bool]):
                     yield Input("" if value is None else str(value), id=name, placeholder=placeholder, compact=True)
                 yield Label("device")
                 yield Input(first.device, id="device", placeholder="auto, cpu, cuda, cuda:N", compact=True)
+                yield Label("data")
+                yield Checkbox("go on although they have changed", first.accept_data, id="accept_data", compact=True)
             yield Static(id="command")
             yield Static(id="problem")
             yield Static(Text("^s: start in the background   tab: next   esc: leave"), id="hint")
@@ -137,6 +139,7 @@ class SelectionFormScreen(ModalScreen[bool]):
     @on(Select.Changed)
     @on(SelectionList.SelectedChanged)
     @on(Input.Changed)
+    @on(Checkbox.Changed)
     def _form_changed(self) -> None:
         try:
             request = self._request()
@@ -205,7 +208,7 @@ class SelectionFormScreen(ModalScreen[bool]):
             protocol=str(self.query_one("#protocol", Select).value),
             device=self.query_one("#device", Input).value.strip() or "auto",
             matching=self._initial.matching,
-            accept_data=self._initial.accept_data,
+            accept_data=self.query_one("#accept_data", Checkbox).value,
             **numbers,
         )
 
@@ -229,4 +232,5 @@ def command_line(request: SelectionRequest, group: str | None) -> str:
         value = getattr(request, name)
         words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
     words += ["--device", request.device] if request.device != "auto" else []
+    words += ["--accept-data"] if request.accept_data else []
     return clean(shlex.join(words))

@@ -32,7 +32,7 @@ from engine.choosing.jobs import cancel_job, forget_job
 from engine.choosing.process import start_selection
 from engine.choosing.request import SelectionRequest
 from engine.choosing.result import SelectionResult
-from engine.errors import InputError
+from engine.errors import ChangedDataError, InputError
 from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
 from engine.storage.store import Store
@@ -164,11 +164,19 @@ class StoreSource:
 
         launchers.stop(look_at(self._folder(run_id)))
 
-    def resume(self, run_id: str) -> None:
-        """Continue a run from its newest checkpoint."""
-        from engine.launch import launchers
+    def resume(self, run_id: str, *, accept_data: bool = False) -> None:
+        """Continue a run from its newest checkpoint.
 
-        launchers.resume(look_at(self._folder(run_id)))
+        A dataset with a registered name must be loaded to be known. Then the run has failed for the reason that its
+        data changed, and would fail again.
+        """
+        from engine.launch import launchers
+        from engine.runs.data_record import WAY_ON
+
+        record = look_at(self._folder(run_id))
+        if not accept_data and (record.reason or "").endswith(WAY_ON):
+            raise ChangedDataError(record.reason)
+        launchers.resume(record, accept_data=accept_data)
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """Checkpoints and bytes of some runs; files that cannot be read are left out."""

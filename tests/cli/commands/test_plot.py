@@ -41,6 +41,25 @@ def test_every_figure_is_written(crtui, pool, tmp_path: Path, words: list[str]) 
     assert path.stat().st_size > 1000
 
 
+@pytest.mark.parametrize("kind", ["traversal", "codes"])
+def test_several_runs_stand_below_each_other(crtui, pool, tmp_path: Path, kind: str) -> None:
+    paths = [tmp_path / f"{number}.svg" for number in range(2)]
+    result = crtui("plot", kind, "--group", "a", "--save", str(paths[0]), "--json")
+    assert result.code == 0, result.err
+    assert len(result.json["runs"]) > 1
+    assert crtui("plot", kind, "a0", "--save", str(paths[1])).code == 0
+    several, one = (float(re.search(r'height="([\d.]+)pt"', path.read_text())[1]) for path in paths)  # type: ignore[index]
+    assert several > len(result.json["runs"]) * one * 0.9
+
+
+def test_more_runs_than_a_figure_can_show_are_refused(crtui, store, tmp_path: Path) -> None:
+    for number in range(13):
+        add_tiny_run(store, f"many{number}", group="many")
+    refused = crtui("plot", "traversal", "--group", "many", "--save", str(tmp_path / "x.pdf"))
+    assert refused.code == 2
+    assert "13 runs are too many" in refused.err
+
+
 def test_without_labels_the_codes_are_drawn_by_themselves(crtui, store, pool, tmp_path: Path) -> None:
     add_tiny_run(store, "plain", data="unlabelled")
     assert crtui("plot", "codes", "plain", "--save", str(tmp_path / "codes.pdf")).code == 0
@@ -75,6 +94,8 @@ def test_a_selection_that_a_run_has_outgrown_is_computed_anew(crtui, store, pool
         (["plot", "curves", "--save", "{tmp}/x.pdf", "--scalar", "los"], "there are: loss"),
         (["plot", "curves", "nobody", "--save", "{tmp}/x.pdf"], "nobody"),
         (["plot", "ranking", "--method", "dice", "--save", "{tmp}/x.pdf"], "dice"),
+        (["plot", "traversal", "--save", "{tmp}/x.pdf"], "name the runs to draw"),
+        (["plot", "codes", "--save", "{tmp}/x.pdf"], "name the runs to draw"),
         (["plot", "traversal", "a0", "--code", "9", "--save", "{tmp}/x.pdf"], "no code 9"),
         (["plot", "traversal", "a0", "--step", "9", "--save", "{tmp}/x.pdf"], "no checkpoint at step 9"),
         (["plot", "matrix", "--group", "none", "--save", "{tmp}/x.pdf"], "no group 'none'"),
