@@ -65,6 +65,10 @@ class FakeLog:
         self.dropped = 0
         self.skipped = False
 
+    @property
+    def times(self) -> list[float | None]:
+        return [NOW + number for number in range(len(self.lines))]
+
     def poll(self) -> bool:
         changed = self.lines != list(self.source)
         self.lines = list(self.source)

@@ -258,6 +258,11 @@ class LogFollower(Protocol):
         ...
 
     @property
+    def times(self) -> Sequence[float | None]:
+        """When each of the lines was written, seconds since 1970; None where that is not known."""
+        ...
+
+    @property
     def skipped(self) -> bool:
         """Whether the log's beginning was not read at all."""
         ...

@@ -44,6 +44,8 @@ class ViewState(BaseModel):
         axis: the x axis of charts.
         charts: the name filter of the charts.
         differences: whether the table of differing settings was shown.
+        wrap_log: whether long lines of logs are broken at the edge.
+        date_log: whether lines of logs have their times.
     """
 
     theme: _Text = DARK.theme.name
@@ -61,6 +63,8 @@ class ViewState(BaseModel):
     axis: Literal["step", "time"] = "step"
     charts: _Text = ""
     differences: bool = False
+    wrap_log: bool = False
+    date_log: bool = False
 
 
 class ViewStates:
