@@ -26,6 +26,7 @@ from cr_tui.dashboard.model.data import (
     NoCheckpointError,
     Run,
     RunFacts,
+    Worker,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
@@ -65,6 +66,10 @@ class FakeLog:
         self.dropped = 0
         self.skipped = False
 
+    @property
+    def times(self) -> list[float | None]:
+        return [NOW + number for number in range(len(self.lines))]
+
     def poll(self) -> bool:
         changed = self.lines != list(self.source)
         self.lines = list(self.source)
@@ -91,6 +96,7 @@ class FakeSource:
         self.changed_data: set[str] = set()
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
+        self.working: list[Worker] = []
         self.codes = Codes(continuous=4, noise=1)
         self.checkpoints: tuple[int, ...] = (1000, 2000, 4000)
         self.facts_now = RunFacts(
@@ -125,6 +131,9 @@ class FakeSource:
         run = next(run for run in self.listed if run.id == run_id)
         texts = {"data.name": run.data, "group": run.group, "seed": str(run.seed), "training.steps": "4000"}
         return NewRuns(run.method, "paper", texts)
+
+    def workers(self) -> list[Worker]:
+        return list(self.working)
 
     def machine(self) -> Machine:
         return self.machine_now

@@ -170,6 +170,31 @@ class Machine:
     strangers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A process of this user that trains a run, of whatever store, or holds a slot.
+
+    Args:
+        pid: its number.
+        run_id: the run; empty if it trains none.
+        name: of the run, else of the program.
+        store: the folder of its store; empty if it trains none.
+        slots: the slots that it holds.
+        cpu: per cent of one core since the last reading; None at the first.
+        memory: resident bytes.
+        speed: iterations a second, as it wrote last; None when that is not known.
+    """
+
+    pid: int
+    run_id: str = ""
+    name: str = ""
+    store: str = ""
+    slots: tuple[str, ...] = ()
+    cpu: float | None = None
+    memory: int = 0
+    speed: float | None = None
+
+
 class NoCheckpointError(InputError):
     """A run has not written a checkpoint yet."""
 
@@ -260,6 +285,11 @@ class LogFollower(Protocol):
         ...
 
     @property
+    def times(self) -> Sequence[float | None]:
+        """When each of the lines was written, seconds since 1970; None where that is not known."""
+        ...
+
+    @property
     def skipped(self) -> bool:
         """Whether the log's beginning was not read at all."""
         ...
@@ -310,6 +340,10 @@ class Source(Protocol):
 
     def machine(self) -> Machine:
         """How busy this machine is now."""
+        ...
+
+    def workers(self) -> list[Worker]:
+        """The processes that train runs here, of whatever store, and those that hold slots."""
         ...
 
     def selections(self) -> list[SelectionResult]:

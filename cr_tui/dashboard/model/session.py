@@ -8,6 +8,7 @@ from cr_tui.dashboard.model.curve_reader import CurveReader
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Run, Source
 from cr_tui.dashboard.model.draft import Draft
+from cr_tui.dashboard.model.machine_history import MachineHistory
 from cr_tui.dashboard.model.run_colours import RunColours
 from cr_tui.dashboard.model.view_state import ViewState
 from cr_tui.render.cells import Rgb
@@ -41,6 +42,7 @@ class Session:
         curves: the newest curves and logs by run id, of the runs that were asked for.
         colours: which run has which colour.
         undoable: functions that each take one action back, the newest last.
+        machine: how busy the machine was.
         draft: what the form for new runs holds; None until somebody fills it in.
         image_mode: how images are shown at present.
     """
@@ -68,6 +70,7 @@ class Session:
         self.curves: Mapping[str, RunCurves] = {}
         self.colours = RunColours(view.colours)
         self.undoable: list[Callable[[], None]] = []
+        self.machine = MachineHistory()
         self.draft: Draft | None = None
         self._reader = reader
 

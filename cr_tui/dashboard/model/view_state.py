@@ -51,6 +51,8 @@ class ViewState(BaseModel):
         down: charts one below the other; 0 for as many as fit.
         charts: the name filter of the charts.
         differences: whether the table of differing settings was shown.
+        wrap_log: whether long lines of logs are broken at the edge.
+        date_log: whether lines of logs have their times.
     """
 
     theme: _Text = DARK.theme.name
@@ -75,6 +77,8 @@ class ViewState(BaseModel):
     down: int = Field(default=0, ge=0, le=8)
     charts: _Text = ""
     differences: bool = False
+    wrap_log: bool = False
+    date_log: bool = False
 
 
 class ViewStates:

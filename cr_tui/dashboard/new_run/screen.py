@@ -24,6 +24,7 @@ from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.slots_text import slots_text
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
@@ -404,4 +405,4 @@ def _plan(check: RequestCheck, look: Look) -> Text:
     parts = [f"{check.starting:,} would start at once"] if check.starting else []
     parts += [f"{waiting:,} would wait"] if waiting else []
     behind = f", behind {check.ahead:,} that wait already" if waiting and check.ahead else ""
-    return text.append(f": {', '.join(parts)}{behind}; {free} of {slots} slots free")
+    return text.append(f": {', '.join(parts)}{behind}; {slots_text(free, slots)}")

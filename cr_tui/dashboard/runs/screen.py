@@ -332,6 +332,7 @@ class RunsScreen(RunActions):
             self._read_machine(self.session.source)
 
     def _show_machine(self, machine: Machine) -> None:
+        self.session.machine.add(machine)
         self.query_one(MachineStrip).show(machine)
 
     # -- marks and groups --------------------------------------------------------------------------------------------

@@ -17,17 +17,19 @@ from cr_tui.dashboard.model.data import (
     ModelFacts,
     Run,
     RunFacts,
+    Worker,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
 from cr_tui.dashboard.store.computations import Computations
 from cr_tui.dashboard.store.decoder.process import DecoderProcess
 from cr_tui.dashboard.store.disk_use import disk_use_of
-from cr_tui.dashboard.store.follower import LONG_LOG, StoreFollower
-from cr_tui.dashboard.store.log_tail import LogTail
+from cr_tui.dashboard.store.follower import StoreFollower
 from cr_tui.dashboard.store.machine import MachineReader
 from cr_tui.dashboard.store.run_list import RunList
 from cr_tui.dashboard.store.stored_selections import StoredSelections, ranks_of
+from cr_tui.dashboard.store.timed_log import TimedLog
+from cr_tui.dashboard.store.workers import WorkerReader
 from engine.choosing.jobs import cancel_job, forget_job
 from engine.choosing.process import start_selection
 from engine.choosing.request import SelectionRequest
@@ -51,6 +53,7 @@ class StoreSource:
         self._selections = StoredSelections(store.selections)
         self._computations = Computations(store)
         self._machine = MachineReader(store.root)
+        self._workers = WorkerReader()
         self._decoder = DecoderProcess()
         self._matcher: DecoderProcess | None = None
         self._discarded: set[str] = set()
@@ -75,9 +78,9 @@ class StoreSource:
         """Begin to read a run's events and log."""
         return StoreFollower(self._folder(run_id))
 
-    def follow_log(self, run_id: str) -> LogTail:
+    def follow_log(self, run_id: str) -> TimedLog:
         """Begin to read a run's log at some length."""
-        return LogTail(self._folder(run_id).log_path, *LONG_LOG)
+        return TimedLog(self._folder(run_id))
 
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key."""
@@ -99,6 +102,11 @@ class StoreSource:
         """How busy this machine is."""
         with self._machine_lock:
             return self._machine.read()
+
+    def workers(self) -> list[Worker]:
+        """Processes that train runs here, and those that hold slots."""
+        with self._machine_lock:
+            return self._workers.read()
 
     def selections(self) -> list[SelectionResult]:
         """Every stored selection that can be read, newest first."""
