@@ -51,6 +51,7 @@ class ViewState(BaseModel):
         down: charts one below the other; 0 for as many as fit.
         charts: the name filter of the charts.
         differences: whether the table of differing settings was shown.
+        ranking: what the form for a ranking held last, its runs left out.
     """
 
     theme: _Text = DARK.theme.name
@@ -75,6 +76,7 @@ class ViewState(BaseModel):
     down: int = Field(default=0, ge=0, le=8)
     charts: _Text = ""
     differences: bool = False
+    ranking: dict[_Text, _Text | int | list[_Text] | None] = Field(default_factory=dict, max_length=20)
 
 
 class ViewStates:
