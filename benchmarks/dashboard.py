@@ -303,8 +303,15 @@ def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], fol
     for key in [*"ss", *"..>><", *"+++LLHH--0", *"yxby", "\r", *".>.", "\r", *"jjlhk", "d", "d"]:
         terminal.press(key, 0.4)
     terminal.quit()
-    writer.stopped.set()
     _frames("charts: reading, then smoothing, zooming, panning, cursor", report)
+
+    terminal = _painted(store, fresh, report)
+    terminal.press("2", READING_SECONDS)
+    for key in [*"aAaA", *"ssS", *"++HH0", *"]K[", *"yo", "\r", *".>>", "\r", *"nnN", *"wW", "a", "a"]:
+        terminal.press(key, 0.4)
+    terminal.quit()
+    writer.stopped.set()
+    _frames(f"charts: means over {len(long_runs)} runs, smoothing, zooming, clipping", report)
 
 
 def _remember_marks(state: Path, store: Store, run_ids: list[str]) -> None:

@@ -14,9 +14,9 @@ from PIL import Image
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.inspect.code_row import CodeRow
-from cr_tui.dashboard.inspect.pictures_view import PicturesView
 from cr_tui.dashboard.inspect.screen import InspectScreen
 from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.shared.pictures_view import PicturesView
 from cr_tui.render.images.image_modes import TerminalImages
 from engine.errors import InputError
 from engine.models.codes import Codes

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,23 +16,27 @@ import orjson
 import pytest
 from PIL import Image
 from textual.pilot import Pilot
-from textual.widgets import Checkbox, Select, SelectionList
+from textual.widgets import Checkbox, Input, Select, SelectionList
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.charts.screen import ChartsScreen
 from cr_tui.dashboard.inspect.screen import InspectScreen
-from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.model.data import MatchedCode, Run
 from cr_tui.dashboard.model.selections import Computation
+from cr_tui.dashboard.model.view_state import ViewState
 from cr_tui.dashboard.runs.screen import RunsScreen
 from cr_tui.dashboard.selection.form import SelectionFormScreen
 from cr_tui.dashboard.selection.matrix_view import MatrixView
+from cr_tui.dashboard.selection.pair_view import PairView
 from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.screen import SelectionScreen
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
-from cr_tui.render.matrices.matrix import SIZES
+from cr_tui.render.matrices.matrix import SIZES, MatrixPicture
+from cr_tui.render.matrices.matrix_picture import matrix_picture
 from cr_tui.render.palette import MISSING, STEPS
 from engine.choosing.request import SelectionRequest
 from engine.choosing.result import MethodResult, SelectionResult, Voting
+from engine.errors import InputError
 
 Build = Callable[..., Dashboard]
 NOW = 1_800_000_000.0
@@ -78,6 +84,11 @@ def full_selection(runs: Sequence[Run], left_out: Sequence[Run] = (), **changes:
         protocol=Voting(votes=400),
     )
     return found.model_copy(update=changes)
+
+
+def asked(source: Any) -> list[tuple[str, object]]:
+    """What the source was asked to do, apart from reading models."""
+    return [one for one in source.asked if one[0] not in ("model", "match")]
 
 
 async def open_screen(app: Dashboard, drive: Any, pilot: Pilot[None], until: str = "centrality of") -> SelectionScreen:
@@ -209,13 +220,13 @@ class TestCursor:
             await drive.settle(pilot, lambda: screen.matrix.cursor == (2, 0))
             forth, back = found.matrix[0, 2], found.matrix[2, 0]  # type: ignore[index]
             text = drive.text(app)
-            assert f"B[i,j] {forth:.3f}  B[j,i] {back:.3f}  S {(forth + back) / 2:.3f}" in text
+            assert f"{forth:.3f}, the other way {back:.3f}, mean {(forth + back) / 2:.3f}" in text
             score = found.methods["model-centrality"].scores[0]
             assert f"{score:.3f} [{score - 0.02:.3f}, {score + 0.01:.3f}]" in text
             lines = text.splitlines()
-            assert [line.split() for line in lines if line.startswith((" encoder  ", " generator "))] == [
-                ["encoder", "3", "pool-s0"],
-                ["generator", "1", "pool-s2"],
+            assert [line.split() for line in lines if line.startswith((" encoder of ", " on images of "))] == [
+                ["encoder", "of", "3", "pool-s0"],
+                ["on", "images", "of", "1", "pool-s2"],
             ]
             drive.press(app, "m")
             await drive.settle(pilot, lambda: screen.matrix.cursor == (0, 2))
@@ -260,8 +271,8 @@ class TestCursor:
             await drive.settle(pilot, lambda: screen.matrix.cursor == (119, 119))
             assert f"–{120} of 120" in drive.text(app)
             assert screen.table.cursor_row == 119
-            drive.press(app, "g", "plus", "plus", "plus", "plus", "plus")
-            await drive.settle(pilot, lambda: screen.matrix.window.cell == SIZES[-1])  # type: ignore[union-attr]
+            drive.press(app, "g", "plus", "plus", "plus", "plus")
+            await drive.settle(pilot, lambda: screen.matrix.window.cell == SIZES[4])  # type: ignore[union-attr]
             assert screen.matrix.cursor == (0, 0)
             best = source.stored[0].matrix[119, 119]
             assert f"[{best:.2f}".replace("0.", ".") in drive.text(app)
@@ -322,7 +333,7 @@ class TestComputing:
             await drive.settle(pilot, lambda: "votes must be a whole number from 1 on, not '4x'" in drive.text(app))
             drive.press(app, "ctrl+s")
             await drive.settle(pilot)
-            assert source.asked == []
+            assert asked(source) == []
             form.query_one("#votes").value = "40"  # type: ignore[attr-defined]
             form.query_one("#accept_data", Checkbox).value = True
             command = "crtui select --group pool --method model-centrality --method"
@@ -333,7 +344,7 @@ class TestComputing:
             methods = ("model-centrality", "udr-lasso")
             request = SelectionRequest(runs=wanted, methods=methods, similarity="margin", protocol="paper", votes=40)
             request = request.model_copy(update={"accept_data": True})
-            assert source.asked == [("select", request)]
+            assert asked(source) == [("select", request)]
             assert "is being ranked" in drive.text(app)
 
     async def test_a_refusal_stays_in_the_form(self, dashboard: Build, source: Any, drive: Any) -> None:
@@ -361,8 +372,8 @@ class TestComputing:
                                                                   "the 2 marked runs"]  # fmt: skip
             runs.value = 1
             drive.press(app, "ctrl+s")
-            await drive.settle(pilot, lambda: bool(source.asked))
-            assert source.asked[0][1].runs == tuple(run.id for run in source.listed[:2])
+            await drive.settle(pilot, lambda: bool(asked(source)))
+            assert asked(source)[0][1].runs == tuple(run.id for run in source.listed[:2])
 
     async def test_the_partial_matrix_shows_while_it_fills(self, dashboard: Build, source: Any, drive: Any) -> None:
         pool = source.listed[:3]
@@ -397,11 +408,11 @@ class TestComputing:
             await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             drive.press(app, "n")
             await drive.settle(pilot, lambda: app.screen is screen)
-            assert source.asked == []
+            assert asked(source) == []
             drive.press(app, "x")
             await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
             drive.press(app, "y")
-            await drive.settle(pilot, lambda: source.asked == [("cancel", "job")])
+            await drive.settle(pilot, lambda: asked(source) == [("cancel", "job")])
             request = SelectionRequest(runs=ids, votes=77)
             source.computing = [replace(source.computing[0], running=False, message="killed [x]", request=request)]
             screen._read_again()
@@ -409,12 +420,12 @@ class TestComputing:
             drive.press(app, "c")
             await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
             drive.press(app, "ctrl+s")
-            await drive.settle(pilot, lambda: source.asked[-1] == ("select", request))
+            await drive.settle(pilot, lambda: asked(source)[-1] == ("select", request))
             source.computing = [Computation(False, "no", "job", ids, begun=NOW)]
             screen._read_again()
             await drive.settle(pilot, lambda: "not ranked: no" in drive.text(app))
             drive.press(app, "x")
-            await drive.settle(pilot, lambda: source.asked[-1] == ("forget", "job"))
+            await drive.settle(pilot, lambda: asked(source)[-1] == ("forget", "job"))
 
     async def test_too_few_runs_teach(self, dashboard: Build, source: Any, drive: Any) -> None:
         source.listed = source.listed[-2:]
@@ -437,7 +448,7 @@ class TestComputing:
             assert "Compute" not in drive.footer(app)
             drive.press(app, "c", "x", "v")
             await drive.settle(pilot)
-            assert source.asked == []
+            assert asked(source) == []
             assert isinstance(app.screen, SelectionScreen)
 
     async def test_a_store_that_vanishes_leaves_what_was_known(
@@ -483,11 +494,12 @@ class TestTakingAway:
         assert [row["run"] for row in by_name] == ids
         assert by_name[2]["name"] == "'=danger"
         assert [row["model-centrality rank"] for row in by_name] == ["1", "2", "3", ""]
-        assert float(by_name[0][f"B {ids[2]}"]) == found.matrix[2, 0]  # type: ignore[index]
+        assert float(by_name[0][f"B {ids[2]} =danger"]) == found.matrix[2, 0]  # type: ignore[index]
         assert float(by_name[0]["model-centrality medoid probability"]) == 0.62
-        assert by_name[3][f"B {ids[0]}"] == ""
+        assert by_name[3][f"B {ids[0]} pool-s2"] == ""
         document = orjson.loads(files[".json"])
         assert (document["runs"], document["matrix_runs"]) == (ids, ids[:3])
+        assert document["matrix_names"] == ["pool-s2", "pool-s1", "=danger"]
         assert document["matrix"][0][2] == found.matrix[2, 0]  # type: ignore[index]
         central = document["methods"]["model-centrality"]
         assert central["excluded"] == {ids[3]: "its encoder answers with NaN"}
@@ -513,8 +525,8 @@ class TestTakingAway:
             await drive.settle(pilot, lambda: bool(copied))
         facts = dict(line.split("\t", 1) for line in copied[0].splitlines())
         assert facts["encoder"] == f"{source.listed[2].id}\tpool-s2"
-        assert float(facts["B[i,j]"]) == pytest.approx(found.matrix[2, 1])  # type: ignore[index]
-        assert float(facts["B[j,i]"]) == pytest.approx(found.matrix[1, 2])  # type: ignore[index]
+        assert float(facts["encoder of 1 on images of 2"]) == pytest.approx(found.matrix[2, 1])  # type: ignore[index]
+        assert float(facts["encoder of 2 on images of 1"]) == pytest.approx(found.matrix[1, 2])  # type: ignore[index]
 
 
 def _at(*keys: str, until: str) -> Callable[[Pilot[None]], Any]:
@@ -587,3 +599,174 @@ class TestSnapshots:
     def test_nothing_yet(self, snap_compare: Any, dashboard: Build, source: Any) -> None:
         source.stored = []
         assert snap_compare(dashboard(), run_before=_at(until="not been ranked"), terminal_size=(80, 24))
+
+
+def strips(app: Dashboard) -> PairView:
+    return app.screen.query_one(PairView)
+
+
+def drawn_strips(app: Dashboard) -> int:
+    """How many traversals are drawn below."""
+    pair = strips(app).pair
+    return sum(len(side.strips) for side in pair.exploration.sides) if pair and pair.exploration else 0
+
+
+class TestAtAGlance:
+    @pytest.mark.parametrize("size", [*SCREENS, (300, 80)])
+    async def test_verdict_and_caveat_stand_above_the_matrix(
+        self, dashboard: Build, source: Any, drive: Any, size: tuple[int, int]
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=size) as pilot:
+            await open_screen(app, drive, pilot)
+            lines = drive.text(app).splitlines()
+            matrix = next(at for at, line in enumerate(lines) if "encoder ↓" in line)
+            above = " ".join(" ".join(lines[:matrix]).split())
+            assert "cannot tell" in above
+            assert "900 votes a pair would settle it" in above
+
+    async def test_values_grow_with_the_room(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        seen = []
+        for size in SCREENS:
+            app = dashboard()
+            async with app.run_test(size=size) as pilot:
+                screen = await open_screen(app, drive, pilot)
+                await drive.settle(pilot, lambda screen=screen: screen.matrix.window is not None)
+                seen.append(screen.matrix.window.cell)  # type: ignore[union-attr]
+                assert f"{source.stored[0].matrix[1, 2]:.2f}" in drive.text(app)
+        assert seen[0].across < seen[-1].across
+        assert seen[-1].halves > 2
+
+    async def test_long_names_that_differ_at_their_end_are_told_apart(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        for number in range(3):
+            name = f"a-very-long-name-of-a-sweep-over-many-settings-lr{number}"
+            source.change(source.listed[number].id, name=name)
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            rows = [line for line in drive.text(app).splitlines() if re.search(r" [123] {2}\S", line)]
+            assert {number for number in range(3) if any(f"lr{number}" in line for line in rows)} == {0, 1, 2}
+
+    async def test_columns_of_the_ranking_scroll_by_keys(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            assert screen.table.max_scroll_x > 0
+            drive.press(app, "l")
+            await drive.settle(pilot, lambda: screen.table.scroll_x > 0)
+            drive.press(app, "h")
+            await drive.settle(pilot, lambda: screen.table.scroll_x == 0)
+
+
+class TestPair:
+    async def test_pick_and_runner_up_at_first_then_the_pair_at_the_cursor(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        best, second, third = (source.listed[k] for k in (2, 1, 0))
+        app = dashboard()
+        async with app.run_test(size=(200, 50)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            await drive.settle(pilot, lambda: drawn_strips(app) == 7)
+            assert [run.id for run in strips(app).pair.runs] == [best.id, second.id]  # type: ignore[union-attr]
+            text = strips(app).cells.plain
+            assert "3 of 4 codes have a counterpart" in text
+            assert "↔ c1" in text
+            assert "↔ -c0" in text
+            assert "no match" in text
+            drive.press(app, "tab", "j", "l", "l")
+            await drive.settle(pilot, lambda: screen.matrix.cursor == (1, 2) and drawn_strips(app) == 7)
+            assert [run.id for run in strips(app).pair.runs] == [second.id, third.id]  # type: ignore[union-attr]
+            drive.press(app, "w")
+            await drive.settle(pilot, lambda: not strips(app).display)
+            drive.press(app, "w")
+            await drive.settle(pilot, lambda: strips(app).display)
+
+    async def test_weak_matches_and_failures_say_so(
+        self, dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        weak = [MatchedCode(0, 1, 0.2), MatchedCode(1, 0, 0.91), MatchedCode(2, 2, 0.77), MatchedCode(3, 3, 0.7)]
+        monkeypatch.setattr(source, "match", lambda *_: weak)
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(200, 50)) as pilot:
+            await open_screen(app, drive, pilot)
+            await drive.settle(pilot, lambda: "3 of 4 codes have a counterpart" in drive.text(app))
+            assert "? c1" in strips(app).cells.plain
+            monkeypatch.setattr(source, "model", _refuse)
+            drive.press(app, "j")
+            await drive.settle(pilot, lambda: "checkpoint 4 is torn [x]" in drive.text(app))
+
+    async def test_where_there_is_no_room_nothing_is_read_until_asked_for(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        base = source.listed[0]
+        source.listed = [replace(base, id=f"20261123-{k:06}-aaaaaa", name=f"run-{k}") for k in range(30)]
+        source.stored = [full_selection(source.listed)]
+        app = dashboard()
+        async with app.run_test(size=(80, 24)) as pilot:
+            await open_screen(app, drive, pilot)
+            await asyncio.sleep(0.6)
+            assert not strips(app).display
+            assert source.asked == []
+            drive.press(app, "w")
+            await drive.settle(pilot, lambda: drawn_strips(app) > 0)
+
+
+def _refuse(*arguments: object) -> None:
+    raise InputError("checkpoint 4 is torn [x]")
+
+
+async def test_a_newer_smaller_result_does_not_take_the_place_of_a_richer_one(
+    dashboard: Build, source: Any, drive: Any
+) -> None:
+    rich = full_selection(source.listed[:3], id="sel-1", created=NOW - 600)
+    small = full_selection(source.listed[:2], id="sel-2", created=NOW - 60)
+    source.stored = [small, rich]
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = await open_screen(app, drive, pilot)
+        assert len(rows_of(screen)) == 3
+        assert "1 newer: ." in drive.text(app)
+        drive.press(app, ".")
+        await drive.settle(pilot, lambda: len(rows_of(screen)) == 2)
+        assert "newer: ." not in drive.text(app)
+
+
+async def test_the_form_remembers_what_was_chosen(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await open_screen(app, drive, pilot)
+        drive.press(app, "c")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen))
+        app.screen.query_one("#votes", Input).value = "77"
+        drive.press(app, "ctrl+s")
+        await drive.settle(pilot, lambda: bool(asked(source)))
+    kept = ViewState.model_validate_json(app.session.kept_view.model_dump_json())
+    again = dashboard()
+    again.session.view = kept
+    source.computing = []
+    async with again.run_test(size=(120, 40)) as pilot:
+        await open_screen(again, drive, pilot)
+        drive.press(again, "c")
+        await drive.settle(pilot, lambda: isinstance(again.screen, SelectionFormScreen))
+        assert again.screen.query_one("#votes", Input).value == "77"
+        again.session.view.ranking = {"votes": ["nonsense"], "methods": "x"}
+        drive.press(again, "escape", "c")
+        await drive.settle(pilot, lambda: isinstance(again.screen, SelectionFormScreen))
+        await drive.settle(pilot, lambda: again.screen.query_one("#votes", Input).value == "")
+
+
+def test_a_picture_has_values_and_a_colour_bar() -> None:
+    values = np.array([[0.25, 0.5], [0.75, 1.0]])
+    picture = matrix_picture(MatrixPicture(values, ["one", "two"]), "t")
+    cell = picture[50:, 400:528]
+    assert len({tuple(colour) for colour in cell.reshape(-1, 3)}) > 4, "numbers are drawn into the cells"
+    for colour in STEPS:
+        assert (picture[-60:] == np.array(colour)).all(axis=2).any(), "the legend has every colour"

@@ -10,10 +10,10 @@ from rich.style import Style
 from textual import events
 from textual.message import Message
 
-from cr_tui.dashboard.inspect.exploration import Exploration
 from cr_tui.dashboard.inspect.layout import GAP, MARGIN, Layout
-from cr_tui.dashboard.inspect.pictures_view import Picture, PicturesView
+from cr_tui.dashboard.model.exploration import Exploration
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
 from cr_tui.dashboard.theme import Look, rgb
 from cr_tui.render.cells import Cells, merge_runs, style_of
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from textual.message import Message
 from textual.worker import get_current_worker
 
-from cr_tui.dashboard.inspect.exploration import DecodeJob
 from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, Run, Source
+from cr_tui.dashboard.model.exploration import DecodeJob
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.written_files import new_file
 from cr_tui.render.files import save_gif, save_png

@@ -11,14 +11,14 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from cr_tui.dashboard.inspect.code_row import CodeRow
-from cr_tui.dashboard.inspect.exploration import DecodeJob, Exploration, Frames, ImageKey
-from cr_tui.dashboard.inspect.image_queue import ImageQueue
 from cr_tui.dashboard.inspect.layout import bounded_steps, usual_steps
 from cr_tui.dashboard.inspect.model_reader import ModelReader
 from cr_tui.dashboard.inspect.view import Inspection, InspectView
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import NoCheckpointError, Run
+from cr_tui.dashboard.model.exploration import DecodeJob, Exploration, Frames, ImageKey
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.title_bar import TitleBar

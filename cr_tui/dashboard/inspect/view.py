@@ -13,11 +13,11 @@ from textual.message import Message
 from textual.widgets import Static
 
 from cr_tui.dashboard.inspect.code_row import CodeRow
-from cr_tui.dashboard.inspect.exploration import Exploration, Frames, Side
 from cr_tui.dashboard.inspect.layout import CAPTION, GAP, Layout, arrange
-from cr_tui.dashboard.inspect.pictures_view import Picture, PicturesView
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
+from cr_tui.dashboard.model.exploration import Exploration, Frames, Side
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of

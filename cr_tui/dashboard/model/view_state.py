@@ -53,6 +53,7 @@ class ViewState(BaseModel):
         differences: whether the table of differing settings was shown.
         wrap_log: whether long lines of logs are broken at the edge.
         date_log: whether lines of logs have their times.
+        ranking: what the form for a ranking held last, its runs left out.
     """
 
     theme: _Text = DARK.theme.name
@@ -79,6 +80,7 @@ class ViewState(BaseModel):
     differences: bool = False
     wrap_log: bool = False
     date_log: bool = False
+    ranking: dict[_Text, _Text | int | list[_Text] | None] = Field(default_factory=dict, max_length=20)
 
 
 class ViewStates:

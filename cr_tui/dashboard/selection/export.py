@@ -12,13 +12,13 @@ from PIL import Image
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
 from cr_tui.dashboard.shared.written_files import guarded
 from cr_tui.render.matrices.matrix import MatrixPicture
-from cr_tui.render.matrices.matrix_picture import CAPTION, matrix_picture
+from cr_tui.render.matrices.matrix_picture import CAPTION, NAME_LENGTH, matrix_picture
 
 
 def as_csv(shown: ShownSelection) -> bytes:
     """A row a run, best first: id, name, score and rank by each method, intervals, and its row of the matrix.
 
-    The columns of the matrix are named after the generators. What is not there is an empty cell.
+    The columns of the matrix are named ``B``, id and name of the generator. What is not there is an empty cell.
     """
     methods = shown.result.methods
     header = ["run", "name"]
@@ -28,7 +28,7 @@ def as_csv(shown: ShownSelection) -> bytes:
         header += [f"{method} low", f"{method} high"] if found and found.intervals else []
         header += [f"{method} medoid probability"] if found and found.medoid_probability else []
     matrix, compared = shown.matrix, shown.compared
-    header += [f"B {run_id}" for run_id in compared] if matrix is not None else []
+    header += [guarded(f"B {run_id} {shown.names[run_id]}") for run_id in compared] if matrix is not None else []
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -69,6 +69,7 @@ def as_json(shown: ShownSelection) -> bytes:
     }
     if matrix is not None:
         document["matrix_runs"] = list(compared)
+        document["matrix_names"] = [_written(shown.names[run_id]) for run_id in compared]
         document["matrix"] = [[_finite(score) for score in row] for row in matrix.tolist()]
     return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
@@ -100,7 +101,8 @@ def as_png(shown: ShownSelection, *, even: bool = False) -> bytes:
     """
     matrix = shown.matrix
     assert matrix is not None, "only a matrix can be drawn"
-    picture = MatrixPicture(matrix, [shown.names[run_id] for run_id in shown.compared], even=even)
+    names = shown.short(NAME_LENGTH)
+    picture = MatrixPicture(matrix, [names[run_id] for run_id in shown.compared], even=even)
     content = io.BytesIO()
     Image.fromarray(matrix_picture(picture, CAPTION)).save(content, format="PNG", optimize=True)
     return content.getvalue()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -15,7 +16,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Checkbox, Input, Label, Select, SelectionList, Static
 
 from cr_tui.dashboard.keys import keymap
-from cr_tui.dashboard.model.data import LIVE_STATUSES, Run, Source
+from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
+from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.selection.pools import ACROSS, RANKED_STATUS, PoolPage
 from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
@@ -30,6 +32,8 @@ _NUMBERS = {
     "budget": "all pairs; 0: as many as suffice",
 }
 _LEAST_RUNS = 2
+_REMEMBERED = ("methods", "similarity", "protocol", *_NUMBERS, "device")
+"""What the form holds when it is opened again: everything but the runs."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,9 @@ class SelectionFormScreen(ModalScreen[bool]):
     """Asks what to compute and starts it; ends with whether it did.
 
     Args:
-        source: starts what is asked for.
+        session: its source starts what is asked for; its view remembers what was asked for last.
         choices: pools, the first one chosen at first.
-        initial: what the form holds at first.
+        initial: what the form holds at first; if None, what it held last.
     """
 
     CSS_PATH = "form.tcss"
@@ -89,11 +93,13 @@ class SelectionFormScreen(ModalScreen[bool]):
 
         reason: str
 
-    def __init__(self, source: Source, choices: Sequence[PoolChoice], initial: SelectionRequest | None = None) -> None:
+    def __init__(
+        self, session: Session, choices: Sequence[PoolChoice], initial: SelectionRequest | None = None
+    ) -> None:
         super().__init__()
-        self._source = source
+        self._session = session
         self._choices = choices
-        self._initial = initial or SelectionRequest(runs=())
+        self._initial = initial or _remembered(session.view.ranking)
         self._starting = False
 
     def compose(self) -> ComposeResult:
@@ -162,6 +168,7 @@ class SelectionFormScreen(ModalScreen[bool]):
         if not self._starting:
             self._starting = True
             self._say("starting …", "faint")
+            self._session.view.ranking = request.model_dump(mode="json", include=set(_REMEMBERED))
             self._start(request)
 
     def action_cancel(self) -> None:
@@ -170,7 +177,7 @@ class SelectionFormScreen(ModalScreen[bool]):
     @work(thread=True)
     def _start(self, request: SelectionRequest) -> None:
         try:
-            self._source.select(request)
+            self._session.source.select(request)
         except CrtuiError as error:
             self.post_message(self.Refused(str(error)))
             return
@@ -219,6 +226,18 @@ class SelectionFormScreen(ModalScreen[bool]):
         if not (text.isdecimal() and len(text) < 10 and int(text) >= least):
             raise InputError(f"{name.replace('_', ' ')} must be a whole number from {least} on, not '{text[:20]}'")
         return int(text)
+
+
+def _remembered(held: Mapping[str, object]) -> SelectionRequest:
+    """What the form held when it was used last, as far as that still makes sense."""
+    known = {name: value for name, value in held.items() if name in _REMEMBERED}
+    methods = known.pop("methods", None)
+    if isinstance(methods, list | tuple):
+        known["methods"] = tuple(name for name in SELECTION_METHODS if name in methods) or (CENTRALITY,)
+    try:
+        return SelectionRequest.model_validate({"runs": (), **known})
+    except ValidationError:
+        return SelectionRequest(runs=())
 
 
 def command_line(request: SelectionRequest, group: str | None) -> str:

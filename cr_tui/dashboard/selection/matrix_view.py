@@ -80,7 +80,8 @@ class MatrixView(Widget, can_focus=True):
             self.refresh()
             return
         width, left, top = self.content_size.width, self.gutter.left, self.gutter.top
-        lines = {1, _ABOVE + window.line_of(before[0]), _ABOVE + window.line_of(self._cursor[0])}
+        firsts = (window.line_of(before[0]), window.line_of(self._cursor[0]))
+        lines = {1, *(_ABOVE + first + line for first in firsts for line in range(window.lines_of_a_row))}
         self.refresh(*(Region(left, top + line, width, 1) for line in lines))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -65,6 +65,27 @@ def pool_pages(
         members = tuple(run for run in runs if run.group == key)
         found.append(PoolPage(key, members, (*partial, *kept), tuple(here)))
     return found
+
+
+def foremost(results: Sequence[SelectionResult], there: Collection[str]) -> int:
+    """Place of the result that is shown unless another is asked for: the newest of those that say most.
+
+    A result says more if it compared more of the runs that are still there, or knows more methods of as many. What is
+    being computed comes first: it says that it is not complete.
+
+    Args:
+        results: newest first.
+        there: ids of the runs that there are.
+    """
+
+    def says(result: SelectionResult) -> tuple[int, int]:
+        compared = sum(run_id in there for run_id in result.runs) if result.matrix is not None else 0
+        return compared, len(result.methods)
+
+    complete = [at for at, result in enumerate(results) if not result.partial]
+    if len(complete) < len(results) or not results:
+        return 0
+    return max(complete, key=lambda at: (says(results[at]), -at))
 
 
 def group_names(runs: Iterable[Run]) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from rich.text import Text
 from textual import events
 
+from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
 from cr_tui.dashboard.shared.keyed_table import Heading, KeyedTable
 from cr_tui.dashboard.theme import Look, look_of
@@ -16,12 +17,16 @@ from engine.choosing.result import MethodResult
 
 _RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 28, 7, 7, 24
 _SHORT_SCORE, _LONG_SCORE = 7, 12
+_SCROLLED = 8
+"""Cells by which a key moves the columns."""
 _ROOMY = 64
 """Cells from which the methods have their long titles."""
 
 
 class RankingTable(KeyedTable):
     """The runs in the order of one method, with its intervals and the scores of the others. Runs left out come last."""
+
+    BINDINGS = keymap.bindings("rankings")
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
@@ -31,6 +36,12 @@ class RankingTable(KeyedTable):
         shown, marked = self._shown
         if shown is not None and tuple(_columns(shown, event.size.width)) != self._headings:
             self.show(shown, marked, event.size.width)
+
+    def action_columns_on(self) -> None:
+        self.scroll_relative(x=_SCROLLED, animate=False)
+
+    def action_columns_back(self) -> None:
+        self.scroll_relative(x=-_SCROLLED, animate=False)
 
     def show(self, shown: ShownSelection | None, marked: frozenset[str], width: int) -> None:
         """Show a selection.
@@ -92,7 +103,7 @@ def _row(shown: ShownSelection, place: int, columns: list[Heading], marked: froz
             )
         elif column.key == "name":
             style = f"bold {look.strong}" if first else "" if ranked else look.faint
-            cell = Text(clean(shown.names[run_id], column.width - 1), style=style)
+            cell = Text(shown.short(column.width - 1)[run_id], style=style)
         elif column.key == "medoid":
             cell = _share(shown, run_id, look)
         elif column.key == "interval":

@@ -21,9 +21,11 @@ from cr_tui.dashboard.model.data import Run, Source
 from cr_tui.dashboard.model.selections import Computation
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.selection import export, words
+from cr_tui.dashboard.selection.division import lines_below, verdict_lines
 from cr_tui.dashboard.selection.form import SelectionFormScreen, pool_choices
 from cr_tui.dashboard.selection.matrix_view import MatrixView
-from cr_tui.dashboard.selection.pools import PoolPage, pool_pages
+from cr_tui.dashboard.selection.pair_view import PairView
+from cr_tui.dashboard.selection.pools import PoolPage, foremost, pool_pages
 from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
@@ -33,7 +35,7 @@ from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.shared.written_files import new_file, write
-from cr_tui.render.matrices.matrix import MatrixPicture
+from cr_tui.render.matrices.matrix import MOST_NAME, MatrixPicture
 from cr_tui.text import clean
 from engine.choosing.result import SelectionResult
 from engine.errors import CrtuiError
@@ -80,6 +82,7 @@ class SelectionScreen(DashboardScreen):
         self._zoomed = self._even = False
         self._ids: tuple[str, ...] = ()
         self._verdict = ""
+        self._why: bool | None = None
         self._matrix_width = 0
         self._usable: tuple[bool, ...] = ()
 
@@ -93,12 +96,13 @@ class SelectionScreen(DashboardScreen):
         yield TitleBar("selection")
         yield TextLine(widget_id="group")
         yield TextLine(widget_id="progress")
+        yield Static(id="verdict")
         with Horizontal(id="body"):
             yield MatrixView(widget_id="matrix")
             yield Static(id="nothing")
             yield RankingTable(widget_id="ranking")
-        yield Static(id="verdict")
         yield Static(id="pair")
+        yield PairView(self.session, widget_id="strips")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -163,7 +167,8 @@ class SelectionScreen(DashboardScreen):
     def _shown(self) -> int:
         """Index of the result that is shown; the newest when the one that was chosen is gone."""
         results = self.pool.results if self.pool else ()
-        return next((at for at, result in enumerate(results) if result.id == self._result), 0)
+        chosen = next((at for at, result in enumerate(results) if result.id == self._result), None)
+        return foremost(results, {run.id for run in self._runs}) if chosen is None else chosen
 
     @property
     def run(self) -> Run | None:
@@ -185,14 +190,17 @@ class SelectionScreen(DashboardScreen):
         results = pool.results if pool else ()
         result = results[self._shown] if results else None
         names = {run.id: run.name for run in self._runs}
+        groups = {run.id: run.group for run in self._runs}
         supervised = {run.id: run.scores.get("factor_vae") for run in self._runs}
-        self._selection = show_selection(result, self._order, names, supervised) if result else None
+        self._selection = show_selection(result, self._order, names, supervised, groups) if result else None
         empty = self._selection is None
         nothing = self.query_one("#nothing", Static)
         nothing.display = empty or (result is not None and result.matrix is None)
         if nothing.display:
             nothing.update(Text(words.empty_words(pool, self.session.read_only) if empty else words.NO_MATRIX))
         self.table.display = not empty
+        self._draw_verdict()
+        self._divide()
         self._draw_ranking(result)
         self._draw_words()
 
@@ -210,7 +218,8 @@ class SelectionScreen(DashboardScreen):
         at = self._pair_of_ids()
         matrix = shown.matrix if shown else None
         if shown is not None and matrix is not None:
-            labels = [shown.names[run_id] for run_id in shown.compared]
+            short = shown.short(MOST_NAME)
+            labels = [short[run_id] for run_id in shown.compared]
             self.matrix.show(MatrixPicture(matrix, labels, even=self._even), _CAPTION)
             self._fit_matrix()
         else:
@@ -239,13 +248,27 @@ class SelectionScreen(DashboardScreen):
             progress = Text("✗ ", style=look.error).append(clean(self._read_last.trouble), style=look.alert)
         self.query_one("#progress", TextLine).write(progress)
         self.query_one("#progress").display = bool(progress.plain)
-        verdict = self.query_one("#verdict", Static)
+        self._draw_pair()
+
+    def _draw_verdict(self) -> None:
+        """How sure the pick is and what would settle it, above all else."""
+        shown, verdict = self._selection, self.query_one("#verdict", Static)
         verdict.display = self.query_one("#pair").display = shown is not None
-        sure = words.verdict(shown, look) if shown else Text()
+        sure = words.verdict(shown, self.look) if shown else Text()
         if sure.markup != self._verdict:
             self._verdict = sure.markup
             verdict.update(sure)
-        self._draw_pair()
+
+    def _divide(self) -> None:
+        """Divide the lines between ranking and matrix above, and the traversals of a pair below."""
+        shown, strips = self._selection, self.query_one("#strips", PairView)
+        below = 0
+        if shown is not None and shown.matrix is not None and len(shown.compared) > 1:
+            wrapped = words.verdict(shown, self.look).wrap(self.app.console, max(self.size.width - 2, 1))
+            taken = min(len(wrapped), verdict_lines(self.size.height)) + bool(self.query_one("#progress").display)
+            below = lines_below(self.size.height, taken, len(shown.order), self._why)
+        strips.display = below > 0
+        strips.styles.height = max(below, 1)
 
     def _draw_pair(self) -> None:
         """What stands at the cursor."""
@@ -259,7 +282,31 @@ class SelectionScreen(DashboardScreen):
                 text = words.readout(shown, self.matrix.cursor, max(self.size.width - 2, 1), self.look)
         # Its height is fixed, so nothing around it has to move.
         self.query_one("#pair", Static).update(text, layout=False)
+        strips = self.query_one("#strips", PairView)
+        if strips.display:
+            strips.show_pair(self._pair_of_runs())
         self._refresh_footer()
+
+    def _pair_of_runs(self) -> tuple[Run, Run] | None:
+        """The runs whose traversals are shown: those at the cursor; beside a run itself the pick, or the runner-up."""
+        shown = self._selection
+        if shown is None or shown.matrix is None or len(shown.compared) < 2:
+            return None
+        row, column = (min(at, len(shown.compared) - 1) for at in self.matrix.cursor)
+        if row == column:
+            column = 1 if row == 0 else 0
+        first, second = (self.session.run_of(shown.compared[at]) for at in (row, column))
+        return (first, second) if first is not None and second is not None else None
+
+    def action_why(self) -> None:
+        """Show the traversals of the pair, at the cost of the matrix where there is little room; or hide them."""
+        if self._selection is None or self._selection.matrix is None:
+            self.say("there is no pair to look at: nothing was compared", "warning")
+            return
+        self._why = not self.query_one("#strips").display
+        self._drawn = None
+        self._draw()
+        self.call_after_refresh(self._draw)
 
     # -- one cursor for table and matrix -----------------------------------------------------------------------------
 
@@ -311,6 +358,7 @@ class SelectionScreen(DashboardScreen):
             "open_inspect": here,
             "open_charts": here,
             "mark": here,
+            "why": shown is not None and shown.matrix is not None,
             "next_group": len(self._pools) > 1,
             "previous_group": len(self._pools) > 1,
         }
@@ -345,8 +393,9 @@ class SelectionScreen(DashboardScreen):
         results = self.pool.results if self.pool else ()
         at = self._shown + by
         if 0 <= at < len(results):
-            # The newest is followed: a newer one takes its place.
-            self._result = results[at].id if at else None
+            # The one that says most is followed: a newer one that says as much takes its place.
+            first = foremost(results, {run.id for run in self._runs})
+            self._result = results[at].id if at != first else None
             self._draw()
         elif results:
             self.say("there is no older result" if by > 0 else "this is the newest result")
@@ -407,7 +456,7 @@ class SelectionScreen(DashboardScreen):
         choices = pool_choices(pool, self._runs, self.session.marked, ended)
         if not choices:
             self.say("a ranking needs at least 2 finished runs; mark some, or train more", "warning")
-        elif await self.app.push_screen_wait(SelectionFormScreen(self.session.source, choices, ended)):
+        elif await self.app.push_screen_wait(SelectionFormScreen(self.session, choices, ended)):
             self._result = None
             self.say("it computes in a process of its own; the dashboard may be closed")
             self._read_again()

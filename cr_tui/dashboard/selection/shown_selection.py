@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cr_tui.dashboard.shared.short_names import Shortener
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.result import MethodResult, SelectionResult
 
@@ -28,6 +29,7 @@ class ShownSelection:
         order: ids, best first; those that the method cannot rank come last.
         names: by id, also of runs that are gone.
         scores: by method, a score a run by id.
+        groups: by id, for names that clash; runs that are gone have none.
     """
 
     result: SelectionResult
@@ -36,6 +38,22 @@ class ShownSelection:
     order: tuple[str, ...]
     names: Mapping[str, str]
     scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    def short(self, width: int) -> Mapping[str, str]:
+        """Names by id in at most ``width`` cells that can still be told apart."""
+        return self._short(width)
+
+    @functools.cached_property
+    def _short(self) -> Callable[[int], Mapping[str, str]]:
+        ids = list(self.names)
+        shortener = Shortener([self.names[run_id] for run_id in ids], [self.groups.get(run_id, "") for run_id in ids])
+
+        @functools.lru_cache(maxsize=8)
+        def short(width: int) -> Mapping[str, str]:
+            return {run_id: shortener.short(number, width) for number, run_id in enumerate(ids)}
+
+        return short
 
     @property
     def found(self) -> MethodResult | None:
@@ -75,7 +93,11 @@ class ShownSelection:
 
 
 def show_selection(
-    result: SelectionResult, order_by: str, names: Mapping[str, str], supervised: Mapping[str, float | None]
+    result: SelectionResult,
+    order_by: str,
+    names: Mapping[str, str],
+    supervised: Mapping[str, float | None],
+    groups: Mapping[str, str] | None = None,
 ) -> ShownSelection:
     """Put a result in order.
 
@@ -84,6 +106,7 @@ def show_selection(
         order_by: the method that is wanted; the first one where the result lacks it.
         names: present names by id.
         supervised: known FactorVAE scores by id. They stand for the method ``supervised`` where the result lacks it.
+        groups: present groups by id, for names that clash.
     """
     runs = result.runs
     scores = {name: dict(zip(runs, found.scores, strict=True)) for name, found in result.in_order}
@@ -99,6 +122,5 @@ def show_selection(
     placed = set(best_first)
     by_id = dict(zip(runs, result.titles, strict=True)) | {run_id: names[run_id] for run_id in runs if run_id in names}
     order = (*best_first, *(run_id for run_id in runs if run_id not in placed))
-    return ShownSelection(
-        result, chosen, methods, order, {run_id: by_id.get(run_id) or run_id for run_id in runs}, scores
-    )
+    shown_names = {run_id: by_id.get(run_id) or run_id for run_id in runs}
+    return ShownSelection(result, chosen, methods, order, shown_names, scores, groups or {})

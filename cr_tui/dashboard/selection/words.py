@@ -88,13 +88,17 @@ def headline(
         parts.append(f"{shown.ranked} ranked {when}")
         parts += [f"{len(found.excluded)} left out"] if found.excluded else []
         parts += [f"result {result + 1} of {len(pool.results)}"] if len(pool.results) > 1 else []
+        newer = sum(not one.partial for one in pool.results[:result])
         central = found.methods.get(CENTRALITY)
         if central is not None and central.similarity:
             votes = f", {found.votes} votes" if found.votes else ""
             parts.append(f"by {clean(central.similarity, 20)}{votes}")
         if found.protocol is not None and found.protocol.name:
             parts.append(f"protocol {clean(found.protocol.name, 20)}")
-    return line.append("  " + " · ".join(parts), style=look.faint)
+    line.append("  " + " · ".join(parts), style=look.faint)
+    if shown is not None and newer:
+        line.append(f"  {newer} newer: .", style=look.alert)
+    return line
 
 
 def progress_line(computations: Sequence[Computation], now: float, look: Look) -> Text:
@@ -124,7 +128,7 @@ def verdict(shown: ShownSelection, look: Look) -> Text:
     """How sure the pick is, and what would settle it."""
     if not shown.ranked:
         return Text("nothing can be ranked yet" if shown.result.partial else "nothing could be ranked", look.alert)
-    pick = clean(shown.names[shown.order[0]], _TITLE_CELLS)
+    pick = shown.short(_TITLE_CELLS)[shown.order[0]]
     if shown.result.partial:
         return (
             Text("so far ", style=look.alert)
@@ -159,10 +163,12 @@ def _centrality_verdict(shown: ShownSelection, found: MethodResult, pick: str, l
         text.append(f" stays ahead in {found.confidence:.0%} of other draws of votes and references")
     else:
         text.append(" is the most central")
-    if found.agreement is not None and found.agreement_by_chance is not None:
-        text.append(f"; agreement {found.agreement:.2f}, by chance up to {found.agreement_by_chance:.2f}", look.faint)
+    # What limits the pick comes next: where there is little room, the end is cut.
     for warning in found.warnings:
         text.append("\n" + clean(warning), style=look.alert)
+    if found.agreement is not None and found.agreement_by_chance is not None:
+        text.append("\n" if found.warnings else "; ")
+        text.append(f"agreement {found.agreement:.2f}, by chance up to {found.agreement_by_chance:.2f}", look.faint)
     return text
 
 
@@ -181,21 +187,21 @@ def readout(shown: ShownSelection, cursor: tuple[int, int] | None, width: int, l
     i, j = (min(at, len(runs) - 1) for at in cursor)
     forth, back = float(matrix[i, j]), float(matrix[j, i])
     text = Text()
-    for at, part in ((i, "encoder  "), (j, "generator")):
+    for at, part in ((i, "encoder of  "), (j, "on images of")):
         number = f"{at + 1:>3} "
         text.append(f"{part}{number}", style=look.faint)
-        text.append(clean(shown.names[runs[at]], max(width - len(part) - len(number), 1)) + "\n")
+        text.append(shown.short(max(width - len(part) - len(number), 1))[runs[at]] + "\n")
+    text.append(_number(forth), style=look.key)
     if i == j:
-        text.append("with itself ", style=look.faint).append(_number(forth), style=look.key)
+        text.append(", on its own images", style=look.faint)
     else:
-        text.append("B[i,j] ", style=look.faint).append(_number(forth), style=look.key)
-        text.append("  B[j,i] ", style=look.faint).append(_number(back))
-        text.append("  S ", style=look.faint).append(_number((forth + back) / 2))
+        text.append(", the other way ", style=look.faint).append(_number(back))
+        text.append(", mean ", style=look.faint).append(_number((forth + back) / 2))
     found = shown.result.methods.get(CENTRALITY)
     interval = shown.of(found.intervals, runs[i]) if found else None
     if found is not None:
         score = shown.scores[CENTRALITY].get(runs[i], math.nan)
-        text.append(f"  centrality of {i + 1} ", style=look.faint).append(_number(score))
+        text.append(f" · centrality of {i + 1} ", style=look.faint).append(_number(score))
         if isinstance(interval, tuple):
             text.append(f" [{interval[0]:.3f}, {interval[1]:.3f}]")
     return text
@@ -215,9 +221,9 @@ def copied(shown: ShownSelection, cursor: tuple[int, int]) -> str:
     rows = (
         ("encoder", f"{clean(runs[i])}\t{clean(shown.names[runs[i]])}"),
         ("generator", f"{clean(runs[j])}\t{clean(shown.names[runs[j]])}"),
-        ("B[i,j]", f"{forth:.12g}"),
-        ("B[j,i]", f"{back:.12g}"),
-        ("S", f"{(forth + back) / 2:.12g}"),
+        (f"encoder of {i + 1} on images of {j + 1}", f"{forth:.12g}"),
+        (f"encoder of {j + 1} on images of {i + 1}", f"{back:.12g}"),
+        ("mean", f"{(forth + back) / 2:.12g}"),
     )
     return "\n".join(f"{name}\t{value}" for name, value in rows)
 

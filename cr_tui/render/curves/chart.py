@@ -19,6 +19,8 @@ from cr_tui.render.palette import CATEGORIES, FAINT, blend
 from cr_tui.text import clean
 
 _SMALLEST_PLOT = (4, 2)
+_MARGIN = 6
+"""Cells of the y axis: five of most labels, and the line."""
 _SAMPLE = 2
 """Cells of a piece of line in legends."""
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
@@ -110,11 +112,13 @@ def chart(
     if span_x is None or width < 12 or height < 4:
         return _empty(_legend(title, "", coloured, width, mode, cursor, ink), width, height, ink)
     rows = max(height - 2, _SMALLEST_PLOT[1])
-    span, note = _span([line.stroke(2 * width, *span_x, log=scale.log) for line in series], scale)
-    labels = y_labels(span, rows, scale.log)
-    margin = max(cell_len(label) for label in labels.texts) + 1
+    margin = _MARGIN
+    strokes, span, note, labels = _measured(series, width - margin - 1, rows, span_x, scale)
+    if max(map(cell_len, labels.texts)) >= margin:
+        # Seldom a label is wider than most; then there are fewer columns.
+        margin = max(map(cell_len, labels.texts)) + 1
+        strokes, span, note, labels = _measured(series, width - margin - 1, rows, span_x, scale)
     frame = Frame(max(width - margin - 1, _SMALLEST_PLOT[0]), rows, *span_x, *span, scale.log)
-    strokes = [line.stroke(2 * frame.columns, *span_x, log=scale.log) for line in series]
     patterns = [line.pattern for line in series] if ink.patterns else None
     drawn = plot(strokes, [line.dimmed for line in series], frame, mode, patterns)
     if guides:
@@ -127,6 +131,16 @@ def chart(
         lines.append((Segment(f"{text:>{margin - 1}}{_BAR[mode]}", faint), *cells))
     lines.append((Segment(" " * margin + x_labels(frame, x_kind), faint),))
     return Cells(tuple(lines))
+
+
+def _measured(
+    series: Sequence[Curve], columns: int, rows: int, span_x: tuple[float, float], scale: Scale
+) -> tuple[list[Stroke], tuple[float, float], str, YLabels]:
+    """The series in columns of the screen, the edges of the plot, what lies beyond them, and the labels."""
+    count = 2 * max(columns, _SMALLEST_PLOT[0])
+    strokes = [line.stroke(count, *span_x, log=scale.log) for line in series]
+    span, note = _span(strokes, scale)
+    return strokes, span, note, y_labels(span, rows, scale.log)
 
 
 def pattern_sample(pattern: int) -> str:

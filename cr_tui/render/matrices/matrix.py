@@ -27,7 +27,7 @@ _NUMBER_CELLS = 5
 _GAP = 1
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 1000)
 _NOTE = " not compared"
-_LEAST_NAME, _MOST_NAME = 12, 24
+_LEAST_NAME, MOST_NAME = 12, 24
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,17 @@ class CellSize:
     halves: int
 
 
-SIZES: tuple[CellSize, ...] = (CellSize(1, 1), CellSize(2, 1), CellSize(2, 2), CellSize(3, 2), CellSize(5, 2))
-"""Sizes of a value, smallest first. The last has room for its number."""
+SIZES: tuple[CellSize, ...] = (
+    CellSize(1, 1),
+    CellSize(2, 1),
+    CellSize(2, 2),
+    CellSize(3, 2),
+    CellSize(5, 2),
+    CellSize(7, 4),
+    CellSize(9, 6),
+    CellSize(13, 8),
+)
+"""Sizes of a value, smallest first. Those from five cells on have room for its number."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class MatrixPicture:
         if low == high:
             level = np.full_like(level, len(STEPS) // 2)
         self.levels: NDArray[np.intp] = np.where(np.isnan(self.values), ABSENT, level)
-        self._longest = max((cell_len(clean(label, _MOST_NAME)) for label in labels), default=0)
+        self._longest = max((cell_len(clean(label, MOST_NAME)) for label in labels), default=0)
 
     @property
     def size(self) -> int:
@@ -126,8 +135,13 @@ class MatrixWindow:
         return -(-(self.rows[1] - self.rows[0]) * self.cell.halves // 2)
 
     def line_of(self, row: int) -> int:
-        """The line of values that shows a row."""
+        """The first line of values that shows a row."""
         return (row - self.rows[0]) * self.cell.halves // 2
+
+    @property
+    def lines_of_a_row(self) -> int:
+        """Lines that a row takes, at least one."""
+        return max(self.cell.halves // 2, 1)
 
     def at(self, x: int, y: int, before: tuple[int, int]) -> tuple[int, int] | None:
         """The row and column under a cell of the values; None beside them.
@@ -171,6 +185,8 @@ def fitting(
     if zoom is None:
         fit = [k for k, size in enumerate(SIZES) if n * size.across + margin <= width and n * size.halves <= 2 * height]
         zoom = fit[-1] if fit else 0
+    while SIZES[zoom].halves > max(2 * height, 1) and zoom > 0:
+        zoom -= 1
     cell = SIZES[zoom]
     spare = width - margin - n * cell.across
     margin = picture.margin(spare - _GAP) if spare > _GAP else margin
@@ -195,11 +211,15 @@ def value_line(picture: MatrixPicture, window: MatrixWindow, y: int, ink: Matrix
         row = window.rows[0] + 2 * y
         rows = [row] if row + 1 >= window.rows[1] else [row, row + 1]
     else:
-        rows = [window.rows[0] + y]
+        rows = [window.rows[0] + 2 * y // window.cell.halves]
     if rows[0] >= window.rows[1]:
         return ()
-    label = _row_label(picture, window, rows, ink)
-    cells = _half_cells(picture, window, rows, ink) if window.cell.halves == 1 else _whole(picture, window, rows[0])
+    # A value that is several lines high has its number and its label in the middle.
+    lines = max(window.cell.halves // 2, 1)
+    is_middle = y % lines == (lines - 1) // 2
+    label = _row_label(picture, window, rows, ink) if is_middle else (Segment(" " * window.margin),)
+    halves = window.cell.halves == 1
+    cells = _half_cells(picture, window, rows, ink) if halves else _whole(picture, window, rows[0], numbers=is_middle)
     return (*label, *cells)
 
 
@@ -262,12 +282,13 @@ def legend_line(picture: MatrixPicture, margin: int, width: int, ink: MatrixInk)
     return (Segment(" " * min(margin, max(spare, 0))), *line)
 
 
-def _whole(picture: MatrixPicture, window: MatrixWindow, row: int) -> Line:
-    """Values that are a line high, with their number where there is room."""
+def _whole(picture: MatrixPicture, window: MatrixWindow, row: int, *, numbers: bool) -> Line:
+    """A line of values that are at least a line high, with their numbers where there is room."""
     first, last = window.columns
     across = window.cell.across
     levels = picture.levels[row, first:last].tolist()
-    if across >= _NUMBER_CELLS:
+    has_numbers = numbers and across >= _NUMBER_CELLS
+    if has_numbers:
         values = picture.values[row, first:last].tolist()
         texts = [("×" if value != value else f"{value:.2f}").center(across) for value in values]
     else:
@@ -275,7 +296,8 @@ def _whole(picture: MatrixPicture, window: MatrixWindow, row: int) -> Line:
     if window.cursor[0] == row:
         at = window.cursor[1] - first
         # Without its leading zero a number leaves room for the brackets.
-        inner = texts[at].strip().removeprefix("0")[: across - 2] if across >= _NUMBER_CELLS else ""
+        inner = texts[at].strip() if has_numbers else ""
+        inner = inner if len(inner) <= across - 2 else inner.removeprefix("0")[: across - 2]
         texts[at] = f"[{inner:^{across - 2}}]" if across > 1 else texts[at]
     return merge_runs(zip(texts, map(_plain_style, levels), strict=True))
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cr_tui.render.cells import Rgb
 from cr_tui.render.matrices.matrix import ABSENT, MatrixPicture
-from cr_tui.render.palette import MISSING, STEPS
+from cr_tui.render.palette import MISSING, STEPS, readable_on
 from cr_tui.text import clean
 
 CAPTION = "cross-scores: rows are encoders, columns the generators whose images they were scored on"
@@ -16,14 +16,17 @@ CAPTION = "cross-scores: rows are encoders, columns the generators whose images 
 _BACKGROUND: Rgb = (255, 255, 255)
 _TEXT: Rgb = (48, 48, 48)
 _FONT_PIXELS = 16
-_MOST_PIXELS, _LEAST_CELL, _MOST_CELL = 1200, 3, 36
-_READABLE_CELL = 14
-_NAME_LENGTH, _NAME_PIXELS = 40, 400
+_MOST_PIXELS, _LEAST_CELL, _MOST_CELL = 1200, 3, 64
+_READABLE_CELL, _VALUE_CELL = 14, 40
+"""Pixels of a cell from which names, and values, can be read."""
+NAME_LENGTH, _NAME_PIXELS = 40, 400
 _MARGIN, _LEGEND, _BAR = 20, 70, 18
 
 
 def matrix_picture(picture: MatrixPicture, title: str) -> NDArray[np.uint8]:
-    """Draw cross-scores on white, names and numbers beside the rows where they can be read, and a legend below.
+    """Draw cross-scores on white, with a legend below.
+
+    Names and numbers stand beside the rows, and values in their cells, where they can be read.
 
     Args:
         picture: what to draw.
@@ -44,11 +47,28 @@ def matrix_picture(picture: MatrixPicture, title: str) -> NDArray[np.uint8]:
     image.paste(Image.fromarray(colours.repeat(cell, axis=0).repeat(cell, axis=1)), (left, top))
     for at in range(picture.size if named else 0):
         middle = at * cell + cell // 2
-        label = f"{clean(picture.labels[at], _NAME_LENGTH)}  {at + 1}"
+        label = f"{clean(picture.labels[at], NAME_LENGTH)}  {at + 1}"
         draw.text((left - 8, top + middle), label, fill=_TEXT, font=font, anchor="rm")
         draw.text((left + middle, top - 6), str(at + 1), fill=_TEXT, font=font, anchor="ms")
+    if cell >= _VALUE_CELL:
+        _draw_values(draw, font, picture, (left, top), cell)
     _draw_legend(draw, font, picture, left, top + n * cell + _MARGIN)
     return np.asarray(image)
+
+
+def _draw_values(
+    draw: ImageDraw.ImageDraw,
+    font: ImageFont.ImageFont | ImageFont.FreeTypeFont,
+    picture: MatrixPicture,
+    corner: tuple[int, int],
+    cell: int,
+) -> None:
+    """The values in the middle of their cells."""
+    for (row, column), value in np.ndenumerate(picture.values):
+        level = int(picture.levels[row, column])
+        if level != ABSENT:
+            middle = corner[0] + column * cell + cell // 2, corner[1] + row * cell + cell // 2
+            draw.text(middle, f"{value:.2f}", fill=readable_on(STEPS[level]), font=font, anchor="mm")
 
 
 def _draw_legend(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 
-from cr_tui.dashboard.inspect.exploration import DecodeJob, Frames, ImageKey
 from cr_tui.dashboard.model.data import Source
+from cr_tui.dashboard.model.exploration import DecodeJob, Frames, ImageKey
 from engine.errors import CrtuiError
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cr_tui.dashboard.inspect.latent_point import LatentPoint
 from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, Run
+from cr_tui.dashboard.model.latent_point import LatentPoint
 
 Frames = NDArray[np.uint8]
 ImageKey = tuple[int, int | None]
