@@ -24,11 +24,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.storage.files import FOLDER_MODE
+from engine.storage.descriptors import FOLDER_MODE
 from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
@@ -157,7 +157,14 @@ def _holds_a_slot(pid: int, folder: Path, gpu: str) -> bool:
         # In a container, nvidia-smi gives process numbers of the host. Then any held slot of the GPU counts.
         return any(is_held(path) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
-        return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
+        return any(_leads_to(file, folder.resolve()) for file in files.iterdir())
+    return False
+
+
+def _leads_to(file: Path, folder: Path) -> bool:
+    """Whether an open file of a process lies in a folder. One that was closed meanwhile does not."""
+    with contextlib.suppress(OSError):
+        return file.readlink().parent == folder
     return False
 
 
@@ -295,7 +302,7 @@ def is_held(path: Path) -> bool:
     """Whether a process holds a slot, given its lock file."""
     try:
         return is_locked(path)
-    except OSError:
+    except StoreError:
         return False
 
 

@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from engine.errors import CrtuiError, StoreError
 from engine.launch import slots
 from engine.launch.queueing import adopt_orphans, queue_is_paused
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
+from engine.machine.processes import uptime
 from engine.runs.log import say
 from engine.runs.state import RunState
 
@@ -67,12 +69,12 @@ class MachineSite:
 
     def __init__(self, worker: Sequence[str] = WORKER) -> None:
         self._worker = worker
-        self._born = time.time()
+        self._born = uptime()
 
     def wait_for_device(self, run: WatchedRun, not_before: float) -> HeldSlots | None:
         """The slots of the run's device; ``None`` if it was asked to stop, or deleted, before there were any."""
         request = slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
-        while run.grace() is None and run.folder.path.is_dir():
+        while run.grace() is None and not run.is_gone:
             # A run that is held back waits outside the line, so that it delays nobody. Its dates keep its place.
             if not _held_back(run, not_before):
                 held = _wait_in_line(run, request, not_before)
@@ -91,7 +93,7 @@ class MachineSite:
 
     def look_after_others(self, run: WatchedRun) -> None:
         """Put runs back into the queue that lost their supervisor."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(CrtuiError, OSError):
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
                 say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
 
@@ -101,7 +103,7 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
     since = run.state.queued or run.state.created
     waiter = slots.Waiter(request, since, run.folder.id, run.state.priority)
     with contextlib.closing(waiter):
-        while run.grace() is None and not _held_back(run, not_before) and run.folder.path.is_dir():
+        while run.grace() is None and not _held_back(run, not_before) and not run.is_gone:
             held = waiter.poll()
             if held is not None:
                 return held
@@ -114,4 +116,8 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
 
 def _held_back(run: WatchedRun, not_before: float) -> bool:
     run.reread()
-    return run.state.paused or time.monotonic() < not_before or queue_is_paused(run.folder.store)
+    try:
+        return run.state.paused or time.monotonic() < not_before or queue_is_paused(run.folder.store)
+    except StoreError:
+        # Nobody knows whether the queue is paused.
+        return True
