@@ -39,7 +39,8 @@ from engine.machine.cores import prepare_to_compute
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
-from engine.storage.files import make_folder, replace_file
+from engine.storage.descriptors import make_folder
+from engine.storage.files import replace_file
 from engine.storage.store import Store
 
 REPEATS = 20

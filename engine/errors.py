@@ -21,3 +21,11 @@ class ChangedDataError(InputError):
 
 class WorkError(CrtuiError):
     """The input was fine but the work could not be finished (disk full, diverged, device lost). Exit code 1."""
+
+
+class StoreError(WorkError):
+    """The store could not be read or written just now: rights, disk, network. Exit code 1.
+
+    It says nothing about what the store holds: what cannot be read is neither lost nor damaged, and may be there again
+    in a moment. Whoever watches a run tries again.
+    """

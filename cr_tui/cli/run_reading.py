@@ -112,12 +112,12 @@ def _last_lines(path: Path, count: int) -> tuple[list[str], int]:
 
 def _new_lines(record: RunRecord, offset: int) -> Iterator[str]:
     """What the run writes after ``offset``, until it ends. A log that was shortened is read from its beginning."""
-    from engine.runs.catalogue import look_at
+    from engine.runs.catalogue import look_again
 
     partial = b""
     path = record.folder.log_path
     while True:
-        ended = look_at(record.folder).status.terminal
+        ended = look_again(record).status.terminal
         chunk = b""
         try:
             with path.open("rb") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from engine.launch.waits import Wait
-from engine.runs.catalogue import RunRecord, look_at
+from engine.runs.catalogue import RunRecord, look_again
 from engine.runs.events import EventTail
 
 _SHOWN = ("cr_accuracy",)
@@ -41,7 +41,7 @@ class WatchedRun:
     def refresh(self) -> None:
         """Look at the run again."""
         if not self.record.status.terminal:
-            self.record = look_at(self.record.folder)
+            self.record = look_again(self.record)
         more = True
         while more:
             batch = self._tail.read()

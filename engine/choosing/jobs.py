@@ -23,9 +23,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from engine.choosing.partial import PartialMatrix
 from engine.choosing.request import SelectionRequest
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
 from engine.runs.state import Count, Timestamp
-from engine.storage.files import make_folders, open_file, read_file, replace_file
+from engine.storage.descriptors import open_file
+from engine.storage.files import make_folders, read_file, replace_file
 from engine.storage.locks import is_locked, try_lock_file
 from engine.storage.store import Store
 
@@ -147,7 +148,7 @@ class JobFolder:
         """Whether a process computes it at present."""
         try:
             return is_locked(self._lock_path)
-        except OSError:
+        except StoreError:
             return False
 
     def begin(self, request: SelectionRequest, state: JobState) -> None:

@@ -16,7 +16,8 @@ import orjson
 
 from engine.errors import InputError
 from engine.runs.specification.seeds import is_seed
-from engine.storage.files import make_folder, read_file, replace_file
+from engine.storage.descriptors import make_folder
+from engine.storage.files import read_file, replace_file
 from engine.storage.locks import exclusive_lock
 from engine.training.step_folders import step_folder
 from engine.version import VERSION

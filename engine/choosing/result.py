@@ -34,7 +34,8 @@ from engine.choosing.methods import CENTRALITY
 from engine.choosing.partial import PartialMatrix
 from engine.errors import InputError, WorkError
 from engine.runs.registry import Registry, SelectionRow
-from engine.storage.files import cause, make_folders, read_file, replace_file, sync
+from engine.storage.descriptors import cause
+from engine.storage.files import make_folders, read_file, replace_file, sync
 from engine.storage.store import Store
 
 VERSION = 1

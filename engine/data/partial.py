@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.storage.files import open_file, replacing
+from engine.storage.descriptors import open_file
+from engine.storage.files import replacing
 
 _NOTE_BYTES = 4096
 _READ_BYTES = 1 << 20

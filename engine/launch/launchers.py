@@ -20,9 +20,11 @@ from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, launcher_of, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.launcher_names import launcher_module
+from engine.runs.ownership import require_own
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
+from engine.storage.descriptors import is_folder
 from engine.storage.store import Store
 from engine.tracking.handover import remove_copies
 
@@ -142,6 +144,7 @@ def resume(record: RunRecord, *, accept_data: bool = False) -> RunRecord:
     """
     folder = record.folder
     require_resumable(folder)
+    require_own(folder)
     if accept_data:
         data_record.accept(folder)
     elif data_record.recorded(folder) is not None:
@@ -166,7 +169,7 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
         WorkError: the run cannot be stopped, or the disk refused.
     """
     folder = record.folder
-    if folder.path.is_dir() and not folder.path.is_symlink():
+    if is_folder(folder.path):
         status = look_at(folder).status
         if not status.terminal and not force:
             raise InputError(f"run {folder.id} is {status}; stop it first, or remove it by force")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.launch import slots
 from engine.launch.resuming import require_resumable
 from engine.launch.slot_folder import slot_folder
@@ -90,12 +90,12 @@ def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
     def urge(present: RunRecord, waited: float) -> None:
         try:
             state = present.folder.state()
-        except InputError:
-            # The state is damaged. Its supervisor's next heartbeat repairs it.
+        except (InputError, StoreError):
+            # Damaged, which the supervisor's next heartbeat repairs; or not to be read for a moment.
             return
         if (process := state.worker or state.supervisor) and process.elsewhere:
             raise InputError(f"run {present.id} runs on machine '{process.host}'; stop it there")
-        _urge(state, waited, grace_seconds, signalled)
+        _urge(present.folder, state, waited, grace_seconds, signalled)
 
     return wait_until_stopped(record.folder, urge, grace_seconds, patience=2 * _MARGIN_SECONDS, poll=_POLL_SECONDS)
 
@@ -127,9 +127,14 @@ def look(folder: RunFolder, state: RunState) -> Sighting:
     return by_heartbeat(state)
 
 
-def _urge(state: RunState, waited: float, grace_seconds: float, signalled: set[ProcessIdentity]) -> None:
-    """Ask the supervisor, or the worker if it has none, to end, once each; kill what takes too long."""
-    supervisor, worker = state.supervisor, state.worker
+def _urge(
+    folder: RunFolder, state: RunState, waited: float, grace_seconds: float, signalled: set[ProcessIdentity]
+) -> None:
+    """Ask the supervisor, or the worker if it has none, to end, once each; kill what takes too long.
+
+    A state may name any process. Those that do not hold the run's lease are none of the run's.
+    """
+    supervisor, worker = (_holder(folder, process) for process in (state.supervisor, state.worker))
     supervised = supervisor is not None and supervisor.alive()
     in_charge = supervisor if supervised else worker
     if in_charge is not None and in_charge not in signalled:
@@ -143,6 +148,11 @@ def _urge(state: RunState, waited: float, grace_seconds: float, signalled: set[P
             supervisor.signal(signal.SIGKILL)
         if worker is not None:
             worker.kill_group()
+
+
+def _holder(folder: RunFolder, process: ProcessIdentity | None) -> ProcessIdentity | None:
+    """A process, if it holds the run's lease."""
+    return process if process is not None and folder.lease_is_held_by(process) else None
 
 
 def _allow_descriptors(runs: int) -> None:

@@ -11,15 +11,17 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.launch.launchers import launcher
 from engine.launch.spawning import begin_attempt
 from engine.launch.waits import Wait, waits
-from engine.machine.processes import ProcessIdentity
+from engine.machine.processes import boot_id
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, run_folders
+from engine.runs.ownership import is_own
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
+from engine.storage.descriptors import cause, is_there, unlink
 from engine.storage.files import replace_file
 from engine.storage.store import Store
 
@@ -61,14 +63,18 @@ def unpause_queue(store: Store) -> None:
         WorkError: the disk refused.
     """
     try:
-        store.pause_path.unlink(missing_ok=True)
+        unlink(store.pause_path, missing_ok=True)
     except OSError as error:
-        raise WorkError(f"{store.pause_path} cannot be deleted: {error.strerror}") from error
+        raise StoreError(f"{store.pause_path} cannot be deleted: {cause(error)}") from error
 
 
 def queue_is_paused(store: Store) -> bool:
-    """Whether queued runs of this store may not start."""
-    return store.pause_path.exists()
+    """Whether queued runs of this store may not start.
+
+    Raises:
+        StoreError: that cannot be found out just now.
+    """
+    return is_there(store.pause_path)
 
 
 def waits_of(records: Sequence[RunRecord]) -> dict[str, Wait]:
@@ -103,17 +109,21 @@ def adopt_orphans(store: Store, since: float, worker: Sequence[str]) -> list[Run
 
     Args:
         store: where.
-        since: only runs that were last heard of after this time, in seconds since 1970. Older ones stay as they are:
-            people have had time to see them, and may have left them alone on purpose.
+        since: only runs that were last heard of after this time, in seconds since the boot of this machine, which
+            setting its clock does not change. Older ones stay as they are: people have had time to see them, and may
+            have left them alone on purpose.
         worker: the command that trains, without the run folder.
 
     Returns:
-        The runs that were put back.
+        The runs that were put back. Those of other users are left to them.
+
+    Raises:
+        StoreError: the runs cannot be listed just now.
     """
     adopted = []
     for folder in run_folders(store):
         with contextlib.suppress(CrtuiError):
-            if _is_orphan(folder, since):
+            if _is_orphan(folder, since) and is_own(folder, unattended=True):
                 begin_attempt(folder, worker, automatic=True)
                 adopted.append(folder)
     return adopted
@@ -146,10 +156,13 @@ def _set_paused(record: RunRecord, *, paused: bool) -> RunRecord:
 def _is_orphan(folder: RunFolder, since: float) -> bool:
     """Whether a run has lost its supervisor on this machine since it was booted, and must be put back."""
     state = folder.state()
-    if state.status in (Status.FINISHED, Status.STOPPED, Status.FAILED) or state.updated < since:
+    if state.status in (Status.FINISHED, Status.STOPPED, Status.FAILED):
         return False
     supervisor = state.supervisor
-    if supervisor is None or supervisor.boot_id != ProcessIdentity.own().boot_id:
+    if supervisor is None or supervisor.boot_id != boot_id():
+        return False
+    # With each heartbeat a supervisor says by when it will be heard of again: later than it was.
+    if (state.next_beat_uptime or 0.0) < since:
         return False
     look_at(folder)
     state = folder.state()

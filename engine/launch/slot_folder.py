@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from engine.errors import InputError, WorkError
-from engine.storage.files import FOLDER_MODE
+from engine.storage.descriptors import FOLDER_MODE
 
 FOLDER_VARIABLE = "CRTUI_SLOTS"
 _SHARED = Path("/tmp")

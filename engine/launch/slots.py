@@ -23,13 +23,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError, WorkError
 from engine.launch.owners import Owner, read_owner, write_owner
 from engine.launch.slot_folder import slot_folder
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.storage.files import cause
+from engine.storage.descriptors import cause
 from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
 
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
@@ -173,7 +173,14 @@ def _holds_a_slot(pid: int, folder: Path, gpu: str) -> bool:
         # In a container, nvidia-smi gives process numbers of the host. Then any held slot of the GPU counts.
         return any(is_held(path) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
-        return any(file.readlink().parent == folder.resolve() for file in files.iterdir())
+        return any(_leads_to(file, folder.resolve()) for file in files.iterdir())
+    return False
+
+
+def _leads_to(file: Path, folder: Path) -> bool:
+    """Whether an open file of a process lies in a folder. One that was closed meanwhile does not."""
+    with contextlib.suppress(OSError):
+        return file.readlink().parent == folder
     return False
 
 
@@ -307,7 +314,7 @@ def is_held(path: Path) -> bool:
     """Whether a process holds a slot, given its lock file."""
     try:
         return is_locked(path)
-    except OSError:
+    except StoreError:
         return False
 
 

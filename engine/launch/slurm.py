@@ -225,7 +225,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     except BaseException:
         folder.write_state(before[-1])
         raise
-    folder.outcome_path.unlink(missing_ok=True)
+    folder.forget_outcome()
     Registry(folder.store).update_runs([folder])
     return look_at(folder)
 

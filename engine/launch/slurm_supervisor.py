@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.alarm import blocked_signals
@@ -36,7 +36,7 @@ from engine.runs import slurm_jobs
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.runs.state import RunState, Status
-from engine.storage.files import open_file
+from engine.storage.descriptors import cause, open_file
 
 REQUEUED = "its Slurm job was put back into the queue"
 _WARNING = signal.SIGUSR1
@@ -93,7 +93,9 @@ class SlurmSite:
             if not after.status.terminal:
                 requeued_after = ended
                 # It belongs to the attempt that has ended.
-                run.folder.outcome_path.unlink(missing_ok=True)
+                # If the store refuses, the supervisor of the next attempt deletes it.
+                with contextlib.suppress(StoreError):
+                    run.folder.forget_outcome()
             return after
 
         yield follow
@@ -231,7 +233,7 @@ def _write_to_log(folder: RunFolder) -> None:
     try:
         log = open_file(folder.log_path, os.O_WRONLY | os.O_APPEND)
     except OSError as error:
-        raise InputError(f"log.txt of run {folder.id} cannot be written: {error.strerror}") from error
+        raise InputError(f"log.txt of run {folder.id} cannot be written: {cause(error)}") from error
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     os.close(log)

@@ -14,7 +14,7 @@ from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
-from engine.storage.files import open_file
+from engine.storage.descriptors import cause, open_file
 
 WORKER = program("engine.launch.worker")
 """The command that trains, without the run folder."""
@@ -36,7 +36,7 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
     try:
         start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_APPEND), lease, folder.store.root)
     except OSError as error:
-        reason = f"its supervisor cannot be started: {error.strerror}"
+        reason = f"its supervisor cannot be started: {cause(error)}"
         folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
         Registry(folder.store).update_runs([folder])
     finally:
@@ -87,7 +87,7 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
 
     def next_state(state: RunState) -> RunState:
         # Deleted before the state is written: if this process dies in between, the old ending still stands.
-        folder.outcome_path.unlink(missing_ok=True)
+        folder.forget_outcome()
         return state.next_attempt(time.time(), automatic=automatic)
 
     lease = reopen(folder, next_state)

@@ -7,7 +7,7 @@ import math
 import time
 from typing import Protocol
 
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError, WorkError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
@@ -49,7 +49,8 @@ def wait_until_stopped(
     Raises:
         InputError: the run has ended already, belongs to another user or cannot be stopped from here, or the grace
             period is not a number of seconds.
-        WorkError: the run does not end, or the disk refused.
+        WorkError: the run does not end.
+        StoreError: the store cannot be read or written all the while, so it is not known whether the run has ended.
     """
     if not (math.isfinite(grace_seconds) and grace_seconds >= 0):
         raise InputError(f"a grace period of {grace_seconds} seconds is not possible; give 0 or more")
@@ -59,7 +60,7 @@ def wait_until_stopped(
     _write_grace(folder, float(grace_seconds))
     began = time.monotonic()
     try:
-        while not (present := look_at(folder)).status.terminal:
+        while not (present := _seen_before(began + grace_seconds + patience, folder, poll)).status.terminal:
             waited = time.monotonic() - began
             if waited > grace_seconds + patience:
                 rest = f"its Slurm job {present.job} does not end" if present.job else "something it started still runs"
@@ -74,6 +75,17 @@ def wait_until_stopped(
         raise InputError(f"run {folder.id} belongs to another user; only that one can stop it") from error
     Registry(folder.store).update_runs([folder])
     return present
+
+
+def _seen_before(deadline: float, folder: RunFolder, poll: float) -> RunRecord:
+    """The run as it is. A store that refuses for a moment is asked again: it does not say that the run has ended."""
+    while True:
+        try:
+            return look_at(folder)
+        except StoreError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(poll)
 
 
 def _write_grace(folder: RunFolder, seconds: float | None) -> None:

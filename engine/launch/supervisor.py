@@ -20,13 +20,14 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.launch.queueing import may_retry
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.alarm import Alarm, blocked_signals
-from engine.launch.supervising.endings import MemoryKills, WorkerEnd, ending, tail
+from engine.launch.supervising.endings import MemoryKills, WorkerEnd, ending, said_outcome
 from engine.launch.supervising.follower import FollowerProcess
+from engine.launch.supervising.patience import patiently
 from engine.launch.supervising.sites import MachineSite, Site
 from engine.launch.supervising.watched_run import USUAL_PACE, Pace, WatchedRun
 from engine.launch.supervising.worker_process import WorkerProcess
@@ -36,6 +37,7 @@ from engine.machine.programs import environment
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.runs.state import RunState, Status
+from engine.storage.descriptors import cause, open_regular
 from engine.storage.files import replace_file
 
 _LONGEST_RETRY_SECONDS = 300.0
@@ -68,7 +70,8 @@ class Supervisor:
         begun = {"supervisor": ProcessIdentity.own(), "status": Status.QUEUED, "ended": None, "reason": None}
         self._run.update(lambda state: state.model_copy(update=begun))
         try:
-            while self._try_once():
+            # A store that refuses for a while is waited for. Once the worker runs, nothing here is refused any more.
+            while patiently(self._try_once, self._run.wait):
                 self._run.index()
         except CrtuiError as error:
             reason = str(error)
@@ -91,7 +94,12 @@ class Supervisor:
             end = WorkerEnd(worker.code, worker.usage, overdue, kills.suspicion())
         # Processes that it started and left behind would keep the device's slots.
         worker.kill_group()
-        return self._end(lambda state: ending(state, self._run.folder, end), retries=self._run.summary.retries)
+        folder = self._run.folder
+        try:
+            outcome = patiently(lambda: said_outcome(folder), self._run.wait)
+        except StoreError as error:
+            outcome = InputError(str(error))
+        return self._end(lambda state: ending(state, folder, end, outcome), retries=self._run.summary.retries)
 
     def _start(self, device: HeldSlots) -> WorkerProcess:
         folder = self._run.folder
@@ -99,7 +107,7 @@ class Supervisor:
         # Set before the worker starts, because OpenMP reads them when PyTorch is loaded.
         variables = environment() | waiting_environment(os.environ) | dict(device.environment)
         variables |= {"OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
-        folder.outcome_path.unlink(missing_ok=True)
+        folder.forget_outcome()
         with blocked_signals(*self._site.own_signals):
             command = [*self._command, str(folder.path)]
             worker = WorkerProcess(command, (self._lease, *device.descriptors), variables)
@@ -127,7 +135,7 @@ class Supervisor:
                 overdue = grace
                 worker.kill_group()
             if self._run.beat_is_due:
-                if not self._run.folder.path.is_dir():
+                if self._run.is_gone:
                     # Somebody has deleted the folder: nothing that the worker computes can be kept.
                     worker.kill_group()
                 self._beat(device)
@@ -141,7 +149,10 @@ class Supervisor:
         # Only supervisors whose run has a device do this: there are few of them, however long the queue is.
         if self._run.beats % self._pace.beats_per_round == 0:
             self._site.look_after_others(self._run)
-        _shorten_log(self._run.folder.log_path, self._pace)
+        try:
+            _shorten_log(self._run.folder.log_path, self._pace)
+        except (OSError, CrtuiError) as error:
+            self._run.say_once(f"supervisor: log.txt is not shortened: {cause(error)}")
 
     def _end(self, change: Callable[[RunState], RunState], retries: int = 0) -> bool:
         """Write how the attempt ended or, if it crashed and may be retried, that the run waits again.
@@ -180,14 +191,22 @@ class Supervisor:
 
 
 def _shorten_log(log: Path, pace: Pace) -> None:
-    """Cut a log that has grown too long. The worker appends, so it goes on at the new end."""
+    """Cut a log that has grown too long. The worker appends, so it goes on at the new end.
+
+    Raises:
+        OSError: there is none, or something else in its place.
+        WorkError: the disk refused.
+    """
+    descriptor = open_regular(log, os.O_RDWR)
     try:
-        if log.stat().st_size > pace.longest_log:
-            replace_file(log.with_name("log.1.txt"), tail(log, pace.kept_log))
-            os.truncate(log, 0)
+        size = os.fstat(descriptor).st_size
+        if size > pace.longest_log:
+            kept = os.pread(descriptor, pace.kept_log, max(0, size - pace.kept_log))
+            replace_file(log.with_name("log.1.txt"), kept)
+            os.ftruncate(descriptor, 0)
             say("supervisor: what was here before is in log.1.txt")
-    except (OSError, CrtuiError) as error:
-        say(f"supervisor: {error}")
+    finally:
+        os.close(descriptor)
 
 
 def main(arguments: Sequence[str], pace: Pace = USUAL_PACE) -> None:
@@ -199,9 +218,9 @@ def main(arguments: Sequence[str], pace: Pace = USUAL_PACE) -> None:
     given = parser.parse_args(arguments)
     folder = RunFolder(given.run.absolute())
     try:
-        folder.require()
-        os.umask(folder.store.umask)
-        lease = folder.take_lease() if given.lease is None else given.lease
+        patiently(folder.require)
+        os.umask(patiently(lambda: folder.store.umask))
+        lease = patiently(folder.take_lease) if given.lease is None else given.lease
     except CrtuiError as error:
         parser.exit(2, f"supervisor: {error}\n")
     Supervisor(folder, lease, MachineSite(given.worker), given.worker, pace).run()

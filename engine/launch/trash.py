@@ -9,11 +9,11 @@ import os
 import time
 from collections.abc import Collection
 
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.storage.files import make_folder
+from engine.storage.descriptors import cause, is_folder, is_there, make_folder, move, names_in, status, touch
 from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0
@@ -28,7 +28,7 @@ def discard(store: Store, record: RunRecord) -> None:
         WorkError: the disk refused.
     """
     folder = record.folder
-    if not folder.path.exists() and not folder.path.is_symlink():
+    if not is_there(folder.path):
         Registry(store).remove_run(folder.id)
         return
     folder.require()
@@ -38,13 +38,13 @@ def discard(store: Store, record: RunRecord) -> None:
     # Held while the folder moves, so that nobody resumes the run meanwhile.
     lease = folder.take_lease()
     try:
-        if not store.trash.is_dir():
+        if not is_there(store.trash):
             make_folder(store.trash, exist_ok=True)
         # The time in the trash counts from now on.
-        os.utime(folder.path)
-        folder.path.rename(store.trash / folder.id)
+        touch(folder.path)
+        move(folder.path, store.trash / folder.id)
     except OSError as error:
-        raise WorkError(f"run {folder.id} cannot be moved to {store.trash}: {error.strerror}") from error
+        raise StoreError(f"run {folder.id} cannot be moved to {store.trash}: {cause(error)}") from error
     finally:
         os.close(lease)
     Registry(store).remove_run(folder.id)
@@ -61,12 +61,12 @@ def restore(store: Store, run_id: str) -> RunRecord:
         WorkError: the disk refused.
     """
     folder = RunFolder(store.runs / run_id)
-    if not (store.trash / run_id).is_dir() or folder.path.exists():
+    if not is_folder(store.trash / run_id) or is_there(folder.path):
         raise InputError(f"run {run_id} is not in the trash of {store.root}; it cannot be brought back")
     try:
-        (store.trash / run_id).rename(folder.path)
+        move(store.trash / run_id, folder.path)
     except OSError as error:
-        raise WorkError(f"run {run_id} cannot be brought back: {error.strerror}") from error
+        raise StoreError(f"run {run_id} cannot be brought back: {cause(error)}") from error
     Registry(store).add_runs([folder])
     return look_at(folder)
 
@@ -80,13 +80,14 @@ def purge(store: Store, run_ids: Collection[str] = (), *, kept_seconds: float = 
         kept_seconds: how long other runs stay in the trash.
     """
     try:
-        waiting = [RunFolder(path) for path in store.trash.iterdir()]
+        waiting = [RunFolder(store.trash / name) for name in names_in(store.trash)]
     except OSError:
         return
     now = time.time()
     for folder in waiting:
         try:
-            if folder.id in run_ids or now - folder.path.lstat().st_mtime > kept_seconds:
+            found = status(folder.path)
+            if found is not None and (folder.id in run_ids or now - found.st_mtime > kept_seconds):
                 folder.delete()
         except (OSError, CrtuiError):
             continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import signal
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -93,6 +95,22 @@ class ProcessIdentity(BaseModel):
         finally:
             os.close(descriptor)
 
+    def has_open(self, file: os.stat_result) -> bool:
+        """Whether this very process has a file open.
+
+        Args:
+            file: what ``os.stat`` says of the file.
+
+        Raises:
+            PermissionError: it is another user's process.
+        """
+        if not self.alive():
+            return False
+        try:
+            return any(os.path.samestat(found, file) for found in _open_files(self.pid))
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
     def suspended(self) -> bool:
         """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
         return self.alive() and _stat(self.pid)[0] in _SUSPENDED_STATES
@@ -124,6 +142,20 @@ def resident_mib(maxrss: int) -> float:
 def uptime() -> float:
     """Seconds since this boot of the machine, which setting its clock does not change."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.monotonic()
+
+
+def _open_files(pid: int) -> Iterator[os.stat_result]:
+    """What ``os.stat`` says of each file that a process has open."""
+    if sys.platform != "linux":
+        import psutil
+
+        paths = [Path(each.path) for each in psutil.Process(pid).open_files()]
+    else:
+        paths = list(Path(f"/proc/{pid}/fd").iterdir())
+    for path in paths:
+        # It may have been closed meanwhile.
+        with contextlib.suppress(OSError):
+            yield path.stat()
 
 
 def _start_time(pid: int) -> float | None:

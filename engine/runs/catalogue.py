@@ -9,13 +9,14 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, run_folders
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState, Status
+from engine.storage.descriptors import kind, status
 from engine.storage.store import Store
 
 _MAX_NAMED = 5
@@ -53,10 +54,12 @@ def list_runs(store: Store) -> list[RunRecord]:
     """All runs, oldest first.
 
     For runs that have ended, the registry's rows are used. The folders of all other runs are looked at. A state that
-    turns out to be wrong is corrected on disk, if the disk can be written.
+    turns out to be wrong is corrected on disk, if the disk can be written. Of a run that cannot be read just now, what
+    was known last is given, and why it is no more.
 
     Raises:
         InputError: the registry is damaged; the message says how to rebuild it.
+        StoreError: the registry, or the list of folders, cannot be read just now.
     """
     registry = Registry(store)
     rows = {row.id: row for row in registry.rows()}
@@ -68,7 +71,11 @@ def list_runs(store: Store) -> list[RunRecord]:
         if row is not None and row.status.terminal:
             records.append(_record(row, folder))
             continue
-        record = look_at(folder)
+        try:
+            record = look_at(folder)
+        except StoreError as error:
+            records.append(_unread(folder, row, error))
+            continue
         records.append(record)
         if row is not None and record.status is not row.status:
             outdated.append(folder)
@@ -117,8 +124,20 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
     return matches[0]
 
 
+def look_again(record: RunRecord) -> RunRecord:
+    """A run as it really is now; as it was, with the reason, while its folder cannot be read."""
+    try:
+        return look_at(record.folder)
+    except StoreError as error:
+        return record.model_copy(update={"reason": str(error)})
+
+
 def look_at(folder: RunFolder) -> RunRecord:
-    """One run as it really is. If its processes are gone, ``state.json`` is corrected; the registry is not."""
+    """One run as it really is. If its processes are gone, ``state.json`` is corrected; the registry is not.
+
+    Raises:
+        StoreError: the folder cannot be read just now, so nothing is known of the run.
+    """
     try:
         folder.require()
     except InputError as error:
@@ -221,8 +240,22 @@ def _settled(folder: RunFolder, state: RunState, sighting: Sighting) -> RunState
 
 
 def _gone(store: Store, row: RunRow) -> RunRecord:
-    changes = {"status": Status.CRASHED, "reason": "run folder is gone", "pid": None}
-    return _record(row.model_copy(update=changes), RunFolder(store.runs / row.id))
+    folder = RunFolder(store.runs / row.id)
+    try:
+        found = status(folder.path)
+    except StoreError as error:
+        return _unread(folder, row, error)
+    if found is None:
+        reason = "run folder is gone"
+    else:
+        reason = f"run folder is {kind(found)}, which is not followed; move the folder itself there"
+    return _record(row.model_copy(update={"status": Status.CRASHED, "reason": reason, "pid": None}), folder)
+
+
+def _unread(folder: RunFolder, row: RunRow | None, error: StoreError) -> RunRecord:
+    """What is known of a run whose folder cannot be read just now. That says nothing of how it is."""
+    known = row or RunRow(id=folder.id, status=Status.QUEUED)
+    return _record(known.model_copy(update={"reason": str(error)}), folder)
 
 
 def _record(row: RunRow, folder: RunFolder, stalled: bool = False) -> RunRecord:

@@ -112,7 +112,7 @@ def _earlier(content: dict[str, Any]) -> list[Any]:
 def _read(folder: RunFolder) -> dict[str, Any]:
     try:
         content = json.loads(read_file(folder.path / FILE, _MOST_BYTES))
-    except (OSError, ValueError, RecursionError, InputError):
+    except (FileNotFoundError, ValueError, RecursionError, InputError):
         return {}
     return content if isinstance(content, dict) else {}
 

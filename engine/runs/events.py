@@ -10,6 +10,7 @@ from is superseded: it stays in the file, and no reader of this module shows it.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import stat
@@ -21,9 +22,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import orjson
 
-from engine.errors import WorkError
+from engine.errors import StoreError
 from engine.runs.state import MAX_INTEGER
-from engine.storage.files import open_file
+from engine.storage.descriptors import cause, open_file, open_regular, status
+from engine.storage.files import read_tail
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,7 +71,7 @@ class EventLog:
             size = os.fstat(self._descriptor).st_size
             self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         except OSError as error:
-            raise WorkError(f"{path} cannot be written: {error.strerror}") from error
+            raise StoreError(f"{path} cannot be written: {cause(error)}") from error
 
     def write(self, step: int, kind: Kind, **numbers: object) -> None:
         """Add one row.
@@ -126,7 +128,7 @@ class EventLog:
                 written += os.write(self._descriptor, lines[written:])
                 self._torn = lines[written - 1 : written] != b"\n"
         except OSError as error:
-            raise WorkError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise StoreError(f"{self._path} cannot be written: {cause(error)}") from error
 
     def sync(self) -> None:
         """Flush, and wait until the rows would survive a power cut. Called with every checkpoint.
@@ -139,7 +141,7 @@ class EventLog:
         try:
             os.fsync(self._descriptor)
         except OSError as error:
-            raise WorkError(f"{self._path} cannot be written: {error.strerror}") from error
+            raise StoreError(f"{self._path} cannot be written: {cause(error)}") from error
 
     def close(self) -> None:
         """Sync and close. Closing twice is harmless.
@@ -179,6 +181,31 @@ class EventBatch:
     restarted: bool = False
     resumed_step: int | None = None
     more: bool = False
+    _resumed: list[tuple[int, int]] = field(default_factory=list)
+    """How many rows there were when the run was resumed, and from which step."""
+
+    def supersede(self, step: int) -> None:
+        """Forget every row so far of a later step; :meth:`settled` does it, once for all."""
+        self._resumed.append((len(self.rows), step))
+        self.resumed_step = step if self.resumed_step is None else min(step, self.resumed_step)
+
+    def settled(self) -> EventBatch:
+        """This batch without superseded rows.
+
+        One pass from the end, however often the run was resumed: a log may hold nothing but resumes.
+        """
+        if not self._resumed:
+            return self
+        lowest: float = math.inf
+        kept = []
+        for place in range(len(self.rows), 0, -1):
+            while self._resumed and self._resumed[-1][0] >= place:
+                lowest = min(lowest, self._resumed.pop()[1])
+            if self.rows[place - 1]["step"] <= lowest:
+                kept.append(self.rows[place - 1])
+        self._resumed.clear()
+        self.rows = kept[::-1]
+        return self
 
 
 class EventTail:
@@ -203,20 +230,21 @@ class EventTail:
         """
         batch = EventBatch()
         try:
-            status = self._path.stat(follow_symlinks=False)
-        except OSError:
-            status = None
-        identity = (status.st_dev, status.st_ino) if status and stat.S_ISREG(status.st_mode) else None
-        size = status.st_size if status and identity else 0
+            found = status(self._path)
+        except StoreError:
+            # It may be there again in a moment, as it was.
+            return batch
+        identity = (found.st_dev, found.st_ino) if found and stat.S_ISREG(found.st_mode) else None
+        size = found.st_size if found and identity else 0
         if size < self._offset or (self._offset and identity != self._identity):
             self._restart()
             batch.restarted = True
         self._identity = identity
         if size > self._offset:
-            chunk = self._chunk()
+            chunk = self._chunk(size, batch)
             self._take(chunk, batch)
             batch.more = bool(chunk) and self._offset < size
-        return batch
+        return batch.settled()
 
     def _restart(self) -> None:
         self._offset = 0
@@ -224,12 +252,18 @@ class EventTail:
         self._oversized = False
         self._attempt = 0
 
-    def _chunk(self) -> bytes:
+    def _chunk(self, size: int, batch: EventBatch) -> bytes:
+        """The next bytes. Where the file has a hole, which may be a terabyte of nothing, what is behind it."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_regular(self._path)
         except OSError:
             return b""
         try:
+            data = _next_data(descriptor, self._offset, size)
+            if data > self._offset:
+                # The line that the hole is in is no event.
+                batch.bad_lines += not self._oversized
+                self._offset, self._partial, self._oversized = data, b"", True
             return os.pread(descriptor, self._limit, self._offset)
         except OSError:
             return b""
@@ -262,8 +296,7 @@ class EventTail:
         if resumed_step is None and attempt > self._attempt > 0 and row["kind"] != "note":
             resumed_step = row["step"] - 1
         if isinstance(resumed_step, int):
-            batch.rows = [earlier for earlier in batch.rows if earlier["step"] <= resumed_step]
-            batch.resumed_step = min(resumed_step, resumed_step if batch.resumed_step is None else batch.resumed_step)
+            batch.supersede(resumed_step)
         if isinstance(resumed_step, int) or self._attempt == 0:
             self._attempt = attempt
         batch.rows.append(row)
@@ -306,18 +339,18 @@ def read_events(path: Path, kinds: Collection[str] | None = None, names: Sequenc
         names: only rows that have one of these, and of each only these and ``step, time, kind, attempt``; default: all.
     """
     tail = EventTail(path, limit=_WHOLE_BYTES)
-    events = Events([])
+    whole = EventBatch()
     more = True
     while more:
         batch = tail.read()
         if batch.restarted:
-            events = Events([])
+            whole = EventBatch()
         if batch.resumed_step is not None:
-            events.rows = [row for row in events.rows if row["step"] <= batch.resumed_step]
-        events.rows += _chosen(batch.rows, kinds, names)
-        events.bad_lines += batch.bad_lines
+            whole.supersede(batch.resumed_step)
+        whole.rows += _chosen(batch.rows, kinds, names)
+        whole.bad_lines += batch.bad_lines
         more = batch.more
-    return events
+    return Events(whole.settled().rows, whole.bad_lines)
 
 
 def last_step(path: Path) -> int | None:
@@ -329,16 +362,21 @@ def last_step(path: Path) -> int | None:
 def last_row(path: Path) -> Row | None:
     """The last event, from the end of the file alone; ``None`` where there is none."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            tail = os.pread(descriptor, _LAST_BYTES, max(0, os.fstat(descriptor).st_size - _LAST_BYTES))
-        finally:
-            os.close(descriptor)
-        for line in reversed(tail.split(b"\n")[:-1]):
+        for line in reversed(read_tail(path, _LAST_BYTES).split(b"\n")[:-1]):
             row = _parsed(line)
             if row is not None:
                 return row
     return None
+
+
+def _next_data(descriptor: int, offset: int, size: int) -> int:
+    """Where the next bytes are that were written; the size of the file if there are none (lseek(2), ``SEEK_DATA``)."""
+    if not hasattr(os, "SEEK_DATA"):
+        return offset
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError as error:
+        return size if error.errno == errno.ENXIO else offset
 
 
 def _chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:

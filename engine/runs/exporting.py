@@ -30,7 +30,8 @@ from engine.errors import InputError, WorkError
 from engine.runs.exported import Exported, kept_scores
 from engine.runs.loading import find_checkpoint, inference_tensors, load_method, model_of
 from engine.runs.model_card import model_card
-from engine.storage.files import cause, sync
+from engine.storage.descriptors import cause
+from engine.storage.files import sync
 from engine.training.checkpoints import FORMAT, Checkpoint, describe_file
 from engine.training.step_folders import EXPORTED_FILES, MANIFEST, SCORES, SPEC, WEIGHTS
 from engine.version import VERSION

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +18,31 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
+from engine.machine.processes import ProcessIdentity
 from engine.runs.specification.changes import SpecChange, SpecChanges
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.specification.trees import assign
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
-from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
+from engine.storage.descriptors import (
+    WrongKindError,
+    cause,
+    folders_in,
+    is_folder,
+    is_there,
+    kind,
+    make_folder,
+    move,
+    names_in,
+    new_file,
+    open_file,
+    open_regular,
+    remove_tree,
+    status,
+    sync_folder,
+    unlink,
+)
+from engine.storage.files import read_file, replace_file
 from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
@@ -87,6 +107,11 @@ class RunFolder:
         return self.path / "log.txt"
 
     @property
+    def deciding_paths(self) -> tuple[Path, ...]:
+        """The files that say what is to be trained, on which data. Nobody but the run's user writes them."""
+        return (self.spec_path, self._spec_copy, self.changes_path)
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
@@ -94,12 +119,24 @@ class RunFolder:
         """Check that the folder exists.
 
         Raises:
-            InputError: it is gone, or a symbolic link, which could lead outside the store.
+            InputError: it is gone, or something else, such as a symbolic link, which could lead outside the store.
+            StoreError: that cannot be found out.
         """
-        if self.path.is_symlink():
-            raise InputError(f"run folder {self.path} is a symbolic link; move the folder itself there")
-        if not self.path.is_dir():
+        found = status(self.path)
+        if found is None:
             raise InputError(f"run folder {self.path} is gone")
+        if stat.S_ISLNK(found.st_mode):
+            raise InputError(f"run folder {self.path} is a symbolic link; move the folder itself there")
+        if not stat.S_ISDIR(found.st_mode):
+            raise InputError(f"run folder {self.path} is {kind(found)}, and no folder")
+
+    def is_gone(self) -> bool:
+        """Whether somebody has deleted or moved the folder. Not while the store itself cannot be reached.
+
+        Raises:
+            StoreError: that cannot be found out.
+        """
+        return not is_there(self.path) and is_there(self.path.parent)
 
     def spec(self) -> RunSpec:
         """The specification, or its copy if it is missing or damaged.
@@ -136,9 +173,8 @@ class RunFolder:
         Raises:
             InputError: the file is damaged.
         """
-        if not self.changes_path.exists():
-            return []
-        return self._read(self.changes_path, SpecChanges).root
+        changes = self._read_if_there(self.changes_path, SpecChanges)
+        return changes.root if changes else []
 
     def write_changes(self, changes: Sequence[SpecChange]) -> None:
         """Replace what was changed at resumes. Only the owner of the run's lease may do this.
@@ -146,7 +182,7 @@ class RunFolder:
         Raises:
             WorkError: the disk refused.
         """
-        _write(self.changes_path, SpecChanges(list(changes)))
+        _write(self.changes_path, SpecChanges(list(changes)), group_writes=False)
 
     def repair_spec(self) -> None:
         """Replace a specification that is missing or damaged by its copy.
@@ -158,7 +194,7 @@ class RunFolder:
         path = self._whole_spec()
         self._read(path, SpecSummary)
         if path != self.spec_path:
-            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES))
+            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES), group_writes=False)
 
     def state(self, patience: float = 0.0) -> RunState:
         """The state as it was last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
@@ -168,13 +204,14 @@ class RunFolder:
 
         Raises:
             InputError: the state is missing or damaged.
+            StoreError: it cannot be read just now.
         """
         deadline = time.monotonic() + patience
         while True:
             try:
                 return self._read(self.state_path, RunState)
-            except InputError:
-                if time.monotonic() >= deadline or not self.path.is_dir():
+            except (InputError, StoreError):
+                if time.monotonic() >= deadline or not is_folder(self.path):
                     raise
             time.sleep(_POLL_SECONDS)
 
@@ -219,9 +256,18 @@ class RunFolder:
         Raises:
             InputError: the file is damaged.
         """
-        if not self.outcome_path.exists():
-            return None
-        return self._read(self.outcome_path, Outcome)
+        return self._read_if_there(self.outcome_path, Outcome)
+
+    def forget_outcome(self) -> None:
+        """Delete what the worker of an earlier attempt said about its end.
+
+        Raises:
+            StoreError: the disk refused.
+        """
+        try:
+            unlink(self.outcome_path, missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.outcome_path} cannot be deleted: {cause(error)}") from error
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write how the work ended. The worker does this last.
@@ -244,8 +290,8 @@ class RunFolder:
                 file.write(os.urandom(_RESERVE_BYTES))
         except OSError as error:
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-            raise WorkError(f"run {self.id} cannot be written: {error.strerror}") from error
+                unlink(path, missing_ok=True)
+            raise StoreError(f"run {self.id} cannot be written: {cause(error)}") from error
 
     def take_lease(self) -> int:
         """Become the owner of this run: nobody else may train, move or delete it.
@@ -269,8 +315,23 @@ class RunFolder:
         return descriptor
 
     def lease_is_held(self) -> bool:
-        """Whether a live process holds the lease."""
+        """Whether a live process holds the lease.
+
+        Raises:
+            StoreError: that cannot be found out.
+        """
         return is_locked(self._lease_path)
+
+    def lease_is_held_by(self, process: ProcessIdentity) -> bool:
+        """Whether a process of this user holds the lease, or has a part in it that it inherited.
+
+        Raises:
+            PermissionError: the process is another user's, so that cannot be found out.
+            StoreError: the store does not say.
+        """
+        lease = status(self._lease_path)
+        # One with a second name may be any file that the process has open.
+        return lease is not None and lease.st_nlink == 1 and process.has_open(lease)
 
     def delete(self) -> None:
         """Delete the folder. It leaves all lists before its first file is deleted. Symbolic links are never followed.
@@ -280,15 +341,12 @@ class RunFolder:
         """
         aside = self.path.with_name(f"{_REMOVED}{self.id}-{secrets.token_hex(4)}")
         try:
-            self.path.rename(aside)
-            if aside.is_symlink():
-                aside.unlink()
-            else:
-                shutil.rmtree(aside)
+            move(self.path, aside)
+            remove_tree(aside)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise WorkError(f"run folder {self.path} cannot be deleted: {error.strerror}") from error
+            raise StoreError(f"run folder {self.path} cannot be deleted: {cause(error)}") from error
 
     @property
     def _lock_path(self) -> Path:
@@ -322,7 +380,10 @@ class RunFolder:
         return self._checked(path, model, json.dumps(self._changed_tree(path, changes)).encode())
 
     def _changed_tree(self, path: Path, changes: Sequence[SpecChange]) -> dict[str, Any]:
-        tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
+        try:
+            tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path.name} of run {self.id} is damaged ({error})") from error
         for change in changes:
             for key, value in change.values.items():
                 assign(tree, key, value)
@@ -333,9 +394,17 @@ class RunFolder:
             content = read_file(path, _MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise InputError(f"{path.name} of run {self.id} is missing") from error
-        except InputError as error:
-            raise InputError(f"run {self.id}: {error}") from error
+        except (InputError, StoreError) as error:
+            raise type(error)(f"run {self.id}: {error}") from error
         return self._checked(path, model, content)
+
+    def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
+        try:
+            return self._read(path, model)
+        except InputError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
 
     def _checked(self, path: Path, model: type[_Model], content: bytes) -> _Model:
         try:
@@ -348,23 +417,35 @@ class RunFolder:
 
 
 def run_folders(store: Store) -> list[RunFolder]:
-    """All run folders of a store, oldest first, without symbolic links and folders that are still being made."""
+    """All run folders of a store, oldest first, without symbolic links and folders that are still being made.
+
+    Raises:
+        StoreError: they cannot be listed just now.
+    """
     runs = store.runs
     try:
-        with os.scandir(runs) as entries:
-            found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        found = folders_in(runs)
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise StoreError(f"{runs} cannot be listed: {cause(error)}") from error
     return [RunFolder(runs / name) for name in sorted(found) if re.fullmatch(ID_PATTERN, name)]
 
 
 def sweep(store: Store) -> None:
     """Delete half-made and half-deleted runs and selections, an hour or more after a program was killed at that."""
-    for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
+    for folder in (store.runs, store.selections):
         with contextlib.suppress(OSError):
-            abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
-            if abandoned and path.name.startswith((_NEW, _REMOVED)) and not path.is_symlink():
-                shutil.rmtree(path)
+            for name in folders_in(folder):
+                if name.startswith((_NEW, _REMOVED)):
+                    _sweep_one(folder / name)
+
+
+def _sweep_one(path: Path) -> None:
+    with contextlib.suppress(OSError, StoreError):
+        found = status(path)
+        if found is not None and time.time() - found.st_mtime > _ABANDONED_SECONDS:
+            remove_tree(path)
 
 
 def new_run_ids(count: int, created: float) -> list[str]:
@@ -429,11 +510,11 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     except FileExistsError:
         return None
     except OSError as error:
-        raise WorkError(f"run folder {making.path} cannot be made: {error.strerror}") from error
+        raise StoreError(f"run folder {making.path} cannot be made: {cause(error)}") from error
     try:
         lease = making.take_lease()
         for path in (making.spec_path, making._spec_copy):
-            _write(path, spec)
+            _write(path, spec, group_writes=False)
         summary = making.summary()
         make_folder(making.checkpoints)
         if summary.branch is not None:
@@ -442,10 +523,10 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         state = RunState(status=Status.QUEUED, priority=summary.priority, created=created, queued=created)
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
-        making.path.rename(final.path)
-        sync(store.runs)
+        move(making.path, final.path)
     except BaseException as error:
-        shutil.rmtree(making.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(making.path)
         if lease >= 0:
             os.close(lease)
         if not isinstance(error, OSError):
@@ -453,7 +534,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         # Rename cannot replace a folder that is not empty. That makes ids unique.
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             return None
-        raise WorkError(f"run folder {final.path} cannot be made: {error.strerror}") from error
+        raise StoreError(f"run folder {final.path} cannot be made: {cause(error)}") from error
     return final, lease
 
 
@@ -461,29 +542,34 @@ def _copy_checkpoint(source: Path, target: Path) -> None:
     """Copy the checkpoint that a branch starts from. It is verified when it is loaded.
 
     Raises:
-        InputError: it is gone.
+        InputError: it is gone, or has something else than files in it.
         OSError: the disk refused.
     """
-    if source.parent.parent.is_symlink() or source.is_symlink() or not source.is_dir():
+    if not (is_folder(source.parent.parent) and is_folder(source.parent) and is_folder(source)):
         raise InputError(f"checkpoint {source}, which a branch is to start from, is gone")
     make_folder(target)
-    for name in sorted(path.name for path in source.iterdir()):
-        read = os.open(source / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(read, "rb") as old, os.fdopen(open_file(target / name, os.O_WRONLY), "wb") as new:
+    for name in sorted(names_in(source)):
+        try:
+            read = open_regular(source / name)
+        except WrongKindError as error:
+            raise InputError(f"{source / name} cannot be copied: {cause(error)}") from error
+        with os.fdopen(read, "rb") as old, os.fdopen(new_file(target / name), "wb") as new:
             shutil.copyfileobj(old, new)
-        sync(target / name)
-    sync(target)
-    sync(target.parent)
+            new.flush()
+            os.fsync(new.fileno())
+    sync_folder(target)
+    sync_folder(target.parent)
 
 
-def _write(path: Path, model: BaseModel, *, final: bool = False) -> None:
+def _write(path: Path, model: BaseModel, *, final: bool = False, group_writes: bool = True) -> None:
     """Replace a file of a run. A ``final`` one, which says how the run ended, may use the reserve of a full disk."""
     content = model.model_dump_json(indent=2).encode() + b"\n"
     try:
-        replace_file(path, content)
-    except WorkError as error:
+        replace_file(path, content, group_writes=group_writes)
+    except StoreError as error:
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
         if not (final and full):
             raise
-        path.with_name(_RESERVE).unlink(missing_ok=True)
-        replace_file(path, content)
+        with contextlib.suppress(OSError):
+            unlink(path.with_name(_RESERVE), missing_ok=True)
+        replace_file(path, content, group_writes=group_writes)

@@ -9,6 +9,7 @@ from engine.errors import InputError
 from engine.runs.events import last_row
 from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
+from engine.storage.descriptors import status
 
 
 def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
@@ -19,6 +20,9 @@ def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
     Args:
         folder: the run.
         reason: why the state is lost; given as the reason of a crash if the run has neither a process nor an outcome.
+
+    Raises:
+        StoreError: the folder cannot be read just now.
     """
     created = _modified(folder.spec_path) or _modified(folder.path)
     state = RunState(status=Status.CRASHED, reason=reason, created=created)
@@ -38,7 +42,5 @@ def rebuilt_state(folder: RunFolder, reason: str) -> RunState:
 
 
 def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
+    found = status(path)
+    return found.st_mtime if found else 0.0

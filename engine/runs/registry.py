@@ -15,7 +15,6 @@ file can be rebuilt.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,10 +27,11 @@ from tinydb import TinyDB, where
 from tinydb.storages import MemoryStorage
 from tinydb.table import Table
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError
 from engine.runs.folder import RunFolder, run_folders, sweep
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Priority, RunState, Scores, Status
+from engine.storage.descriptors import cause, folders_in, is_folder, is_there, link, rename, unlink
 from engine.storage.files import read_file, replace_file
 from engine.storage.locks import exclusive_lock
 from engine.storage.store import Store
@@ -153,20 +153,20 @@ class Registry:
         with self._tables() as database:
             runs = database.table(RUNS)
             known = {row.get("id") for row in runs.all()}
-            runs.insert_multiple(_plain(row_of(folder)) for folder in folders if folder.id not in known)
+            missing = (folder for folder in folders if folder.id not in known)
+            runs.insert_multiple(_plain(row) for row in _rows_of(missing))
 
     def update_runs(self, folders: Iterable[RunFolder]) -> None:
         """Bring the rows of these runs up to date with their folders, all in one write.
 
-        A run without a row gets one. A run whose folder is gone keeps its row.
+        A run without a row gets one. A run whose folder is gone, or cannot be read just now, keeps its row.
 
         Raises:
             InputError: the file is damaged, and stays as it is.
             WorkError: the disk refused.
         """
         with self._tables() as database:
-            present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
-            _put(database.table(RUNS), [row_of(folder) for folder in present])
+            _put(database.table(RUNS), list(_rows_of(folders)))
 
     def remove_run(self, run_id: str) -> None:
         """Forget a run.
@@ -199,9 +199,14 @@ class Registry:
         """
         with exclusive_lock(self._lock_path):
             aside = self._set_aside_if_damaged()
+            before = {row.id: row for row in self.rows()}
             database = TinyDB(storage=MemoryStorage)
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
-            runs.insert_multiple(_plain(row_of(folder)) for folder in run_folders(self._store))
+            folders = run_folders(self._store)
+            rows = {row.id: row for row in _rows_of(folders)}
+            # Of a run that cannot be read just now, what was known stays.
+            kept = (rows.get(folder.id) or before.get(folder.id) for folder in folders)
+            runs.insert_multiple(_plain(row) for row in kept if row is not None)
             selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
             _set_version(database)
             self._commit(database)
@@ -225,7 +230,7 @@ class Registry:
             database.storage.write(tables)
             before = _serialised(database)
             if _version(tables) < SCHEMA_VERSION:
-                _put(database.table(RUNS), [row_of(folder) for folder in run_folders(self._store)])
+                _put(database.table(RUNS), list(_rows_of(run_folders(self._store))))
                 _set_version(database)
             yield database
             if _serialised(database) != before:
@@ -257,15 +262,15 @@ class Registry:
         return {RUNS: {}, SELECTIONS: {}} | tables
 
     def _commit(self, database: TinyDB) -> None:
-        if self._path.exists():
+        if is_there(self._path):
             backup = self._path.with_name("registry.json.bak")
             linking = self._path.with_name(".registry.json.bak.tmp")
             try:
-                linking.unlink(missing_ok=True)
-                os.link(self._path, linking)
-                linking.replace(backup)
+                unlink(linking, missing_ok=True)
+                link(self._path, linking)
+                rename(linking, backup)
             except OSError as error:
-                raise WorkError(f"{backup} cannot be written: {error.strerror}") from error
+                raise StoreError(f"{backup} cannot be written: {cause(error)}") from error
         replace_file(self._path, _serialised(database))
 
     def _set_aside_if_damaged(self) -> Path | None:
@@ -275,9 +280,10 @@ class Registry:
         except InputError:
             aside = self._path.with_name(f"registry.damaged-{time.time_ns()}.json")
             try:
-                return self._path.rename(aside)
+                rename(self._path, aside)
             except OSError as error:
-                raise WorkError(f"{self._path} cannot be moved aside: {error.strerror}") from error
+                raise StoreError(f"{self._path} cannot be moved aside: {cause(error)}") from error
+            return aside
         return None
 
     def _validated(self, table: str, adapter: TypeAdapter[list[_Row]]) -> list[_Row]:
@@ -291,6 +297,14 @@ class Registry:
         return InputError(f"{self._path} {what}; 'crtui runs reindex' rebuilds it from the run folders")
 
 
+def _rows_of(folders: Iterable[RunFolder]) -> Iterator[RunRow]:
+    """The rows of the runs that are there and can be read just now."""
+    for folder in folders:
+        with contextlib.suppress(StoreError):
+            if is_folder(folder.path):
+                yield row_of(folder)
+
+
 def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
     """The row of a run.
 
@@ -299,6 +313,9 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
     Args:
         folder: the run.
         state: its state, if the caller knows it better than ``state.json``.
+
+    Raises:
+        StoreError: the folder cannot be read just now.
     """
     summary = None
     try:
@@ -321,11 +338,14 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
 
 
 def _selections_on_disk(store: Store) -> Iterator[SelectionRow]:
-    for path in sorted(store.selections.glob("*/ranking.json")):
-        with contextlib.suppress(InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
-            ranking = orjson.loads(read_file(path, _MAX_RANKING_BYTES))
+    names: list[str] = []
+    with contextlib.suppress(OSError):
+        names = sorted(folders_in(store.selections))
+    for name in names:
+        with contextlib.suppress(InputError, StoreError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            ranking = orjson.loads(read_file(store.selections / name / "ranking.json", _MAX_RANKING_BYTES))
             created = datetime.fromisoformat(ranking["created"]).timestamp()
-            yield SelectionRow.of(path.parent.name, created, ranking)
+            yield SelectionRow.of(name, created, ranking)
 
 
 def _put(table: Table, rows: Sequence[RunRow | SelectionRow]) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
-from engine.storage.files import cause, make_folders, replacing
+from engine.storage.descriptors import cause
+from engine.storage.files import make_folders, replacing
 from engine.storage.locks import try_lock_file
 
 # zipfile raises NotImplementedError, a RuntimeError, for features that it lacks, such as an encrypted archive.

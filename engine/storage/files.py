@@ -16,43 +16,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
+from engine.storage.descriptors import (
+    WrongKindError,
+    cause,
+    make_folder,
+    new_file,
+    open_regular,
+    rename,
+    sync_folder,
+    unlink,
+)
 
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
 _USUAL_MODE = 0o666
 """Rights of a new file as programs usually ask for them; the umask takes some away."""
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _NAME_PART = 200
 """Bytes of a name that leave room for more in the name of a temporary file."""
-_GROUP = stat.S_IRWXG | stat.S_ISGID
-
-
-def group_mode(folder: Path) -> int:
-    """What the group gets of that which is made in a folder: the bits of a mode, 0 where the folder is no group's.
-
-    It is one where the group may write and owns what is made (``chmod g+ws``). Where everybody may write, as in
-    ``/tmp``, or the group by a loose umask alone, nothing is shared.
-
-    Raises:
-        OSError: the folder is not there.
-    """
-    mode = folder.stat().st_mode
-    is_groups = mode & stat.S_IWGRP and mode & stat.S_ISGID and not mode & stat.S_IWOTH
-    return mode & _GROUP if is_groups else 0
-
-
-def make_folder(path: Path, *, exist_ok: bool = False) -> None:
-    """Make a folder.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    path.mkdir(mode=FOLDER_MODE, exist_ok=exist_ok)
-    if shared := group_mode(path.parent):
-        # One that was there already may belong to somebody else, who has seen to it.
-        with contextlib.suppress(PermissionError):
-            path.chmod(FOLDER_MODE | shared)
 
 
 def make_folders(path: Path) -> None:
@@ -61,45 +41,22 @@ def make_folders(path: Path) -> None:
     Raises:
         OSError: one cannot be made.
     """
+    # Those above a store may be links of the machine's.
     missing = itertools.takewhile(lambda folder: not folder.is_dir(), (path, *path.parents))
     for folder in reversed(list(missing)):
         make_folder(folder, exist_ok=True)
 
 
-def file_mode(folder: Path) -> int:
-    """The mode of a file that is made in a folder.
-
-    Raises:
-        OSError: the folder is not there.
-    """
-    return FILE_MODE | group_mode(folder) & (stat.S_IRGRP | stat.S_IWGRP)
-
-
-def open_file(path: Path, flags: int) -> int:
-    """Open a file, which is made if need be.
-
-    Args:
-        path: the file; a symbolic link is refused.
-        flags: of ``os.open``, beside those that every such file needs.
-
-    Raises:
-        OSError: it cannot be opened.
-    """
-    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)
-    mode = file_mode(path.parent)
-    if mode != FILE_MODE:
-        # Of a file that belongs to somebody else, that one has seen to it.
-        with contextlib.suppress(PermissionError):
-            os.fchmod(descriptor, mode)
-    return descriptor
-
-
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, group_writes: bool = True) -> Iterator[BinaryIO]:
     """Write a file so that every reader, at any moment and after a power cut, finds the old content or the new.
 
     The temporary file has a fixed name, so that a writer that is killed leaves at most one behind. The caller makes
     sure that it is the only writer.
+
+    Args:
+        path: the file; what is there is replaced, whatever it is.
+        group_writes: whether the group may write it, where the folder is a group's.
 
     Yields:
         What to write the new content into.
@@ -109,16 +66,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        with os.fdopen(new_file(temporary, group_writes=group_writes), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        rename(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            unlink(temporary, missing_ok=True)
         raise
-    sync(path.parent)
+    sync_folder(path.parent)
 
 
 @contextlib.contextmanager
@@ -177,7 +134,7 @@ def save_file(path: Path, content: bytes) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's names, would survive a power cut.
+    """Wait until a file's content, or a folder's names, outside of a store would survive a power cut.
 
     Raises:
         OSError: it is not there, or the disk refused.
@@ -198,38 +155,52 @@ def read_file(path: Path, limit: int) -> bytes:
 
     Raises:
         FileNotFoundError: there is no such file.
-        InputError: it is no regular file, too large, or cannot be read.
+        InputError: it is no regular file, or too large.
+        StoreError: it cannot be read just now, which says nothing about what it holds.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise InputError(f"{path.name} is not a regular file")
-            content = file.read(limit + 1)
+        with os.fdopen(open_regular(path), "rb") as file:
+            too_large = os.fstat(file.fileno()).st_size > limit
+            content = b"" if too_large else file.read(limit + 1)
     except FileNotFoundError:
         raise
-    except OSError as error:
+    except WrongKindError as error:
         raise InputError(f"{path.name} cannot be read: {cause(error)}") from error
-    if len(content) > limit:
+    except OSError as error:
+        raise StoreError(f"{path.name} cannot be read: {cause(error)}") from error
+    if too_large or len(content) > limit:
         raise InputError(f"{path.name} is larger than {limit} bytes")
     return content
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def read_tail(path: Path, size: int) -> bytes:
+    """The last bytes of a file that may be growing.
+
+    Raises:
+        OSError: it is not there, is no regular file, or cannot be read.
+    """
+    descriptor = open_regular(path)
+    try:
+        return os.pread(descriptor, size, max(0, os.fstat(descriptor).st_size - size))
+    finally:
+        os.close(descriptor)
+
+
+def replace_file(path: Path, content: bytes, *, group_writes: bool = True) -> None:
     """Write a file so that every reader, at any moment and after a power cut, finds the old content or the new.
 
     The caller makes sure that it is the only writer, as a rule by :func:`exclusive_lock`.
 
+    Args:
+        path: the file.
+        content: all of it.
+        group_writes: as of :func:`replacing`.
+
     Raises:
-        WorkError: the disk refused (full, gone, read-only); the old content is untouched.
+        StoreError: the disk refused (full, gone, read-only); the old content is untouched.
     """
     try:
-        with replacing(path) as file:
+        with replacing(path, group_writes=group_writes) as file:
             file.write(content)
     except OSError as error:
-        raise WorkError(f"{path} cannot be written: {cause(error)}") from error
-
-
-def cause(error: Exception) -> str:
-    """What went wrong, without number and path."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise StoreError(f"{path} cannot be written: {cause(error)}") from error

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from engine.errors import WorkError
-from engine.storage.files import cause, open_file
+from engine.errors import StoreError, WorkError
+from engine.storage.descriptors import WrongKindError, cause, open_file, open_regular, status
 
 LOCK_PATIENCE_SECONDS = 60.0
 """How long a lock is waited for that its holder should have for milliseconds."""
@@ -30,7 +30,8 @@ def exclusive_lock(path: Path, patience: float | None = None) -> Iterator[None]:
             system that hangs) would keep everybody waiting for ever.
 
     Raises:
-        WorkError: the lock file cannot be made, or is held for too long; the message names the holder.
+        WorkError: the lock file is held for too long; the message names the holder.
+        StoreError: it cannot be made.
     """
     descriptor = lock_file(path, patience)
     try:
@@ -65,7 +66,7 @@ def lock_file(path: Path, patience: float | None = None) -> int:
     try:
         return _lock(path, LOCK_PATIENCE_SECONDS if patience is None else patience)
     except OSError as error:
-        raise WorkError(f"{path} cannot be locked: {cause(error)}") from error
+        raise _refusal(path, error) from error
 
 
 def _lock(path: Path, patience: float) -> int:
@@ -104,27 +105,37 @@ def try_lock_file(path: Path) -> int | None:
                 return descriptor
         os.close(descriptor)
     except OSError as error:
-        raise WorkError(f"{path} cannot be locked: {cause(error)}") from error
+        raise _refusal(path, error) from error
     return None
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a live process has the lock; nobody has one that cannot be opened.
+    """Whether a live process has the lock. Nobody has one that is not there, or is no regular file.
 
     Raises:
-        OSError: the file system does not say.
+        StoreError: that cannot be found out. It is not the same as free.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
+        descriptor = open_regular(path)
+    except (FileNotFoundError, NotADirectoryError, WrongKindError):
         return False
+    except OSError as error:
+        raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError as error:
+        raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
     finally:
         os.close(descriptor)
     return False
+
+
+def _refusal(path: Path, error: OSError) -> WorkError:
+    """Why a file cannot be locked; a :class:`StoreError` if that may pass."""
+    kind = WorkError if isinstance(error, WrongKindError) else StoreError
+    return kind(f"{path} cannot be locked: {cause(error)}")
 
 
 def _lock_before(deadline: float, descriptor: int) -> bool:
@@ -168,7 +179,5 @@ def _holder(descriptor: int) -> str:
 
 def is_linked(descriptor: int, path: Path) -> bool:
     """Whether ``path`` still names the open file: a lock on a deleted file excludes nobody."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return False
+    named = status(path)
+    return named is not None and os.path.samestat(os.fstat(descriptor), named)

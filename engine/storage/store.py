@@ -12,8 +12,9 @@ from pathlib import Path
 
 from platformdirs import user_data_dir
 
-from engine.errors import InputError
-from engine.storage.files import FOLDER_MODE, cause, group_mode, make_folders
+from engine.errors import InputError, StoreError
+from engine.storage.descriptors import FOLDER_MODE, cause, group_mode
+from engine.storage.files import make_folders
 
 STORE_VARIABLE = "CRTUI_STORE"
 
@@ -63,8 +64,15 @@ class Store:
 
     @property
     def shared(self) -> bool:
-        """Whether it is the whole group's of its folder, because that lets the group write."""
-        return bool(group_mode(self.root))
+        """Whether it is the whole group's of its folder, because that lets the group write.
+
+        Raises:
+            StoreError: the folder cannot be looked at just now.
+        """
+        try:
+            return bool(group_mode(self.root))
+        except OSError as error:
+            raise StoreError(f"store {self.root} cannot be looked at: {cause(error)}") from error
 
     @property
     def umask(self) -> int:

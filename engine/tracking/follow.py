@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, StoreError
 from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
@@ -102,11 +102,18 @@ def follow(
     while not _waited(ended, poll_seconds):
         for follower in followers:
             follower.catch_up()
-        if os.getppid() != supervisor and (not folder.path.is_dir() or look_at(folder).status.terminal):
+        if os.getppid() != supervisor and _has_ended(folder):
             break
-    if folder.path.is_dir():
+    if not folder.is_gone():
         for follower in followers:
             follower.catch_up(last=True)
+
+
+def _has_ended(folder: RunFolder) -> bool:
+    """Whether a run whose supervisor is gone has ended. A store that does not answer does not say so."""
+    with contextlib.suppress(StoreError):
+        return folder.is_gone() or look_at(folder).status.terminal
+    return False
 
 
 def _waited(ended: Callable[[], bool], seconds: float) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,8 @@ from pydantic import BaseModel, ValidationError
 from engine.errors import InputError
 from engine.runs.events import EventTail, Row
 from engine.runs.folder import RunFolder
-from engine.storage.files import make_folder, read_file, replace_file
+from engine.storage.descriptors import is_folder, make_folder, remove_tree
+from engine.storage.files import read_file, replace_file
 from engine.storage.locks import is_locked, try_lock_file
 from engine.tracking.tracker import OpenRun, TrackedRun, tracker
 
@@ -162,7 +162,7 @@ class Handover:
         place = "" if self._place is None else str(self._place)
         with contextlib.suppress(FileNotFoundError, InputError, ValidationError):
             position = _Position.model_validate_json(read_file(self._path, _MAX_BYTES))
-            if position.place == place and (self._place is None or self._place.is_dir()):
+            if position.place == place and (self._place is None or is_folder(self._place)):
                 return position
         return _Position(place=place)
 
@@ -211,7 +211,7 @@ def remove_copies(folder: RunFolder) -> None:
     from engine.tracking import tensorboard
 
     with contextlib.suppress(OSError):
-        shutil.rmtree(tensorboard.place(_tracked(folder)))
+        remove_tree(tensorboard.place(_tracked(folder)))
 
 
 def _tracked(folder: RunFolder) -> TrackedRun:

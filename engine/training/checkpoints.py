@@ -15,23 +15,40 @@ import errno
 import hashlib
 import json
 import math
-import shutil
-from collections.abc import Callable, Collection, Mapping
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import Tensor
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
 from engine.machine.processor import processor_name
-from engine.storage.files import file_mode, make_folder, sync
-from engine.training.step_folders import EXPORTED_FILES, MANIFEST, TRAINER, WEIGHTS, step_folder, steps
+from engine.storage.descriptors import (
+    WrongKindError,
+    cause,
+    is_there,
+    make_folder,
+    new_file,
+    open_named,
+    open_regular,
+    remove_tree,
+    rename,
+    sync_folder,
+)
+from engine.storage.files import read_file
+from engine.training.step_folders import EXPORTED_FILES, MANIFEST, TRAINER, WEIGHTS, is_step_folder, step_folder, steps
 
 FORMAT = 1
+_MOST_OF_MANIFEST = 4 * 2**20
+_MOST_BYTES = 16 * 2**30
+"""The largest file of a checkpoint that is read, in bytes."""
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 """Errors that mean a file is lost. Others may pass, such as missing rights or an unmounted file system."""
 
@@ -61,22 +78,28 @@ class Checkpoint:
 
         Raises:
             InputError: it is not a safetensors file. Its hash was right, so it was written like this.
+            StoreError: it cannot be read just now.
         """
         try:
-            return load_file(self.path / WEIGHTS)
+            with _opened(self.path / WEIGHTS, self.exported) as file:
+                return load_file(f"/dev/fd/{file.fileno()}")
         except (OSError, SafetensorError, ValueError) as error:
-            raise InputError(f"{self.path / WEIGHTS} cannot be read: {error}") from error
+            raise _unreadable(self.path / WEIGHTS, error) from error
 
     def trainer_state(self) -> dict[str, Any]:
         """The state for :meth:`engine.methods.base.Method.load_trainer_state`.
 
         Raises:
             InputError: :func:`save` did not write this file, or reading it would run code; an exported model has none.
+            StoreError: it cannot be read just now.
         """
         if self.exported:
             raise InputError(f"{self.path} is an exported model, which holds nothing that training could go on from")
         try:
-            state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
+            with _opened(self.path / TRAINER, self.exported) as file:
+                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise _unreadable(self.path / TRAINER, error) from error
         except Exception as error:
             # A damaged file can raise any error. The unpickler refuses everything but plain tensors and containers.
             reason = str(error).partition("\n")[0]
@@ -102,12 +125,15 @@ def save(
     path = step_folder(folder, step)
     temporary = folder / f".{path.name}.tmp"
     try:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_tree(temporary)
         # Parents are not made: a run deleted meanwhile must not come back as half a folder.
         make_folder(folder, exist_ok=True)
         make_folder(temporary)
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
-        torch.save(dict(trainer_state), temporary / TRAINER)
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+        with _new(temporary / WEIGHTS) as file:
+            file.write(serialised(tensors))
+        with _new(temporary / TRAINER) as file:
+            torch.save(dict(trainer_state), file)
         files = {name: describe_file(temporary / name) for name in (WEIGHTS, TRAINER)}
         manifest = {
             "format": FORMAT,
@@ -118,19 +144,15 @@ def save(
             "files": files,
             "description": description,
         }
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
-        mode = file_mode(temporary)
-        for name in (WEIGHTS, TRAINER, MANIFEST):
-            # The libraries choose permissions of their own.
-            (temporary / name).chmod(mode)
-            sync(temporary / name)
-        sync(temporary)
+        with _new(temporary / MANIFEST) as file:
+            file.write(json.dumps(manifest, indent=1).encode())
+        sync_folder(temporary)
         _replace(temporary, path)
-        sync(folder)
+        sync_folder(folder)
     except (OSError, SafetensorError, RuntimeError) as error:
         # torch and safetensors report a full disk through exceptions of their own.
         with contextlib.suppress(OSError):
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove_tree(temporary)
         raise WorkError(f"checkpoint at step {step} could not be written to {folder}: {error}") from error
     return Checkpoint(path, step, milestone, dict(description), files[WEIGHTS]["sha256"])
 
@@ -138,11 +160,12 @@ def save(
 def _replace(new: Path, path: Path) -> None:
     """Rename ``new`` to ``path``. After a return to an older checkpoint, the step may be there already."""
     aside = path.with_name(f".{path.name}.old")
-    shutil.rmtree(aside, ignore_errors=True)
-    if path.exists():
-        path.rename(aside)
-    new.rename(path)
-    shutil.rmtree(aside, ignore_errors=True)
+    remove_tree(aside)
+    if is_there(path):
+        rename(path, aside)
+    rename(new, path)
+    with contextlib.suppress(OSError):
+        remove_tree(aside)
 
 
 def load(path: Path) -> Checkpoint:
@@ -153,7 +176,8 @@ def load(path: Path) -> Checkpoint:
         WorkError: the disk cannot read it.
     """
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
+        with _opened(path / MANIFEST, linked=not is_step_folder(path)) as file:
+            manifest = json.loads(file.read(_MOST_OF_MANIFEST))
         exported = bool(manifest.get("exported", False))
         expected = {name: manifest["files"][name] for name in (EXPORTED_FILES if exported else (WEIGHTS, TRAINER))}
         step, description = int(manifest["step"]), dict(manifest["description"])
@@ -161,14 +185,14 @@ def load(path: Path) -> Checkpoint:
         if manifest["format"] != FORMAT:
             raise InputError(f"checkpoint {path} has format {manifest['format']!r}; this version reads format {FORMAT}")
         for name, description_of_file in expected.items():
-            if describe_file(path / name) != description_of_file:
+            if not _is_described(path / name, description_of_file, linked=exported):
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
     except FileNotFoundError as error:
         raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
     except OSError as error:
-        if error.errno not in _DAMAGE:
-            raise WorkError(f"checkpoint {path} cannot be read: {error.strerror or error}") from error
-        raise InputError(f"checkpoint {path} is damaged: {error.strerror}") from error
+        if _passes(error):
+            raise StoreError(f"checkpoint {path} cannot be read: {cause(error)}") from error
+        raise InputError(f"checkpoint {path} is damaged: {cause(error)}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
     return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported)
@@ -186,11 +210,11 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
             return load(path)
         except InputError as error:
             aside = path.with_name(f"{path.name}.damaged")
-            shutil.rmtree(aside, ignore_errors=True)
             try:
-                path.rename(aside)
+                remove_tree(aside)
+                rename(path, aside)
             except OSError as refusal:
-                raise WorkError(f"damaged checkpoint {path} cannot be set aside: {refusal.strerror}") from refusal
+                raise StoreError(f"damaged checkpoint {path} cannot be set aside: {cause(refusal)}") from refusal
             warn(f"{error}; set aside, falling back to the checkpoint before it")
     return None
 
@@ -223,18 +247,18 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
         if step not in keep_also and not _is_milestone(path):
             # Renamed first, so that an interrupted deletion cannot leave half a checkpoint under its name.
             aside = folder / f".{path.name}.old"
-            shutil.rmtree(aside, ignore_errors=True)
             try:
-                path.rename(aside)
+                remove_tree(aside)
+                rename(path, aside)
+                remove_tree(aside)
             except OSError as error:
-                raise WorkError(f"checkpoint {path} cannot be deleted: {error.strerror}") from error
-            shutil.rmtree(aside, ignore_errors=True)
+                raise StoreError(f"checkpoint {path} cannot be deleted: {cause(error)}") from error
 
 
 def _is_milestone(path: Path) -> bool:
     try:
-        return bool(json.loads((path / MANIFEST).read_bytes())["milestone"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return bool(json.loads(read_file(path / MANIFEST, _MOST_OF_MANIFEST))["milestone"])
+    except (OSError, InputError, StoreError, ValueError, KeyError, TypeError, RecursionError):
         # Unreadable: keep it for a person to look at.
         return True
 
@@ -245,5 +269,43 @@ def describe_file(path: Path) -> dict[str, Any]:
     Raises:
         OSError: it is not there, or the disk refused.
     """
-    with path.open("rb") as file:
-        return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    with _opened(path, linked=True) as file:
+        return _description(file)
+
+
+def _is_described(path: Path, expected: Mapping[str, Any], *, linked: bool) -> bool:
+    """Whether a file is the one that a manifest describes. One of another size, however large, is not read."""
+    with _opened(path, linked) as file:
+        size = os.fstat(file.fileno()).st_size
+        return size == expected.get("bytes") and size <= _MOST_BYTES and _description(file) == expected
+
+
+def _description(file: BufferedReader) -> dict[str, Any]:
+    return {"bytes": os.fstat(file.fileno()).st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _opened(path: Path, linked: bool) -> BufferedReader:
+    """A file of a checkpoint; of an exported model, whose files download caches keep behind links, what they lead to.
+
+    Raises:
+        OSError: it is not there, is no regular file, or cannot be read.
+    """
+    return os.fdopen(open_named(path) if linked else open_regular(path), "rb")
+
+
+@contextlib.contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """A new file of a checkpoint, which is on disk at the end of the block."""
+    with os.fdopen(new_file(path), "wb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _unreadable(path: Path, error: Exception) -> InputError | StoreError:
+    """The error to raise for a file that cannot be read: whether that may pass."""
+    return (StoreError if _passes(error) else InputError)(f"{path} cannot be read: {cause(error)}")
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, OSError) and not isinstance(error, WrongKindError) and error.errno not in _DAMAGE

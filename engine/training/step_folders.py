@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
+
+from engine.errors import InputError, StoreError
+from engine.storage.descriptors import cause, folders_in, kind, status
 
 WEIGHTS = "weights.safetensors"
 TRAINER = "trainer.pt"
@@ -20,10 +24,28 @@ def step_folder(checkpoints: Path, step: int) -> Path:
     return checkpoints / f"step-{step:08d}"
 
 
+def is_step_folder(path: Path) -> bool:
+    """Whether a path is called like a checkpoint of a run."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def steps(checkpoints: Path) -> list[int]:
-    """Steps of the checkpoints in a folder, ascending. No checkpoint is verified."""
-    if not checkpoints.is_dir():
+    """Steps of the checkpoints in a folder, ascending. No checkpoint is verified.
+
+    Raises:
+        InputError: the folder is a link, or something else.
+        StoreError: it cannot be listed just now.
+    """
+    found = status(checkpoints)
+    if found is None:
         return []
-    entries = (entry for entry in checkpoints.iterdir() if entry.is_dir() and not entry.is_symlink())
-    matches = (_NAME.fullmatch(entry.name) for entry in entries)
+    if not stat.S_ISDIR(found.st_mode):
+        raise InputError(f"{checkpoints} is {kind(found)}, where the folder of checkpoints belongs")
+    try:
+        names = folders_in(checkpoints)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"{checkpoints} cannot be listed: {cause(error)}") from error
+    matches = (_NAME.fullmatch(name) for name in names)
     return sorted(int(match[1]) for match in matches if match)

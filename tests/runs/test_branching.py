@@ -115,7 +115,7 @@ def test_a_linked_file_is_not_copied(store: Store, trunk: RunFolder, tmp_path: P
     path = trunk.checkpoints / "step-00000008" / checkpoints.WEIGHTS
     path.unlink()
     path.symlink_to(secret)
-    with pytest.raises(Exception, match="cannot be made"):
+    with pytest.raises(InputError, match=r"weights\.safetensors cannot be copied: it is a symbolic link"):
         create_run_folders(store, specs)
     assert not any(
         "private" in p.read_text(errors="replace") for p in store.root.rglob("*") if p.is_file() and not p.is_symlink()

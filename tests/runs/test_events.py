@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
@@ -98,8 +99,13 @@ def test_bad_lines_are_counted_and_skipped(path: Path, bad: bytes) -> None:
     assert last_step(path) == 2
 
 
-def test_full_disk_is_a_work_error() -> None:
-    log = EventLog(Path("/dev/full"))
+def test_full_disk_is_a_work_error(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = EventLog(path)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
     with pytest.raises(WorkError, match="No space left"):
         log.write(1, "score", mig=0.1)
 

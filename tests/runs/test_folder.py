@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
 from engine.runs import folder as folder_module
 from engine.runs.folder import RunFolder, create_run_folders, new_run_ids, run_folders, sweep
 from engine.runs.state import Outcome, RunState, Status
@@ -108,10 +108,10 @@ def test_end_of_a_run_is_written_at_the_cost_of_the_reserve(make_run: MakeRun, m
     assert reserve.stat().st_size == 64 * 1024
     replace_file = folder_module.replace_file
 
-    def full_until_freed(path: Path, content: bytes) -> None:
+    def full_until_freed(path: Path, content: bytes, **options: bool) -> None:
         if reserve.exists():
-            raise WorkError("full") from OSError(errno.ENOSPC, "No space left on device")
-        replace_file(path, content)
+            raise StoreError("full") from OSError(errno.ENOSPC, "No space left on device")
+        replace_file(path, content, **options)
 
     monkeypatch.setattr(folder_module, "replace_file", full_until_freed)
     with pytest.raises(WorkError, match="full"):

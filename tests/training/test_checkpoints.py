@@ -1,11 +1,9 @@
 """Checkpoints are whole or not there."""
 
 import errno
-import io
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -107,14 +105,15 @@ def test_what_may_be_readable_later_is_not_called_damaged(
     """Another user's file, or a network file system that went away; root reads everything, so the call is replaced."""
     save(tmp_path, 1)
     newest = save(tmp_path, 2)
-    open_, refusal = io.open, errno.EACCES
+    inode, fstat, refusal = (newest.path / name).stat().st_ino, os.fstat, errno.EACCES
 
-    def refuse(file: Any, *arguments: Any, **options: Any) -> Any:
-        if Path(file) == newest.path / name:
-            raise OSError(refusal, os.strerror(refusal), file)
-        return open_(file, *arguments, **options)
+    def refuse(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        if found.st_ino == inode:
+            raise OSError(refusal, os.strerror(refusal), name)
+        return found
 
-    monkeypatch.setattr(io, "open", refuse)
+    monkeypatch.setattr(os, "fstat", refuse)
     with pytest.raises(WorkError, match="Permission denied"):
         checkpoints.newest(tmp_path, pytest.fail)
     assert checkpoints.steps(tmp_path) == [1, 2]

@@ -12,7 +12,7 @@ from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.store.rates import Rates
 from engine.errors import InputError
 from engine.launch.queueing import waits_of
-from engine.runs.catalogue import RunRecord, list_runs, look_at
+from engine.runs.catalogue import RunRecord, list_runs, look_again
 from engine.runs.folder import RunFolder
 from engine.runs.values import values_of
 from engine.storage.store import Store
@@ -75,7 +75,7 @@ class RunList:
         """Read the whole catalogue if runs were created, ended or removed; otherwise only the runs that still run."""
         stamp, now = self._folder_stamp(), time.monotonic()
         if stamp == self._stamp and now - self._looked < _WHOLE_SECONDS:
-            looked = [look_at(record.folder) if record.status in LIVE_STATUSES else record for record in self._records]
+            looked = [look_again(record) if record.status in LIVE_STATUSES else record for record in self._records]
             if all(new.status is old.status for new, old in zip(looked, self._records, strict=True)):
                 self._records = looked
                 return

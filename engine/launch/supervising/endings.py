@@ -11,7 +11,8 @@ from pathlib import Path
 from engine.errors import InputError
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
-from engine.runs.state import RunState, Status, Usage
+from engine.runs.state import Outcome, RunState, Status, Usage
+from engine.storage.files import read_tail
 
 _EXCERPT_BYTES = 16 * 1024
 _FATAL = re.compile(r"^Fatal Python error: .+(?:\n.+)*", re.MULTILINE)
@@ -61,20 +62,31 @@ class WorkerEnd:
     memory: str | None = None
 
 
-def ending(state: RunState, folder: RunFolder, end: WorkerEnd) -> RunState:
+def said_outcome(folder: RunFolder) -> Outcome | InputError | None:
+    """What the worker said of its end; the error if that is damaged.
+
+    Raises:
+        StoreError: it cannot be read just now.
+    """
+    try:
+        return folder.outcome()
+    except InputError as error:
+        return error
+
+
+def ending(state: RunState, folder: RunFolder, end: WorkerEnd, outcome: Outcome | InputError | None = None) -> RunState:
     """The state after the end of an attempt.
 
     Args:
         state: before the end.
         folder: the run.
         end: how the worker's process ended.
+        outcome: of :func:`said_outcome`.
     """
     step = max(last_step(folder.events_path) or 0, state.step)
     state = state.model_copy(update={"step": step, "usage": end.usage})
-    try:
-        outcome = folder.outcome()
-    except InputError as error:
-        return state.ended_as(Status.CRASHED, str(error))
+    if isinstance(outcome, InputError):
+        return state.ended_as(Status.CRASHED, str(outcome))
     if outcome is not None:
         gpu = {"gpu_peak_mib": outcome.usage.gpu_peak_mib if outcome.usage else None}
         # The supervisor's numbers include what the worker used after it wrote its outcome.
@@ -102,7 +114,7 @@ def _signal_name(number: int) -> str:
 def _last_words(log: Path) -> tuple[str, str | None]:
     """The last line of a log, and its last traceback if there is one."""
     with contextlib.suppress(OSError):
-        text = tail(log, _EXCERPT_BYTES).decode(errors="replace")
+        text = read_tail(log, _EXCERPT_BYTES).decode(errors="replace")
         lines = text.strip().splitlines()
         start = text.rfind("Traceback (most recent call last)")
         fatal = _FATAL.findall(text)
@@ -110,17 +122,6 @@ def _last_words(log: Path) -> tuple[str, str | None]:
         last = "; ".join(fatal[-1].splitlines()) if fatal else lines[-1] if lines else "it wrote nothing"
         return last, (text[start:] if start >= 0 else None)
     return "its log cannot be read", None
-
-
-def tail(path: Path, size: int) -> bytes:
-    """The last bytes of a file.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - size))
-        return file.read(size)
 
 
 def _group_counters() -> list[Path]:

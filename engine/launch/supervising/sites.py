@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, StoreError
 from engine.launch import slots
 from engine.launch.owners import Owner
 from engine.launch.queueing import adopt_orphans, queue_is_paused
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
+from engine.machine.processes import uptime
 from engine.runs.log import say
 from engine.runs.state import RunState
 
@@ -68,7 +69,7 @@ class MachineSite:
 
     def __init__(self, worker: Sequence[str] = WORKER) -> None:
         self._worker = worker
-        self._born = time.time()
+        self._born = uptime()
 
     def wait_for_device(self, run: WatchedRun, not_before: float) -> HeldSlots | None:
         """The slots of the run's device; ``None`` if it was asked to stop, or deleted, before there were any.
@@ -76,7 +77,7 @@ class MachineSite:
         Where the slots cannot be read it goes on waiting: the fault is this machine's, not the run's.
         """
         request = slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
-        while run.grace() is None and run.folder.path.is_dir():
+        while run.grace() is None and not run.is_gone:
             # A run that is held back waits outside the line, so that it delays nobody. Its dates keep its place.
             if not _held_back(run, not_before):
                 held = None
@@ -100,7 +101,7 @@ class MachineSite:
 
     def look_after_others(self, run: WatchedRun) -> None:
         """Put runs back into the queue that lost their supervisor."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(CrtuiError, OSError):
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
                 say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
 
@@ -111,7 +112,7 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
     owner = Owner(run.folder.id, run.summary.name or "", str(run.folder.store.root))
     waiter = slots.Waiter(request, since, run.folder.id, run.state.priority, owner)
     with contextlib.closing(waiter):
-        while run.grace() is None and not _held_back(run, not_before) and run.folder.path.is_dir():
+        while run.grace() is None and not _held_back(run, not_before) and not run.is_gone:
             held = waiter.poll()
             if held is not None:
                 return held
@@ -125,4 +126,8 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
 
 def _held_back(run: WatchedRun, not_before: float) -> bool:
     run.reread()
-    return run.state.paused or time.monotonic() < not_before or queue_is_paused(run.folder.store)
+    try:
+        return run.state.paused or time.monotonic() < not_before or queue_is_paused(run.folder.store)
+    except StoreError:
+        # Nobody knows whether the queue is paused.
+        return True

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.launch.stopping import GRACE_SECONDS
 from engine.launch.supervising.alarm import Alarm
+from engine.launch.supervising.patience import patiently
 from engine.machine.processes import uptime
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
@@ -19,6 +20,7 @@ from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
+from engine.storage.descriptors import status
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,12 @@ class WatchedRun:
         self.folder = folder
         self.alarm = alarm
         self.pace = pace
-        self.state = rebuilt_state(folder, "its state is lost")
+        self.state = patiently(lambda: rebuilt_state(folder, "its state is lost"))
         self.beats = 0
         self._registry = Registry(folder.store)
         self._seen: tuple[int, int] | None = None
         self._next_beat = 0.0
+        self._said = ""
 
     @cached_property
     def summary(self) -> SpecSummary:
@@ -80,8 +83,16 @@ class WatchedRun:
 
         Raises:
             InputError: the specification is missing or damaged.
+            StoreError: it cannot be read just now.
         """
         return self.folder.summary()
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether somebody has deleted its folder. A store that does not answer has not."""
+        with contextlib.suppress(StoreError):
+            return self.folder.is_gone()
+        return False
 
     @property
     def seconds_to_beat(self) -> float:
@@ -92,6 +103,16 @@ class WatchedRun:
     def beat_is_due(self) -> bool:
         """Whether the next heartbeat is due."""
         return self.seconds_to_beat <= 0
+
+    def wait(self, seconds: float) -> None:
+        """Wait for so many seconds, or until a signal comes."""
+        self.alarm.wait(seconds)
+
+    def say_once(self, text: str) -> None:
+        """Write a line to the log, unless it was the last one that was written so."""
+        if text != self._said:
+            self._said = text
+            say(text)
 
     def beat(self) -> None:
         """Write that the run is alive and how far it is."""
@@ -140,11 +161,11 @@ class WatchedRun:
 
     def reread(self) -> None:
         """Take over what others have written into the state."""
-        with contextlib.suppress(OSError, InputError):
-            status = self.folder.state_path.stat()
-            if (status.st_ino, status.st_mtime_ns) != self._seen:
-                self._seen = (status.st_ino, status.st_mtime_ns)
+        with contextlib.suppress(InputError, StoreError):
+            found = status(self.folder.state_path)
+            if found is not None and (found.st_ino, found.st_mtime_ns) != self._seen:
                 state = self.folder.state()
+                self._seen = (found.st_ino, found.st_mtime_ns)
                 self.state = self.state if state.status.terminal else state
 
     def update(self, change: Callable[[RunState], RunState]) -> None:
@@ -165,11 +186,11 @@ class WatchedRun:
             self.state = self.folder.update_state(with_heartbeat, fallback=self.state)
         except CrtuiError as error:
             self.state = with_heartbeat(self.state)
-            say(f"supervisor: {error}")
+            self.say_once(f"supervisor: {error}")
 
     def index(self) -> None:
         """Bring the run's row in the registry up to date. If the registry refuses, the log says so."""
         try:
             self._registry.update_runs([self.folder])
         except CrtuiError as error:
-            say(f"supervisor: {error}")
+            self.say_once(f"supervisor: {error}")
