@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from engine.errors import InputError, WorkError
 from engine.runs.specification.changes import SpecChange, SpecChanges
-from engine.runs.specification.summary import SpecSummary
+from engine.runs.specification.summary import SPEC_VERSION, VERSION_KEY, SpecSummary
 from engine.runs.specification.trees import assign
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
@@ -42,6 +42,15 @@ _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class _SpecFile:
+    """An undamaged file of a specification."""
+
+    path: Path
+    content: bytes
+    summary: SpecSummary
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,7 @@ class RunFolder:
             InputError: it is missing or damaged, and so is its copy.
         """
         self.summary()
-        return self._changed_tree(self._whole_spec(), self.changes())
+        return self._changed_tree(self._whole_spec().content, self.changes())
 
     def changes(self) -> list[SpecChange]:
         """What was changed when the run was resumed, oldest first.
@@ -155,10 +164,9 @@ class RunFolder:
             InputError: the copy is missing or damaged too.
             WorkError: the disk refused.
         """
-        path = self._whole_spec()
-        self._read(path, SpecSummary)
-        if path != self.spec_path:
-            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES))
+        whole = self._whole_spec()
+        if whole.path != self.spec_path:
+            replace_file(self.spec_path, whole.content)
 
     def state(self, patience: float = 0.0) -> RunState:
         """The state as it was last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
@@ -302,40 +310,55 @@ class RunFolder:
     def _spec_copy(self) -> Path:
         return self.path / ".spec.json.bak"
 
-    def _whole_spec(self) -> Path:
-        """The path of the specification, or of its copy if only that is undamaged.
+    def _whole_spec(self) -> _SpecFile:
+        """The specification's file, or its copy if only that is undamaged.
 
         There is a copy because no run can go on without its specification, and no other file holds the same.
+
+        Raises:
+            InputError: both are missing or damaged, or a newer crtui wrote them.
         """
-        for path in (self.spec_path, self._spec_copy):
-            with contextlib.suppress(InputError):
-                self._read(path, SpecSummary)
-                return path
-        return self.spec_path
+        with contextlib.suppress(InputError):
+            return self._spec_file(self.spec_path)
+        with contextlib.suppress(InputError):
+            return self._spec_file(self._spec_copy)
+        return self._spec_file(self.spec_path)
+
+    def _spec_file(self, path: Path) -> _SpecFile:
+        content = self._content(path)
+        summary = self._checked(path, SpecSummary, content)
+        if summary.version > SPEC_VERSION:
+            raise InputError(
+                f"{path.name} of run {self.id} has version {summary.version}, and this crtui knows up to "
+                f"{SPEC_VERSION}; use the crtui that wrote it"
+            )
+        return _SpecFile(path, content, summary)
 
     def _read_spec(self, model: type[_Model]) -> _Model:
         """The specification with the changes of later attempts."""
-        path, changes = self._whole_spec(), self.changes()
-        if not changes:
-            return self._read(path, model)
-        self._read(path, SpecSummary)
-        return self._checked(path, model, json.dumps(self._changed_tree(path, changes)).encode())
+        whole, changes = self._whole_spec(), self.changes()
+        if not changes and isinstance(whole.summary, model):
+            return whole.summary
+        return self._checked(whole.path, model, json.dumps(self._changed_tree(whole.content, changes)).encode())
 
-    def _changed_tree(self, path: Path, changes: Sequence[SpecChange]) -> dict[str, Any]:
-        tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
+    def _changed_tree(self, content: bytes, changes: Sequence[SpecChange]) -> dict[str, Any]:
+        tree: dict[str, Any] = json.loads(content)
+        tree.pop(VERSION_KEY, None)
         for change in changes:
             for key, value in change.values.items():
                 assign(tree, key, value)
         return tree
 
     def _read(self, path: Path, model: type[_Model]) -> _Model:
+        return self._checked(path, model, self._content(path))
+
+    def _content(self, path: Path) -> bytes:
         try:
-            content = read_file(path, _MAX_JSON_BYTES)
+            return read_file(path, _MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise InputError(f"{path.name} of run {self.id} is missing") from error
         except InputError as error:
             raise InputError(f"run {self.id}: {error}") from error
-        return self._checked(path, model, content)
 
     def _checked(self, path: Path, model: type[_Model], content: bytes) -> _Model:
         try:
@@ -345,6 +368,11 @@ class RunFolder:
             where = ".".join(str(part) for part in first["loc"])
             detail = f"{where}: {first['msg']}" if where else first["msg"]
             raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
+
+
+def spec_content(spec: BaseModel) -> bytes:
+    """What ``spec.json`` holds for a specification: its version and its keys."""
+    return json.dumps({VERSION_KEY: SPEC_VERSION, **spec.model_dump(mode="json")}, indent=2).encode() + b"\n"
 
 
 def run_folders(store: Store) -> list[RunFolder]:
@@ -433,7 +461,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     try:
         lease = making.take_lease()
         for path in (making.spec_path, making._spec_copy):
-            _write(path, spec)
+            replace_file(path, spec_content(spec))
         summary = making.summary()
         make_folder(making.checkpoints)
         if summary.branch is not None:

@@ -258,15 +258,22 @@ class Registry:
 
     def _commit(self, database: TinyDB) -> None:
         if self._path.exists():
-            backup = self._path.with_name("registry.json.bak")
-            linking = self._path.with_name(".registry.json.bak.tmp")
-            try:
-                linking.unlink(missing_ok=True)
-                os.link(self._path, linking)
-                linking.replace(backup)
-            except OSError as error:
-                raise WorkError(f"{backup} cannot be written: {error.strerror}") from error
+            self._keep_previous(self._path.with_name("registry.json.bak"))
         replace_file(self._path, _serialised(database))
+
+    def _keep_previous(self, backup: Path) -> None:
+        linking = backup.with_name(f".{backup.name}.tmp")
+        try:
+            linking.unlink(missing_ok=True)
+            os.link(self._path, linking)
+            linking.replace(backup)
+            # Where both are names of one file already, as after a write that failed, rename(2) does nothing.
+            linking.unlink(missing_ok=True)
+        except OSError:
+            # No second name: the file system has none (vfat, some network file systems), or refused for now.
+            with contextlib.suppress(OSError):
+                linking.unlink(missing_ok=True)
+            replace_file(backup, read_file(self._path, _MAX_BYTES))
 
     def _set_aside_if_damaged(self) -> Path | None:
         try:

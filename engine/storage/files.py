@@ -203,9 +203,11 @@ def read_file(path: Path, limit: int) -> bytes:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise InputError(f"{path.name} is not a regular file")
-            content = file.read(limit + 1)
+            # Not up to the limit: Python would set aside that much for each of ten thousand small files.
+            content = file.read(min(status.st_size, limit) + 1)
     except FileNotFoundError:
         raise
     except OSError as error:
