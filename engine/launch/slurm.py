@@ -217,6 +217,8 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         again = state.next_attempt(time.time(), automatic=False)
         return again.model_copy(update={"supervisor": ProcessIdentity.own()})
 
+    registry = Registry(folder.store)
+    registry.distrust([folder])
     # The job takes the lease.
     os.close(reopen(folder, next_state))
     try:
@@ -225,7 +227,9 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         folder.write_state(before[-1])
         raise
     folder.outcome_path.unlink(missing_ok=True)
-    Registry(folder.store).update_runs([folder])
+    # The job is submitted. Lists look into the folder until the registry is right.
+    with contextlib.suppress(CrtuiError):
+        registry.update_runs([folder])
     return look_at(folder)
 
 

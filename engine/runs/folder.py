@@ -37,7 +37,8 @@ REPAIR_SECONDS = 15.0
 """How long a worker waits for its supervisor to repair a damaged state: several heartbeats."""
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
-_REMOVED = ".removed-"
+REMOVED = ".removed-"
+"""What the name of a folder begins with that is being deleted."""
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -286,17 +287,34 @@ class RunFolder:
         Raises:
             WorkError: the disk refused.
         """
-        aside = self.path.with_name(f"{_REMOVED}{self.id}-{secrets.token_hex(4)}")
+        aside = self.set_aside()
+        if aside is not None:
+            delete_aside(aside)
+
+    def set_aside(self) -> Path | None:
+        """Take the folder out of all lists, by one rename, to be deleted by :func:`delete_aside`.
+
+        Whatever happens to this process afterwards, the run is deleted; :func:`sweep` finishes that.
+
+        Returns:
+            Where it is then; ``None`` where there is no such folder.
+
+        Raises:
+            WorkError: the disk refused, and the folder is where it was.
+        """
+        aside = self.path.with_name(f"{REMOVED}{self.id}-{secrets.token_hex(4)}")
         try:
             self.path.rename(aside)
-            if aside.is_symlink():
-                aside.unlink()
-            else:
-                shutil.rmtree(aside)
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise WorkError(f"run folder {self.path} cannot be deleted: {error.strerror}") from error
+        return aside
+
+    def bring_back(self, aside: Path) -> None:
+        """Undo :meth:`set_aside`, as far as the disk allows."""
+        with contextlib.suppress(OSError):
+            aside.rename(self.path)
 
     @property
     def _lock_path(self) -> Path:
@@ -386,13 +404,40 @@ def run_folders(store: Store) -> list[RunFolder]:
     return [RunFolder(runs / name) for name in sorted(found) if re.fullmatch(ID_PATTERN, name)]
 
 
+def delete_aside(aside: Path) -> None:
+    """Delete what :meth:`RunFolder.set_aside` has set aside. Somebody else may be at it too.
+
+    Raises:
+        WorkError: the disk refused.
+    """
+    try:
+        if aside.is_symlink():
+            aside.unlink()
+        else:
+            shutil.rmtree(aside)
+    except FileNotFoundError:
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        raise WorkError(f"{aside} cannot be deleted: {error.strerror}") from error
+
+
 def sweep(store: Store) -> None:
-    """Delete half-made and half-deleted runs and selections, an hour or more after a program was killed at that."""
+    """Finish what programs were killed at: delete half-deleted runs, and, after an hour, half-made runs and selections.
+
+    A run whose lease is held is left to whoever holds it.
+    """
     for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, WorkError):
+            if path.name.startswith(REMOVED) and not RunFolder(path).lease_is_held():
+                delete_aside(path)
             abandoned = time.time() - path.lstat().st_mtime > _ABANDONED_SECONDS
-            if abandoned and path.name.startswith((_NEW, _REMOVED)) and not path.is_symlink():
+            if abandoned and path.name.startswith(_NEW) and not path.is_symlink():
                 shutil.rmtree(path)
+
+
+def removed_ids(store: Store) -> set[str]:
+    """Ids of runs that are deleted, but not all their files are yet."""
+    return {path.name.removeprefix(REMOVED).rpartition("-")[0] for path in store.runs.glob(f"{REMOVED}*")}
 
 
 def new_run_ids(count: int, created: float) -> list[str]:
@@ -471,6 +516,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
         making.path.rename(final.path)
+        making = final
         sync(store.runs)
     except BaseException as error:
         shutil.rmtree(making.path, ignore_errors=True)

@@ -168,6 +168,19 @@ class Registry:
             present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
             _put(database.table(RUNS), [row_of(folder) for folder in present])
 
+    def distrust(self, folders: Iterable[RunFolder]) -> None:
+        """Have lists look into these folders rather than believe the rows of runs that have ended.
+
+        Called before such a run is changed. If the change or what follows fails, lists find out how it is.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        ids = {folder.id for folder in folders}
+        with self._tables() as database:
+            database.table(RUNS).update({"status": Status.QUEUED.value}, lambda row: row.get("id") in ids)
+
     def remove_run(self, run_id: str) -> None:
         """Forget a run.
 

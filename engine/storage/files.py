@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,20 +106,51 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         What to write the new content into.
 
     Raises:
-        OSError: the disk refused; as after any exception in the context, the old content is untouched.
+        OSError: the disk refused; as after any exception in the context, the old content is there.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    with contextlib.ExitStack() as held:
+        try:
+            with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            old = _held_open(path, held)
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        try:
+            sync(path.parent)
+        except BaseException:
+            # The caller hears that nothing was written.
+            with contextlib.suppress(OSError):
+                _put_back(path, old)
+            raise
+
+
+def _held_open(path: Path, held: contextlib.ExitStack) -> int | None:
+    """A descriptor of a file that is about to be replaced, which keeps its content; ``None`` where there is none."""
     try:
-        with os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-    sync(path.parent)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    held.callback(os.close, descriptor)
+    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
+def _put_back(path: Path, old: int | None) -> None:
+    if old is None:
+        path.unlink()
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    with (
+        os.fdopen(os.dup(old), "rb") as source,
+        os.fdopen(open_file(temporary, os.O_WRONLY | os.O_TRUNC), "wb") as file,
+    ):
+        shutil.copyfileobj(source, file)
+    temporary.replace(path)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from engine.launch.queueing import adopt_orphans, queue_is_paused
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
+from engine.runs.folder import sweep
 from engine.runs.log import say
 from engine.runs.state import RunState
 
@@ -98,8 +99,9 @@ class MachineSite:
         return contextlib.nullcontext(lambda ended: ended)
 
     def look_after_others(self, run: WatchedRun) -> None:
-        """Put runs back into the queue that lost their supervisor."""
+        """Put runs back into the queue that lost their supervisor, and finish what was left half-deleted."""
         with contextlib.suppress(OSError):
+            sweep(run.folder.store)
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
                 say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
 
