@@ -40,6 +40,8 @@ def clean(text: str, limit: int | None = None) -> str:
     shown = text if limit is None else text[: 4 * limit + 4]
     if not shown.isprintable():
         shown = "".join(map(_visible, shown))
+    if shown.isascii() and len(shown) == len(text) and (limit is None or len(shown) <= limit):
+        return shown
     if limit is None or (len(shown) >= len(text) and cell_len(shown) <= limit):
         return shown
     return set_cell_size(shown, limit - 1).rstrip() + ELLIPSIS if limit > 0 else ""

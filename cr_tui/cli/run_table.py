@@ -47,7 +47,7 @@ class _Column:
 
     @property
     def width(self) -> int:
-        return max([cell_len(self.title), *(cell_len(word) for word, _ in self.cells)])
+        return max([_cells(self.title), *(_cells(word) for word, _ in self.cells)])
 
     @property
     def is_empty(self) -> bool:
@@ -81,7 +81,7 @@ class _Lines:
         plain = ""
         for place, ((column, width), (word, style)) in enumerate(zip(self.columns, cells, strict=True)):
             shown = _fitted(word, min(width, widest))
-            blank = " " * (width - cell_len(shown))
+            blank = " " * (width - _cells(shown))
             plain += (" " * _GAP if place else "") + (blank if column.right else "")
             if style:
                 yield Segment(plain)
@@ -93,8 +93,13 @@ class _Lines:
         yield Segment(f"{plain}\n")
 
 
+def _cells(word: str) -> int:
+    """Terminal cells of a word. Most words are ASCII, and a table of thousands of runs has very many."""
+    return len(word) if word.isascii() else cell_len(word)
+
+
 def _fitted(word: str, width: int) -> str:
-    return word if cell_len(word) <= width else set_cell_size(word, width - 1) + ELLIPSIS
+    return word if _cells(word) <= width else set_cell_size(word, width - 1) + ELLIPSIS
 
 
 def run_table(records: Sequence[RunRecord], width: int, positions: Mapping[str, int] | None = None) -> _Lines:

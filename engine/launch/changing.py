@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from engine.errors import InputError
+from engine.errors import CrtuiError, InputError
 from engine.launch.planning import require_startable
 from engine.launch.resuming import require_resumable
 from engine.runs.catalogue import RunRecord
@@ -16,6 +17,7 @@ from engine.runs.specification.layers import DATA, foundation_key
 from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.specification.trees import assign
+from engine.storage.descriptors import unlink
 
 
 def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:
@@ -49,8 +51,11 @@ def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None
     return after, {key: _value(whole_tree, key) for key in values}
 
 
-def change(record: RunRecord, values: dict[str, Any]) -> None:
-    """Write down what changes from a run's next attempt on.
+@contextlib.contextmanager
+def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
+    """Write down what changes from a run's next attempt on, which is begun within the context.
+
+    If that fails, the run is as it was.
 
     Args:
         record: a run that has ended and can be resumed.
@@ -65,9 +70,23 @@ def change(record: RunRecord, values: dict[str, Any]) -> None:
     lease = folder.take_lease()
     try:
         attempt = folder.state().attempt + 1
-        folder.write_changes([*folder.changes(), SpecChange(attempt=attempt, values=values)])
+        before = folder.changes()
+        folder.write_changes([*before, SpecChange(attempt=attempt, values=values)])
     finally:
         os.close(lease)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(CrtuiError, OSError):
+            lease = folder.take_lease()
+            try:
+                if before:
+                    folder.write_changes(before)
+                else:
+                    unlink(folder.changes_path, missing_ok=True)
+            finally:
+                os.close(lease)
+        raise
 
 
 def _value(tree: dict[str, Any], key: str) -> Any:

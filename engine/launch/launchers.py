@@ -18,7 +18,7 @@ from engine.launch.resuming import require_resumable
 from engine.launch.stopping import GRACE_SECONDS
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, launcher_of, look_at
-from engine.runs.folder import RunFolder
+from engine.runs.folder import RunFolder, delete_aside, sweep
 from engine.runs.launcher_names import launcher_module
 from engine.runs.ownership import require_own
 from engine.runs.registry import Registry
@@ -118,6 +118,7 @@ def start(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord]:
     names = list(dict.fromkeys(spec.launcher for spec in specs))
     if len(names) > 1:
         raise InputError(f"a sweep has one launcher, not both {' and '.join(names)}; leave 'launcher' out of the sweep")
+    sweep(store)
     return launcher(names[0]).start(store, specs) if names else []
 
 
@@ -179,9 +180,22 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
         lease = folder.take_lease()
         try:
             remove_copies(folder)
-            folder.delete()
+            _take_away(store, folder)
         finally:
             os.close(lease)
     else:
-        folder.delete()
-    Registry(store).remove_run(folder.id)
+        _take_away(store, folder)
+    sweep(store)
+
+
+def _take_away(store: Store, folder: RunFolder) -> None:
+    """Take a run out of the store: first its folder, which is the one step that counts, then its row, then its data."""
+    aside = folder.set_aside()
+    try:
+        Registry(store).remove_run(folder.id)
+    except BaseException:
+        if aside is not None:
+            folder.bring_back(aside)
+        raise
+    if aside is not None:
+        delete_aside(aside)

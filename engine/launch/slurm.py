@@ -218,6 +218,8 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         again = state.next_attempt(time.time(), automatic=False)
         return again.model_copy(update={"supervisor": ProcessIdentity.own()})
 
+    registry = Registry(folder.store)
+    registry.distrust([folder])
     # The job takes the lease.
     os.close(reopen(folder, next_state))
     try:
@@ -226,7 +228,9 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
         folder.write_state(before[-1])
         raise
     folder.forget_outcome()
-    Registry(folder.store).update_runs([folder])
+    # The job is submitted. Lists look into the folder until the registry is right.
+    with contextlib.suppress(CrtuiError):
+        registry.update_runs([folder])
     return look_at(folder)
 
 

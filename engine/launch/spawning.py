@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.errors import CrtuiError
 from engine.launch.resuming import reopen
 from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
@@ -90,10 +92,10 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
         folder.forget_outcome()
         return state.next_attempt(time.time(), automatic=automatic)
 
+    registry = Registry(folder.store)
+    registry.distrust([folder])
     lease = reopen(folder, next_state)
-    try:
-        Registry(folder.store).update_runs([folder])
-    except BaseException:
-        os.close(lease)
-        raise
+    # The run is queued by now. Lists look into its folder, and its supervisor writes its row again.
+    with contextlib.suppress(CrtuiError):
+        registry.update_runs([folder])
     spawn(folder, lease, worker)

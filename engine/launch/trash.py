@@ -5,6 +5,7 @@ A folder moves by one rename, so it is always whole, in one of the two places.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Collection
@@ -43,11 +44,15 @@ def discard(store: Store, record: RunRecord) -> None:
         # The time in the trash counts from now on.
         touch(folder.path)
         move(folder.path, store.trash / folder.id)
+        try:
+            Registry(store).remove_run(folder.id)
+        except BaseException:
+            move(store.trash / folder.id, folder.path)
+            raise
     except OSError as error:
         raise StoreError(f"run {folder.id} cannot be moved to {store.trash}: {cause(error)}") from error
     finally:
         os.close(lease)
-    Registry(store).remove_run(folder.id)
 
 
 def restore(store: Store, run_id: str) -> RunRecord:
@@ -67,7 +72,9 @@ def restore(store: Store, run_id: str) -> RunRecord:
         move(store.trash / run_id, folder.path)
     except OSError as error:
         raise StoreError(f"run {run_id} cannot be brought back: {cause(error)}") from error
-    Registry(store).add_runs([folder])
+    # It is back. The next list adds its row where this cannot.
+    with contextlib.suppress(CrtuiError):
+        Registry(store).add_runs([folder])
     return look_at(folder)
 
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.events import last_step
-from engine.runs.folder import RunFolder, run_folders
+from engine.runs.folder import RunFolder, removed_ids, run_folders
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
 from engine.runs.sightings import Sighting
@@ -79,15 +79,21 @@ def list_runs(store: Store) -> list[RunRecord]:
         records.append(record)
         if row is not None and record.status is not row.status:
             outdated.append(folder)
+    removed: set[str] = set()
     if rows.keys() - folders.keys():
+        removed = removed_ids(store) - folders.keys()
         # Read again: a run that is being removed leaves the registry a moment after its folder is deleted.
-        records += [_gone(store, row) for row in registry.rows() if row.id in rows and row.id not in folders]
+        gone = [row for row in registry.rows() if row.id in rows and row.id not in folders]
+        records += [_gone(store, row) for row in gone if row.id not in removed]
+        removed &= {row.id for row in gone}
     # Errors are ignored: the list is right without this, and the next one tries again.
     with contextlib.suppress(CrtuiError):
         if unknown:
             registry.add_runs(unknown)
         if outdated:
             registry.update_runs(outdated)
+        for run_id in removed:
+            registry.remove_run(run_id)
     return sorted(records, key=lambda record: record.id)
 
 
@@ -163,10 +169,14 @@ def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:
         WorkError: the disk refused.
     """
     kept = {name: float(score) for name, score in scores.items()}
+    registry = Registry(record.folder.store)
+    registry.distrust([record.folder])
     record.folder.update_state(
         lambda state: RunState.model_validate(state.model_dump() | {"scores": state.scores | kept})
     )
-    Registry(record.folder.store).update_runs([record.folder])
+    # The scores are kept by now. Lists look for them until the registry has them too.
+    with contextlib.suppress(CrtuiError):
+        registry.update_runs([record.folder])
     return look_at(record.folder)
 
 

@@ -28,6 +28,7 @@ from safetensors.torch import save_file
 
 from engine.errors import InputError, WorkError
 from engine.runs.exported import Exported, kept_scores
+from engine.runs.folder import spec_content
 from engine.runs.loading import find_checkpoint, inference_tensors, load_method, model_of
 from engine.runs.model_card import model_card
 from engine.storage.descriptors import cause
@@ -142,7 +143,7 @@ def _write(
     if picture is not None:
         (folder / TRAVERSAL).write_bytes(picture)
     exported = Exported(id=record.id, status=record.status, checkpoint=checkpoint.fingerprint)
-    (folder / SPEC).write_bytes(_json(record.folder.spec().model_dump(mode="json")))
+    (folder / SPEC).write_bytes(spec_content(record.folder.spec()))
     (folder / SCORES).write_bytes(_json(documents))
     card = model_card(
         record,

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 from engine.errors import InputError, StoreError, WorkError
 from engine.machine.processes import ProcessIdentity
 from engine.runs.specification.changes import SpecChange, SpecChanges
-from engine.runs.specification.summary import SpecSummary
+from engine.runs.specification.summary import SPEC_VERSION, VERSION_KEY, SpecSummary
 from engine.runs.specification.trees import assign
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.descriptors import (
@@ -57,11 +57,21 @@ REPAIR_SECONDS = 15.0
 """How long a worker waits for its supervisor to repair a damaged state: several heartbeats."""
 _ABANDONED_SECONDS = 3600.0
 _NEW = ".new-"
-_REMOVED = ".removed-"
+REMOVED = ".removed-"
+"""What the name of a folder begins with that is being deleted."""
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class _SpecFile:
+    """An undamaged file of a specification."""
+
+    path: Path
+    content: bytes
+    summary: SpecSummary
 
 
 @dataclass(frozen=True)
@@ -165,7 +175,7 @@ class RunFolder:
             InputError: it is missing or damaged, and so is its copy.
         """
         self.summary()
-        return self._changed_tree(self._whole_spec(), self.changes())
+        return self._changed_tree(self._whole_spec().content, self.changes())
 
     def changes(self) -> list[SpecChange]:
         """What was changed when the run was resumed, oldest first.
@@ -191,10 +201,9 @@ class RunFolder:
             InputError: the copy is missing or damaged too.
             WorkError: the disk refused.
         """
-        path = self._whole_spec()
-        self._read(path, SpecSummary)
-        if path != self.spec_path:
-            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES), group_writes=False)
+        whole = self._whole_spec()
+        if whole.path != self.spec_path:
+            replace_file(self.spec_path, whole.content, group_writes=False)
 
     def state(self, patience: float = 0.0) -> RunState:
         """The state as it was last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
@@ -339,14 +348,34 @@ class RunFolder:
         Raises:
             WorkError: the disk refused.
         """
-        aside = self.path.with_name(f"{_REMOVED}{self.id}-{secrets.token_hex(4)}")
+        aside = self.set_aside()
+        if aside is not None:
+            delete_aside(aside)
+
+    def set_aside(self) -> Path | None:
+        """Take the folder out of all lists, by one rename, to be deleted by :func:`delete_aside`.
+
+        Whatever happens to this process afterwards, the run is deleted; :func:`sweep` finishes that.
+
+        Returns:
+            Where it is then; ``None`` where there is no such folder.
+
+        Raises:
+            WorkError: the disk refused, and the folder is where it was.
+        """
+        aside = self.path.with_name(f"{REMOVED}{self.id}-{secrets.token_hex(4)}")
         try:
             move(self.path, aside)
-            remove_tree(aside)
         except FileNotFoundError:
-            return
+            return None
         except OSError as error:
             raise StoreError(f"run folder {self.path} cannot be deleted: {cause(error)}") from error
+        return aside
+
+    def bring_back(self, aside: Path) -> None:
+        """Undo :meth:`set_aside`, as far as the disk allows."""
+        with contextlib.suppress(OSError):
+            move(aside, self.path)
 
     @property
     def _lock_path(self) -> Path:
@@ -360,43 +389,55 @@ class RunFolder:
     def _spec_copy(self) -> Path:
         return self.path / ".spec.json.bak"
 
-    def _whole_spec(self) -> Path:
-        """The path of the specification, or of its copy if only that is undamaged.
+    def _whole_spec(self) -> _SpecFile:
+        """The specification's file, or its copy if only that is undamaged.
 
         There is a copy because no run can go on without its specification, and no other file holds the same.
+
+        Raises:
+            InputError: both are missing or damaged, or a newer crtui wrote them.
         """
-        for path in (self.spec_path, self._spec_copy):
-            with contextlib.suppress(InputError):
-                self._read(path, SpecSummary)
-                return path
-        return self.spec_path
+        with contextlib.suppress(InputError):
+            return self._spec_file(self.spec_path)
+        with contextlib.suppress(InputError):
+            return self._spec_file(self._spec_copy)
+        return self._spec_file(self.spec_path)
+
+    def _spec_file(self, path: Path) -> _SpecFile:
+        content = self._content(path)
+        summary = self._checked(path, SpecSummary, content)
+        if summary.version > SPEC_VERSION:
+            raise InputError(
+                f"{path.name} of run {self.id} has version {summary.version}, and this crtui knows up to "
+                f"{SPEC_VERSION}; use the crtui that wrote it"
+            )
+        return _SpecFile(path, content, summary)
 
     def _read_spec(self, model: type[_Model]) -> _Model:
         """The specification with the changes of later attempts."""
-        path, changes = self._whole_spec(), self.changes()
-        if not changes:
-            return self._read(path, model)
-        self._read(path, SpecSummary)
-        return self._checked(path, model, json.dumps(self._changed_tree(path, changes)).encode())
+        whole, changes = self._whole_spec(), self.changes()
+        if not changes and isinstance(whole.summary, model):
+            return whole.summary
+        return self._checked(whole.path, model, json.dumps(self._changed_tree(whole.content, changes)).encode())
 
-    def _changed_tree(self, path: Path, changes: Sequence[SpecChange]) -> dict[str, Any]:
-        try:
-            tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path.name} of run {self.id} is damaged ({error})") from error
+    def _changed_tree(self, content: bytes, changes: Sequence[SpecChange]) -> dict[str, Any]:
+        tree: dict[str, Any] = json.loads(content)
+        tree.pop(VERSION_KEY, None)
         for change in changes:
             for key, value in change.values.items():
                 assign(tree, key, value)
         return tree
 
     def _read(self, path: Path, model: type[_Model]) -> _Model:
+        return self._checked(path, model, self._content(path))
+
+    def _content(self, path: Path) -> bytes:
         try:
-            content = read_file(path, _MAX_JSON_BYTES)
+            return read_file(path, _MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise InputError(f"{path.name} of run {self.id} is missing") from error
         except (InputError, StoreError) as error:
             raise type(error)(f"run {self.id}: {error}") from error
-        return self._checked(path, model, content)
 
     def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
         try:
@@ -416,6 +457,11 @@ class RunFolder:
             raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
 
 
+def spec_content(spec: BaseModel) -> bytes:
+    """What ``spec.json`` holds for a specification: its version and its keys."""
+    return json.dumps({VERSION_KEY: SPEC_VERSION, **spec.model_dump(mode="json")}, indent=2).encode() + b"\n"
+
+
 def run_folders(store: Store) -> list[RunFolder]:
     """All run folders of a store, oldest first, without symbolic links and folders that are still being made.
 
@@ -432,20 +478,48 @@ def run_folders(store: Store) -> list[RunFolder]:
     return [RunFolder(runs / name) for name in sorted(found) if re.fullmatch(ID_PATTERN, name)]
 
 
+def delete_aside(aside: Path) -> None:
+    """Delete what :meth:`RunFolder.set_aside` has set aside. Somebody else may be at it too.
+
+    Raises:
+        StoreError: the disk refused.
+    """
+    try:
+        remove_tree(aside)
+    except OSError as error:
+        raise StoreError(f"{aside} cannot be deleted: {cause(error)}") from error
+
+
 def sweep(store: Store) -> None:
-    """Delete half-made and half-deleted runs and selections, an hour or more after a program was killed at that."""
+    """Finish what programs were killed at: delete half-deleted runs, and, after an hour, half-made runs and selections.
+
+    A run whose lease is held is left to whoever holds it.
+    """
     for folder in (store.runs, store.selections):
         with contextlib.suppress(OSError):
             for name in folders_in(folder):
-                if name.startswith((_NEW, _REMOVED)):
-                    _sweep_one(folder / name)
+                _sweep_one(folder / name)
 
 
 def _sweep_one(path: Path) -> None:
     with contextlib.suppress(OSError, StoreError):
-        found = status(path)
-        if found is not None and time.time() - found.st_mtime > _ABANDONED_SECONDS:
-            remove_tree(path)
+        if path.name.startswith(REMOVED) and not RunFolder(path).lease_is_held():
+            delete_aside(path)
+        elif path.name.startswith(_NEW):
+            found = status(path)
+            if found is not None and time.time() - found.st_mtime > _ABANDONED_SECONDS:
+                remove_tree(path)
+
+
+def removed_ids(store: Store) -> set[str]:
+    """Ids of runs that are deleted, but not all their files are yet."""
+    try:
+        names = names_in(store.runs)
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise StoreError(f"{store.runs} cannot be listed: {cause(error)}") from error
+    return {name.removeprefix(REMOVED).rpartition("-")[0] for name in names if name.startswith(REMOVED)}
 
 
 def new_run_ids(count: int, created: float) -> list[str]:
@@ -514,7 +588,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     try:
         lease = making.take_lease()
         for path in (making.spec_path, making._spec_copy):
-            _write(path, spec, group_writes=False)
+            replace_file(path, spec_content(spec), group_writes=False)
         summary = making.summary()
         make_folder(making.checkpoints)
         if summary.branch is not None:
@@ -524,6 +598,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
         move(making.path, final.path)
+        making = final
     except BaseException as error:
         with contextlib.suppress(OSError):
             remove_tree(making.path)

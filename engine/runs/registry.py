@@ -168,6 +168,19 @@ class Registry:
         with self._tables() as database:
             _put(database.table(RUNS), list(_rows_of(folders)))
 
+    def distrust(self, folders: Iterable[RunFolder]) -> None:
+        """Have lists look into these folders rather than believe the rows of runs that have ended.
+
+        Called before such a run is changed. If the change or what follows fails, lists find out how it is.
+
+        Raises:
+            InputError: the file is damaged, and stays as it is.
+            WorkError: the disk refused.
+        """
+        ids = {folder.id for folder in folders}
+        with self._tables() as database:
+            database.table(RUNS).update({"status": Status.QUEUED.value}, lambda row: row.get("id") in ids)
+
     def remove_run(self, run_id: str) -> None:
         """Forget a run.
 
@@ -263,15 +276,22 @@ class Registry:
 
     def _commit(self, database: TinyDB) -> None:
         if is_there(self._path):
-            backup = self._path.with_name("registry.json.bak")
-            linking = self._path.with_name(".registry.json.bak.tmp")
-            try:
-                unlink(linking, missing_ok=True)
-                link(self._path, linking)
-                rename(linking, backup)
-            except OSError as error:
-                raise StoreError(f"{backup} cannot be written: {cause(error)}") from error
+            self._keep_previous(self._path.with_name("registry.json.bak"))
         replace_file(self._path, _serialised(database))
+
+    def _keep_previous(self, backup: Path) -> None:
+        linking = backup.with_name(f".{backup.name}.tmp")
+        try:
+            unlink(linking, missing_ok=True)
+            link(self._path, linking)
+            rename(linking, backup)
+            # Where both are names of one file already, as after a write that failed, rename(2) does nothing.
+            unlink(linking, missing_ok=True)
+        except OSError:
+            # No second name: the file system has none (vfat, some network file systems), or refused for now.
+            with contextlib.suppress(OSError):
+                unlink(linking, missing_ok=True)
+            replace_file(backup, read_file(self._path, _MAX_BYTES))
 
     def _set_aside_if_damaged(self) -> Path | None:
         try:

@@ -11,6 +11,7 @@ import errno
 import itertools
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,20 +63,51 @@ def replacing(path: Path, *, group_writes: bool = True) -> Iterator[BinaryIO]:
         What to write the new content into.
 
     Raises:
-        OSError: the disk refused; as after any exception in the context, the old content is untouched.
+        OSError: the disk refused; as after any exception in the context, the old content is there.
     """
     temporary = path.with_name(f".{path.name}.tmp")
+    with contextlib.ExitStack() as held:
+        try:
+            with os.fdopen(new_file(temporary, group_writes=group_writes), "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            old = _held_open(path, held)
+            rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                unlink(temporary, missing_ok=True)
+            raise
+        try:
+            sync_folder(path.parent)
+        except BaseException:
+            # The caller hears that nothing was written.
+            with contextlib.suppress(OSError):
+                _put_back(path, old, group_writes)
+            raise
+
+
+def _held_open(path: Path, held: contextlib.ExitStack) -> int | None:
+    """A descriptor of a file that is about to be replaced, which keeps its content; ``None`` where there is none."""
     try:
-        with os.fdopen(new_file(temporary, group_writes=group_writes), "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        rename(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unlink(temporary, missing_ok=True)
-        raise
-    sync_folder(path.parent)
+        descriptor = open_regular(path)
+    except OSError:
+        return None
+    held.callback(os.close, descriptor)
+    return descriptor
+
+
+def _put_back(path: Path, old: int | None, group_writes: bool) -> None:
+    if old is None:
+        unlink(path)
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    with (
+        os.fdopen(os.dup(old), "rb") as source,
+        os.fdopen(new_file(temporary, group_writes=group_writes), "wb") as file,
+    ):
+        shutil.copyfileobj(source, file)
+    rename(temporary, path)
 
 
 @contextlib.contextmanager
@@ -160,8 +192,10 @@ def read_file(path: Path, limit: int) -> bytes:
     """
     try:
         with os.fdopen(open_regular(path), "rb") as file:
-            too_large = os.fstat(file.fileno()).st_size > limit
-            content = b"" if too_large else file.read(limit + 1)
+            size = os.fstat(file.fileno()).st_size
+            too_large = size > limit
+            # Not up to the limit: Python would set aside that much for each of ten thousand small files.
+            content = b"" if too_large else file.read(size + 1)
     except FileNotFoundError:
         raise
     except WrongKindError as error:

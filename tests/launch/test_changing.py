@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.errors import InputError
-from engine.launch import worker
+from engine.launch import queueing, worker
 from engine.launch.changing import change, changed
 from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.events import read_events
@@ -71,7 +71,8 @@ def resume_here(folder: RunFolder) -> None:
 def test_a_run_goes_on_with_images_that_were_moved_bit_for_bit(stopped: RunRecord, tmp_path: Path) -> None:
     folder, written = stopped.folder, stopped.folder.spec_path.read_bytes()
     _, values = changed(stopped, ["training.log_every=1"], str(tmp_path / "new.npz"))
-    change(stopped, values)
+    with change(stopped, values):
+        pass
     assert folder.spec_path.read_bytes() == written
     assert json.loads(folder.changes_path.read_text()) == [
         {"attempt": 2, "values": {"data.name": str(tmp_path / "new.npz"), "training.log_every": 1}}
@@ -114,16 +115,25 @@ def test_what_changes_what_is_learned_is_refused(
 
 
 def test_other_images_are_refused_when_they_are_read(stopped: RunRecord, tmp_path: Path) -> None:
-    change(stopped, changed(stopped, [], str(images(tmp_path / "small.npz", side=16)))[1])
+    with change(stopped, changed(stopped, [], str(images(tmp_path / "small.npz", side=16)))[1]):
+        pass
     with pytest.raises(InputError, match="are not those that it was started with"):
         resume_here(stopped.folder)
+
+
+def test_what_was_to_begin_and_did_not_leaves_no_change(stopped: RunRecord, tmp_path: Path) -> None:
+    _, values = changed(stopped, ["training.log_every=1"], str(tmp_path / "new.npz"))
+    for _ in range(2):
+        with pytest.raises(InputError, match="is stopped; only queued runs"), change(stopped, values):
+            queueing.pause(stopped)
+        assert stopped.folder.changes() == []
 
 
 def test_a_finished_run_does_not_change(stopped: RunRecord, tmp_path: Path) -> None:
     _, values = changed(stopped, [], str(tmp_path / "new.npz"))
     stopped.folder.update_state(lambda state: state.model_copy(update={"status": Status.FINISHED}))
-    with pytest.raises(InputError, match="has finished"):
-        change(stopped, values)
+    with pytest.raises(InputError, match="has finished"), change(stopped, values):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import stat
@@ -13,8 +14,12 @@ from pydantic import BaseModel
 
 from engine.errors import InputError, StoreError, WorkError
 from engine.runs import folder as folder_module
+from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder, create_run_folders, new_run_ids, run_folders, sweep
+from engine.runs.specification.resolving import resolve
+from engine.runs.specification.summary import SPEC_VERSION
 from engine.runs.state import Outcome, RunState, Status
+from engine.storage.files import read_file
 from engine.storage.store import Store
 from tests.toys import toy
 
@@ -212,3 +217,43 @@ def test_specification_that_is_damaged_is_read_from_its_copy_and_repaired(
         folder.summary()
     with pytest.raises(InputError, match=r"^spec\.json"):
         folder.repair_spec()
+
+
+class TestVersionOfTheSpecification:
+    def test_is_written_and_is_no_key_of_it(self, store: Store) -> None:
+        [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
+        assert json.loads(folder.spec_path.read_text())["version"] == SPEC_VERSION
+        assert "version" not in folder.spec_tree()
+        assert folder.spec() == resolve("vae", preset="quick", flags={"name": folder.spec().name})[0]
+
+    def test_files_without_one_are_read(self, store: Store) -> None:
+        [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
+        folder.spec_path.write_text(folder.spec().model_dump_json())
+        assert folder.summary().version == 0
+        assert folder.spec().method.name == "vae"
+
+    def test_a_newer_one_is_told_apart_from_damage(self, store: Store) -> None:
+        [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
+        newer = json.dumps(json.loads(folder.spec_path.read_text()) | {"version": SPEC_VERSION + 1})
+        for path in (folder.spec_path, folder.path / ".spec.json.bak"):
+            path.write_text(newer)
+        with pytest.raises(InputError, match=r"spec\.json of run \S+ has version 2, and this crtui knows up to 1; use"):
+            folder.summary()
+        with pytest.raises(InputError, match=r"configuration file .* has version 2, and this crtui knows up to 1"):
+            resolve(config=folder.spec_path)
+
+    def test_a_run_can_be_repeated_from_its_file(self, store: Store) -> None:
+        [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
+        assert resolve(config=folder.spec_path) == [folder.spec()]
+
+
+def test_a_look_at_a_run_opens_each_of_its_files_once(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    folder = make_run()
+    monkeypatch.setattr(
+        folder_module, "read_file", lambda path, limit: opened.append(path.name) or read_file(path, limit)
+    )
+    look_at(folder)
+    assert sorted(opened) == ["spec.json", "state.json"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 from multiprocessing.synchronize import Event
@@ -159,6 +160,31 @@ def test_reindex_drops_runs_that_are_gone_and_finds_selections(store: Store, mak
     assert selection.created.isoformat() == ranking["created"]
     registry.add_selection(SelectionRow.of("good", 1.0, ranking | {"runs": []}))
     assert [row.runs for row in registry.selections()] == [[]]
+
+
+def test_previous_version_is_kept_where_files_have_one_name_only(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run()
+    before = store.registry_path.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("engine.runs.registry.os.link", refuse)
+    make_run()
+    assert store.registry_path.with_name("registry.json.bak").read_bytes() == before
+    assert len(Registry(store).rows()) == 2
+
+
+def test_a_write_that_failed_leaves_no_third_name(store: Store, make_run: MakeRun) -> None:
+    make_run()
+    backup = store.registry_path.with_name("registry.json.bak")
+    # The previous version was kept and the next could not be written: both names are one file now.
+    os.link(store.registry_path, backup)
+    make_run()
+    assert [path.name for path in store.root.iterdir() if path.name.endswith(".tmp")] == []
+    assert len(Registry(store).rows()) == 2
 
 
 def test_full_disk_keeps_the_old_registry(store: Store, make_run: MakeRun) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -224,9 +225,9 @@ def resume(
         values = {record.id: changing.changed(record, overrides or (), data)[1] for record in records}
 
     def resumed(record: RunRecord) -> RunRecord:
-        if record.id in values:
-            changing.change(record, values[record.id])
-        return launchers.resume(record, accept_data=accept_data)
+        change = changing.change(record, values[record.id]) if record.id in values else nullcontext()
+        with change:
+            return launchers.resume(record, accept_data=accept_data)
 
     _report([_attempt(resumed)(record) for record in records], as_json, "{status}, from step {step}")
 

@@ -17,6 +17,7 @@ from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
 from engine.machine.processes import uptime
+from engine.runs.folder import sweep
 from engine.runs.log import say
 from engine.runs.state import RunState
 
@@ -100,8 +101,9 @@ class MachineSite:
         return contextlib.nullcontext(lambda ended: ended)
 
     def look_after_others(self, run: WatchedRun) -> None:
-        """Put runs back into the queue that lost their supervisor."""
+        """Put runs back into the queue that lost their supervisor, and finish what was left half-deleted."""
         with contextlib.suppress(CrtuiError, OSError):
+            sweep(run.folder.store)
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
                 say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
 

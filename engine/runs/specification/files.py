@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
+from engine.runs.specification.summary import SPEC_VERSION, VERSION_KEY
 
 _MOST_BYTES = 4 * 2**20
 
@@ -30,9 +31,19 @@ def read_configuration(path: Path) -> dict[str, Any]:
     if len(text) > _MOST_BYTES:
         raise InputError(f"configuration file {path} is larger than {_MOST_BYTES >> 20} MiB; it holds keys of one run")
     tree = _from_json(path, text) if text.lstrip()[:2].startswith(("{", "[{", "[\n")) else _from_toml(path, text)
+    _take_version(path, tree)
     if tree.pop("branch", None) is not None:
         raise InputError(f"{path} describes a branch of another run; --branch-from RUN@STEP starts one")
     return tree
+
+
+def _take_version(path: Path, tree: dict[str, Any]) -> None:
+    """Take the version out of a run's specification; see :data:`engine.runs.specification.summary.SPEC_VERSION`."""
+    version = tree.pop(VERSION_KEY, 0)
+    if type(version) is not int or not 0 <= version <= SPEC_VERSION:
+        raise InputError(
+            f"configuration file {path} has version {str(version)[:20]}, and this crtui knows up to {SPEC_VERSION}"
+        )
 
 
 def _from_toml(path: Path, text: str) -> dict[str, Any]:

@@ -55,8 +55,16 @@ class _Branch(BaseModel):
     step: Count
 
 
+SPEC_VERSION = 1
+"""Version of the specification's file. The first edition's files, and those of early stores, have none: they count as
+0, and hold the same keys."""
+VERSION_KEY = "version"
+
+
 class SpecSummary(BaseModel):
     """What lists and launchers need of a specification, read without knowing its method or dataset."""
+
+    version: Count = 0
 
     name: str | None = None
     group: str | None = None
