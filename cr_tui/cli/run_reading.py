@@ -76,11 +76,12 @@ def logs(
 
 def _facts(record: RunRecord) -> dict[str, Any]:
     from engine.launch.queueing import listing
+    from engine.runs.computed_by import computed_by
     from engine.runs.data_record import recorded
     from engine.training.step_folders import steps
 
     [facts] = listing([record])
-    facts |= {"folder": str(record.folder.path), "checkpoints": []}
+    facts |= {"folder": str(record.folder.path), "checkpoints": [], "computed_by": computed_by(record.folder)}
     # A folder that another user has closed, or that has just gone, shows none.
     with contextlib.suppress(OSError):
         facts["checkpoints"] = steps(record.folder.checkpoints)

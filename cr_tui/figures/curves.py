@@ -56,6 +56,8 @@ def draw_curves(panels: Sequence[Panel], *, log_y: bool = False) -> Figure:
             lowest = grid[(len(panels) - 1 - column) // across, column]
             lowest.set_xlabel("step")
             lowest.tick_params(labelbottom=True)
+            # There are no steps between whole ones.
+            lowest.locator_params(axis="x", integer=True)
         seeds = {
             label: max((found.seeds for panel in panels if (found := panel.lines[label])), default=0)
             for label in labels

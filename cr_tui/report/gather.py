@@ -24,6 +24,7 @@ from cr_tui.text import clean
 from cr_tui.titles import SCORE_TITLES
 from engine import __version__
 from engine.errors import CrtuiError, InputError
+from engine.runs.computed_by import computed_by
 from engine.runs.specification.trees import leaves
 
 if TYPE_CHECKING:
@@ -149,7 +150,8 @@ def _spread(values: Sequence[float | None]) -> str:
     mean, deviation, count = mean_and_deviation(values)
     if not count:
         return _DASH
-    return f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+    part = f" ({count} of {len(values)})" if count < len(values) else ""
+    return (f"{mean:.3f}" if math.isnan(deviation) else f"{mean:.3f} ± {deviation:.3f}") + part
 
 
 def _runs(records: Sequence[RunRecord], scores: Sequence[str], picks: set[str]) -> Table:
@@ -167,7 +169,10 @@ def _runs(records: Sequence[RunRecord], scores: Sequence[str], picks: set[str]) 
         for record in shown
     )
     marked = frozenset(place for place, record in enumerate(shown) if record.id in picks)
-    return Table(head, rows, marked, "The picks are in bold." if marked else "")
+    said = ["The picks are in bold."] if marked else []
+    if machines := sorted({clean(name, 120) for record in shown for name in computed_by(record.folder)}):
+        said.append(f"Computed by {'; '.join(machines)}. The same seed gives other numbers on another processor.")
+    return Table(head, rows, marked, " ".join(said))
 
 
 def _curves(records: Sequence[RunRecord], notes: list[str]) -> Picture | None:

@@ -33,6 +33,7 @@ from engine.metrics import evaluation
 from engine.models.model import Model
 from engine.models.precision import PRECISIONS, Precision, choose
 from engine.runs import data_record
+from engine.runs.computed_by import computed_by_note
 from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
@@ -103,7 +104,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         for change in folder.changes():
             if change.attempt == state.attempt:
                 events.note(start, f"changed for this attempt: {_in_line(change.values)}")
-        events.note(start, f"computed by {processor_name()} with PyTorch {torch.__version__}")
+        events.note(start, computed_by_note(processor_name(), torch.__version__))
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
     scores: dict[str, float | None] = dict(recorder.scores)
     outcome = Outcome(status=Status.FINISHED, step=step, scores=scores, precision=recorder.precision)

@@ -143,7 +143,9 @@ def computable(
     }
     if reasons and (len(reasons) == len(chosen) or not (metrics is None or "all" in metrics)):
         name, reason = next(iter(reasons.items()))
-        raise InputError(f"{reason}, so {'no default score' if metrics is None else name} can be computed on it")
+        if metrics is None:
+            raise InputError(f"{reason}, so no default score can be computed on it; 'all' asks for those that can")
+        raise InputError(f"{reason}, so {name} cannot be computed on it")
     return {name: choice for name, choice in chosen.items() if name not in reasons}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from cr_tui.report import gather as gathering
 from cr_tui.report.gather import gather
+from engine.runs.computed_by import computed_by_note
 from engine.runs.events import EventLog
 from engine.storage.store import Store
 from tests.tiny_runs import add_tiny_run, serve_tiny_images
@@ -23,6 +24,8 @@ def test_seeds_are_mean_and_deviation_and_missing_scores_a_dash(store: Store) ->
     records = [add_tiny_run(store, f"a{seed}", seed).model_copy(update={"scores": scores[seed]}) for seed in range(2)]
     report = gather(records, None, title="Runs")
     assert report.configurations is not None
+    assert report.runs is not None
+    assert report.runs.caption == ""
     assert report.configurations.head == ("configuration", "seeds", "MIG")
     assert report.configurations.rows == (("infogan", "2", "0.500 ± 0.354"),)
     assert report.differences is None
@@ -30,6 +33,26 @@ def test_seeds_are_mean_and_deviation_and_missing_scores_a_dash(store: Store) ->
     assert [row[0] for row in report.runs.rows] == ["a0", "a1"]
     assert len(report.traversals) == 2
     assert any("no training curves" in note for note in report.notes)
+
+
+def test_scores_of_some_of_the_seeds_say_of_how_many(store: Store) -> None:
+    records = [add_tiny_run(store, f"a{seed}", seed) for seed in range(2)]
+    records[0] = records[0].model_copy(update={"scores": {"mig": 0.25}})
+    report = gather(records, None, title="Runs")
+    assert report.configurations is not None
+    assert report.configurations.rows == (("infogan", "2", "0.250 (1 of 2)"),)
+
+
+def test_the_runs_say_what_they_were_computed_by(store: Store) -> None:
+    record = add_tiny_run(store, "a")
+    with EventLog(record.folder.events_path) as log:
+        for _ in range(2):
+            log.note(0, computed_by_note("A <b>processor", "2.9"))
+    report = gather([record], None, title="Runs")
+    assert report.runs is not None
+    assert report.runs.caption == (
+        "Computed by A <b>processor with PyTorch 2.9. The same seed gives other numbers on another processor."
+    )
 
 
 def test_a_model_that_cannot_be_loaded_is_a_note(store: Store) -> None:

@@ -70,7 +70,9 @@ def export(
     for name, difference in done.onnx.items():
         put(f"{name} was run: it differs from the model by {difference:.1e} at most")
     if not done.scores:
-        invocation.note(f"no scores went along; 'crtui score {record.id}' computes them")
+        invocation.note(
+            f"no scores went along; 'crtui score {record.id}' computes them ('--metric all' without labels)"
+        )
 
 
 def _picture(model: Model) -> bytes:
