@@ -82,12 +82,14 @@ class ShownRun:
         name: as legends write it.
         colour: its colour in every chart.
         curves: what was read of it.
+        group: runs that belong together; told where names clash.
     """
 
     id: str
     name: str
     colour: Rgb
     curves: RunCurves
+    group: str = ""
 
 
 class _Scalar:

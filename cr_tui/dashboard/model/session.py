@@ -131,11 +131,20 @@ class Session:
         places = self.colours.show(ids, count) if self.marked else self.colours.alone(ids, count)
         return [
             ShownRun(
-                run.id, run.name, palette[places[run.id]], self.curves.get(run.id) or RunCurves(run.id, complete=False)
+                run.id,
+                run.name,
+                palette[places[run.id]],
+                self.curves.get(run.id) or RunCurves(run.id, complete=False),
+                run.group,
             )
             for run in runs
             if run.id in places
         ]
+
+    def mark_colours(self, palette: Sequence[Rgb]) -> dict[str, Rgb | None]:
+        """The colours of the marked runs by id, in the order of marking; None for those beyond the palette."""
+        shown = {run.id: run.colour for run in self.shown_runs(palette)} if self.marked else {}
+        return {run_id: shown.get(run_id) for run_id in self.marked}
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

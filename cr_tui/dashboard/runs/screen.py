@@ -42,6 +42,7 @@ _SETTLE_SECONDS = 0.12
 _AGES_SECONDS = 10.0
 _MACHINE_SECONDS = 2.0
 _FACTS_SECONDS = 5.0
+_LEAST_TABLE = 5
 _SPEED = ("train", "iterations_per_second")
 
 EMPTY = """\
@@ -166,8 +167,9 @@ class RunsScreen(RunActions):
         self._listed = [run for run in runs if query.passes(run)]
         self._show_found(query, runs)
         table = self.query_one(RunTable)
-        self._colour_marks(table)
+        table.marked = self.session.mark_colours(self.look.runs)
         table.show(self._listed, time.time())
+        self._share_room()
         if runs and self.focused is None:
             table.focus()
         self._cursor_moved()
@@ -226,10 +228,6 @@ class RunsScreen(RunActions):
         if self.session.runs is not None and not self.is_covered:
             self.show_runs(self.session.runs)
 
-    def _colour_marks(self, table: RunTable) -> None:
-        shown = {run.id: run.colour for run in self.shown_runs}
-        table.marked = {run_id: shown.get(run_id) for run_id in self.session.marked}
-
     @property
     def _is_filtered(self) -> bool:
         return any(query.value or query.has_focus for query in self.query("#filter").results(TextBox))
@@ -261,6 +259,15 @@ class RunsScreen(RunActions):
 
     def on_resize(self) -> None:
         self._show_marks()
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Above the details, a short table takes no more lines than it has rows."""
+        table = self.query_one(RunTable)
+        needed = None if self.has_class("-wide") else max(table.lines_needed, _LEAST_TABLE)
+        limit = table.styles.max_height
+        if (None if limit is None else limit.value) != needed:
+            table.styles.max_height = needed
 
     def _settled(self) -> None:
         self._want()

@@ -20,7 +20,7 @@ _WHOLE_SECONDS = 60.0
 """After this time everything is read again, whatever the dates of the files say."""
 _SPECS_A_LOOK = 200
 """Most specifications read at a time, so that the first list of a large store comes soon."""
-_LOSSES_SECONDS = 5.0
+_LOSSES_SECONDS, _NO_LOSSES_SECONDS = 5.0, 0.5
 
 
 class RunList:
@@ -144,9 +144,14 @@ class RunList:
         """Losses of a run; read again while it runs, and once after."""
         now = time.monotonic()
         again_at, losses = self._losses.get(record.id, (0.0, ()))
-        if now >= again_at:
+        # Once resumed, a run that had ended writes again.
+        if now >= again_at or (live and again_at == float("inf")):
             losses = sample_losses(record.folder.events_path)
-            again_at = now + _LOSSES_SECONDS if live else (now + 60 if record.status == "queued" else float("inf"))
+            if live or record.status == "queued":
+                # Until there are some, the file is short or missing, and looking costs nothing.
+                again_at = now + (_LOSSES_SECONDS if losses else _NO_LOSSES_SECONDS)
+            else:
+                again_at = float("inf")
             self._losses[record.id] = (again_at, losses)
         return losses
 
