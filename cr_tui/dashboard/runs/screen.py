@@ -42,7 +42,9 @@ _SETTLE_SECONDS = 0.12
 _AGES_SECONDS = 10.0
 _MACHINE_SECONDS = 2.0
 _FACTS_SECONDS = 5.0
-_LEAST_TABLE = 5
+_LEAST_TABLE, _SHORT_TABLE = 5, 0.4
+"""Lines that the table always has, and the share of the screen below which it counts as short."""
+_WIDE = 150
 _SPEED = ("train", "iterations_per_second")
 
 EMPTY = """\
@@ -262,12 +264,16 @@ class RunsScreen(RunActions):
         self._share_room()
 
     def _share_room(self) -> None:
-        """Above the details, a short table takes no more lines than it has rows."""
+        """Put the details beside a long table if there is much room, else below it; then a short one takes no more."""
         table = self.query_one(RunTable)
-        needed = None if self.has_class("-wide") else max(table.lines_needed, _LEAST_TABLE)
+        width, height = self.size
+        needed = max(table.lines_needed, _LEAST_TABLE)
+        beside = width >= _WIDE and needed > _SHORT_TABLE * height
+        self.set_class(beside, "-beside")
         limit = table.styles.max_height
-        if (None if limit is None else limit.value) != needed:
-            table.styles.max_height = needed
+        wanted = None if beside else needed
+        if (None if limit is None else limit.value) != wanted:
+            table.styles.max_height = wanted
 
     def _settled(self) -> None:
         self._want()
