@@ -18,7 +18,9 @@ from cr_tui.dashboard.inspect.screen import InspectScreen
 from cr_tui.dashboard.inspect.view import InspectView
 from cr_tui.dashboard.model.curves import History, RunCurves, ShownRun
 from cr_tui.dashboard.runs.chart_view import ChartView
+from cr_tui.dashboard.runs.labels_form import LabelsForm
 from cr_tui.dashboard.runs.overview import overview
+from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.runs.run_card import RunCard
 from cr_tui.dashboard.runs.run_table import RunTable
 from cr_tui.dashboard.selection.ranking_table import RankingTable
@@ -230,6 +232,26 @@ class TestCard:
         spike = np.ones(1000)
         spike[500] = 9
         assert len(set(trace(spike, 10))) > 1
+
+
+class TestLabels:
+    async def test_tags_and_a_note_are_written_and_shown(self, dashboard: Build, source: Any, drive: Any) -> None:
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "N")
+            await drive.settle(pilot, lambda: isinstance(app.screen, LabelsForm))
+            drive.press(app, *"keep this", "tab", *"for the figure; and the talk", "enter")
+            asked = ("annotate", (source.listed[0].id, ["keep", "this"], "for the figure\nand the talk"))
+            await drive.settle(pilot, lambda: asked in source.asked)
+            card = app.screen.query_one(RunCard)
+            await drive.settle(pilot, lambda: "for the figure" in card.cells.plain and "keep this" in card.cells.plain)
+
+    def test_a_tag_is_filtered_by(self) -> None:
+        runs = [replace(make_run(n), tags=("keep",) if n else ()) for n in range(2)]
+        assert [run.seed for run in runs if parse("tag:ke").passes(run)] == [1]
+        assert [run.seed for run in runs if parse("tag=ke").passes(run)] == []
+        assert "no run has a tag 'ke'" in parse("tag=ke").remark(runs)
 
 
 class TestFilter:

@@ -14,6 +14,7 @@ KEYS = (
     Key("e", "duplicate_run", "Again", "start a run like this one, edited", "runs", changes=True),
     Key("o", "sort", "Sort", "choose the column to sort by", "runs"),
     Key("i", "everything", "All of it", "all about the run: settings, scores, facts", "runs"),
+    Key("N", "annotate", "Note", "write tags and a note about the run", "runs", changes=True),
     Key("u", "undo", "Undo", "bring back deleted runs, marks, or the filter", "runs"),
     Key("v", "next_view", "View", "charts, more charts, card, log of the run", "runs"),
     Key("a", "mark_all", "Mark all", "mark exactly those that are listed, or none", "runs", footer=False),

@@ -20,6 +20,7 @@ from cr_tui.dashboard.model.data import LIVE_STATUSES, Machine, Run, RunFacts, S
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.runs.actions import APPLIES, WHY_NOT, RunActions
 from cr_tui.dashboard.runs.columns import Column
+from cr_tui.dashboard.runs.labels_form import LabelsForm
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.query import Query, parse
@@ -347,6 +348,22 @@ class RunsScreen(RunActions):
     def _show_machine(self, machine: Machine) -> None:
         self.session.machine.add(machine)
         self.query_one(MachineStrip).show(machine)
+
+    @work
+    async def action_annotate(self) -> None:
+        """Ask for tags and note of the run under the cursor, and keep them."""
+        run = next(iter(self._under_cursor), None)
+        if run is None:
+            return
+        try:
+            facts = await asyncio.to_thread(self.session.source.facts, run.id)
+            labels = await self.app.push_screen_wait(LabelsForm(run.name, facts.tags, facts.note))
+            if labels is not None:
+                await asyncio.to_thread(self.session.source.annotate, run.id, *labels)
+        except CrtuiError as error:
+            self.say(str(error), "error")
+        self._look_at_facts(always=True)
+        self.post_message(LookRequested())
 
     # -- marks and groups --------------------------------------------------------------------------------------------
 
