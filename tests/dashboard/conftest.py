@@ -126,6 +126,11 @@ class FakeSource:
     def facts(self, run_id: str) -> RunFacts:
         return replace(self.facts_now, run_id=run_id, settings=self.settings(run_id))
 
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        self._refuse()
+        self.asked.append(("annotate", (run_id, list(tags), note)))
+        self.facts_now = replace(self.facts_now, tags=tuple(tags), note=note)
+
     def template(self, run_id: str) -> NewRuns:
         self._refuse()
         run = next(run for run in self.listed if run.id == run_id)

@@ -52,12 +52,6 @@ class TestKeymap:
         ids = [binding.id for binding in bindings if isinstance(binding, Binding)]
         assert len(ids) == len(set(ids)) == len(keymap.KEYS)
 
-    def test_footers_fit_80_columns(self) -> None:
-        for place in ("runs", "charts", "selection", "inspect", "logs", "system"):
-            shown = [key for key in keymap.keys_of((place, "everywhere"), read_only=False) if key.footer]  # type: ignore[arg-type]
-            always = [key for key in shown if key.action != "clear_filter"]
-            assert sum(len(key.display) + len(key.label) + 2 for key in always) <= 79, place
-
     def test_help_names_every_key_and_hides_changes_when_read_only(self) -> None:
         text = help_text("runs", read_only=False).plain
         assert all(key.help in text for key in keymap.KEYS)

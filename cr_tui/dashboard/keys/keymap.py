@@ -20,6 +20,7 @@ _SHARED_PLACES = {
     "ranking": "In the form for a ranking",
     "dialog": "In a question",
     "list": "In a list to choose from",
+    "labels": "While tags and a note are written",
     "help": "In this help",
     "everywhere": "Everywhere",
 }
@@ -57,6 +58,9 @@ _SHARED_KEYS = (
     Key("pageup", "page_up", "Page up", "go up by a page", "list", palette=False),
     Key("enter", "take", "Take", "take this line", "list", "⏎", palette=False),
     Key("escape", "leave", "Leave", "leave the list", "list", "esc", palette=False),
+    Key("enter", "keep", "Keep", "keep tags and note", "labels", "⏎", palette=False),
+    Key("tab", "app.focus_next", "Other", "go to the other line", "labels", "⇥", palette=False),
+    Key("escape", "leave", "Leave", "leave them as they were", "labels", "esc", palette=False),
     Key("escape,q,question_mark,f1", "dismiss", "Close", "close the help", "help", "esc", palette=False),
 )
 

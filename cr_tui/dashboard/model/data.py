@@ -39,6 +39,7 @@ class Run:
         losses: some values of its first loss, from its beginning to now, for a line of bars.
         rank: its place in the newest ModelCentrality ranking that it is part of, from 1.
         settings: its specification by dotted key; empty until it has been read.
+        tags: words that people gave it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Run:
     losses: tuple[float, ...] = ()
     rank: int | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -404,6 +406,10 @@ class Source(Protocol):
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """What would be lost with some runs."""
+        ...
+
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Give a run these tags and no others, and this note."""
         ...
 
     def remove(self, run_id: str) -> None:

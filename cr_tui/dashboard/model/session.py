@@ -148,6 +148,11 @@ class Session:
                 shown.append(ShownRun(run.id, run.name, colour, curves, run.group))
         return shown
 
+    def mark_colours(self, palette: Sequence[Rgb]) -> dict[str, Rgb | None]:
+        """The colours of the marked runs by id, in the order of marking; None for those beyond the palette."""
+        shown = {run.id: run.colour for run in self.shown_runs(palette)} if self.marked else {}
+        return {run_id: shown.get(run_id) for run_id in self.marked}
+
     # -- what is kept ------------------------------------------------------------------------------------------------
 
     @property

@@ -29,6 +29,7 @@ APPLIES: dict[str, Callable[[Run], bool]] = {
     "resume_run": lambda run: run.status in _ENDED_EARLY,
     "delete_run": lambda run: run.status not in LIVE_STATUSES,
     "duplicate_run": lambda run: True,
+    "annotate": lambda run: True,
     "open_inspect": lambda run: True,
     "open_selection": lambda run: True,
     "copy": lambda run: True,

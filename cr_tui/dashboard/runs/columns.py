@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rich.cells import cell_len
 from rich.text import Text
 
 from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.theme import DARK, Look
 from cr_tui.render.curves.trace import trace
@@ -21,7 +21,7 @@ SortKey = tuple[int, float | str]
 PADDING = 2
 """Cells that the table puts around each column."""
 NAME_WIDTHS = (12, 28)
-"""Cells of the longest name from which, and up to which, columns make room for names."""
+"""Least and most cells for which columns make room for names; in much room, at most a quarter of it."""
 _NAME_WIDEST = 40
 _FEWEST = 3
 _FROZEN = 2
@@ -74,7 +74,11 @@ def age_text(seconds: float) -> str:
 
 def _word(key: str, title: str, width: int, read: Callable[[Run], str]) -> Column:
     return Column(
-        key, title, width, lambda run, now, look: Text(clean(read(run), width)), lambda run: (0, read(run).lower())
+        key,
+        title,
+        width,
+        lambda run, now, look: Text(cut_in_the_middle(clean(read(run)), width)),
+        lambda run: (0, read(run).lower()),
     )
 
 
@@ -124,7 +128,7 @@ def _age_cell(run: Run, now: float, look: Look) -> Text:
 
 
 _STATUS = Column("status", "Status", 10, lambda run, now, look: status_text(run, look), lambda run: (0, run.status))
-_NAME = _word("name", "Name", 16, lambda run: run.name)
+_NAME = Column("name", "Name", 16, lambda run, now, look: Text(clean(run.name)), lambda run: (0, run.name.lower()))
 _STEP = Column("step", "Step", 13, _step_cell, lambda run: (0, run.step / max(run.total_steps, 1)), True, True)
 _ETA = Column("eta", "ETA", 5, _eta_cell, lambda run: (int(run.eta is None), run.eta or 0.0), True)
 _LOSS = Column("loss", "Loss", _SPARK_CELLS, _loss_cell, _loss_sort)
@@ -132,7 +136,7 @@ _RANK = Column("rank", "Rank", 4, _rank_cell, lambda run: (int(run.rank is None)
 _AGE = Column("age", "Age", 5, _age_cell, lambda run: (0, -run.created), True)
 _METHOD = _word("method", "Method", 12, lambda run: run.method)
 _DATA = _word("data", "Data", 12, lambda run: run.data)
-_GROUP = _word("group", "Group", 12, lambda run: run.group)
+_GROUP = _word("group", "Group", 10, lambda run: run.group)
 _DEVICE = _word("device", "Device", 7, lambda run: run.device)
 _SEED = Column("seed", "Seed", 4, lambda run, now, look: Text(str(run.seed)), lambda run: (0, run.seed), True)
 _ORDER = ("status", "name", "method", "data", "group", "seed", "step", "eta", "loss", "score", "rank", "device", "age")
@@ -154,12 +158,15 @@ def choose_columns(
         width: cells the table may take.
         skip: how many of the most important columns to leave out, so that others fit; status and name always stay.
         keep: key of a column that is never left out.
-        name_width: cells that names would like; they come before other columns, within :data:`NAME_WIDTHS`.
+        name_width: cells of the longest name; names come before other columns, within :data:`NAME_WIDTHS`.
 
     Returns:
         Columns from left to right; the name takes the remaining width.
     """
-    ranked = [replace(column, width=name_width) if column is _NAME else column for column in _by_importance(runs)]
+    least, most = NAME_WIDTHS
+    most = max(most, width // 4)
+    name = replace(_NAME, width=min(max(name_width, least), most))
+    ranked = [name if column is _NAME else column for column in _by_importance(runs)]
     others = ranked[_FROZEN:]
     kept = [column for column in others if column.key == keep]
     rest = [column for column in others[min(skip, max(len(others) - 1, 0)) :] if column.key != keep]
@@ -172,7 +179,9 @@ def choose_columns(
             left -= column.width + PADDING
     spare = max(left, 0)
     ordered = sorted(chosen, key=_place)
-    return [_widened(column, spare) if column.key == "name" else column for column in ordered]
+    widest = max(name_width, _NAME_WIDEST)
+    widened = replace(name, width=min(name.width + spare, widest))
+    return [widened if column is name else column for column in ordered]
 
 
 def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run]:
@@ -181,12 +190,6 @@ def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run
     there = [run for run in newest_first if column.sort(run)[0] == 0]
     missing = [run for run in newest_first if column.sort(run)[0] != 0]
     return sorted(there, key=lambda run: column.sort(run)[1], reverse=descending) + missing
-
-
-def name_width(names: Iterable[str]) -> int:
-    """Cells that the column of these names should have at least."""
-    least, most = NAME_WIDTHS
-    return min(max([least, *map(cell_len, names)]), most)
 
 
 def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:
@@ -204,7 +207,3 @@ def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:
 
 def _place(column: Column) -> int:
     return _ORDER.index(column.key.partition(".")[0])
-
-
-def _widened(column: Column, spare: int) -> Column:
-    return replace(column, width=min(column.width + spare, max(_NAME_WIDEST, column.width)))

@@ -45,7 +45,8 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
     for title, belongs in GROUPS.items():
-        found = [key for key in keys if belongs(key)]
+        # The total says most of a method that has one.
+        found = sorted(filter(belongs, keys), key=lambda key: key[1] != _TOTAL)
         if len(runs) == 1:
             measured = runs[0].curves.measured
             lines = (

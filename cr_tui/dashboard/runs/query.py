@@ -39,7 +39,7 @@ _NUMBERS: dict[str, Callable[[Run], float | None]] = {
     "rank": lambda run: run.rank,
 }
 _ALIASES = {"lr": "learning_rate", "steps": "total_steps", "dataset": "data", "batch": "batch_size"}
-_SCORE = "score."
+_SCORE, _TAG = "score.", "tag"
 _OR, _AND, _NOT = ("or", "|"), "and", ("not", "!")
 _MOST_NAMED = 4
 _DEEPEST = 40
@@ -88,6 +88,7 @@ def parse(query: str) -> Query:
       or of a key of the specification begins so;
     - ``number<=value`` with ``< <= > >= = !=``: ``step``, ``total_steps``, ``seed``, ``rank``, ``score.<name>`` or a
       key of the specification; words compare by ``=`` and ``!=``;
+    - ``tag:start`` or ``tag=word``: one of its tags;
     - text found in the id, name, group, method or dataset.
 
     A key of the specification is written in full (``method.noise``) or by its end (``noise``; ``learning_rate`` also
@@ -186,6 +187,8 @@ def _term(term: str) -> Term:
         return _text(term)
     name, sign, value = match.groups()
     name = _ALIASES.get(name, name)
+    if name == _TAG and sign in (":", *_SAME):
+        return _tagged(value, whole=sign != ":")
     if sign == ":":
         return _begins(name, value) if name in _WORDS else _setting(name, lambda found: _word(found).startswith(value))
     if name in _WORDS:
@@ -217,6 +220,17 @@ def _begins(name: str, start: str) -> Term:
         return f"no run has a {name} that begins with '{start}'{_there_are(there)}"
 
     return Term(lambda run: read(run).lower().startswith(start), doubt)
+
+
+def _tagged(text: str, *, whole: bool) -> Term:
+    def is_it(tag: str) -> bool:
+        return tag.lower() == text if whole else tag.lower().startswith(text)
+
+    def doubt(runs: Collection[Run]) -> str:
+        there = {tag for run in runs for tag in run.tags}
+        return "" if any(map(is_it, there)) else f"no run has a tag '{text}'{_there_are(there)}"
+
+    return Term(lambda run: any(map(is_it, run.tags)), doubt)
 
 
 def _word_term(term: str, name: str, sign: str, value: str) -> Term:

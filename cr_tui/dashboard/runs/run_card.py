@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import chain
 
 from rich.segment import Segment
 from rich.text import Text
@@ -15,8 +14,8 @@ from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.theme import look_of
 from cr_tui.render.cells import Cells
 
-_COLUMN = 36
-"""Cells from which facts stand in another column."""
+_COLUMN, _SCORE_COLUMN = 36, 21
+"""Cells that a column of facts, and of scores, takes at least."""
 _MOST_TRACE = 12
 """Lines of a traceback; the list of everything has the rest."""
 _MORE = "… i shows everything"
@@ -63,11 +62,13 @@ class RunCard(CellsView):
             # What went wrong stands at the end of a traceback.
             head = self._wrapped(list(reason_lines(run, None, look)), width)
             reason = [*head, *reason[len(head) - _MOST_TRACE :]]
-        numbers = list(chain(progress_lines(run, facts, speed, now, look), score_lines(run, look)))
+        progress = list(progress_lines(run, facts, speed, now, look))
+        scores = list(score_lines(run, look))
         lines = [
             *reason,
             *self._wrapped(label_lines(facts, look), width),
-            *_in_columns(numbers, max(width // _COLUMN, 1), width),
+            *_in_columns(progress, max(width // _COLUMN, 1), width),
+            *_in_columns(scores, max(width // _SCORE_COLUMN, 1), width),
             *self._wrapped(changed_lines(facts, look), width),
         ]
         if len(lines) > height:

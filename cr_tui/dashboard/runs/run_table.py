@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -22,7 +23,6 @@ from cr_tui.dashboard.runs.columns import (
     age_text,
     all_columns,
     choose_columns,
-    name_width,
     sort_runs,
 )
 from cr_tui.dashboard.runs.rows import GroupRow, Row, arrange
@@ -101,6 +101,11 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         return len(self._rows)
 
     @property
+    def lines_needed(self) -> int:
+        """Lines that it takes to show all rows, with the header."""
+        return len(self._rows) + _HEADER
+
+    @property
     def rows(self) -> Sequence[Row]:
         """Runs and folded groups, from the top."""
         return self._rows
@@ -161,7 +166,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._named = named
             self._names = Shortener([run.name for run in runs], [run.group for run in runs])
             self._numbers = {run.id: number for number, run in enumerate(runs)}
-            self._name_width = name_width(self._names.full)
+            self._name_width = max(map(cell_len, self._names.full), default=0)
             self._strips.clear()
 
     def _in_order(self, runs: Sequence[Run]) -> list[Run]:

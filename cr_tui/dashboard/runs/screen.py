@@ -20,6 +20,7 @@ from cr_tui.dashboard.model.data import LIVE_STATUSES, Machine, Run, RunFacts, S
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.runs.actions import APPLIES, WHY_NOT, RunActions
 from cr_tui.dashboard.runs.columns import Column
+from cr_tui.dashboard.runs.labels_form import LabelsForm
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.query import Query, parse
@@ -42,6 +43,9 @@ _SETTLE_SECONDS = 0.12
 _AGES_SECONDS = 10.0
 _MACHINE_SECONDS = 2.0
 _FACTS_SECONDS = 5.0
+_LEAST_TABLE, _SHORT_TABLE = 5, 0.4
+"""Lines that the table always has, and the share of the screen below which it counts as short."""
+_WIDE = 150
 _SPEED = ("train", "iterations_per_second")
 
 EMPTY = """\
@@ -166,8 +170,9 @@ class RunsScreen(RunActions):
         self._listed = [run for run in runs if query.passes(run)]
         self._show_found(query, runs)
         table = self.query_one(RunTable)
-        self._colour_marks(table)
+        table.marked = self.session.mark_colours(self.look.runs)
         table.show(self._listed, time.time())
+        self._share_room()
         if runs and self.focused is None:
             table.focus()
         self._cursor_moved()
@@ -226,10 +231,6 @@ class RunsScreen(RunActions):
         if self.session.runs is not None and not self.is_covered:
             self.show_runs(self.session.runs)
 
-    def _colour_marks(self, table: RunTable) -> None:
-        shown = {run.id: run.colour for run in self.shown_runs}
-        table.marked = {run_id: shown.get(run_id) for run_id in self.session.marked}
-
     @property
     def _is_filtered(self) -> bool:
         return any(query.value or query.has_focus for query in self.query("#filter").results(TextBox))
@@ -261,6 +262,19 @@ class RunsScreen(RunActions):
 
     def on_resize(self) -> None:
         self._show_marks()
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Put the details beside a long table if there is much room, else below it; then a short one takes no more."""
+        table = self.query_one(RunTable)
+        width, height = self.size
+        needed = max(table.lines_needed, _LEAST_TABLE)
+        beside = width >= _WIDE and needed > _SHORT_TABLE * height
+        self.set_class(beside, "-beside")
+        limit = table.styles.max_height
+        wanted = None if beside else needed
+        if (None if limit is None else limit.value) != wanted:
+            table.styles.max_height = wanted
 
     def _settled(self) -> None:
         self._want()
@@ -334,6 +348,22 @@ class RunsScreen(RunActions):
     def _show_machine(self, machine: Machine) -> None:
         self.session.machine.add(machine)
         self.query_one(MachineStrip).show(machine)
+
+    @work
+    async def action_annotate(self) -> None:
+        """Ask for tags and note of the run under the cursor, and keep them."""
+        run = next(iter(self._under_cursor), None)
+        if run is None:
+            return
+        try:
+            facts = await asyncio.to_thread(self.session.source.facts, run.id)
+            labels = await self.app.push_screen_wait(LabelsForm(run.name, facts.tags, facts.note))
+            if labels is not None:
+                await asyncio.to_thread(self.session.source.annotate, run.id, *labels)
+        except CrtuiError as error:
+            self.say(str(error), "error")
+        self._look_at_facts(always=True)
+        self.post_message(LookRequested())
 
     # -- marks and groups --------------------------------------------------------------------------------------------
 

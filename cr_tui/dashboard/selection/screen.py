@@ -206,7 +206,7 @@ class SelectionScreen(DashboardScreen):
 
     def _draw_ranking(self, result: SelectionResult | None) -> None:
         """Fill table and matrix, unless they show this already."""
-        shown, marked = self._selection, frozenset(self.session.marked)
+        shown, marked = self._selection, self.session.mark_colours(self.look.runs)
         self.matrix.display = shown is not None and shown.matrix is not None
         # The order and the names decide what is drawn, with the scores that a result has for ever.
         names = tuple(shown.names.items()) if shown else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from cr_tui.dashboard.model.data import RunFacts
 from cr_tui.dashboard.store.disk_use import disk_use_of
 from engine.errors import CrtuiError
 from engine.runs.folder import RunFolder
+from engine.runs.labels import read_labels
 from engine.runs.specification.trees import leaves
 from engine.runs.state import RunState
 from engine.runs.values import values_of
@@ -24,24 +26,29 @@ def read_facts(folder: RunFolder) -> RunFacts:
     """The facts of a run; what cannot be read is left out."""
     settings = values_of(folder)
     preset, changed = _changed(settings)
-    facts = RunFacts(folder.id, preset=preset, changed=changed, settings=settings, at=time.time())
+    labels = read_labels(folder)
+    facts = RunFacts(
+        folder.id,
+        at=time.time(),
+        preset=preset,
+        changed=changed,
+        settings=settings,
+        tags=labels.tags,
+        note=labels.note,
+    )
     try:
         state = folder.state()
         checkpoints = tuple(steps(folder.checkpoints))
     except (CrtuiError, OSError):
         return facts
-    return RunFacts(
-        run_id=folder.id,
+    return replace(
+        facts,
         elapsed=elapsed(state, facts.at),
-        at=facts.at,
         attempt=state.attempt,
         precision=state.precision or "",
         traceback=state.traceback or "",
         checkpoints=checkpoints,
         size=disk_use_of([folder.path]).size,
-        preset=preset,
-        changed=changed,
-        settings=settings,
     )
 
 

@@ -190,6 +190,14 @@ class StoreSource:
         """Checkpoints and bytes of some runs; files that cannot be read are left out."""
         return disk_use_of([self._folder(run_id).path for run_id in run_ids])
 
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Replace a run's tags and note."""
+        from engine.runs.labels import change_labels, read_labels
+
+        folder = self._folder(run_id)
+        change_labels(folder, tags, [tag for tag in read_labels(folder).tags if tag not in tags], note)
+        self._runs.reread_tags(run_id)
+
     def remove(self, run_id: str) -> None:
         """Move a run to the store's trash."""
         from engine.launch import trash
