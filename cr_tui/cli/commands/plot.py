@@ -61,7 +61,7 @@ def curves(
     if by not in _BY:
         raise InputError(f"--by is '{by[:40]}', but must be one of {', '.join(_BY)}")
     invocation = _begun(context, save)
-    records = pool_of(invocation, invocation.open_store(), run or [], group)
+    records = pool_of(invocation, invocation.open_store(writing=False), run or [], group)
     _require_some(records)
     from cr_tui.figures.curves import draw_curves
     from cr_tui.figures.of_runs import By, curve_panels, labels_of
@@ -89,7 +89,7 @@ def matrix(
     A selection of the same runs that is in the store is used; else the runs are compared as 'crtui select' does.
     """
     invocation = _begun(context, save)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     records = pool_of(invocation, store, run or [], group)
     result = selection_of(invocation, store, records, (CENTRALITY,), device, as_json)
     from cr_tui.figures.of_runs import matrix_figure
@@ -114,7 +114,7 @@ def ranking(
     A selection of the same runs that is in the store is used; else the runs are ranked as 'crtui select' does.
     """
     invocation = _begun(context, save)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     records = pool_of(invocation, store, run or [], group)
     result = selection_of(invocation, store, records, tuple(method or (CENTRALITY,)), device, as_json)
     from cr_tui.figures.of_runs import ranking_figure
@@ -174,7 +174,7 @@ def codes(
     prepare_to_compute()
     model = load_model(record.folder.path, step, record.name or record.id)
     with TaskDisplay(invocation.quiet, as_json) as display:
-        dataset = load_dataset(invocation.open_store(), record, display)
+        dataset = load_dataset(invocation.open_store(writing=False), record, display)
     _end(invocation, save, codes_figure(model, dataset, seed), [record], as_json)
 
 
@@ -188,7 +188,7 @@ def _begun(context: typer.Context, save: Path) -> Invocation:
 def _found(invocation: Invocation, reference: str) -> list[RunRecord]:
     from engine.runs.exported import find_models
 
-    return find_models(invocation.open_store(), [reference])
+    return find_models(invocation.open_store(writing=False), [reference])
 
 
 def _require_some(records: Sequence[RunRecord]) -> None:
