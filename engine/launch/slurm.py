@@ -315,7 +315,7 @@ def _urge(job_id: str, *, overdue: bool, sent: set[str]) -> None:
         graceful = () if way == "kill" else ("--signal=TERM",)
         # A state may name any job. Only those that crtui submitted are its to end.
         try:
-            slurm_jobs.call("scancel", f"--name={_JOB_NAME}", *graceful, job_id)
+            slurm_jobs.call("scancel", *graceful, f"--name={_JOB_NAME}", job_id)
         except InputError as error:
             if "denied" in str(error):
                 raise PermissionError(str(error)) from error

@@ -126,7 +126,7 @@ def test_a_job_that_runs_is_asked_first_and_killed_when_it_takes_too_long(fake: 
     folder = begin(record)
     fake.say("100_0|RUNNING")
     stopped = stop(record, grace_seconds=1.0)
-    assert fake.cancelled == ["--name=crtui --signal=TERM 100_0", "--name=crtui 100_0"]
+    assert fake.cancelled == ["--signal=TERM --name=crtui 100_0", "--name=crtui 100_0"]
     assert (stopped.status, stopped.reason) == (Status.STOPPED, ASKED_TO_STOP)
     assert folder.state().stop_grace == 1.0
 
