@@ -13,20 +13,22 @@ ROOMS = (
     *("engine/runs", "engine/launch", "engine/choosing", "engine/tracking", "engine/training", "engine/storage"),
     *("engine/selection", "cr_tui/dashboard/store", "cr_tui/cli/run_reading.py", "cr_tui/cli/following.py"),
 )
-OF_PATHS = frozenset(
+_OF_PATHS = (
     "chmod exists glob group hardlink_to is_dir is_file is_fifo is_symlink iterdir lchmod lstat mkdir open owner"
     " read_bytes read_text readlink rename rglob rmdir samefile stat symlink_to touch unlink walk write_bytes"
-    " write_text".split()
+    " write_text"
 )
 """Methods of ``Path``. Its ``replace`` has the name of a string's, and takes one argument where that takes two."""
-OF_MODULES = {
-    "os": frozenset(
+_OF_MODULES = {
+    "os": (
         "access chmod chown link listdir lstat mkdir makedirs mkfifo open readlink remove removedirs rename renames"
-        " replace rmdir scandir stat symlink truncate unlink utime walk fwalk".split()
+        " replace rmdir scandir stat symlink truncate unlink utime walk fwalk"
     ),
-    "shutil": frozenset("copy copy2 copyfile copymode copystat copytree move rmtree".split()),
-    "tempfile": frozenset("NamedTemporaryFile TemporaryFile TemporaryDirectory mkstemp mkdtemp".split()),
+    "shutil": "copy copy2 copyfile copymode copystat copytree move rmtree",
+    "tempfile": "NamedTemporaryFile TemporaryFile TemporaryDirectory mkstemp mkdtemp",
 }
+OF_PATHS = frozenset(_OF_PATHS.split())
+OF_MODULES = {module: frozenset(names.split()) for module, names in _OF_MODULES.items()}
 MAY = {
     "engine/storage/descriptors.py": "is the one way in",
     "engine/storage/files.py:make_folders": "looks for what is missing above a store",
