@@ -22,7 +22,7 @@ def chosen_runs(context: typer.Context, references: Sequence[str], group: str | 
     """
     from engine.runs.catalogue import find_among, list_runs
 
-    known = list_runs(invocation_of(context).open_store())
+    known = list_runs(invocation_of(context).open_store(writing=False))
     named = [find_among(known, reference) for reference in references]
     of_group = [record for record in known if group is not None and record.group == group]
     if group is not None and not of_group:

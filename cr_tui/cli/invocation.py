@@ -27,15 +27,18 @@ class Invocation:
     store_path: Path | None = None
     quiet: bool = False
 
-    def open_store(self) -> Store:
+    def open_store(self, *, writing: bool = True) -> Store:
         """The store, created if need be.
+
+        Args:
+            writing: whether the command writes into it.
 
         Raises:
             InputError: it cannot be made or written.
         """
         from engine.storage.store import Store
 
-        return Store.open(self.store_path)
+        return Store.open(self.store_path, writing=writing)
 
     def note(self, text: str) -> None:
         """Print on stderr what is going on, unless ``--quiet``."""

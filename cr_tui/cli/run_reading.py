@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ import typer
 from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
 from cr_tui.cli.output import put, put_json, warn
 from cr_tui.text import clean
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.runs.specification.trees import leaves
+from engine.storage.descriptors import open_regular
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -33,7 +35,7 @@ def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) 
     from engine.runs.catalogue import find_run
 
     invocation = invocation_of(context)
-    record = find_run(invocation.open_store(), run)
+    record = find_run(invocation.open_store(writing=False), run)
     facts = _facts(record)
     if as_json:
         put_json(facts)
@@ -61,7 +63,7 @@ def logs(
 
     if follow and as_json:
         raise InputError("--follow and --json exclude each other: a growing log is not one document")
-    record = find_run(invocation_of(context).open_store(), run)
+    record = find_run(invocation_of(context).open_store(writing=False), run)
     last, offset = _last_lines(record.folder.log_path, lines)
     if as_json:
         put_json({"run": record.id, "lines": last})
@@ -84,17 +86,18 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     [facts] = listing([record])
     facts |= {"folder": str(record.folder.path), "checkpoints": [], "computed_by": computed_by(record.folder)}
     # A folder that another user has closed, or that has just gone, shows none.
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(InputError, StoreError):
         facts["checkpoints"] = steps(record.folder.checkpoints)
     facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
+    facts["data_fingerprint"] = None
     facts |= read_labels(record.folder).model_dump(mode="json")
-    fingerprint = recorded(record.folder)
-    facts["data_fingerprint"] = None if fingerprint is None else fingerprint.to_json()
     try:
+        fingerprint = recorded(record.folder)
+        facts["data_fingerprint"] = None if fingerprint is None else fingerprint.to_json()
         state = record.folder.state()
         facts |= state.model_dump(mode="json", include={"attempt", "usage", "history", "traceback"})
         facts["spec"] = record.folder.spec().model_dump(mode="json")
-    except InputError as error:
+    except (InputError, StoreError) as error:
         warn(str(error))
     return facts
 
@@ -102,7 +105,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
 def _last_lines(path: Path, count: int) -> tuple[list[str], int]:
     """The last whole or partial lines of a log, and where it ended."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             end = file.seek(0, 2)
             start = max(0, end - _TAIL_BYTES)
             file.seek(start)
@@ -123,7 +126,7 @@ def _new_lines(record: RunRecord, offset: int) -> Iterator[str]:
         ended = look_again(record).status.terminal
         chunk = b""
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_regular(path), "rb") as file:
                 if file.seek(0, 2) < offset:
                     offset = 0
                 file.seek(offset)

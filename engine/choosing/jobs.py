@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from engine.choosing.partial import PartialMatrix
 from engine.choosing.request import SelectionRequest
 from engine.errors import InputError, StoreError, WorkError
 from engine.runs.state import Count, Timestamp
-from engine.storage.descriptors import open_file
+from engine.storage.descriptors import cause, folders_in, is_folder, is_there, open_file, remove_tree, unlink
 from engine.storage.files import make_folders, read_file, replace_file
 from engine.storage.locks import is_locked, try_lock_file
 from engine.storage.store import Store
@@ -141,7 +140,7 @@ class JobFolder:
         try:
             make_folders(self.path)
         except OSError as error:
-            raise WorkError(f"{self.path} cannot be made: {error.strerror}") from error
+            raise StoreError(f"{self.path} cannot be made: {cause(error)}") from error
         return try_lock_file(self._lock_path)
 
     def is_claimed(self) -> bool:
@@ -158,7 +157,7 @@ class JobFolder:
             WorkError: the disk refused.
         """
         with contextlib.suppress(OSError):
-            self._cancel_path.unlink(missing_ok=True)
+            unlink(self._cancel_path, missing_ok=True)
         replace_file(self.path / "request.json", request.model_dump_json().encode())
         self.write_state(state)
 
@@ -198,11 +197,11 @@ class JobFolder:
             request = self.request()
             claimed = self.is_claimed()
             state = JobState.model_validate_json(read_file(self.path / "state.json", _MAX_STATE_BYTES))
-        except (InputError, OSError, ValidationError):
+        except (InputError, StoreError, OSError, ValidationError):
             return None
         status: JobStatus = state.status
         if claimed:
-            status = "cancelling" if self._cancel_path.exists() else "running"
+            status = "cancelling" if self.cancel_is_wanted() else "running"
         elif status == "running":
             status = "killed"
         return SelectionJob(self, request, state, status)
@@ -213,7 +212,7 @@ class JobFolder:
             content = orjson.loads(read_file(self.path / "partial.json", _MAX_PARTIAL_BYTES))
             matrix = np.array(content["matrix"], dtype=np.float64).reshape(size, size)
             excluded = {str(run_id): str(reason) for run_id, reason in content["excluded"].items()}
-        except (InputError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        except (InputError, StoreError, OSError, KeyError, TypeError, ValueError, AttributeError):
             return None
         return PartialMatrix(matrix, excluded)
 
@@ -229,15 +228,18 @@ class JobFolder:
         try:
             os.close(open_file(self._cancel_path, os.O_WRONLY))
         except OSError as error:
-            raise WorkError(f"{self._cancel_path} cannot be written: {error.strerror}") from error
+            raise StoreError(f"{self._cancel_path} cannot be written: {cause(error)}") from error
 
     def cancel_is_wanted(self) -> bool:
-        """Whether somebody asked it to end."""
-        return self._cancel_path.exists()
+        """Whether somebody asked it to end. A store that does not answer says nothing of the kind."""
+        with contextlib.suppress(StoreError):
+            return is_there(self._cancel_path)
+        return False
 
     def remove(self) -> None:
         """Delete the folder. Only the process that holds the claim may do so."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(self.path)
 
     @property
     def _lock_path(self) -> Path:
@@ -277,7 +279,7 @@ def forget_job(store: Store, job_id: str) -> None:
         WorkError: the disk refused.
     """
     folder = job_folder(store, job_id)
-    if folder.path.is_dir():
+    if is_folder(folder.path):
         lock = folder.claim()
         folder.remove()
         os.close(lock)
@@ -295,5 +297,5 @@ def forget_old_jobs(store: Store) -> None:
 def _folders(store: Store) -> Iterator[JobFolder]:
     names: Sequence[str] = ()
     with contextlib.suppress(OSError):
-        names = [entry.name for entry in os.scandir(store.selections / _FOLDER) if entry.is_dir(follow_symlinks=False)]
+        names = folders_in(store.selections / _FOLDER)
     return (job_folder(store, name) for name in names if name.isalnum())

@@ -14,9 +14,9 @@ from typing import Any
 
 import orjson
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.runs.specification.seeds import is_seed
-from engine.storage.descriptors import make_folder
+from engine.storage.descriptors import cause, make_folder
 from engine.storage.files import read_file, replace_file
 from engine.storage.locks import exclusive_lock
 from engine.training.step_folders import step_folder
@@ -54,7 +54,10 @@ def keep_scores(path: Path, result: Mapping[str, Any], by_seed: ScoresBySeed) ->
     Raises:
         WorkError: the disk refused.
     """
-    make_folder(path.parent, exist_ok=True)
+    try:
+        make_folder(path.parent, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be made: {cause(error)}") from error
     with exclusive_lock(path.parent / ".lock"):
         earlier = _read(path)
         seeds = {seed: dict(scores) for seed, scores in _by_seed(earlier, result).items()}

@@ -6,9 +6,9 @@ checked, so that whoever holds a :class:`SelectionResult` need not.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
-import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,10 +32,10 @@ from pydantic import (
 
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.partial import PartialMatrix
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError
 from engine.runs.registry import Registry, SelectionRow
-from engine.storage.descriptors import cause
-from engine.storage.files import make_folders, read_file, replace_file, sync
+from engine.storage.descriptors import cause, move, remove_tree, status
+from engine.storage.files import make_folders, read_file, replace_file
 from engine.storage.store import Store
 
 VERSION = 1
@@ -357,12 +357,12 @@ def keep_result(store: Store, result: SelectionResult) -> None:
         make_folders(making)
         replace_file(making / "scores.npz", _arrays(result))
         replace_file(making / RESULT_FILE, orjson.dumps(result.to_json(), option=orjson.OPT_INDENT_2))
-        making.rename(folder)
-        sync(store.selections)
+        move(making, folder)
     except BaseException as error:
-        shutil.rmtree(making, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove_tree(making)
         if isinstance(error, OSError):
-            raise WorkError(f"{folder} cannot be written: {error.strerror or error}") from error
+            raise StoreError(f"{folder} cannot be written: {cause(error)}") from error
         raise
     picks: dict[str, str | None] = {method: found.pick for method, found in result.methods.items()}
     created = datetime.fromtimestamp(result.created, UTC)
@@ -377,12 +377,14 @@ def read_result(folder: Path) -> SelectionResult:
 
     Raises:
         InputError: there is none, it is damaged, or of a newer version.
+        StoreError: it cannot be read just now.
     """
     path = folder / RESULT_FILE
     try:
         document = orjson.loads(read_file(path, _MAX_BYTES))
         result = SelectionResult.from_json(document)
-        created = result.created or path.stat().st_mtime
+        found = status(path)
+        created = result.created or (found.st_mtime if found else 0.0)
     except (InputError, OSError, orjson.JSONDecodeError) as error:
         reason = cause(error) if isinstance(error, OSError) else error
         raise InputError(f"selection {folder.name} cannot be read: {reason}") from error

@@ -25,11 +25,14 @@ from engine.runs import slurm_jobs
 from engine.runs.catalogue import RunRecord, find_among, list_runs
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.selection import VOTING_PROTOCOLS
+from engine.storage.descriptors import unlink
+from engine.storage.files import read_tail
 from engine.storage.store import Store
 
 _TASK = program("engine.choosing.slurm_shares")
 _POLL_SECONDS = 1.0
 _EXCERPT = 400
+_TAIL_BYTES = 64 * 1024
 _SCRIPT = """\
 #!/bin/bash
 # One share of the pairs of a pool of crtui for each task of the array.
@@ -94,7 +97,8 @@ def compare_shares(
         raise
     failed = [name for name in names if _state(name) not in ("COMPLETED", None)]
     for name in set(names) - set(failed):
-        _log(store, name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unlink(_log(store, name), missing_ok=True)
     if failed:
         raise WorkError(f"Slurm job {failed[0]} ended {_state(failed[0])}: {_last_words(_log(store, failed[0]))}")
 
@@ -125,7 +129,8 @@ def _log(store: Store, name: str) -> Path:
 
 def _last_words(log: Path) -> str:
     try:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("srun:")]
+        text = read_tail(log, _TAIL_BYTES).decode(errors="replace")
+        lines = [line for line in text.splitlines() if not line.startswith("srun:")]
     except OSError:
         return "it wrote nothing"
     return f"{lines[-1][:_EXCERPT] if lines else 'it wrote nothing'} (see {log})"

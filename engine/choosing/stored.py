@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from engine.choosing.result import RESULT_FILE, SelectionResult, read_result
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.runs.registry import Registry
+from engine.storage.descriptors import is_file
 from engine.training.step_folders import steps
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def newest_selection(store: Store, records: Sequence[RunRecord], methods: Collec
     rows = [row for row in Registry(store).selections() if set(row.runs) == set(pool)]
     for row in sorted(rows, key=lambda row: row.created, reverse=True):
         folder = store.selections / row.id
-        if not (folder / RESULT_FILE).is_file():
-            continue
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(InputError, StoreError):
+            if not is_file(folder / RESULT_FILE):
+                continue
             result = read_result(folder)
             if set(methods) <= result.methods.keys() and _still_holds(result, pool):
                 return result

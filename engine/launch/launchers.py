@@ -20,7 +20,6 @@ from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, launcher_of, look_at
 from engine.runs.folder import RunFolder, delete_aside, sweep
 from engine.runs.launcher_names import launcher_module
-from engine.runs.ownership import require_own
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
@@ -145,7 +144,6 @@ def resume(record: RunRecord, *, accept_data: bool = False) -> RunRecord:
     """
     folder = record.folder
     require_resumable(folder)
-    require_own(folder)
     if accept_data:
         data_record.accept(folder)
     elif data_record.recorded(folder) is not None:

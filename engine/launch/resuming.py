@@ -8,6 +8,7 @@ from collections.abc import Callable
 from engine.errors import InputError
 from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
+from engine.runs.ownership import require_own
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import RunState, Status
 
@@ -16,9 +17,11 @@ def require_resumable(folder: RunFolder) -> None:
     """Check that a run may be resumed.
 
     Raises:
-        InputError: the run is missing, still active, or finished.
+        InputError: the run is missing, somebody else's, still active, or finished.
+        StoreError: it cannot be read just now.
     """
     folder.require()
+    require_own(folder)
     status = look_at(folder).status
     if not status.terminal:
         raise InputError(f"run {folder.id} is {status} already; there is nothing to resume")

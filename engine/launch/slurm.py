@@ -44,6 +44,7 @@ _CLOCKS_APART_SECONDS = 60.0
 _ENDED_BY_SLURM = frozenset(("CANCELLED", "PREEMPTED", "TIMEOUT", "DEADLINE"))
 _DEFAULT_ARRAY_SIZE = 1001
 _ARRAY_SIZE = re.compile(r"^MaxArraySize\s*=\s*(\d+)", re.MULTILINE)
+_JOB_NAME = "crtui"
 _SUBMITTED = re.compile(r"(\d+)(;.*)?")
 _SCRIPT = """\
 #!/bin/bash
@@ -156,10 +157,16 @@ def submit(store: Store, demand: Demand, tasks: int, script: str, output: str) -
         WorkError: Slurm does not answer.
     """
     at_once = f"%{demand.settings.at_once}" if demand.settings.at_once else ""
-    ours = ("--parsable", f"--array=0-{tasks - 1}{at_once}", "--job-name=crtui", f"--output={output}", "--ntasks=1")
-    place = f"--chdir={store.root}"
+    ours = (
+        "--parsable",
+        f"--array=0-{tasks - 1}{at_once}",
+        f"--job-name={_JOB_NAME}",
+        f"--output={output}",
+        "--ntasks=1",
+        f"--chdir={store.root}",
+    )
     answer = slurm_jobs.call(
-        *("sbatch", *ours, place, "--requeue", "--export=ALL", *demand.options()),
+        *("sbatch", *ours, "--requeue", "--export=ALL", *demand.options()),
         script=script,
         environment=_environment(),
     )
@@ -315,8 +322,9 @@ def _urge(job_id: str, *, overdue: bool, sent: set[str]) -> None:
         sent.add(way)
         # A plain scancel kills soon after its SIGTERM; how long the worker may take is for us to say.
         graceful = () if way == "kill" else ("--signal=TERM",)
+        # A state may name any job. Only those that crtui submitted are its to end.
         try:
-            slurm_jobs.call("scancel", *graceful, job_id)
+            slurm_jobs.call("scancel", *graceful, f"--name={_JOB_NAME}", job_id)
         except InputError as error:
             if "denied" in str(error):
                 raise PermissionError(str(error)) from error

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.launch import launchers
 from engine.runs.catalogue import RunRecord, list_runs
+from engine.runs.ownership import is_own
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store
@@ -39,14 +40,19 @@ def earlier_runs(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | Non
     for record in list_runs(store):
         called_so = places.get((record.name, record.group), [])
         try:
-            made_of = record.folder.spec() if called_so else None
-        except InputError:
+            made_of = record.folder.spec() if called_so and _may_go_on(record) else None
+        except (InputError, StoreError):
             continue
         for index in called_so:
             best = found[index]
             if made_of == specs[index] and (best is None or WORTH[record.status] > WORTH[best.status]):
                 found[index] = record
     return found
+
+
+def _may_go_on(record: RunRecord) -> bool:
+    """Whether a run has finished, is on its way, or is this user's to resume."""
+    return not record.status.terminal or record.status is Status.FINISHED or is_own(record.folder)
 
 
 def take_up(store: Store, specs: Sequence[RunSpec], earlier: Sequence[RunRecord | None]) -> list[RunRecord]:

@@ -38,6 +38,7 @@ from engine.runs.events import EventLog, last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
 from engine.runs.log import say
+from engine.runs.ownership import require_own
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
 from engine.training import checkpoints
@@ -78,6 +79,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     Raises:
         CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
     """
+    # Whoever can write into the store of a group can write a specification that names my files as its data.
+    require_own(folder)
     spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))

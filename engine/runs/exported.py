@@ -18,7 +18,8 @@ from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, find_among, list_runs
 from engine.runs.folder import RunFolder
 from engine.runs.state import ID_PATTERN, Count, Scores, Status
-from engine.storage.files import read_file
+from engine.storage.descriptors import names_in
+from engine.storage.files import read_file, read_named
 from engine.storage.store import Store
 from engine.training.step_folders import MANIFEST, SCORES, SPEC
 
@@ -126,7 +127,7 @@ def read_export(path: Path) -> RunRecord:
     folder = ExportFolder(path.resolve())
     summary = folder.summary()
     try:
-        manifest = orjson.loads((path / MANIFEST).read_bytes())
+        manifest = orjson.loads(read_named(path / MANIFEST, _MAX_BYTES))
         exported = Exported.model_validate(manifest["run"])
         documents = _SCORE_DOCUMENTS.validate_json(read_file(folder.scores_path, _MAX_BYTES))
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -159,9 +160,12 @@ def kept_scores(record: RunRecord, checkpoint: Checkpoint) -> list[dict[str, Any
     if checkpoint.exported:
         return list(_documents(ExportFolder(checkpoint.path).scores_path))
     documents = []
-    for path in sorted((record.folder.path / "scores").glob(f"{checkpoint.path.name}-*.json")):
+    folder, names = record.folder.path / "scores", list[str]()
+    with contextlib.suppress(OSError):
+        names = [name for name in names_in(folder) if name.startswith(f"{checkpoint.path.name}-")]
+    for name in sorted(names):
         documents += [
-            document for document in _documents(path) if document.get("fingerprint") == checkpoint.fingerprint
+            document for document in _documents(folder / name) if document.get("fingerprint") == checkpoint.fingerprint
         ]
     known = {name: score for name, score in record.scores.items() if score is not None}
     if known and record.step == checkpoint.step and not any(document["protocol"] == "paper" for document in documents):

@@ -47,14 +47,10 @@ def require_own(folder: RunFolder, *, unattended: bool = False) -> None:
 
 
 def is_own(folder: RunFolder, *, unattended: bool = False) -> bool:
-    """Whether :func:`require_own` lets a run through.
-
-    Raises:
-        StoreError: that cannot be found out just now.
-    """
+    """Whether :func:`require_own` lets a run through. As long as that cannot be found out, it does not."""
     try:
         require_own(folder, unattended=unattended)
-    except InputError:
+    except (InputError, StoreError):
         return False
     return True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.state import Status
 from engine.storage.store import Store
@@ -45,5 +45,5 @@ def existing_runs(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord | No
 def _deciding(record: RunRecord) -> dict[str, Any] | None:
     try:
         return record.folder.spec().model_dump(mode="json", include=set(_DECIDING))
-    except InputError:
+    except (InputError, StoreError):
         return None

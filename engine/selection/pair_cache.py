@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
-from engine.storage.descriptors import cause
+from engine.storage.descriptors import cause, open_regular
 from engine.storage.files import make_folders, replacing
 from engine.storage.locks import try_lock_file
 
@@ -40,7 +40,7 @@ class PairCache:
         """The statistics of a pair, or ``None`` where they are absent or damaged."""
         path = self._of_generator(protocol, generator) / f"{_digest(encoder)}.npz"
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_regular(path), "rb") as file:
                 archive = np.load(file, allow_pickle=False)
                 arrays = [archive[name] for name in _ARRAYS]
         except _DAMAGE:

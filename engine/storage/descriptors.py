@@ -238,6 +238,21 @@ def status(path: Path) -> os.stat_result | None:
         raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
 
 
+def folder_status(path: Path) -> os.stat_result | None:
+    """What a folder is, behind links that nobody else can have made; ``None`` where there is none.
+
+    Raises:
+        StoreError: that cannot be found out.
+    """
+    try:
+        with opened_folder(path) as folder:
+            return os.fstat(folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
+
+
 def is_there(path: Path) -> bool:
     """Whether anything is at a path.
 
@@ -391,6 +406,17 @@ def owner_of_new(path: Path) -> int:
         finally:
             os.close(descriptor)
             os.unlink(probe.name, dir_fd=folder)
+
+
+def tree_bytes(path: Path) -> int:
+    """The bytes of all files in a folder and those below. What cannot be read, or vanishes meanwhile, is left out."""
+    size = 0
+    with contextlib.suppress(OSError), opened_folder(path) as folder:
+        for _, _, names, below in os.fwalk(".", dir_fd=folder):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    size += os.stat(name, dir_fd=below, follow_symlinks=False).st_size
+    return size
 
 
 def touch(path: Path) -> None:

@@ -23,6 +23,7 @@ from engine.storage.descriptors import (
     cause,
     make_folder,
     new_file,
+    open_named,
     open_regular,
     rename,
     sync_folder,
@@ -204,6 +205,20 @@ def read_file(path: Path, limit: int) -> bytes:
         raise StoreError(f"{path.name} cannot be read: {cause(error)}") from error
     if too_large or len(content) > limit:
         raise InputError(f"{path.name} is larger than {limit} bytes")
+    return content
+
+
+def read_named(path: Path, limit: int) -> bytes:
+    """Read a small file that the user named, whatever links lead to it.
+
+    Raises:
+        OSError: it is not there, is no regular file, or cannot be read.
+        InputError: it is too large.
+    """
+    with os.fdopen(open_named(path), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(f"{path} is larger than {limit} bytes")
     return content
 
 

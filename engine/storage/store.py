@@ -30,11 +30,12 @@ class Store:
     root: Path
 
     @classmethod
-    def open(cls, path: str | Path | None = None) -> Store:
+    def open(cls, path: str | Path | None = None, *, writing: bool = True) -> Store:
         """Find the store and create what is missing of it.
 
         Args:
             path: the folder; default: ``$CRTUI_STORE``, else the user's data folder.
+            writing: whether it must be one that can be written. One that is there can be read, whatever is missing.
 
         Raises:
             InputError: the folder cannot be made or written.
@@ -49,10 +50,12 @@ class Store:
             for folder in (store.runs, store.selections, store.data):
                 make_folders(folder)
         except (OSError, ValueError, RuntimeError) as error:
+            if not writing and isinstance(error, OSError) and os.access(store.root, os.R_OK | os.X_OK):
+                return store
             raise InputError(
                 f"store {str(chosen)!r} cannot be used: {cause(error)}; give a folder that can be written"
             ) from error
-        for folder in (store.root, store.runs):
+        for folder in (store.root, store.runs) if writing else ():
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise InputError(f"store {str(chosen)!r} cannot be used: {folder} cannot be written")
         return store

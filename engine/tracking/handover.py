@@ -16,10 +16,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.runs.events import EventTail, Row
 from engine.runs.folder import RunFolder
-from engine.storage.descriptors import is_folder, make_folder, remove_tree
+from engine.storage.descriptors import cause, is_folder, make_folder, remove_tree
 from engine.storage.files import read_file, replace_file
 from engine.storage.locks import is_locked, try_lock_file
 from engine.tracking.tracker import OpenRun, TrackedRun, tracker
@@ -175,7 +175,10 @@ def lock_path(folder: RunFolder) -> Path:
     """
     folder.require()
     path = folder.path / "tracking"
-    make_folder(path, exist_ok=True)
+    try:
+        make_folder(path, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be made: {cause(error)}") from error
     return path / ".lock"
 
 

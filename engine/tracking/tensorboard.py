@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.runs.events import Row
+from engine.storage.descriptors import make_folder, names_in
 from engine.tracking.tracker import OpenRun, TrackedRun, numbers_of
 
 PACKAGE = "tensorboard"
@@ -36,7 +37,9 @@ class _EventFile:
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
         self._event, self._summary = event_pb2, summary_pb2
-        new = not any(folder.glob("*tfevents*"))
+        for each in (folder.parent, folder):
+            make_folder(each, exist_ok=True)
+        new = not any("tfevents" in name for name in names_in(folder))
         self._writer: Any = EventFileWriter(str(folder))
         if new:
             text = f"```json\n{json.dumps(run.settings, indent=2)}\n```"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.runs.events import Row
+from engine.storage.descriptors import make_folder
 from engine.tracking.tracker import OpenRun, TrackedRun, numbers_of
 
 PACKAGE = "wandb"
@@ -35,7 +36,7 @@ class _Run:
         import wandb
 
         assert folder is not None
-        folder.mkdir(exist_ok=True)
+        make_folder(folder, exist_ok=True)
         mode: Any = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False) else "offline")
         # Nothing of the machine or the user's code is sent: only what the run has written.
         quiet = wandb.Settings(

@@ -171,7 +171,7 @@ def test_previous_version_is_kept_where_files_have_one_name_only(
     def refuse(*_: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr("engine.runs.registry.os.link", refuse)
+    monkeypatch.setattr("engine.runs.registry.link", refuse)
     make_run()
     assert store.registry_path.with_name("registry.json.bak").read_bytes() == before
     assert len(Registry(store).rows()) == 2

@@ -116,7 +116,7 @@ def test_a_job_that_waits_is_cancelled(fake: FakeSlurm, store: Store) -> None:
     first, second = start(store, [toy(), toy()])
     stopped = stop(first)
     assert (stopped.status, stopped.reason) == (Status.STOPPED, ASKED_TO_STOP)
-    assert fake.cancelled == ["100_0"]
+    assert fake.cancelled == ["--name=crtui 100_0"]
     assert look_at(second.folder).status is Status.QUEUED
     assert {row.id: row.status for row in Registry(store).rows()}[first.id] is Status.STOPPED
 
@@ -126,7 +126,7 @@ def test_a_job_that_runs_is_asked_first_and_killed_when_it_takes_too_long(fake: 
     folder = begin(record)
     fake.say("100_0|RUNNING")
     stopped = stop(record, grace_seconds=1.0)
-    assert fake.cancelled == ["--signal=TERM 100_0", "100_0"]
+    assert fake.cancelled == ["--signal=TERM --name=crtui 100_0", "--name=crtui 100_0"]
     assert (stopped.status, stopped.reason) == (Status.STOPPED, ASKED_TO_STOP)
     assert folder.state().stop_grace == 1.0
 

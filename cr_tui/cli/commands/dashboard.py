@@ -34,4 +34,4 @@ def dashboard(
 
     if not SHORTEST_REFRESH <= refresh <= LONGEST_REFRESH:
         raise InputError(f"--refresh takes {SHORTEST_REFRESH} to {LONGEST_REFRESH:.0f} seconds, not {refresh}")
-    run(invocation_of(context).open_store(), read_only, refresh, group, images)
+    run(invocation_of(context).open_store(writing=not read_only), read_only, refresh, group, images)

@@ -65,7 +65,7 @@ def curves(
     if by not in _BY:
         raise InputError(f"--by is '{by[:40]}', but must be one of {', '.join(_BY)}")
     invocation = _begun(context, save)
-    records = pool_of(invocation, invocation.open_store(), run or [], group)
+    records = pool_of(invocation, invocation.open_store(writing=False), run or [], group)
     _require_some(records)
     from cr_tui.figures.curves import draw_curves
     from cr_tui.figures.of_runs import By, curve_panels, labels_of
@@ -93,7 +93,7 @@ def matrix(
     A selection of the same runs that is in the store is used; else the runs are compared as 'crtui select' does.
     """
     invocation = _begun(context, save)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     records = pool_of(invocation, store, run or [], group)
     result = selection_of(invocation, store, records, (CENTRALITY,), device, as_json)
     from cr_tui.figures.of_runs import matrix_figure
@@ -118,7 +118,7 @@ def ranking(
     A selection of the same runs that is in the store is used; else the runs are ranked as 'crtui select' does.
     """
     invocation = _begun(context, save)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     records = pool_of(invocation, store, run or [], group)
     result = selection_of(invocation, store, records, tuple(method or (CENTRALITY,)), device, as_json)
     from cr_tui.figures.of_runs import ranking_figure
@@ -173,7 +173,7 @@ def codes(
     """
     invocation = _begun(context, save)
     records = _few(invocation, run, group)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     from cr_tui.figures.of_runs import codes_of
     from engine.choosing.scoring import load_dataset
 
@@ -197,7 +197,7 @@ def _few(invocation: Invocation, references: Sequence[str] | None, group: str | 
     """The runs that are named, as many as can stand in one figure."""
     if not references and group is None:
         raise InputError("name the runs to draw, or give --group NAME")
-    records = pool_of(invocation, invocation.open_store(), references or [], group)
+    records = pool_of(invocation, invocation.open_store(writing=False), references or [], group)
     _require_some(records)
     if len(records) > _MOST_BLOCKS:
         raise InputError(f"{len(records)} runs are too many for one figure of this kind; name at most {_MOST_BLOCKS}")

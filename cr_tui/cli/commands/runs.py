@@ -92,7 +92,7 @@ def list_(
     if as_csv and as_json:
         raise InputError("--csv and --json exclude each other; give one of them")
     invocation = invocation_of(context)
-    store = invocation.open_store()
+    store = invocation.open_store(writing=False)
     records = [
         record
         for record in list_runs(store)
@@ -208,6 +208,7 @@ def resume(
     """Continue runs from their newest checkpoint, in the background."""
     from engine.launch import changing, launchers
     from engine.runs.catalogue import list_runs
+    from engine.runs.ownership import is_own
 
     if bool(run) == everything:
         raise InputError("name the runs to resume, or give --all")
@@ -217,6 +218,10 @@ def resume(
         records = _find(store, run)
     else:
         records = [record for record in list_runs(store) if record.status in _RESUMABLE]
+        own = [record for record in records if is_own(record.folder)]
+        if len(own) < len(records):
+            invocation.note(f"runs of other users, which are left to them: {len(records) - len(own)}")
+        records = own
         if not records:
             invocation.note("no run was stopped or crashed")
     values: dict[str, dict[str, Any]] = {}

@@ -8,6 +8,8 @@ from cr_tui.dashboard.model.selections import Computation
 from cr_tui.text import short_duration
 from engine.choosing.jobs import SelectionJob, list_jobs
 from engine.choosing.result import SelectionResult, provisional_result
+from engine.errors import StoreError
+from engine.storage.descriptors import status
 from engine.storage.store import Store
 
 _SILENT_SECONDS = 60.0
@@ -34,9 +36,12 @@ class Computations:
 
     def _found(self, job: SelectionJob) -> SelectionResult | None:
         try:
-            version = (job.folder.path / "partial.json").stat().st_mtime_ns
-        except OSError:
+            found_file = status(job.folder.path / "partial.json")
+        except StoreError:
             return None
+        if found_file is None:
+            return None
+        version = found_file.st_mtime_ns
         before = self._partial.get(job.id)
         if before is None or before[0] != version:
             partial = job.folder.partial(len(job.request.runs))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections import deque
 from pathlib import Path
+
+from engine.storage.descriptors import open_regular
 
 _PIECE_BYTES = 64 * 1024
 _LONGEST_LINE = 4000
@@ -62,13 +63,11 @@ class LogTail:
     def poll(self) -> bool:
         """Read a piece of what was written since the last call; return whether the lines changed."""
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_regular(self._path)
         except OSError:
             return self._lost()
         try:
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return self._lost()
             identity = (status.st_dev, status.st_ino)
             if identity != self._identity or (self._offset or 0) > status.st_size:
                 self._restart()

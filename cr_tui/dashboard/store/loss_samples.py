@@ -9,6 +9,8 @@ from pathlib import Path
 
 import orjson
 
+from engine.storage.descriptors import open_regular
+
 _SAMPLES = 16
 _PIECE_BYTES = 2048
 _LOSS = "loss"
@@ -38,7 +40,7 @@ def sample_losses(path: Path) -> tuple[float, ...]:
 def _samples(path: Path) -> Iterator[list[tuple[int, dict[str, object]]]]:
     """Steps and rows: all of a short log, or one from each of 16 places."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path)
     except OSError:
         return
     try:

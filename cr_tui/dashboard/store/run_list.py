@@ -10,12 +10,13 @@ from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.store.live_scores import LiveScores
 from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.store.rates import Rates
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.launch.queueing import waits_of
 from engine.runs.catalogue import RunRecord, list_runs, look_again
 from engine.runs.folder import RunFolder
 from engine.runs.labels import read_labels
 from engine.runs.values import values_of
+from engine.storage.descriptors import folder_status, status
 from engine.storage.store import Store
 
 _WHOLE_SECONDS = 60.0
@@ -87,12 +88,12 @@ class RunList:
 
     def _folder_stamp(self) -> object:
         try:
-            folder = self._store.runs.stat()
-        except OSError as error:
-            raise InputError(f"the store is gone ({error.strerror}); waiting for {self._store.root}") from error
-        try:
-            registry = self._store.registry_path.stat()
-        except OSError:
+            folder, registry = folder_status(self._store.runs), status(self._store.registry_path)
+        except StoreError as error:
+            raise InputError(f"{error}; waiting for {self._store.root}") from error
+        if folder is None:
+            raise InputError(f"the store is gone; waiting for {self._store.root}")
+        if registry is None:
             return folder.st_mtime_ns, folder.st_ino
         return folder.st_mtime_ns, folder.st_ino, registry.st_mtime_ns, registry.st_ino, registry.st_size
 

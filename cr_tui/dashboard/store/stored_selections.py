@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.result import RESULT_FILE, SelectionResult, read_result
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
+from engine.storage.descriptors import cause, folders_in, status
 
 _MOST_READ = 200
 """How many selections are kept in memory. Their ids begin with the date, so names tell which are newest."""
@@ -38,9 +38,9 @@ class StoredSelections:
             InputError: the folder cannot be read.
         """
         try:
-            listed = [entry.name for entry in os.scandir(self._folder) if entry.is_dir()]
+            listed = folders_in(self._folder)
         except OSError as error:
-            raise InputError(f"{self._folder} cannot be read: {error.strerror}") from error
+            raise InputError(f"{self._folder} cannot be read: {cause(error)}") from error
         newest = sorted((name for name in listed if not name.startswith(".") and name != "cache"), reverse=True)
         names = set(newest[:_MOST_READ])
         for known in (self._read, self._torn):
@@ -54,17 +54,21 @@ class StoredSelections:
     def _look(self, name: str) -> None:
         path = self._folder / name / RESULT_FILE
         try:
-            status = path.stat()
-        except OSError:
+            found = status(path)
+        except StoreError:
+            found = None
+        if found is None:
             self._torn[name] = (0, 0)
             return
-        version = (status.st_mtime_ns, status.st_size)
+        version = (found.st_mtime_ns, found.st_size)
         if self._torn.get(name) == version:
             return
         try:
             self._read[name] = read_result(self._folder / name)
         except InputError:
             self._torn[name] = version
+        except StoreError:
+            self._torn[name] = (0, 0)
         else:
             self._torn.pop(name, None)
 
