@@ -99,6 +99,9 @@ OWN_SELECTION_METHODS = {
         "UDR-S",
         "the same by rank correlation",
     ),
+    "ica": SelectionMethod(
+        "engine.choosing.methods.ica:rank", "ICA", "ICA", "how nearly codes are independent components"
+    ),
     "supervised": SelectionMethod(
         "engine.choosing.methods.supervised:rank",
         "FactorVAE",
