@@ -1,7 +1,7 @@
 """Which similarity lets ModelCentrality pick best, and how often a budget picks as the full matrix does, in toy worlds.
 
     python benchmarks/similarity_toy_worlds.py [--pools 20] [--budget-pools 10] [--protocol latin|paper]
-                                               [--factors uniform|normal]
+                                               [--factors uniform|normal] [--kind NAME ...]
 
 A world is an image of k factors and some noise, linear in both. A model is a basis of that world: factors = basis x
 codes, with the codes bent by an odd power before they enter the decoder. How good a model is is known: the mean squared
@@ -175,20 +175,24 @@ def main() -> None:
     parser.add_argument(
         "--factors", choices=("uniform", "normal"), default="uniform", help="of the images of the world"
     )
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only pools of this kind; repeatable")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    compare_similarities(arguments.pools, replace(PROTOCOL, name=arguments.protocol), arguments.factors)
+    protocol = replace(PROTOCOL, name=arguments.protocol)
+    compare_similarities(arguments.pools, protocol, arguments.factors, arguments.kind or list(KINDS))
     if arguments.budget_pools:
         compare_budgets(arguments.budget_pools)
 
 
-def compare_similarities(pools: int, protocol: VotingProtocol, factors: str) -> None:
+def compare_similarities(pools: int, protocol: VotingProtocol, factors: str, kinds: Sequence[str]) -> None:
     """How often each selector is right on each kind of pool, and how good its picks are."""
     selectors = [*SIMILARITIES, "udr-lasso", "udr-spearman", "ica", "ica, factor-vae"]
     silent = asked = 0
     print(f"right picks in % of {pools} pools, and the mean quality of picks in brackets; {K} codes")
     print(f"{'pool':<24}" + "".join(f"{name:>15}" for name in selectors) + f"{'pool mean':>11}{'best':>6}")
     for number, (kind, bases_of) in enumerate(KINDS.items()):
+        if kind not in kinds:
+            continue
         right = dict.fromkeys(selectors, 0)
         quality = dict.fromkeys(selectors, 0.0)
         mean = best = 0.0
