@@ -31,6 +31,7 @@ OWN_METHODS = {
     "chy-vae": "engine.methods.chy_vae:CHyVAE",
     "qlae": "engine.methods.qlae:QLAE",
     "q-infogan": "engine.methods.q_infogan:QInfoGAN",
+    "osr-gan": "engine.methods.osr_gan:OSRGAN",
 }
 METHODS = Registry("crtui.methods", OWN_METHODS, lambda plugin: plugin.target)
 """The place of each method's class: ours, and those of other packages."""
