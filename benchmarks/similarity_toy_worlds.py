@@ -1,12 +1,16 @@
 """Which similarity lets ModelCentrality pick best, and how often a budget picks as the full matrix does, in toy worlds.
 
     python benchmarks/similarity_toy_worlds.py [--pools 20] [--budget-pools 10] [--protocol latin|paper]
+                                               [--factors uniform|normal] [--kind NAME ...]
 
 A world is an image of k factors and some noise, linear in both. A model is a basis of that world: factors = basis x
 codes, with the codes bent by an odd power before they enter the decoder. How good a model is is known: the mean squared
 cosine of its codes with the factors they come closest to, 1 for a permutation with signs. Each kind of pool is drawn
 anew for each seed; a pick is right when its model is as good as the pool's best (within 0.02). Prints how often each
-selector is right, and the mean quality of its picks, of the pool, and of its best.
+selector is right, and the mean quality of its picks, of the pool, and of its best. ``ica`` ranks each model by how
+nearly its codes are their independent components; ``ica, factor-vae`` is ModelCentrality by FactorVAE among models with
+the components in their codes' place, and its quality is that of what it picks, which no model of the pool has. Where
+ICA cannot know, neither picks, and the last line says how often.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from scipy.linalg import expm
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from engine.metrics.independent_components import IndependentComponents, independent_components
 from engine.models.codes import Codes
 from engine.selection import SIMILARITIES, VOTING_PROTOCOLS, model_centrality, udr
 from engine.selection.cross_scores import Pairs, cross_scores
@@ -78,6 +83,33 @@ class ToyModel:
 
     def posterior(self, x: Tensor) -> None:
         """There is none."""
+
+
+@dataclass
+class UnmixedModel(ToyModel):
+    """A toy model with the independent components of its codes in their place."""
+
+    components: IndependentComponents | None = None
+
+    @property
+    def quality(self) -> float:
+        """Mean squared cosine of components with their factors, by the best assignment."""
+        assert self.components is not None
+        directions = self.components.unmixing @ self.basis.T
+        shares = np.square(directions) / np.square(directions).sum(axis=1, keepdims=True)
+        return float(shares[linear_sum_assignment(shares, maximize=True)].mean())
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Images of latents."""
+        assert self.components is not None
+        back = torch.from_numpy(np.linalg.inv(self.components.unmixing).T).float()
+        codes = z[:, :K] @ back + torch.from_numpy(self.components.centre).float()
+        return super().decode(torch.cat([codes, z[:, K:]], dim=1))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Components of the codes of images."""
+        assert self.components is not None
+        return torch.from_numpy(self.components.of(super().encode(x).double().numpy())).float()
 
 
 def rotation(draws: np.random.Generator, strength: float) -> Basis:
@@ -140,18 +172,27 @@ def main() -> None:
     parser.add_argument("--pools", type=int, default=20)
     parser.add_argument("--budget-pools", type=int, default=10)
     parser.add_argument("--protocol", choices=VOTING_PROTOCOLS, default=VOTING_PROTOCOLS[0])
+    parser.add_argument(
+        "--factors", choices=("uniform", "normal"), default="uniform", help="of the images of the world"
+    )
+    parser.add_argument("--kind", action="append", choices=KINDS, help="only pools of this kind; repeatable")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    compare_similarities(arguments.pools, replace(PROTOCOL, name=arguments.protocol))
-    compare_budgets(arguments.budget_pools)
+    protocol = replace(PROTOCOL, name=arguments.protocol)
+    compare_similarities(arguments.pools, protocol, arguments.factors, arguments.kind or list(KINDS))
+    if arguments.budget_pools:
+        compare_budgets(arguments.budget_pools)
 
 
-def compare_similarities(pools: int, protocol: VotingProtocol) -> None:
+def compare_similarities(pools: int, protocol: VotingProtocol, factors: str, kinds: Sequence[str]) -> None:
     """How often each selector is right on each kind of pool, and how good its picks are."""
-    selectors = [*SIMILARITIES, "udr-lasso", "udr-spearman"]
+    selectors = [*SIMILARITIES, "udr-lasso", "udr-spearman", "ica", "ica, factor-vae"]
+    silent = asked = 0
     print(f"right picks in % of {pools} pools, and the mean quality of picks in brackets; {K} codes")
     print(f"{'pool':<24}" + "".join(f"{name:>15}" for name in selectors) + f"{'pool mean':>11}{'best':>6}")
     for number, (kind, bases_of) in enumerate(KINDS.items()):
+        if kind not in kinds:
+            continue
         right = dict.fromkeys(selectors, 0)
         quality = dict.fromkeys(selectors, 0.0)
         mean = best = 0.0
@@ -160,24 +201,46 @@ def compare_similarities(pools: int, protocol: VotingProtocol) -> None:
             pool = pool_of(f"{kind}-{seed}", bases_of(draws), draws)
             good = np.array([model.quality for model in pool])
             mean, best = mean + good.mean() / pools, best + good.max() / pools
-            for name, pick in picks(pool, protocol).items():
-                right[name] += good[pick] > good.max() - 0.02
-                quality[name] += good[pick] / pools
+            picked = picks(pool, protocol, factors)
+            silent, asked = silent + ("ica" not in picked), asked + 1
+            for name, found in picked.items():
+                right[name] += found > good.max() - 0.02
+                quality[name] += found / pools
         cells = "".join(f"{100 * right[name] / pools:>8.0f} ({quality[name]:.2f})" for name in selectors)
         print(f"{kind:<24}{cells}{mean:>11.2f}{best:>6.2f}", flush=True)
+    print(f"ICA said that it cannot know in {silent} of {asked} pools")
 
 
-def picks(pool: Sequence[ToyModel], protocol: VotingProtocol) -> dict[str, int]:
-    """The pick of each selector."""
+def picks(pool: Sequence[ToyModel], protocol: VotingProtocol, factors: str) -> dict[str, float]:
+    """The quality of each selector's pick."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for similarity in SIMILARITIES:
             scores = cross_scores(pool, protocol, similarity=similarity, cache=PairCache(Path(folder)))
-            found[similarity] = model_centrality(scores.matrix).pick
-    factors = torch.rand((2000, K + NOISE), generator=torch.Generator().manual_seed(0)) * 2 - 1
-    images = (factors @ _EMBEDDING.T).reshape(-1, 1, SIDE, SIDE)
+            found[similarity] = pool[model_centrality(scores.matrix).pick].quality
+    draws = torch.Generator().manual_seed(0)
+    if factors == "uniform":
+        world = torch.rand((2000, K + NOISE), generator=draws) * 2 - 1
+    else:
+        world = torch.randn((2000, K + NOISE), generator=draws) / 3**0.5
+    images = (world @ _EMBEDDING.T).reshape(-1, 1, SIDE, SIDE)
     codes = [model.encode(images).numpy() for model in pool]
-    return found | {f"udr-{kind}": udr(codes, None, kind).pick for kind in ("lasso", "spearman")}
+    found |= {f"udr-{kind}": pool[udr(codes, None, kind).pick].quality for kind in ("lasso", "spearman")}
+    return found | _picks_by_components(pool, codes, protocol)
+
+
+def _picks_by_components(
+    pool: Sequence[ToyModel], codes: Sequence[NDArray[np.float32]], protocol: VotingProtocol
+) -> dict[str, float]:
+    """The picks among models whose components can be known; none where there is no such model."""
+    components = [independent_components(each, spread=3**-0.5) for each in codes]
+    known = [(model, each) for model, each in zip(pool, components, strict=True) if not each.doubt]
+    if not known:
+        return {}
+    best, _ = max(known, key=lambda pair: pair[1].agreement)
+    turned = [UnmixedModel(f"{m.name} turned", m.basis, m.power, m.error, components=each) for m, each in known]
+    centre = turned[model_centrality(cross_scores(turned, protocol).matrix).pick]
+    return {"ica": best.quality, "ica, factor-vae": centre.quality}
 
 
 def compare_budgets(pools: int) -> None:

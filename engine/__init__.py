@@ -62,6 +62,7 @@ def scores(
     *,
     protocol: Protocol = "paper",
     step: int | None = None,
+    codes: str = "own",
     seed: int = 0,
     device: str = "cpu",
     store: str | Path | None = None,
@@ -74,6 +75,7 @@ def scores(
         metrics: names such as ``"mig"``; ``["all"]`` for all; default: those of the paper's table.
         protocol: ``"paper"`` or ``"lib"``, disentanglement_lib's (docs/method.md, section 17).
         step: which checkpoint; default: the newest.
+        codes: ``"ica"`` for the independent components of the model's codes; such scores are not kept.
         seed: of everything that is drawn.
         device: ``auto``, or a torch device.
         store: folder of the store; default: the run's, if it is given by its folder, else ``$CRTUI_STORE``, else the
@@ -91,7 +93,7 @@ def scores(
     from engine.runs.references import referred
 
     place, (record,) = referred(run, store=store)
-    result = score_run(place, record, metrics, protocol, step, seed, progress, device=device)
+    result = score_run(place, record, metrics, protocol, step, seed, progress, codes=codes, device=device)
     found: dict[str, float] = result["scores"]
     return found
 
@@ -102,6 +104,7 @@ def select(
     *,
     group: str | None = None,
     similarity: str = "factor-vae",
+    codes: str = "own",
     votes: int | None = None,
     group_size: int | None = None,
     budget: int | None = None,
@@ -119,6 +122,7 @@ def select(
         methods: one method or several, of ``engine.choosing.methods.SELECTION_METHODS``.
         group: name of a group.
         similarity: what ModelCentrality compares models by, one of ``engine.selection.SIMILARITIES``.
+        codes: ``"ica"`` to look at every model with the independent components of its codes in their place.
         votes: ModelCentrality's votes for a pair of models; default: 100 a code.
         group_size: images behind each vote; default: 100.
         budget: pairs that ModelCentrality compares at most; 0 for the number that usually suffices; default: all.
@@ -148,6 +152,7 @@ def select(
         records,
         [methods] if isinstance(methods, str) else methods,
         similarity=similarity,
+        codes=codes,
         votes=votes,
         group_size=group_size,
         budget=budget,

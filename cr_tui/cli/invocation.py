@@ -54,6 +54,13 @@ def invocation_of(context: typer.Context) -> Invocation:
 
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+CodesOption = Annotated[
+    str,
+    typer.Option(
+        metavar="own|ica",
+        help="Look at the model's own codes, or at their independent components, found without labels on its dataset.",
+    ),
+]
 AcceptDataOption = Annotated[
     bool,
     typer.Option("--accept-data", help="Go on although the data are not those that the run was trained on."),

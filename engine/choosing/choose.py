@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.choosing.comparison import COMPARING, exclusions, pairs_of
+from engine.choosing.independent import check_codes
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS, PoolRanking, check_methods
 from engine.choosing.partial import PartialReport
 from engine.choosing.pool import Pool
@@ -36,6 +37,7 @@ def select_runs(
     methods: Sequence[str] = (CENTRALITY,),
     *,
     similarity: str = "factor-vae",
+    codes: str = "own",
     protocol: str = VOTING_PROTOCOLS[0],
     votes: int | None = None,
     group_size: int | None = None,
@@ -61,6 +63,8 @@ def select_runs(
         records: the pool; a run given twice counts once.
         methods: names of :data:`engine.choosing.methods.SELECTION_METHODS`.
         similarity: what ModelCentrality compares models by, one of :data:`engine.selection.SIMILARITIES`.
+        codes: ``own``, or ``ica``: every model is looked at with the independent components of its codes in their place
+            (:mod:`engine.choosing.independent`), so a pick means the run with these.
         protocol: how ModelCentrality draws the images that it compares by, one of
             :data:`engine.selection.VOTING_PROTOCOLS`; ``paper`` is the authors' way.
         votes: ModelCentrality's votes for a pair of models; default: 100 a code.
@@ -87,11 +91,17 @@ def select_runs(
     """
     chosen = tuple(dict.fromkeys(methods))
     check_methods(chosen)
+    check_codes(codes)
     drawn = _protocol(protocol, seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
     pool = _loaded(store, records, drawn, similarity, device, progress)
     pool.accept_data = accept_data
-    if any(SELECTION_METHODS[method].needs_one_dataset for method in chosen):
+    if codes == "ica" or any(SELECTION_METHODS[method].needs_one_dataset for method in chosen):
         _require_one_dataset(pool)
+    if codes == "ica":
+        if "supervised" in chosen:
+            raise InputError("'supervised' scores runs as they are; score them by 'crtui score --codes ica'")
+        pool.rankable("ica", pool.excluded)
+        pool.unmix()
     pool.budget = _budget(budget, len(pool.models))
     pool.partial = partial or pool.partial
     rankings: dict[str, PoolRanking] = {}
@@ -101,6 +111,8 @@ def select_runs(
         rankings[method] = _ranked(pool, method)
         seconds[method] = time.monotonic() - begun
     result = _result(pool, rankings, seconds, matching)
+    if codes != "own":
+        result = result.model_copy(update={"codes": codes})
     keep_result(store, result)
     return result
 

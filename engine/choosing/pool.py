@@ -83,6 +83,26 @@ class Pool:
             self.steps[index] = checkpoint.step
         self.progress("loading models", len(self.records), len(self.records))
 
+    def unmix(self) -> None:
+        """Put the independent components of each loaded member's codes in their place; leave out where none are known.
+
+        Raises:
+            InputError: the dataset cannot be used.
+        """
+        from engine.choosing.independent import components_of, unmixed_by
+
+        for index, codes in self.codes.items():
+            model = self.models[index]
+            try:
+                if isinstance(codes, str):
+                    raise InputError(codes)
+                self.models[index] = unmixed_by(model, components_of(model, codes, self.seed))
+            except InputError as error:
+                self.excluded[index] = str(error)
+                del self.models[index]
+        # The codes that were kept are those before.
+        del self.codes
+
     @property
     def seed(self) -> int:
         """Seed of all random draws."""

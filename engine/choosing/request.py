@@ -27,6 +27,7 @@ class SelectionRequest(BaseModel):
     runs: Annotated[tuple[str, ...], AfterValidator(_each_once)]
     methods: tuple[str, ...] = (CENTRALITY,)
     similarity: str = "factor-vae"
+    codes: str = "own"
     protocol: str = VOTING_PROTOCOLS[0]
     votes: int | None = None
     group_size: int | None = None

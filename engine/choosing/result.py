@@ -232,6 +232,7 @@ class SelectionResult(_Part):
         methods: what each method found, by name; at least one.
         matrix: cross-scores B, float64 ``[n, n]``, row = encoder, column = generator, NaN for pairs that were not
             compared; None where ModelCentrality did not run.
+        codes: ``ica`` where the models were looked at with the independent components of their codes.
         protocol: how ModelCentrality compared.
         compared_pairs: entries of the matrix that are known.
         evaluated_pairs: how many of these were not in the cache.
@@ -248,6 +249,7 @@ class SelectionResult(_Part):
     seed: StrictInt | None = None
     methods: dict[str, MethodResult] = Field(min_length=1)
     matrix: Matrix = None
+    codes: str = "own"
     protocol: Voting | None = None
     compared_pairs: StrictInt | None = None
     evaluated_pairs: StrictInt | None = None

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.choosing.independent import check_codes, find_components, unmixed_by
 from engine.choosing.kept_scores import (
     ScoresBySeed,
     keep_scores,
@@ -44,6 +45,7 @@ def score_run(
     seed: int = 0,
     progress: PhaseProgress | None = None,
     *,
+    codes: str = "own",
     device: str = "cpu",
     dataset: Dataset | None = None,
     repeats: int = 1,
@@ -74,6 +76,8 @@ def score_run(
         step: which checkpoint; default: the newest whole one.
         seed: seed of the evaluation sets, of codes that are drawn, and of latent vectors; with ``repeats``, the first.
         progress: see :data:`engine.progress.PhaseProgress`.
+        codes: ``own``, or ``ica`` for the independent components of the model's codes
+            (:mod:`engine.choosing.independent`). Such scores are returned and kept nowhere: the run does not have them.
         device: ``auto``, or a torch device.
         dataset: the run's dataset, if it is loaded already.
         repeats: how many evaluation seeds: ``seed``, ``seed + 1`` and so on.
@@ -84,20 +88,22 @@ def score_run(
     Returns:
         The JSON object of ``crtui score``: ``run``, ``step``, ``protocol``, ``scores``, and with them ``name``,
         ``data``, ``seed``, ``repeats``, ``spread`` (empty for one evaluation seed), ``version`` of the program,
-        ``fingerprint`` of the weights and ``codes``, ``"mean"`` or ``"sample"``. With several evaluation seeds,
-        ``by_seed`` has the scores of each. Where codes were scored, ``dead_codes`` are those that are the same for
-        every image. Where images were scored, ``sample_quality`` says how many, and by which classifier.
+        ``fingerprint`` of the weights and ``codes``, ``"mean"`` or ``"sample"``, followed by ``", ica"`` for
+        independent components. With several evaluation seeds, ``by_seed`` has the scores of each. Where codes were
+        scored, ``dead_codes`` are those that are the same for every image. Where images were scored,
+        ``sample_quality`` says how many, and by which classifier.
 
     Raises:
-        InputError: no such checkpoint, a damaged one, an unknown score, protocol or device, a dataset without known
-            factors, a score that is not for this model, a model whose codes or images are not finite, or a number of
-            evaluation seeds that makes no sense.
+        InputError: no such checkpoint, a damaged one, an unknown score, protocol, codes or device, codes whose
+            components ICA cannot know, a dataset without known factors, a score that is not for this model, a model
+            whose codes or images are not finite, or a number of evaluation seeds that makes no sense.
         WorkError: the disk refused.
     """
     from engine.runs.loading import find_checkpoint, load_model
     from engine.training.step_folders import steps
 
     check_protocol(protocol)
+    check_codes(codes)
     if not 1 <= repeats <= MOST_REPEATS:
         raise InputError(f"{repeats} repeats make no sense; give a number from 1 to {MOST_REPEATS}")
     record.folder.require()
@@ -105,6 +111,10 @@ def score_run(
     checkpoint = find_checkpoint(record.folder.path, step)
     model = load_model(checkpoint.path, name=record.name or record.id).to(compute_device)
     dataset = dataset or load_dataset(store, record, progress, accept_data=accept_data)
+    if codes == "ica":
+        report = None if progress is None else functools.partial(progress, "independent components")
+        components = find_components(model, dataset, seed=seed, device=compute_device, progress=report)
+        model = unmixed_by(model, components)
     scorer = _Scorer(model, dataset, metrics, protocol, store.data, compute_device)
     result: dict[str, Any] = {
         "run": record.id,
@@ -116,9 +126,10 @@ def score_run(
         "repeats": 1,
         "version": VERSION,
         "fingerprint": checkpoint.fingerprint,
-        "codes": scorer.codes,
+        "codes": scorer.codes if codes == "own" else f"{scorer.codes}, {codes}",
     }
-    path = None if record.exported else scores_path(record.folder.path, checkpoint.step, protocol)
+    kept_nowhere = record.exported or codes != "own"
+    path = None if kept_nowhere else scores_path(record.folder.path, checkpoint.step, protocol)
     kept, rest = kept_scores(path, result) if reuse and path else ({}, {})
     by_seed: ScoresBySeed = {}
     for repeat, each in enumerate(range(seed, seed + repeats), start=1):
@@ -133,7 +144,7 @@ def score_run(
             result["by_seed"] = {str(number): scores for number, scores in by_seed.items()}
         if path:
             keep_scores(path, result, by_seed)
-    if record.exported:
+    if kept_nowhere:
         return result
     newest = checkpoint.step == max(steps(record.folder.checkpoints))
     if protocol == "paper" and newest and record.status.terminal:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def newest_selection(store: Store, records: Sequence[RunRecord], methods: Collection[str]) -> SelectionResult | None:
     """The newest selection of exactly these runs, by these methods and perhaps others, that still holds.
 
-    It no longer holds once a run has a newer checkpoint.
+    It no longer holds once a run has a newer checkpoint. One of other codes than the runs' own is none of theirs.
 
     Args:
         store: where.
@@ -37,7 +37,7 @@ def newest_selection(store: Store, records: Sequence[RunRecord], methods: Collec
             if not is_file(folder / RESULT_FILE):
                 continue
             result = read_result(folder)
-            if set(methods) <= result.methods.keys() and _still_holds(result, pool):
+            if result.codes == "own" and set(methods) <= result.methods.keys() and _still_holds(result, pool):
                 return result
     return None
 

@@ -29,6 +29,9 @@ OWN_METHODS = {
     "hf-vae": "engine.methods.hf_vae:HFVAE",
     "ib-gan": "engine.methods.ib_gan:IBGAN",
     "chy-vae": "engine.methods.chy_vae:CHyVAE",
+    "qlae": "engine.methods.qlae:QLAE",
+    "q-infogan": "engine.methods.q_infogan:QInfoGAN",
+    "osr-gan": "engine.methods.osr_gan:OSRGAN",
 }
 METHODS = Registry("crtui.methods", OWN_METHODS, lambda plugin: plugin.target)
 """The place of each method's class: ours, and those of other packages."""

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from engine.metrics.evaluation_sets import EvaluationSets, SetSizes
     from engine.metrics.scores.beta_vae import beta_vae
     from engine.metrics.scores.dci import DCI, dci
+    from engine.metrics.scores.dci_es import DCIES, dci_es
+    from engine.metrics.scores.dcimig import dcimig
     from engine.metrics.scores.dhsic import dhsic
     from engine.metrics.scores.explicitness import explicitness
     from engine.metrics.scores.factor_vae import factor_vae
     from engine.metrics.scores.infomec import InfoMEC, infomec
     from engine.metrics.scores.irs import irs
+    from engine.metrics.scores.jemmig import jemmig
     from engine.metrics.scores.mig import mig
     from engine.metrics.scores.modularity import modularity
     from engine.metrics.scores.sample_quality import SampleQuality, sample_scores
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DCI",
+    "DCIES",
     "EXTRA_SCORES",
     "SAMPLE_SCORES",
     "SCORES",
@@ -47,6 +51,8 @@ __all__ = [
     "SetSizes",
     "beta_vae",
     "dci",
+    "dci_es",
+    "dcimig",
     "dhsic",
     "evaluate",
     "explicitness",
@@ -58,6 +64,7 @@ __all__ = [
     "infomec",
     "irs",
     "is_dead",
+    "jemmig",
     "live_scale",
     "mig",
     "modularity",
@@ -77,6 +84,7 @@ _MODULES = (
     | _OF_REGISTRY
     | {
         "DCI": "engine.metrics.scores.dci",
+        "DCIES": "engine.metrics.scores.dci_es",
         "Evaluation": "engine.metrics.evaluation",
         "EvaluationSets": "engine.metrics.evaluation_sets",
         "SetSizes": "engine.metrics.evaluation_sets",

@@ -27,9 +27,17 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from engine.errors import InputError, WorkError
+from engine.models.unmixed import unmixed
 from engine.runs.exported import Exported, kept_scores
 from engine.runs.folder import spec_content
-from engine.runs.loading import find_checkpoint, inference_tensors, load_method, model_of
+from engine.runs.loading import (
+    find_checkpoint,
+    inference_tensors,
+    is_unmixed,
+    load_method,
+    model_of,
+    unmixing_of,
+)
 from engine.runs.model_card import model_card
 from engine.storage.descriptors import cause
 from engine.storage.files import sync
@@ -71,6 +79,7 @@ def export_run(
     picture: bytes | None = None,
     onnx: bool = False,
     licence: str | None = None,
+    unmixing: Mapping[str, torch.Tensor] | None = None,
 ) -> Export:
     """Write a run's model into a new folder, which appears whole.
 
@@ -80,23 +89,27 @@ def export_run(
         step: which checkpoint; default: the newest whole one.
         picture: a PNG file of the model's traversals, for the card.
         onnx: also write decoder and encoder as ONNX files, checked as :func:`engine.models.onnx_files.write_onnx` does.
+        unmixing: a map of the model's codes to others that stand in their place in what is exported, the tensors of
+            :func:`engine.models.unmixed.unmixed`. Scores of the run do not go along then: they are of its own codes.
         licence: what the card gives as the weights' licence, an identifier of the Hugging Face hub such as ``mit``.
 
     Raises:
-        InputError: no such checkpoint, or a damaged one; the folder has content or cannot be made; a library for ONNX
-            is missing.
+        InputError: no such checkpoint, or a damaged one; its codes are mapped already; the folder
+            has content or cannot be made; a library for ONNX is missing.
         WorkError: the disk refused, or an ONNX file does not compute what the model computes.
     """
     check_target(target)
     record.folder.require()
     checkpoint = find_checkpoint(record.folder.path, step)
+    if unmixing and is_unmixed(checkpoint):
+        raise InputError(f"the codes of '{record.folder.path}' are independent components already")
     making = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         making.mkdir()
     except OSError as error:
         raise InputError(f"folder '{target}' cannot be made: {cause(error)}") from error
     try:
-        written = _write(record, checkpoint, making, picture, onnx, licence)
+        written = _write(record, checkpoint, making, picture, onnx, licence, unmixing or {})
         making.rename(target)
         sync(target.parent)
     except BaseException as error:
@@ -126,15 +139,24 @@ def check_target(target: Path) -> None:
 
 
 def _write(
-    record: RunRecord, checkpoint: Checkpoint, folder: Path, picture: bytes | None, onnx: bool, licence: str | None
+    record: RunRecord,
+    checkpoint: Checkpoint,
+    folder: Path,
+    picture: bytes | None,
+    onnx: bool,
+    licence: str | None,
+    unmixing: Mapping[str, torch.Tensor],
 ) -> dict[str, Any]:
     """Write every file, the manifest last, and return the fields of :class:`Export`."""
     method = load_method(checkpoint)
     names = inference_tensors(method)
     tensors = {name: tensor for name, tensor in method.networks.state_dict().items() if name in names}
-    documents = kept_scores(record, checkpoint)
+    documents = [] if unmixing else kept_scores(record, checkpoint)
     scores = {document["protocol"]: document["scores"] for document in documents}
     model = model_of(method, checkpoint, record.name or record.id)
+    unmixing = unmixing or unmixing_of(checkpoint)
+    if unmixing and not is_unmixed(checkpoint):
+        model = unmixed(model, unmixing)
     differences: dict[str, float] = {}
     if onnx:
         from engine.models.onnx_files import write_onnx
@@ -154,10 +176,11 @@ def _write(
         picture=TRAVERSAL if picture is not None else None,
         onnx=differences,
         licence=licence,
+        unmixed=bool(unmixing),
     )
     (folder / CARD).write_text(card, encoding="utf-8")
     save_file(
-        {name: tensor.detach().contiguous() for name, tensor in tensors.items()},
+        {name: tensor.detach().contiguous() for name, tensor in {**tensors, **unmixing}.items()},
         folder / WEIGHTS,
         metadata={"format": "pt"},
     )
@@ -172,7 +195,7 @@ def _write(
         "torch": torch.__version__,
         "run": exported.model_dump(mode="json"),
         "files": {name: describe_file(folder / name) for name in EXPORTED_FILES},
-        "description": dict(checkpoint.description),
+        "description": {**checkpoint.description, **({"codes": "ica"} if unmixing else {})},
     }
     if differences:
         manifest["onnx"] = differences

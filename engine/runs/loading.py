@@ -15,6 +15,7 @@ from engine.errors import InputError
 from engine.methods import method_class, package_of, require_installed
 from engine.methods.base import AnyMethod, Setup
 from engine.models.model import Model
+from engine.models.unmixed import CENTRE, UNMIXING, unmixed
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
 from engine.training.step_folders import MANIFEST, step_folder, steps
@@ -63,7 +64,7 @@ def load_method(checkpoint: Checkpoint) -> AnyMethod:
     try:
         settings = cls.settings_type.model_validate(method_settings)
         setup = Setup(image_shape, images=1, seed=0, total_steps=1, device=torch.device("cpu"))
-        weights = checkpoint.weights()
+        weights = {name: tensor for name, tensor in checkpoint.weights().items() if name not in (UNMIXING, CENTRE)}
         # First without memory: a description can ask for networks of any size, and only those that fit are made.
         with torch.device("meta"):
             shapes = cls(settings, replace(setup, device=torch.device("meta")))
@@ -86,10 +87,31 @@ def model_of(method: AnyMethod, checkpoint: Checkpoint, name: str) -> Model:
         method: what was loaded.
         checkpoint: from where.
         name: what messages call the model.
+
+    Raises:
+        InputError: the map of its codes does not fit.
     """
     decoder, encoder = method.latent_networks()
     codes = method.codes_of(method.settings)
-    return Model(codes, method.setup.image_shape, decoder, encoder, name, fingerprint=checkpoint.fingerprint)
+    model = Model(codes, method.setup.image_shape, decoder, encoder, name, fingerprint=checkpoint.fingerprint)
+    if not is_unmixed(checkpoint):
+        return model
+    try:
+        return unmixed(model, unmixing_of(checkpoint), checkpoint.fingerprint)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise InputError(f"{checkpoint.path} does not hold the map of its codes: {error}") from error
+
+
+def is_unmixed(checkpoint: Checkpoint) -> bool:
+    """Whether an exported model has other codes than those that were trained: their independent components."""
+    return checkpoint.exported and checkpoint.description.get("codes") == "ica"
+
+
+def unmixing_of(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """The map of an exported model's codes (:mod:`engine.models.unmixed`); empty where it has none."""
+    if not is_unmixed(checkpoint):
+        return {}
+    return {name: tensor for name, tensor in checkpoint.weights().items() if name in (UNMIXING, CENTRE)}
 
 
 def inference_tensors(method: AnyMethod) -> set[str]:

@@ -26,6 +26,7 @@ def model_card(
     picture: str | None = None,
     onnx: Mapping[str, float] | None = None,
     licence: str | None = None,
+    unmixed: bool = False,
 ) -> str:
     """The text of a model card, Markdown below a YAML header.
 
@@ -38,6 +39,7 @@ def model_card(
         picture: name of the traversal picture beside the card.
         onnx: the largest difference between each ONNX file's answers and ours.
         licence: identifier of a licence on the hub.
+        unmixed: whether the codes are the independent components of those that were trained.
     """
     name = record.name or record.id
     data = PurePath(record.data or "unknown").name
@@ -48,6 +50,8 @@ def model_card(
         f"crtui: seed {record.seed}, {step:,} updates. A decoder makes images of codes, an encoder reads codes off "
         "images.\n",
     ]
+    if unmixed:
+        parts.append("Its codes are the independent components (FastICA) of the codes that were trained.\n")
     if picture is not None:
         parts.append(f"![What each code does]({picture})\n")
         parts.append("Each row moves one code over its range, from left to right, while everything else stays.\n")

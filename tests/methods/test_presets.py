@@ -69,7 +69,7 @@ def test_all_quick_presets_have_one_length_so_that_methods_compare(preset: str, 
 def test_quick_vaes_have_the_same_networks_and_step_sizes(preset: str) -> None:
     shared = {"codes", "encoder", "decoder", "learning_rate", "learning_rate_decay_from"}
     vaes = [method for method in METHODS if shared <= settings_of(method, preset).keys()]
-    assert len(vaes) == 9
+    assert len(vaes) >= 9
     for method in vaes:
         given = method_class(method).presets[preset].method
         assert {key: given[key] for key in shared} == dict(method_class("vae").presets[preset].method), method

@@ -95,7 +95,7 @@ CODERS = {
     "warped": lambda rows: np.exp(2.0 * rows),
     "single": lambda rows: rows[:, :1].astype(float),
 }
-SLOW = {"dci_random_forest", "dci_random_forest_ibgan", "dci_random_forest_cv", "dci_gradient_boosting"}
+SLOW = {"dci_random_forest", "dci_random_forest_ibgan", "dci_random_forest_cv", "dci_gradient_boosting", "dci_es"}
 """Tested on dead codes with the DCI scores."""
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, Invocation, JsonOption, RunArgument, invocation_of
 from cr_tui.cli.output import put, put_json
 
 if TYPE_CHECKING:
+    from engine.metrics.independent_components import IndependentComponents
     from engine.models.model import Model
+    from engine.runs.catalogue import RunRecord
 
 _STEPS = 8
 _PIXELS = 64
@@ -22,6 +24,8 @@ def export(
     run: RunArgument,
     to: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
+    codes: CodesOption = "own",
+    accept_data: AcceptDataOption = False,
     onnx: Annotated[
         bool, typer.Option("--onnx", help="Also encoder and decoder as ONNX files. Needs the extra 'onnx'.")
     ] = False,
@@ -42,6 +46,7 @@ def export(
     prepare_to_compute()
     to = to.expanduser()
     [record] = find_models(invocation.open_store(), [run])
+    from engine.choosing.independent import check_codes, tensors_of, unmixed_by
     from engine.runs.exporting import check_target, export_run
     from engine.runs.loading import find_checkpoint, load_model
 
@@ -51,8 +56,15 @@ def export(
 
         require_onnx()
     checkpoint = find_checkpoint(record.folder.path, step)
-    picture = _picture(load_model(checkpoint.path, name=record.name or record.id))
-    done = export_run(record, to, step=checkpoint.step, picture=picture, onnx=onnx, licence=licence)
+    model = load_model(checkpoint.path, name=record.name or record.id)
+    check_codes(codes)
+    unmixing = None
+    if codes == "ica":
+        components = _components(invocation, record, model, accept_data)
+        model, unmixing = unmixed_by(model, components), tensors_of(components)
+    done = export_run(
+        record, to, step=checkpoint.step, picture=_picture(model), onnx=onnx, licence=licence, unmixing=unmixing
+    )
     if as_json:
         put_json(
             {
@@ -73,6 +85,20 @@ def export(
         invocation.note(
             f"no scores went along; 'crtui score {record.id}' computes them ('--metric all' without labels)"
         )
+
+
+def _components(invocation: Invocation, record: RunRecord, model: Model, accept_data: bool) -> IndependentComponents:
+    """The independent components of a model's codes, with what is known of them as a note."""
+    from engine.choosing.independent import find_components
+    from engine.choosing.scoring import load_dataset
+
+    dataset = load_dataset(invocation.open_store(), record, accept_data=accept_data)
+    components = find_components(model, dataset)
+    invocation.note(
+        f"independent components of {int(components.took_part.sum())} codes; "
+        f"the codes were {components.agreement:.0%} of them already"
+    )
+    return components
 
 
 def _picture(model: Model) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cr_tui.cli.completion import complete_score
-from cr_tui.cli.invocation import AcceptDataOption, JsonOption, RunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, RunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, stdout_console
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.text import clean, with_noise
@@ -39,6 +39,7 @@ def score(
     ] = "paper",
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
     seed: Annotated[int, typer.Option(metavar="N", help="Seed of everything that is drawn.")] = 0,
+    codes: CodesOption = "own",
     repeats: Annotated[
         int,
         typer.Option(
@@ -78,6 +79,7 @@ def score(
                     step,
                     seed,
                     display,
+                    codes=codes,
                     device=device,
                     repeats=repeats,
                     reuse=repeats > 1,

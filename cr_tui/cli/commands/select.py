@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.completion import complete_group
-from cr_tui.cli.invocation import AcceptDataOption, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.pool import pool_of
@@ -45,6 +45,7 @@ def select(
     similarity: Annotated[
         str, typer.Option(metavar="|".join(SIMILARITIES), help="What ModelCentrality compares models by.")
     ] = SIMILARITIES[0],
+    codes: CodesOption = "own",
     protocol: Annotated[
         str,
         typer.Option(
@@ -102,7 +103,7 @@ def select(
         if save.suffix.lower() in VECTOR:
             require_matplotlib(f"a {save.suffix.lower()} file")
     share = None if shard is None else _share(shard)
-    if share and (method or save or budget is not None or matching or similarity != SIMILARITIES[0]):
+    if share and (method or save or budget is not None or matching or similarity != SIMILARITIES[0] or codes != "own"):
         raise InputError(
             "--shard only computes for later; --protocol, --votes, --group-size and --device are all that goes with it"
         )
@@ -112,9 +113,9 @@ def select(
         raise InputError(f"there is no launcher '{launcher[:80]}'; use local or slurm")
     if launcher == "local" and (slurm or shares is not None):
         raise InputError("--slurm and --shares are for Slurm; add --launcher slurm")
-    if launcher == "slurm" and (share or budget is not None or similarity != SIMILARITIES[0]):
+    if launcher == "slurm" and (share or budget is not None or similarity != SIMILARITIES[0] or codes != "own"):
         raise InputError(
-            "--launcher slurm compares all pairs by factor-vae; --shard, --budget and --similarity stay out"
+            "--launcher slurm compares all pairs by factor-vae; --shard, --budget, --similarity and --codes stay out"
         )
     invocation = invocation_of(context)
     store = invocation.open_store()
@@ -161,6 +162,7 @@ def select(
             runs=tuple(record.id for record in records),
             methods=tuple(method or (CENTRALITY,)),
             similarity=similarity,
+            codes=codes,
             protocol=protocol,
             votes=votes,
             group_size=group_size,

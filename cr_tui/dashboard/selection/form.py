@@ -212,6 +212,7 @@ class SelectionFormScreen(ModalScreen[bool]):
             runs=self._choice.runs,
             methods=tuple(name for name in SELECTION_METHODS if name in chosen),
             similarity=str(self.query_one("#similarity", Select).value),
+            codes=self._initial.codes,
             protocol=str(self.query_one("#protocol", Select).value),
             device=self.query_one("#device", Input).value.strip() or "auto",
             matching=self._initial.matching,
@@ -246,6 +247,7 @@ def command_line(request: SelectionRequest, group: str | None) -> str:
     if request.methods != (CENTRALITY,):
         words += [word for method in request.methods for word in ("--method", method)]
     words += ["--similarity", request.similarity] if request.similarity != SIMILARITIES[0] else []
+    words += ["--codes", request.codes] if request.codes != "own" else []
     words += ["--protocol", request.protocol] if request.protocol != VOTING_PROTOCOLS[0] else []
     for name in _NUMBERS:
         value = getattr(request, name)

@@ -106,7 +106,11 @@ class RunList:
             self._read_tags(run_id)
 
     def _read_tags(self, run_id: str) -> None:
-        tags = read_labels(RunFolder(self._store.runs / run_id)).tags
+        try:
+            tags = read_labels(RunFolder(self._store.runs / run_id)).tags
+        except StoreError:
+            # What cannot be read just now stays what it was.
+            return
         # The same object as before if they are the same, by which a change is known.
         if self._tags.get(run_id) != tags:
             self._tags[run_id] = tags

@@ -105,6 +105,15 @@ OWN_SELECTION_METHODS = {
         "UDR-S",
         "the same by rank correlation",
     ),
+    "ica": SelectionMethod(
+        "engine.choosing.methods.ica:rank", "ICA", "ICA", "how nearly codes are independent components"
+    ),
+    "pipe": SelectionMethod(
+        "engine.choosing.methods.pipe:rank", "PIPE", "PIPE", "whether images show that codes depend on each other"
+    ),
+    "rank-mean": SelectionMethod(
+        "engine.choosing.methods.rank_mean:rank", "Rank mean", "Rank", "mean of the ranks by ModelCentrality and UDR"
+    ),
     "supervised": SelectionMethod(
         "engine.choosing.methods.supervised:rank",
         "FactorVAE",

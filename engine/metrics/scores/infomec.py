@@ -39,7 +39,7 @@ class InfoMEC(NamedTuple):
 def infomec(codes: ArrayLike, factors: ArrayLike, discrete: bool = False) -> InfoMEC:
     """InfoModularity, InfoCompactness and InfoExplicitness.
 
-    Hsu, Dorrell, Whittington, Wu and Finn 2023, "Disentanglement via Latent Quantization", section 4. With I[i, j] the
+    Hsu, Dorrell, Whittington, Wu and Finn, "Disentanglement via Latent Quantization" (NeurIPS 2023). With I[i, j] the
     mutual information of code i and factor j over the factor's entropy, and only active codes counted: modularity is
     the mean over codes of max_j I / sum_j I, compactness the mean over factors of max_i I / sum_i I. Each is scaled so
     that equal shares give 0. Explicitness is the mean over factors of 1 - L / log(values of the factor), where L is the
