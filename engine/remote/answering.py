@@ -92,7 +92,7 @@ class FarSide:
         with self._lock:
             try:
                 self.pace.spend(write_frame(self._answers, head, body))
-            except (OSError, ValueError):
+            except OSError:
                 self.ended.set()
 
     def _watch(self) -> None:

@@ -53,15 +53,17 @@ def file_of(store: Store, kind: Any, run_id: Any, step: Any = None) -> Path:
 
     Args:
         store: the store here, or the folder of copies.
-        kind: ``events``, ``log``, ``whole-log``, and of a checkpoint ``manifest`` and ``weights``.
-        run_id: the run.
+        kind: ``events``, ``log``, ``whole-log``; of a checkpoint ``manifest`` and ``weights``; ``selection``.
+        run_id: the run, or the selection.
         step: of a checkpoint.
 
     Raises:
         InputError: there is no such kind, or an id or a step is none.
     """
-    folder = RunFolder(store.runs / require_id(run_id))
     kind = str(kind)
+    if kind == "selection":
+        return store.selections / require_id(run_id) / "ranking.json"
+    folder = RunFolder(store.runs / require_id(run_id))
     if kind in _OF_A_RUN:
         return _OF_A_RUN[kind](folder)
     if kind in _OF_A_CHECKPOINT:
