@@ -23,6 +23,7 @@ from cr_tui.cli.commands import (
     doctor,
     encode,
     export,
+    far_side,
     plot,
     report,
     reproduce,
@@ -33,11 +34,13 @@ from cr_tui.cli.commands import (
     traverse,
 )
 from cr_tui.cli.examples import examples
+from cr_tui.cli.far_calls import CallGroup, call_there, far_store, is_for_there, words_of
 from cr_tui.cli.invocation import Invocation
 from cr_tui.cli.names_in_help import CommandWithNames
 from cr_tui.cli.output import put, say, warn
 from engine import __version__
 from engine.errors import InputError, WorkError
+from engine.remote.line import FAR_SIDE
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -48,6 +51,7 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
 
 app = typer.Typer(
     name="crtui",
+    cls=CallGroup,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     invoke_without_command=True,
@@ -72,23 +76,31 @@ app.command(epilog=examples("keys"))(catalogue.keys)
 app.add_typer(data.app)
 app.command(epilog=examples("docs"))(docs.docs)
 app.command(epilog=examples("doctor"))(doctor.doctor)
+app.command(FAR_SIDE, hidden=True)(far_side.far_side)
 
 
 @app.callback()
 def crtui(
     context: typer.Context,
     store: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder that holds everything; default: $CRTUI_STORE, else the user's data."),
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder that holds everything, here or at ssh://[user@]host[:port]/path; default: $CRTUI_STORE, else "
+            "the user's data.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show only results, warnings and errors.")] = False,
     show_version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Train disentangling generative models and choose the best one without labels."""
-    context.obj = Invocation(store, quiet)
     if show_version:
         put(f"crtui {__version__}")
         raise typer.Exit
+    far = far_store(store)
+    context.obj = Invocation(None if store is None or far else Path(store), quiet, far)
+    if far is not None and is_for_there(words_of(context)):
+        raise typer.Exit(call_there(far, words_of(context), quiet))
     if context.invoked_subcommand is None:
         print(context.get_help())
 

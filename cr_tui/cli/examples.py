@@ -4,7 +4,11 @@ from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("crtui demo", "crtui demo --no-dashboard"),
-    "dashboard": ("crtui dashboard", "crtui dashboard --read-only --group mine"),
+    "dashboard": (
+        "crtui dashboard",
+        "crtui dashboard --read-only --group mine",
+        "crtui dashboard ssh://gpu1/data/runs",
+    ),
     "train": (
         "crtui train --preset quick --seeds 0-3 --group first",
         "crtui train factor-vae --data dsprites --sweep gamma=10,20,40 -d",

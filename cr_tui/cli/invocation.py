@@ -12,6 +12,7 @@ from cr_tui.cli.completion import complete_run
 from cr_tui.cli.output import say
 
 if TYPE_CHECKING:
+    from engine.remote.address import FarStore
     from engine.storage.store import Store
 
 
@@ -22,10 +23,12 @@ class Invocation:
     Attributes:
         store_path: ``--store``; ``None`` where it was not given.
         quiet: ``--quiet``: only results, warnings and errors are shown.
+        far: the store, where it is on another machine. Then only the dashboard runs here.
     """
 
     store_path: Path | None = None
     quiet: bool = False
+    far: FarStore | None = None
 
     def open_store(self, *, writing: bool = True) -> Store:
         """The store, created if need be.

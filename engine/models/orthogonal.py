@@ -27,7 +27,8 @@ class OrthogonalExpansion(nn.Module):
     def basis(self) -> Tensor:
         """B, float ``[side, side]``, with the signs that make it a continuous function of the free matrix."""
         orthogonal, upper = torch.linalg.qr(self.free.float())
-        return orthogonal * torch.where(upper.diagonal() < 0, -1.0, 1.0)
+        basis: Tensor = orthogonal * torch.where(upper.diagonal() < 0, -1.0, 1.0)
+        return basis
 
     def forward(self, images: Tensor) -> Tensor:
         """Coefficients float ``[n, side * side]`` of images ``[n, C, side, side]``, row by row."""

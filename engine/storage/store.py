@@ -43,6 +43,9 @@ class Store:
         chosen = path if path is not None else default_store()
         if not str(chosen):
             raise InputError("the store's path is empty; give the folder that holds the runs")
+        # A path has lost one of the two slashes.
+        if str(chosen).startswith("ssh:/"):
+            raise InputError("the store is on another machine; 'crtui --store' and 'crtui dashboard' can use it there")
         try:
             store = cls(Path(chosen).expanduser().resolve())
             # Its user's alone, whosever the folder above is: only its own mode makes a store a group's.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,57 +14,19 @@ from typing import Any
 
 import pytest
 
+from tests.ssh_server import needs_ssh, ssh_server
+
 Call = Callable[..., subprocess.CompletedProcess[str]]
 Open = Callable[..., Any]
 
-SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-pytestmark = pytest.mark.skipif(
-    not (Path(SSHD).exists() and shutil.which("ssh") and shutil.which("ssh-keygen")),
-    reason="needs an SSH server and client: apt-get install openssh-server openssh-client",
-)
+pytestmark = needs_ssh
 
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> Iterator[list[str]]:
-    """The command that logs into a server of the test's own, which lets in nobody but the test's key."""
-    folder = tmp_path / "ssh"
-    folder.mkdir(mode=0o700)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
-    shutil.copy(folder / "user.pub", folder / "authorized")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = {
-        "Port": port,
-        "ListenAddress": "127.0.0.1",
-        "HostKey": folder / "host",
-        "AuthorizedKeysFile": folder / "authorized",
-        "PidFile": folder / "pid",
-        "PasswordAuthentication": "no",
-        "PermitRootLogin": "prohibit-password",
-        "StrictModes": "no",
-        "UsePAM": "no",
-    }
-    (folder / "config").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
-    if os.geteuid() == 0:
-        # Where the server leaves its privileges.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    log = folder / "log"
-    server = subprocess.Popen([SSHD, "-D", "-f", str(folder / "config"), "-E", str(log)])
-    options = ["StrictHostKeyChecking=no", f"UserKnownHostsFile={folder / 'known'}", "LogLevel=ERROR", "BatchMode=yes"]
-    login = ["ssh", "-tt", "-p", str(port), "-i", str(folder / "user"), *(part for o in options for part in ("-o", o))]
-    login.append(f"{getpass.getuser()}@127.0.0.1")
-    try:
-        deadline = time.monotonic() + 30
-        while subprocess.run([*login, "true"], capture_output=True, check=False).returncode != 0:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.2)
-        yield login
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
+    """The command that logs into a server of the test's own."""
+    with ssh_server(tmp_path / "ssh") as server:
+        yield server.login
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])

@@ -1,0 +1,1 @@
+"""The dashboard of a store on another machine: its source here, and the answers there."""

@@ -1,0 +1,88 @@
+"""Reads copies of a run's files as they grow, by the same means as the files of a store here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from cr_tui.dashboard.far.copies import Copies
+from cr_tui.dashboard.model.curves import History
+from cr_tui.dashboard.store.follower import LONG_LOG, StoreFollower
+from cr_tui.dashboard.store.log_tail import LogTail
+from engine.runs.folder import RunFolder
+
+_PAUSE_SECONDS = 0.02
+
+
+class FarFollower:
+    """Reads a run's events and the end of its log.
+
+    Args:
+        copies: the copies of its store.
+        run_id: the run.
+
+    Raises:
+        InputError: the id is none.
+    """
+
+    def __init__(self, copies: Copies, run_id: str) -> None:
+        self._growing = (copies.growing("events", run_id), copies.growing("log", run_id))
+        self._files = StoreFollower(RunFolder(copies.store.runs / run_id))
+
+    @property
+    def history(self) -> History:
+        """The scalars read so far."""
+        return self._files.history
+
+    @property
+    def log(self) -> Sequence[str]:
+        """The newest lines of the log, oldest first."""
+        return self._files.log
+
+    def poll(self) -> bool:
+        """Read a piece of what has come; return whether there was any, or more is on its way."""
+        if self._files.poll():
+            return True
+        if any(growing.behind for growing in self._growing):
+            # Whoever reads asks again at once, which would keep a core busy.
+            time.sleep(_PAUSE_SECONDS)
+            return True
+        return False
+
+
+class FarLog:
+    """Reads a run's log at some length. It is shown once as much as is kept of it has come.
+
+    Args:
+        copies: the copies of its store.
+        run_id: the run.
+
+    Raises:
+        InputError: the id is none.
+    """
+
+    def __init__(self, copies: Copies, run_id: str) -> None:
+        self._growing = copies.growing("whole-log", run_id)
+        self._tail = LogTail(self._growing.copy.path, *LONG_LOG)
+        self._begun = False
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The newest lines, oldest first."""
+        return self._tail.lines
+
+    @property
+    def dropped(self) -> int:
+        """How many lines came before those that are kept, as far as they were read."""
+        return self._tail.dropped
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the log's beginning was not read at all."""
+        return self._tail.skipped
+
+    def poll(self) -> bool:
+        """Read a piece of what has come; return whether the lines changed."""
+        # What is missing before the first piece is a hole, which a reader that began too early would take for text.
+        self._begun = self._begun or not self._growing.behind
+        return self._begun and self._tail.poll()

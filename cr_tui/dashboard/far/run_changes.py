@@ -1,0 +1,93 @@
+"""The list of runs as it goes over a line: whole at first, and after that only what has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from cr_tui.dashboard.far.wire import plain, typed
+from cr_tui.dashboard.model.data import Run
+from engine.errors import WorkError
+from engine.remote.run_files import require_id
+
+_RUNS_A_MESSAGE = 250
+_NAMES = tuple(field.name for field in fields(Run))
+_MOST_RUNS = 200_000
+
+
+class SentRuns:
+    """The far side: remembers what it has sent on this connection. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._sent: dict[str, Run] = {}
+        self._first = True
+
+    def changes(self, runs: Sequence[Run]) -> dict[str, Any] | None:
+        """What the near side does not know of a list, or a part of that; ``None`` where there is nothing.
+
+        A list that is sent in parts is whole when a message without ``more`` has come.
+        """
+        present = {run.id for run in runs}
+        gone = [run_id for run_id in self._sent if run_id not in present]
+        for run_id in gone:
+            del self._sent[run_id]
+        # A run that has not changed is the same object.
+        changed = [run for run in runs if self._sent.get(run.id) is not run]
+        now = changed[:_RUNS_A_MESSAGE]
+        written = [self._changed(run) for run in now]
+        self._sent |= {run.id: run for run in now}
+        written = [change for change in written if len(change) > 1]
+        first, self._first = self._first, False
+        if not (written or gone or first):
+            return None
+        return {"first": first, "runs": written, "gone": gone, "more": len(changed) > len(now)}
+
+    def _changed(self, run: Run) -> dict[str, Any]:
+        before = self._sent.get(run.id)
+        new = {
+            name
+            for name in _NAMES
+            # The time of the last heartbeat is not shown.
+            if before is None or (name != "updated" and getattr(before, name) != getattr(run, name))
+        }
+        return {name: value for name, value in plain(Run, run).items() if name in new or name == "id"}
+
+
+class KnownRuns:
+    """The near side: the list as far as it has come. Used by one thread at a time.
+
+    Attributes:
+        runs: the newest whole list, oldest run first; ``None`` before there was one.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[Run] | None = None
+        self._plain: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, Run] = {}
+
+    def take(self, change: Mapping[str, Any]) -> None:
+        """Take in a message.
+
+        Raises:
+            InputError: it has an id that is none.
+            WorkError: it is no such message.
+        """
+        try:
+            first, runs, gone, more = change["first"], list(change["runs"]), list(change["gone"]), change["more"]
+            if first:
+                self._plain, self._known = {}, {}
+            for run_id in gone:
+                self._plain.pop(run_id, None)
+                self._known.pop(run_id, None)
+            for changed in runs:
+                run_id = require_id(changed["id"])
+                whole = self._plain.setdefault(run_id, {})
+                whole.update((name, value) for name, value in changed.items() if name in _NAMES)
+                self._known[run_id] = typed(Run, whole)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise WorkError("the other machine sent no list of runs; are both crtui alike?") from error
+        if len(self._known) > _MOST_RUNS:
+            raise WorkError(f"the other machine lists more than {_MOST_RUNS:,} runs")
+        if not more:
+            self.runs = sorted(self._known.values(), key=lambda run: run.id)
