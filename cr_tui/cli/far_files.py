@@ -14,7 +14,8 @@ from engine.remote.address import FarStore
 from engine.remote.connection import Connection
 from engine.remote.frames import PIECE_BYTES
 from engine.remote.room import inner_path
-from engine.storage.files import cause, saving
+from engine.storage.descriptors import cause
+from engine.storage.files import saving
 
 
 class FileRoom:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import WorkError
-from engine.storage.files import cause, make_folders, open_file
+from engine.storage.descriptors import cause, open_file
+from engine.storage.files import make_folders
 
 _COMPARED_BYTES = 1024
 """Less than the first piece of a file of which only the end is copied."""

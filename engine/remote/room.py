@@ -17,7 +17,8 @@ from typing import Any
 from engine.errors import InputError, WorkError
 from engine.remote.answering import Question
 from engine.remote.frames import Pace
-from engine.storage.files import cause, make_folders, open_file
+from engine.storage.descriptors import cause, open_file
+from engine.storage.files import make_folders
 
 _MOST_FILES = 10_000
 _MOST_DEPTH = 8

@@ -11,7 +11,7 @@ from typing import Any
 
 from cr_tui.dashboard.far.run_changes import SentRuns
 from cr_tui.dashboard.far.wire import plain, typed
-from cr_tui.dashboard.model.data import DiskUse, Machine
+from cr_tui.dashboard.model.data import DiskUse, Machine, RunFacts, Worker
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
 from cr_tui.dashboard.store.source import StoreSource
@@ -59,6 +59,8 @@ class DashboardAnswers:
         source, one = self._source, _of_one_run
         told: dict[str, Callable[[list[Any]], Any]] = {
             "settings": lambda given: plain(dict[str, object], dict(one(source.settings, given))),
+            "facts": lambda given: plain(RunFacts, one(source.facts, given)),
+            "workers": lambda _: plain(list[Worker], source.workers()),
             "template": lambda given: plain(NewRuns, one(source.template, given)),
             "machine": lambda _: plain(Machine, source.machine()),
             "methods": lambda _: plain(list[MethodChoice], source.methods()),
@@ -72,6 +74,7 @@ class DashboardAnswers:
             "start": lambda given: source.start(typed(NewRuns, given[0])),
             "stop": lambda given: one(source.stop, given),
             "resume": lambda given: one(source.resume, given),
+            "annotate": lambda given: source.annotate(require_id(given[0]), typed(list[str], given[1]), str(given[2])),
             "remove": lambda given: one(source.remove, given),
             "bring_back": lambda given: one(source.bring_back, given),
             "select": lambda given: source.select(typed(SelectionRequest, given[0])),

@@ -32,6 +32,8 @@ from cr_tui.dashboard.model.data import (
     ModelFacts,
     NoCheckpointError,
     Run,
+    RunFacts,
+    Worker,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
@@ -151,6 +153,10 @@ class FarSource:
         """A run's specification by dotted key."""
         settings: dict[str, object] = self._told(dict[str, object], "settings", run_id)
         return settings
+
+    def facts(self, run_id: str) -> RunFacts:
+        """What a card says of a run."""
+        return self._told(RunFacts, "facts", run_id)
 
     # -- selections --------------------------------------------------------------------------------------------------
 
@@ -295,6 +301,10 @@ class FarSource:
         """Continue a run that ended early."""
         self._act("resume", run_id)
 
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Replace a run's tags and note."""
+        self._act("annotate", run_id, list(tags), note)
+
     def remove(self, run_id: str) -> None:
         """Move a run to the trash of its store."""
         self._discarded.add(run_id)
@@ -310,6 +320,11 @@ class FarSource:
     def machine(self) -> Machine:
         """How busy the other machine is."""
         return self._told(Machine, "machine")
+
+    def workers(self) -> list[Worker]:
+        """Processes that train runs there, and those that hold slots."""
+        workers: list[Worker] = self._told(list[Worker], "workers")
+        return workers
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """What the runs occupy there."""
