@@ -73,7 +73,7 @@ class DashboardAnswers:
         done: dict[str, Callable[[list[Any]], Any]] = {
             "start": lambda given: source.start(typed(NewRuns, given[0])),
             "stop": lambda given: one(source.stop, given),
-            "resume": lambda given: one(source.resume, given),
+            "resume": lambda given: source.resume(require_id(given[0]), accept_data=given[1] is True),
             "annotate": lambda given: source.annotate(require_id(given[0]), typed(list[str], given[1]), str(given[2])),
             "remove": lambda given: one(source.remove, given),
             "bring_back": lambda given: one(source.bring_back, given),

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from cr_tui.dashboard.far.copies import Copies
 from cr_tui.dashboard.model.curves import History
-from cr_tui.dashboard.store.follower import LONG_LOG, StoreFollower
-from cr_tui.dashboard.store.log_tail import LogTail
+from cr_tui.dashboard.store.follower import StoreFollower
+from cr_tui.dashboard.store.timed_log import TimedLog
 from engine.runs.folder import RunFolder
 
 _PAUSE_SECONDS = 0.02
@@ -63,7 +63,8 @@ class FarLog:
 
     def __init__(self, copies: Copies, run_id: str) -> None:
         self._growing = copies.growing("whole-log", run_id)
-        self._tail = LogTail(self._growing.copy.path, *LONG_LOG)
+        self._events = copies.growing("events", run_id)
+        self._tail = TimedLog(self._growing.copy.path, self._events.copy.path)
         self._begun = False
 
     @property
@@ -75,6 +76,11 @@ class FarLog:
     def dropped(self) -> int:
         """How many lines came before those that are kept, as far as they were read."""
         return self._tail.dropped
+
+    @property
+    def times(self) -> Sequence[float | None]:
+        """When each line was written; None where that is not known."""
+        return self._tail.times
 
     @property
     def skipped(self) -> bool:

@@ -297,9 +297,9 @@ class FarSource:
         """Stop a run and wait until it has."""
         self._act("stop", run_id)
 
-    def resume(self, run_id: str) -> None:
+    def resume(self, run_id: str, *, accept_data: bool = False) -> None:
         """Continue a run that ended early."""
-        self._act("resume", run_id)
+        self._act("resume", run_id, accept_data)
 
     def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
         """Replace a run's tags and note."""

@@ -80,7 +80,8 @@ class StoreSource:
 
     def follow_log(self, run_id: str) -> TimedLog:
         """Begin to read a run's log at some length."""
-        return TimedLog(self._folder(run_id))
+        folder = self._folder(run_id)
+        return TimedLog(folder.log_path, folder.events_path)
 
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import orjson
 
 from cr_tui.dashboard.store.follower import LONG_LOG
 from cr_tui.dashboard.store.log_tail import LogTail
-from engine.runs.folder import RunFolder
+from engine.storage.descriptors import open_regular
 
 _NOTE = b'"note"'
 _PIECE_BYTES = 1024 * 1024
@@ -21,12 +22,13 @@ class TimedLog:
     """Follows a run's log. What happened at a step stands in the event log as well, with its time.
 
     Args:
-        folder: the run.
+        log: the log's file.
+        events: the event log's file.
     """
 
-    def __init__(self, folder: RunFolder) -> None:
-        self._tail = LogTail(folder.log_path, *LONG_LOG)
-        self._events = folder.events_path
+    def __init__(self, log: Path, events: Path) -> None:
+        self._tail = LogTail(log, *LONG_LOG)
+        self._events = events
         self._offset = 0
         self._noted: dict[str, float] = {}
 
@@ -59,7 +61,7 @@ class TimedLog:
     def _read_notes(self) -> bool:
         """Read a piece of the event log; return whether there is more."""
         try:
-            descriptor = os.open(self._events, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_regular(self._events)
         except OSError:
             return False
         try:

@@ -15,6 +15,7 @@ from engine.errors import CrtuiError
 from engine.launch.slot_folder import slot_folder
 from engine.runs.folder import RunFolder
 from engine.runs.values import values_of
+from engine.storage.descriptors import open_regular
 
 _WORKER = b"engine.launch.worker"
 _SUPERVISOR = b"engine.launch.supervisor"
@@ -104,7 +105,7 @@ def _memory(pid: int) -> int:
 def _speed(events: Path) -> float | None:
     """The newest speed in the end of an event log."""
     try:
-        descriptor = os.open(events, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(events)
     except OSError:
         return None
     try:
