@@ -1,4 +1,4 @@
-"""Draw the pictures of the documents: ``python docs/screens/draw.py --store STORE --group GROUP``.
+"""Draw the pictures of the documents: ``python docs/screens/draw.py --store STORE --group GROUP [--only SCREEN]``.
 
 The group should have been trained and ranked, by ``crtui select --method model-centrality --method udr-lasso ...``.
 Screens are those of the dashboard, driven as in the tests; only the store's path is shortened.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from textual.pilot import Pilot
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.store.source import StoreSource
-from engine.storage.store import Store
+from engine.storage.store import STORE_VARIABLE, Store
 
 SIZE = (120, 34)
 SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -37,12 +38,16 @@ class ShownSource(StoreSource):
 
 
 def main() -> None:
-    """Draw all screens."""
+    """Draw all screens, or some."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--group", required=True)
+    parser.add_argument("--only", choices=list(SCREENS), action="append", metavar="SCREEN", help="repeatable")
     arguments = parser.parse_args()
-    for name, (keys, complete) in SCREENS.items():
+    # So that commands on the screens need not name a store of this machine.
+    os.environ[STORE_VARIABLE] = str(arguments.store)
+    for name in arguments.only or SCREENS:
+        keys, complete = SCREENS[name]
         picture = asyncio.run(draw(arguments.store, arguments.group, keys, complete))
         # The identifiers of each export are random.
         (Path(__file__).parent / f"{name}.svg").write_text(re.sub(r"terminal-\d+", "terminal", picture))

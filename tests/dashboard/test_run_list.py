@@ -16,10 +16,13 @@ from pydantic import BaseModel
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.runs.run_detail import headline
 from cr_tui.dashboard.runs.run_table import RunTable
 from cr_tui.dashboard.store import run_list
 from cr_tui.dashboard.store.source import StoreSource
 from engine.errors import InputError
+from engine.launch.owners import Owner
+from engine.launch.waits import Holder, Wait
 from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder, create_run_folders
@@ -205,3 +208,21 @@ async def test_the_dashboard_outlives_its_store(
         await drive.settle(pilot, lambda: again.screen.query(RunTable).first().row_count == 1)
         assert again.session.marked == [folder.id]
         assert again.session.view.sort == app.session.view.sort == "status"
+
+
+def test_a_queued_run_says_who_has_its_device(
+    store: Store, make_run: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(status=Status.QUEUED, supervisor=ProcessIdentity.own())
+    holders = (Holder(2, Owner("20260101-000000-abc", "theirs", "/their/store")),)
+    monkeypatch.setattr(run_list, "waits_of", lambda records: {folder.id: Wait(1, "cpu", holders)})
+    source = StoreSource(store)
+    sentence = "first in line for cores, held by theirs (20260101-000000-abc) of the store /their/store"
+    [run] = source.runs()
+    assert run.reason == sentence
+    run = source.runs()[0]  # with its settings, which the second look reads
+    assert source.runs()[0] is run
+    assert sentence in str(headline(run))
+    monkeypatch.setattr(run_list, "waits_of", lambda records: {})
+    assert source.runs()[0].reason == ""
+    source.close()

@@ -251,11 +251,11 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], if_exists: IfExists
     require_startable(specs, store.data)
     to_start, there = _to_start(invocation, store, specs, if_exists)
     if not to_start:
-        _put_detached(there, as_json)
+        _put_detached(there, [], as_json)
         return
     records = launchers.start(store, to_start)
     if detach:
-        _put_detached([*there, *records], as_json)
+        _put_detached(there, records, as_json)
         return
     invocation.note(f"{len(records)} run{'s' if len(records) > 1 else ''} started in the store {store.root}")
     ending = follow(records, run_display(invocation.quiet, as_json), launchers.stop)
@@ -291,7 +291,8 @@ def _wait_for_tools(invocation: Invocation, specs: Sequence[RunSpec], records: S
         invocation.note("not all tools have taken the last rows yet; 'crtui runs sync' shows whether they have")
 
 
-def _put_detached(records: Sequence[RunRecord], as_json: bool) -> None:
+def _put_detached(there: Sequence[RunRecord], started: Sequence[RunRecord], as_json: bool) -> None:
+    records = [*there, *started]
     if as_json:
         from engine.launch import queueing
 
@@ -299,8 +300,9 @@ def _put_detached(records: Sequence[RunRecord], as_json: bool) -> None:
         return
     for record in records:
         put(f"{record.id}  {record.name}")
-    first = records[0].id
-    put(f"watch, and read how long it takes: crtui dashboard | crtui runs list | crtui runs logs --follow {first}")
+    if started:
+        logs = f"crtui runs logs --follow {started[0].id}"
+        put(f"watch, and read how long it takes: crtui dashboard | crtui runs list | {logs}")
 
 
 def _put_ended(records: Sequence[RunRecord]) -> None:

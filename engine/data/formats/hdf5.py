@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.formats.stored import StoredArray, choose_key, reading, require_key
+from engine.data.formats.stored import KEYS, StoredArray, choose_key, reading, require_key, several_arrays
 from engine.errors import InputError
 from engine.extras import require
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_CHUNK_BYTES = 512 << 20
+_MOST_GROUPS = 1000
 
 
 class Hdf5Array(StoredArray):
@@ -69,9 +71,35 @@ def open_hdf5(path: Path, key: str | None = None) -> Iterator[Hdf5Array]:
     with contextlib.ExitStack() as stack:
         with reading(path):
             file = stack.enter_context(_opened(path))
-            chosen = choose_key(path, _linked(file)) if key is None else require_key(path, key, _around(file, key))
+            chosen = _chosen(path, file) if key is None else require_key(path, key, _around(file, key))
             array = Hdf5Array(path, chosen, file[chosen])
         yield array
+
+
+def _chosen(path: Path, file: Any) -> str:
+    """The array with the images, which is not in a group; where a group has images as well, nothing says which."""
+    chosen = choose_key(path, _linked(file))
+    in_groups = [] if chosen in KEYS else _images_in_groups(file)
+    if in_groups:
+        raise several_arrays(path, [chosen, *in_groups])
+    return chosen
+
+
+def _images_in_groups(file: Any) -> list[str]:
+    """Arrays in groups that could be images: numbers, of three axes or four. Not all, where a file has very many."""
+    found: list[str] = []
+    groups = [f"{name}/" for name in _linked(file, is_group=True)]
+    # The list grows meanwhile; a group may even hold itself.
+    for prefix in itertools.islice(groups, _MOST_GROUPS):
+        group = file[prefix]
+        found += [f"{prefix}{name}" for name in _linked(group) if _could_be_images(group[name])]
+        if len(groups) < _MOST_GROUPS:
+            groups += [f"{prefix}{name}/" for name in _linked(group, is_group=True)]
+    return found
+
+
+def _could_be_images(dataset: Any) -> bool:
+    return dataset.shape is not None and len(dataset.shape) in (3, 4) and dataset.dtype.kind in "buif"
 
 
 def keys_of(path: Path, group: str = "") -> list[str]:

@@ -136,9 +136,14 @@ def choose_key(path: Path, keys: list[str]) -> str:
         return left[0]
     if not keys:
         raise InputError(f"'{path}' holds no array; save the images as 'imgs', or give FILE:KEY for one in a group")
-    raise InputError(
-        f"'{path}' holds several arrays ({in_words(left)}), none of them 'imgs' or 'images'; give the one with the "
-        f"images as '{path.name}:{left[0][:40]}', or name it so"
+    raise several_arrays(path, left)
+
+
+def several_arrays(path: Path, keys: list[str]) -> InputError:
+    """The refusal to guess which of these arrays holds the images."""
+    return InputError(
+        f"'{path}' holds several arrays ({in_words(keys)}), none of them 'imgs' or 'images'; give the one with the "
+        f"images as '{path.name}:{keys[0][:40]}', or name it so"
     )
 
 

@@ -31,6 +31,7 @@ from engine.errors import InputError
 from engine.progress import Progress
 
 _PHOTOS_AT_ONCE = 64
+_READ = [verdict for verdict in Verdict if verdict.is_read]
 _WHY = {
     Verdict.UNREADABLE: "cannot be read and {are} left out",
     Verdict.TOO_LARGE: "{are} larger than any photo and left out",
@@ -61,7 +62,7 @@ class Photos(Dataset):
         self.image_shape = (size, size, (rows.shape[1] - 1) // size**2)
         self.source = source
         self._rows = rows
-        self.kept = np.flatnonzero(np.isin(rows[:, 0], [verdict for verdict in Verdict if verdict.is_read]))
+        self.kept = np.flatnonzero(np.isin(rows[:, 0], _READ))
 
     def __len__(self) -> int:
         return len(self.kept)
@@ -128,12 +129,12 @@ def open_photos(
         )
     if fingerprints.kept(prepared.path) is None:
         fingerprints.keep(prepared.path, source)
-    _tell(rows[:, 0], listing, name)
+    _tell(rows[:, 0], listing, name, options)
     return opened
 
 
-def _tell(verdicts: NDArray[np.uint8], listing: Listing, name: str) -> None:
-    """Warn of files that are left out, and of photos that are nearly black."""
+def _tell(verdicts: NDArray[np.uint8], listing: Listing, name: str, options: Options) -> None:
+    """Warn of files that are left out, of photos that are nearly black, and of a range that concerns none."""
     photos = listing.photos
     said = [f"left out of '{name}': {listing.left_out_in_words()}"] if listing.left_out else []
     for verdict, why in _WHY.items():
@@ -151,6 +152,8 @@ def _tell(verdicts: NDArray[np.uint8], listing: Listing, name: str) -> None:
             f"are nearly black, the first being '{photos[dark[0]].path}'; if they have 12 bits in 16, "
             f"{advice('range', '0..4095')}"
         )
+    if options.value_range is not None and (verdicts[np.isin(verdicts, _READ)] == Verdict.READ).all():
+        said.append(f"no photo in '{name}' has more than 8 bits, so the range {options.value_range} concerns none")
     for sentence in said:
         warnings.warn(sentence, stacklevel=4)
 

@@ -7,7 +7,9 @@ import json
 import pytest
 from rich.cells import cell_len
 
-from engine.launch import local
+from engine.launch import local, queueing
+from engine.launch.owners import Owner
+from engine.launch.waits import Holder, Wait
 from engine.runs.events import EventLog
 from engine.runs.state import Status
 
@@ -344,3 +346,24 @@ def test_resume_checks_every_change_before_the_first_run_goes_on(crtui, add_run,
     assert resumed == ["one", "two"]
     assert {folder.spec().training.log_every for folder in runs} == {7}
     assert crtui("runs", "show", "one", "--json").json["spec"]["training"]["log_every"] == 7
+
+
+def test_lists_say_who_has_what_the_first_in_line_waits_for(crtui, store, add_run, monkeypatch) -> None:
+    one, two = add_run(name="one"), add_run(name="two")
+    holders = (Holder(2, Owner("20260101-000000-abc", "theirs", "/their/store")), Holder(1, None))
+    waits = {one.id: Wait(2, "cpu", holders), two.id: Wait(1, "cpu", holders)}
+    monkeypatch.setattr(
+        queueing, "waits_of", lambda records: {run.id: waits[run.id] for run in records if run.id in waits}
+    )
+    held = "held by theirs (20260101-000000-abc) of the store /their/store and a process that does not say whose it is"
+    assert crtui("runs", "list").err == f"two is first in line for cores, {held}\n"
+    assert crtui("runs", "show", "one").err == f"one is number 2 in line for cores, {held}\n"
+    shown = crtui("runs", "show", "one", "--json").json
+    assert (shown["queue_position"], len(shown["held_by"])) == (2, 2)
+    assert shown["held_by"][0] == {
+        "run": "20260101-000000-abc",
+        "name": "theirs",
+        "store": "/their/store",
+        "slots": 2,
+    }
+    assert crtui("--quiet", "runs", "list").err == ""

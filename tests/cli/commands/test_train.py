@@ -173,6 +173,8 @@ def test_other_settings_are_another_run(crtui, ends_as, add_run: Callable[..., R
     assert len(asked) == 1
     result = crtui("train", "--preset", "quick", "--if-exists", "skip", "--json")
     assert (len(asked), len(result.json)) == (1, 1)
+    # Nothing was started, so there is nothing to watch.
+    assert "watch" not in crtui("train", "--preset", "quick", "--if-exists", "skip").out
 
 
 def test_a_change_that_never_comes_is_warned_about(crtui) -> None:

@@ -153,6 +153,22 @@ def test_several_arrays_without_a_known_key_are_named(tmp_path: Path) -> None:
     assert "'a', 'b'" in refused(tmp_path / "mine.npz")
 
 
+def test_images_in_a_group_as_well_are_not_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "mine.h5"
+    with h5py.File(path, "w") as file:
+        file["first"] = GREY
+        file["group/deeper/second"] = GREY
+        file["group/itself"] = file["group"]
+        file["group/numbers"] = np.arange(7)
+    assert "'first', 'group/deeper/second'" in refused(path)
+    for key in ("first", "group/deeper/second"):
+        named = engine.data.load(f"{path}:{key}", root=tmp_path / "root")
+        assert np.array_equal(named.images(range(7))[..., 0], GREY)
+    with h5py.File(path, "a") as file:
+        file["imgs"] = file["first"]
+    assert np.array_equal(load(path).images(range(7))[..., 0], GREY)
+
+
 @every_format
 @pytest.mark.parametrize(
     ("images", "said"),

@@ -278,6 +278,13 @@ def test_twelve_bits_in_sixteen_are_warned_of(tmp_path: Path) -> None:
     assert np.abs(images[..., 0].astype(int) - BYTES).max() <= 1
 
 
+def test_a_range_that_concerns_no_photo_is_said(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    GREY.save(tmp_path / "mine" / "a.png")
+    with pytest.warns(UserWarning, match=r"no photo .* has more than 8 bits, so the range 0\.\.4095 concerns none"):
+        engine.data.load(tmp_path / "mine", tmp_path / "root", value_range="0..4095")
+
+
 @pytest.mark.parametrize("suffix", ["png", "tif", "deflated.tif"])
 @pytest.mark.parametrize("transparent", [False, True])
 def test_twelve_bits_in_sixteen_in_colour_are_read_by_all_their_bits(
