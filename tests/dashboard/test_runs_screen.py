@@ -129,6 +129,15 @@ class TestTable:
             drive.press(app, "g")
             await drive.settle(pilot, lambda: "n0 " in drive.text(app))
 
+    async def test_the_losses_of_all_rows_are_asked_for_when_the_table_grows(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 20), notifications=True) as pilot:
+            await drive.settle(pilot, lambda: 0 < len(source.watched) < 7)
+            await pilot.resize_terminal(120, 50)
+            await drive.settle(pilot, lambda: len(source.watched) == 7)
+
     async def test_sorts_by_every_column_and_back(self, dashboard: Build, drive: Any) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
