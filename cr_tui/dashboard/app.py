@@ -175,9 +175,10 @@ class Dashboard(App[None]):
     @on(CurvesRead)
     def _take_curves(self, message: CurvesRead) -> None:
         self.session.curves = message.curves
-        # They may arrive while the widgets are being removed.
-        if isinstance(self.screen, DashboardScreen) and self.screen.is_whole:
-            self.screen.show_curves(message.curves)
+        # They may arrive while the widgets are being removed, or when the last screen is gone.
+        front = next(reversed(self.screen_stack), None)
+        if isinstance(front, DashboardScreen) and front.is_whole:
+            front.show_curves(message.curves)
 
     # -- showing -----------------------------------------------------------------------------------------------------
 

@@ -240,6 +240,7 @@ def test_scalars_find_their_charts() -> None:
     assert found == {
         "losses": ["generator"],
         "scores": ["cr_accuracy", "mig"],
+        "kl": [],
         "schedules": ["lambda_cr", "gap", "learning_rate_factor"],
         "probabilities": ["real"],
     }

@@ -90,7 +90,9 @@ class TestHelpAndPalette:
             press(app, "ctrl+p")
             await settle(pilot, lambda: isinstance(app.screen, CommandPalette) and app.focused is not None)
             press(app, *"matrix")
-            await settle(pilot, lambda: "rank the run's group" in screen_text(app) and "Delete" not in screen_text(app))
+            await settle(
+                pilot, lambda: "rank the run's group" in screen_text(app) and "or this one" not in screen_text(app)
+            )
             press(app, "enter")
             await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
 

@@ -103,8 +103,7 @@ class TestTable:
             app.read_runs()
             await drive.settle(pilot, lambda: bool(painted))
             ((region,),) = painted
-            before = "   ● running   pool-s3                 1200/4000"
-            digits = before.index("00/4000")
+            digits = table.render_line(4).text.index("50/4000")
             # Of 1200 and 1250 only one digit differs.
             assert region == Region(digits, 4, 1, 1)
 
@@ -129,6 +128,15 @@ class TestTable:
             await drive.settle(pilot, lambda: table.selected_id not in ("r0999", "r0998"))
             drive.press(app, "g")
             await drive.settle(pilot, lambda: "n0 " in drive.text(app))
+
+    async def test_the_losses_of_all_rows_are_asked_for_when_the_table_grows(
+        self, dashboard: Build, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(80, 20), notifications=True) as pilot:
+            await drive.settle(pilot, lambda: 0 < len(source.watched) < 7)
+            await pilot.resize_terminal(120, 50)
+            await drive.settle(pilot, lambda: len(source.watched) == 7)
 
     async def test_sorts_by_every_column_and_back(self, dashboard: Build, drive: Any) -> None:
         app = dashboard()

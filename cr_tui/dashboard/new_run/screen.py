@@ -359,10 +359,11 @@ class NewRunScreen(DashboardScreen):
     def _leave_started(self, message: Started) -> None:
         names = message.names
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        self.say(f"started {', '.join(names[:_NAMED])}{more}")
         self.session.draft = None
         self.post_message(LookRequested())
         self.dismiss()
+        # Said by the screen below.
+        self.say(f"started {', '.join(names[:_NAMED])}{more}")
 
     @on(Refused)
     def _show_refusal(self, message: Refused) -> None:

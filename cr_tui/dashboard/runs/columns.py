@@ -54,6 +54,8 @@ class Column:
     def draw(self, run: Run, now: float, look: Look = DARK) -> Text:
         """The cell of a run, cut and set to the column's width."""
         text = self.cell(run, now, look)
+        if not text.spans and text.cell_len > self.width:
+            text = Text(cut_in_the_middle(text.plain, self.width), style=text.style)
         text.truncate(self.width, overflow="ellipsis")
         text.align("right" if self.right else "left", self.width)
         return text
@@ -77,7 +79,7 @@ def _word(key: str, title: str, width: int, read: Callable[[Run], str]) -> Colum
         key,
         title,
         width,
-        lambda run, now, look: Text(cut_in_the_middle(clean(read(run)), width)),
+        lambda run, now, look: Text(clean(read(run))),
         lambda run: (0, read(run).lower()),
     )
 
@@ -136,7 +138,8 @@ _RANK = Column("rank", "Rank", 4, _rank_cell, lambda run: (int(run.rank is None)
 _AGE = Column("age", "Age", 5, _age_cell, lambda run: (0, -run.created), True)
 _METHOD = _word("method", "Method", 12, lambda run: run.method)
 _DATA = _word("data", "Data", 12, lambda run: run.data)
-_GROUP = _word("group", "Group", 10, lambda run: run.group)
+_GROUP_WIDTHS = (6, 14)
+_GROUP = Column("group", "Group", 6, lambda run, now, look: Text(clean(run.group)), lambda run: (0, run.group.lower()))
 _DEVICE = _word("device", "Device", 7, lambda run: run.device)
 _SEED = Column("seed", "Seed", 4, lambda run, now, look: Text(str(run.seed)), lambda run: (0, run.seed), True)
 _ORDER = ("status", "name", "method", "data", "group", "seed", "step", "eta", "loss", "score", "rank", "device", "age")
@@ -197,8 +200,10 @@ def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:
     scores = [_score(name) for name in (*SCORE_TITLES, *sorted(present - SCORE_TITLES.keys())) if name in present]
     first = scores[:1] or [_score("factor_vae")]
     # A group that all runs share says nothing about any of them.
-    differ = len({run.group for run in runs}) > 1
-    early, late = ([_GROUP], []) if differ else ([], [_GROUP])
+    groups = {run.group for run in runs}
+    least, most = _GROUP_WIDTHS
+    group = replace(_GROUP, width=min(max([least, *(len(name) for name in groups)]), most))
+    early, late = ([group], []) if len(groups) > 1 else ([], [group])
     return [
         *(_STATUS, _NAME, _STEP, *first, _ETA, *early, _LOSS, _AGE, _RANK, _METHOD, _SEED, _DATA, _DEVICE, *late),
         *scores[1:],

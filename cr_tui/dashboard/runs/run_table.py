@@ -349,6 +349,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self.show(self._runs, self._now)
         self._show_cursor()
+        self._report_seen()
 
     def on_focus(self) -> None:
         self._refresh_changed()

@@ -94,8 +94,13 @@ class DashboardScreen(Screen[None]):
         return self.is_whole
 
     def say(self, message: str, severity: Severity = "information") -> None:
-        """Tell the user a sentence, in the footer. Control characters and markup in it are shown, not obeyed."""
-        footers = self.query(KeyFooter)
+        """Tell the user a sentence, in the footer. Control characters and markup in it are shown, not obeyed.
+
+        What a screen says once it has been left is said by the one in front.
+        """
+        stack = [screen for screen in self.app.screen_stack if isinstance(screen, DashboardScreen)]
+        teller = self if self in stack or not stack else stack[-1]
+        footers = teller.query(KeyFooter)
         if footers:
             footers.first().say(message, severity)
         else:
