@@ -16,7 +16,10 @@ import pytest
 
 from engine.launch import spawning
 from engine.launch.local import resume, start, stop
+from engine.launch.supervising.watched_run import Pace
 from engine.launch.supervising.worker_process import WorkerProcess
+from engine.launch.supervisor import _shorten_log
+from engine.machine.cores import usable_cores
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import read_events
@@ -105,6 +108,8 @@ def test_a_closed_terminal_is_nothing_to_a_run(store: Store) -> None:
 FROM_A_TERMINAL = """
 import subprocess, sys
 from engine.launch import spawning
+from engine.launch.supervising.watched_run import Pace
+from engine.launch.supervisor import _shorten_log
 from engine.launch.local import start
 from engine.storage.store import Store
 from tests.toys import toy
@@ -343,6 +348,8 @@ def _with_values(program: str, store: Store) -> str:
 LAUNCHER = """
 import sys, time
 from engine.launch import spawning
+from engine.launch.supervising.watched_run import Pace
+from engine.launch.supervisor import _shorten_log
 from engine.launch.local import start
 from engine.storage.store import Store
 from tests.toys import toy
@@ -392,3 +399,37 @@ def test_resource_usage_of_a_process_is_its_own(tmp_path: Path) -> None:
     assert worker.code == 0
     assert worker.usage is not None
     assert worker.usage.cpu_seconds >= after - before - 0.01
+
+
+def test_a_store_that_is_away_for_a_moment_ends_nothing(store: Store, gate: Path) -> None:
+    """As a file system that is mounted again, or a ticket that has expired; both processes live on."""
+    [running] = start(store, [toy()], TOY_WORKER)
+    wait_for_step(running.folder, 1)
+    [waiting] = start(store, [toy(threads=usable_cores())], TOY_WORKER)
+    until((running.folder.checkpoints / "00000010.json").exists)
+    before = [running.folder.state(), waiting.folder.state()]
+    aside = store.root.with_name("away")
+    store.root.rename(aside)
+    time.sleep(2.0)
+    aside.rename(store.root)
+    for state in before:
+        assert state.supervisor is not None
+        assert state.supervisor.alive()
+    gate.touch()
+    for done in wait_for_end(running.folder, waiting.folder):
+        assert (done.status, done.step, done.attempt) == (Status.FINISHED, 40, 1)
+
+
+def test_a_log_that_was_replaced_by_a_link_is_neither_copied_nor_cut(store: Store, gate: Path) -> None:
+    [record] = start(store, [toy()], TOY_WORKER)
+    wait_for_step(record.folder, 10)
+    secret = store.root.with_name("private")
+    secret.write_bytes(b"private\n" * 1000)
+    record.folder.log_path.unlink()
+    record.folder.log_path.symlink_to(secret)
+    with pytest.raises(OSError, match="symbolic link"):
+        _shorten_log(record.folder.log_path, Pace(longest_log=10))
+    assert secret.stat().st_size == 8000
+    assert not (record.folder.path / "log.1.txt").exists()
+    gate.touch()
+    assert wait_for_end(record.folder)[0].status is Status.FINISHED

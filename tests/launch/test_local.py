@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
-from engine.launch import local, queueing
+from engine.errors import InputError, StoreError
+from engine.launch import local, queueing, stopping
 from engine.launch.launchers import remove
 from engine.launch.local import resume, start, stop
 from engine.launch.supervising.endings import WorkerEnd, ending
@@ -22,7 +23,7 @@ from engine.machine.processes import ProcessIdentity
 from engine.machine.programs import environment
 from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.events import read_events
-from engine.runs.folder import create_run_folders
+from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
@@ -462,3 +463,36 @@ def test_resume_after_damage_starts_a_new_attempt(store: Store, worker: Worker) 
     assert "state.json" in (look_at(record.folder).reason or "")
     assert ended(resume(look_at(record.folder), worker("finish"))).status is Status.FINISHED
     assert record.folder.state().attempt == 2
+
+
+def test_a_process_that_a_state_names_but_that_is_none_of_the_run_is_left_alone(store: Store, worker: Worker) -> None:
+    """Whoever may write into the store of a group can name any process there."""
+    record = ready(start(store, [ToySpec()], worker("wait"))[0])
+    folder, true = record.folder, record.folder.state()
+    assert true.worker is not None
+    assert true.supervisor is not None
+    assert folder.lease_is_held_by(true.worker)
+    assert folder.lease_is_held_by(true.supervisor)
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        named = ProcessIdentity.of(stranger.pid)
+        assert not folder.lease_is_held_by(named)
+        planted = true.model_copy(update={"worker": named, "supervisor": named})
+        local._urge(folder, planted, waited=1000.0, grace_seconds=0.0, signalled=set())
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_store_that_refuses_for_a_moment_does_not_say_that_a_run_has_ended(
+    store: Store, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = ready(start(store, [ToySpec()], worker("wait"))[0])
+    calls = itertools.count()
+
+    def refuse(folder: RunFolder) -> RunRecord:
+        if 1 <= next(calls) <= 3:
+            raise StoreError("state.json cannot be read: Permission denied")
+        return look_at(folder)
+
+    monkeypatch.setattr(stopping, "look_at", refuse)
+    assert stop(record).status is Status.STOPPED
+    assert next(calls) > 4

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.machine.processes import ProcessIdentity
+from engine.runs import folder as folder_module
 from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
 from engine.runs.events import EventLog
 from engine.runs.folder import RunFolder
@@ -270,3 +271,33 @@ def test_added_scores_stay_with_the_run(store: Store, make_run: MakeRun) -> None
     assert record.scores == {"mig": 0.1, "sap": 0.2, "dci": None}
     Registry(store).reindex()
     assert only(store).scores == record.scores
+
+
+def test_a_run_that_cannot_be_read_just_now_is_shown_as_it_was(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(Status.RUNNING, supervisor=ProcessIdentity.own())
+    read = folder_module.read_file
+
+    def refuse(path: Path, limit: int) -> bytes:
+        if path == folder.state_path:
+            raise StoreError("state.json cannot be read: Permission denied")
+        return read(path, limit)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_module, "read_file", refuse)
+        record = only(store)
+        assert record.status is Status.RUNNING
+        assert "Permission denied" in (record.reason or "")
+        with pytest.raises(StoreError):
+            look_at(folder)
+        Registry(store).reindex()
+    assert [row.status for row in Registry(store).rows()] == [Status.RUNNING]
+    assert only(store).reason is None
+
+
+def test_a_linked_run_folder_is_called_one(store: Store, make_run: MakeRun, tmp_path: Path) -> None:
+    folder = make_run()
+    folder.path.rename(tmp_path / "moved")
+    folder.path.symlink_to(tmp_path / "moved")
+    assert only(store).reason == "run folder is a symbolic link, which is not followed; move the folder itself there"
