@@ -66,6 +66,7 @@ class Supervisor:
     def run(self) -> None:
         """Watch the run to its end."""
         begun = {"supervisor": ProcessIdentity.own(), "status": Status.QUEUED, "ended": None, "reason": None}
+        begun["place"] = str(self._run.folder.path)
         self._run.update(lambda state: state.model_copy(update=begun))
         try:
             while self._try_once():

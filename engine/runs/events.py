@@ -314,7 +314,7 @@ def read_events(path: Path, kinds: Collection[str] | None = None, names: Sequenc
             events = Events([])
         if batch.resumed_step is not None:
             events.rows = [row for row in events.rows if row["step"] <= batch.resumed_step]
-        events.rows += _chosen(batch.rows, kinds, names)
+        events.rows += chosen(batch.rows, kinds, names)
         events.bad_lines += batch.bad_lines
         more = batch.more
     return events
@@ -341,7 +341,8 @@ def last_row(path: Path) -> Row | None:
     return None
 
 
-def _chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:
+def chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:
+    """Rows of some kinds that have one of some numbers, and of each only these; see :func:`read_events`."""
     for row in rows:
         if kinds is not None and row["kind"] not in kinds:
             continue

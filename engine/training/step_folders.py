@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -27,3 +28,19 @@ def steps(checkpoints: Path) -> list[int]:
     entries = (entry for entry in checkpoints.iterdir() if entry.is_dir() and not entry.is_symlink())
     matches = (_NAME.fullmatch(entry.name) for entry in entries)
     return sorted(int(match[1]) for match in matches if match)
+
+
+def resuming_step(checkpoints: Path) -> int:
+    """The step from which a run would go on: of its newest checkpoint that has the files its manifest lists, else 0.
+
+    Sizes are compared, and nothing is hashed: that takes seconds, and whoever trains does it.
+    """
+    return next((step for step in reversed(steps(checkpoints)) if _is_whole(step_folder(checkpoints, step))), 0)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        files = json.loads((path / MANIFEST).read_bytes())["files"]
+        return all((path / name).stat().st_size == file["bytes"] for name, file in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False
