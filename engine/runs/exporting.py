@@ -32,7 +32,7 @@ from engine.runs.folder import spec_content
 from engine.runs.loading import find_checkpoint, inference_tensors, load_method, model_of
 from engine.runs.model_card import model_card
 from engine.storage.files import cause, sync
-from engine.training.checkpoints import FORMAT, Checkpoint, describe_file
+from engine.training.checkpoints import EXPORTED_FORMAT, Checkpoint, describe_file
 from engine.training.step_folders import EXPORTED_FILES, MANIFEST, SCORES, SPEC, WEIGHTS
 from engine.version import VERSION
 
@@ -163,7 +163,7 @@ def _write(
     # The library chooses permissions of its own.
     (folder / WEIGHTS).chmod((folder / CARD).stat().st_mode & 0o777)
     manifest = {
-        "format": FORMAT,
+        "format": EXPORTED_FORMAT,
         "exported": True,
         "step": checkpoint.step,
         "milestone": False,

@@ -1,11 +1,11 @@
 """Checkpoints: folders ``step-NNNNNNNN`` that are complete or absent, never half written.
 
-A checkpoint holds ``weights.safetensors`` (every network), ``trainer.pt`` (optimisers and random generators, read with
-``weights_only=True``) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two, because neither
-format notices a flipped bit.
+A checkpoint holds ``weights.safetensors`` (every network), ``trainer.safetensors`` (optimisers and random generators,
+:mod:`engine.training.trainer_files`) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two,
+because their format does not notice a flipped bit. Format 1, which had ``trainer.pt`` instead, is still read.
 
-The folder of an exported model (:mod:`engine.runs.exporting`) is read here as well. It has no ``trainer.pt``, only the
-weights that inference needs, and facts about the run that its manifest describes too.
+The folder of an exported model (:mod:`engine.runs.exporting`) is read here as well. It has no state of a trainer, only
+the weights that inference needs, and facts about the run that its manifest describes too.
 """
 
 from __future__ import annotations
@@ -29,9 +29,20 @@ from torch import Tensor
 from engine.errors import InputError, WorkError
 from engine.machine.processor import processor_name
 from engine.storage.files import file_mode, make_folder, sync
-from engine.training.step_folders import EXPORTED_FILES, MANIFEST, TRAINER, WEIGHTS, step_folder, steps
+from engine.training.step_folders import (
+    EXPORTED_FILES,
+    MANIFEST,
+    PICKLED_TRAINER,
+    TRAINER,
+    WEIGHTS,
+    step_folder,
+    steps,
+)
+from engine.training.trainer_files import read_pickled_state, read_state, write_state
 
-FORMAT = 1
+FORMAT = 2
+EXPORTED_FORMAT = 1
+_TRAINERS = {1: PICKLED_TRAINER, 2: TRAINER}
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 """Errors that mean a file is lost. Others may pass, such as missing rights or an unmounted file system."""
 
@@ -47,6 +58,7 @@ class Checkpoint:
         description: how to build the model (method settings, image shape), as given to :func:`save`.
         fingerprint: SHA-256 of the weights file.
         exported: whether it holds only what inference needs, and nothing to train on with.
+        format: version of its files.
     """
 
     path: Path
@@ -55,6 +67,7 @@ class Checkpoint:
     description: Mapping[str, Any]
     fingerprint: str
     exported: bool = False
+    format: int = FORMAT
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all networks, on the CPU.
@@ -75,15 +88,9 @@ class Checkpoint:
         """
         if self.exported:
             raise InputError(f"{self.path} is an exported model, which holds nothing that training could go on from")
-        try:
-            state: dict[str, Any] = torch.load(self.path / TRAINER, map_location="cpu", weights_only=True)
-        except Exception as error:
-            # A damaged file can raise any error. The unpickler refuses everything but plain tensors and containers.
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{self.path / TRAINER} cannot be read with weights_only=True: {reason}") from error
-        if not isinstance(state, dict):
-            raise InputError(f"{self.path / TRAINER} does not hold the state of a trainer")
-        return state
+        if self.format == 1:
+            return read_pickled_state(self.path / PICKLED_TRAINER)
+        return read_state(self.path / TRAINER)
 
 
 def save(
@@ -107,7 +114,7 @@ def save(
         make_folder(folder, exist_ok=True)
         make_folder(temporary)
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}, temporary / WEIGHTS)
-        torch.save(dict(trainer_state), temporary / TRAINER)
+        write_state(trainer_state, temporary / TRAINER)
         files = {name: describe_file(temporary / name) for name in (WEIGHTS, TRAINER)}
         manifest = {
             "format": FORMAT,
@@ -155,11 +162,13 @@ def load(path: Path) -> Checkpoint:
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         exported = bool(manifest.get("exported", False))
-        expected = {name: manifest["files"][name] for name in (EXPORTED_FILES if exported else (WEIGHTS, TRAINER))}
+        version = manifest["format"]
+        if version not in _TRAINERS:
+            raise InputError(f"checkpoint {path} has format {version!r}; this version reads formats 1 to {FORMAT}")
+        names = EXPORTED_FILES if exported else (WEIGHTS, _TRAINERS[version])
+        expected = {name: manifest["files"][name] for name in names}
         step, description = int(manifest["step"]), dict(manifest["description"])
         milestone = bool(manifest["milestone"])
-        if manifest["format"] != FORMAT:
-            raise InputError(f"checkpoint {path} has format {manifest['format']!r}; this version reads format {FORMAT}")
         for name, description_of_file in expected.items():
             if describe_file(path / name) != description_of_file:
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
@@ -171,7 +180,7 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"checkpoint {path} is damaged: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
-    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported)
+    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported, version)
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 WEIGHTS = "weights.safetensors"
-TRAINER = "trainer.pt"
+TRAINER = "trainer.safetensors"
+PICKLED_TRAINER = "trainer.pt"
+"""Of checkpoints of format 1."""
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
 SCORES = "scores.json"
