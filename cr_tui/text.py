@@ -9,6 +9,7 @@ them.
 from __future__ import annotations
 
 import math
+from pathlib import PurePath
 
 from rich.cells import cell_len, set_cell_size
 
@@ -47,6 +48,16 @@ def clean(text: str, limit: int | None = None) -> str:
     if limit is None or (len(shown) >= len(text) and cell_len(shown) <= limit):
         return shown
     return set_cell_size(shown, limit - 1).rstrip() + ELLIPSIS if limit > 0 else ""
+
+
+def guarded(text: str) -> str:
+    """Text that a spreadsheet shows and does not run as a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def csv_cell(value: object) -> object:
+    """A value as it stands in a file or on a terminal as CSV: numbers as they are, text neither obeyed nor computed."""
+    return guarded(clean(str(value))) if isinstance(value, str | bytes | PurePath) else value
 
 
 def _visible(character: str) -> str:

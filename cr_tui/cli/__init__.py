@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 the work failed, 2 bad usage or bad input, 130 interrupted.
     """
+    _open_closed_streams()
     hidden_by = _what_hides_the_engine()
     if hidden_by is not None:
         print(
@@ -28,6 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cr_tui.cli.app import run
 
     return run(arguments)
+
+
+def _open_closed_streams() -> None:
+    """Give a process whose standard streams were closed, as by ``>&-``, streams that lead nowhere.
+
+    Otherwise the next file that is opened takes the number of the closed one, and what is printed ends up in it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free number, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
 
 
 def _what_hides_the_engine() -> Path | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cr_tui.cli.output import put, stdout_console
-from cr_tui.text import clean
+from cr_tui.text import clean, csv_cell
 
 _MISSING = "–"
 _MOST_CELLS = 48
@@ -23,10 +23,10 @@ def put_csv(listing: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, 
     """
     rows = [_flat(row) for row in listing] if chosen is None else [dict(row) for row in chosen]
     names = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(sys.stdout, names, lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     if names:
-        writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+        writer.writerow(map(csv_cell, names))
+    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
 
 
 def put_differences(
@@ -64,7 +64,7 @@ def _cell(value: Any) -> Any:
 
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    return clean(value_text(value))
+    return csv_cell(value_text(value))
 
 
 def _shown(value: Any) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from cr_tui.text import clean
 
@@ -60,6 +60,22 @@ def put_table(titles: Sequence[str], rows: Sequence[Sequence[str]], right: Seque
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     stdout_console().print(table)
+
+
+def put_json_list(items: Iterable[object]) -> None:
+    """Print the one list of ``--json`` item by item, so that a long one is never in memory."""
+    write_json_list(sys.stdout, items)
+
+
+def write_json_list(file: TextIO, items: Iterable[object]) -> int:
+    """Write a list as :func:`put_json` does; return how many items it has."""
+    count = 0
+    for item in items:
+        text = json.dumps(item, indent=2, allow_nan=False).replace("\n", "\n  ")
+        file.write(f"{',' if count else '['}\n  {text}")
+        count += 1
+    file.write("\n]\n" if count else "[]\n")
+    return count
 
 
 def stdout_console(*, all_colours: bool = False) -> Console:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cr_tui.text import csv_cell
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,8 +48,8 @@ def save_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerow(map(csv_cell, header))
+    writer.writerows(map(csv_cell, row) for row in rows)
     _replace(path, text.getvalue().encode())
 
 

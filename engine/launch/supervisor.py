@@ -68,6 +68,7 @@ class Supervisor:
     def run(self) -> None:
         """Watch the run to its end."""
         begun = {"supervisor": ProcessIdentity.own(), "status": Status.QUEUED, "ended": None, "reason": None}
+        begun["place"] = str(self._run.folder.path)
         self._run.update(lambda state: state.model_copy(update=begun))
         try:
             # A store that refuses for a while is waited for. Once the worker runs, nothing here is refused any more.

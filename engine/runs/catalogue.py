@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, Field
@@ -246,7 +247,14 @@ def _settled(folder: RunFolder, state: RunState, sighting: Sighting) -> RunState
     # Of a job that was preempted, the scheduler knows more.
     if state.stop_grace is not None and not (state.job and state.preempted):
         return state.ended_as(Status.STOPPED, state.stop_reason)
+    if sighting.status is Status.CRASHED and _was_moved(folder, state):
+        return state.ended_as(Status.CRASHED, f"its store was moved from {state.place} while it was {state.status}")
     return state.ended_as(sighting.status, sighting.reason)
+
+
+def _was_moved(folder: RunFolder, state: RunState) -> bool:
+    """Whether a run's folder was somewhere else when its supervisor began, and is not there any more."""
+    return state.place is not None and state.place != str(folder.path) and not Path(state.place).exists()
 
 
 def _gone(store: Store, row: RunRow) -> RunRecord:

@@ -347,7 +347,7 @@ def read_events(path: Path, kinds: Collection[str] | None = None, names: Sequenc
             whole = EventBatch()
         if batch.resumed_step is not None:
             whole.supersede(batch.resumed_step)
-        whole.rows += _chosen(batch.rows, kinds, names)
+        whole.rows += chosen(batch.rows, kinds, names)
         whole.bad_lines += batch.bad_lines
         more = batch.more
     return Events(whole.settled().rows, whole.bad_lines)
@@ -379,7 +379,8 @@ def _next_data(descriptor: int, offset: int, size: int) -> int:
         return size if error.errno == errno.ENXIO else offset
 
 
-def _chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:
+def chosen(rows: list[Row], kinds: Collection[str] | None, names: Sequence[str] | None) -> Iterator[Row]:
+    """Rows of some kinds that have one of some numbers, and of each only these; see :func:`read_events`."""
     for row in rows:
         if kinds is not None and row["kind"] not in kinds:
             continue

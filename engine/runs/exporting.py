@@ -41,7 +41,7 @@ from engine.runs.loading import (
 from engine.runs.model_card import model_card
 from engine.storage.descriptors import cause
 from engine.storage.files import sync
-from engine.training.checkpoints import FORMAT, Checkpoint, describe_file
+from engine.training.checkpoints import EXPORTED_FORMAT, Checkpoint, describe_file
 from engine.training.step_folders import EXPORTED_FILES, MANIFEST, SCORES, SPEC, WEIGHTS
 from engine.version import VERSION
 
@@ -187,7 +187,7 @@ def _write(
     # The library chooses permissions of its own.
     (folder / WEIGHTS).chmod((folder / CARD).stat().st_mode & 0o777)
     manifest = {
-        "format": FORMAT,
+        "format": EXPORTED_FORMAT,
         "exported": True,
         "step": checkpoint.step,
         "milestone": False,

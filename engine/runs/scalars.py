@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
 from engine.runs.catalogue import RunRecord
-from engine.runs.events import Kind, read_events
+from engine.runs.event_stream import Survey, survey
+from engine.runs.events import Kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,10 +32,15 @@ def scalar_rows(
     Yields:
         :data:`COLUMNS` and the numbers.
     """
+    wanted = None if names is None else list(names)
     for record in records:
-        wanted = None if names is None else list(names)
-        for row in read_events(record.folder.events_path, kinds=kinds, names=wanted).rows:
-            yield {"run": record.id, "name": record.name, **row}
+        yield from rows_of(record, survey(record.folder.events_path, kinds), wanted)
+
+
+def rows_of(record: RunRecord, surveyed: Survey, names: Sequence[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of one run whose log was surveyed; see :func:`scalar_rows`."""
+    for row in surveyed.rows(names):
+        yield {"run": record.id, "name": record.name, **row}
 
 
 def scalar_names(rows: Sequence[dict[str, Any]]) -> list[str]:

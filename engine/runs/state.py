@@ -112,6 +112,7 @@ class RunState(BaseModel):
         job: the Slurm job it runs as, ``<array>_<task>``; ``None`` without Slurm, and until it is submitted.
         supervisor: the process that writes this file.
         worker: the process that trains.
+        place: the run's folder when the supervisor began, which tells whether it was moved since.
         created: when the run was created.
         queued: when this attempt began to wait for its device.
         started: when this attempt's worker was started.
@@ -140,6 +141,7 @@ class RunState(BaseModel):
     job: str | None = Field(default=None, pattern=JOB_PATTERN)
     supervisor: ProcessIdentity | None = None
     worker: ProcessIdentity | None = None
+    place: str | None = None
     created: Timestamp
     queued: Timestamp | None = None
     started: Timestamp | None = None

@@ -1,11 +1,11 @@
 """Checkpoints: folders ``step-NNNNNNNN`` that are complete or absent, never half written.
 
-A checkpoint holds ``weights.safetensors`` (every network), ``trainer.pt`` (optimisers and random generators, read with
-``weights_only=True``) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two, because neither
-format notices a flipped bit.
+A checkpoint holds ``weights.safetensors`` (every network), ``trainer.safetensors`` (optimisers and random generators,
+:mod:`engine.training.trainer_files`) and ``manifest.json``. The manifest holds the size and SHA-256 of the other two,
+because their format does not notice a flipped bit. Format 1, which had ``trainer.pt`` instead, is still read.
 
-The folder of an exported model (:mod:`engine.runs.exporting`) is read here as well. It has no ``trainer.pt``, only the
-weights that inference needs, and facts about the run that its manifest describes too.
+The folder of an exported model (:mod:`engine.runs.exporting`) is read here as well. It has no state of a trainer, only
+the weights that inference needs, and facts about the run that its manifest describes too.
 """
 
 from __future__ import annotations
@@ -43,9 +43,21 @@ from engine.storage.descriptors import (
     sync_folder,
 )
 from engine.storage.files import read_file
-from engine.training.step_folders import EXPORTED_FILES, MANIFEST, TRAINER, WEIGHTS, is_step_folder, step_folder, steps
+from engine.training.step_folders import (
+    EXPORTED_FILES,
+    MANIFEST,
+    PICKLED_TRAINER,
+    TRAINER,
+    WEIGHTS,
+    is_step_folder,
+    step_folder,
+    steps,
+)
+from engine.training.trainer_files import read_pickled_state, read_state, write_state
 
-FORMAT = 1
+FORMAT = 2
+EXPORTED_FORMAT = 1
+_TRAINERS = {1: PICKLED_TRAINER, 2: TRAINER}
 _MOST_OF_MANIFEST = 4 * 2**20
 _MOST_BYTES = 16 * 2**30
 """The largest file of a checkpoint that is read, in bytes."""
@@ -64,6 +76,7 @@ class Checkpoint:
         description: how to build the model (method settings, image shape), as given to :func:`save`.
         fingerprint: SHA-256 of the weights file.
         exported: whether it holds only what inference needs, and nothing to train on with.
+        format: version of its files.
     """
 
     path: Path
@@ -72,6 +85,7 @@ class Checkpoint:
     description: Mapping[str, Any]
     fingerprint: str
     exported: bool = False
+    format: int = FORMAT
 
     def weights(self) -> dict[str, Tensor]:
         """All tensors of all networks, on the CPU.
@@ -95,18 +109,15 @@ class Checkpoint:
         """
         if self.exported:
             raise InputError(f"{self.path} is an exported model, which holds nothing that training could go on from")
+        path = self.path / _TRAINERS[self.format]
+        read = read_pickled_state if self.format == 1 else read_state
         try:
-            with _opened(self.path / TRAINER, self.exported) as file:
-                state: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+            with _opened(path, self.exported) as file:
+                return read(file)
         except OSError as error:
-            raise _unreadable(self.path / TRAINER, error) from error
-        except Exception as error:
-            # A damaged file can raise any error. The unpickler refuses everything but plain tensors and containers.
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{self.path / TRAINER} cannot be read with weights_only=True: {reason}") from error
-        if not isinstance(state, dict):
-            raise InputError(f"{self.path / TRAINER} does not hold the state of a trainer")
-        return state
+            raise _unreadable(path, error) from error
+        except InputError as error:
+            raise InputError(f"{path} {error}") from error
 
 
 def save(
@@ -133,7 +144,7 @@ def save(
         with _new(temporary / WEIGHTS) as file:
             file.write(serialised(tensors))
         with _new(temporary / TRAINER) as file:
-            torch.save(dict(trainer_state), file)
+            write_state(trainer_state, file)
         files = {name: describe_file(temporary / name) for name in (WEIGHTS, TRAINER)}
         manifest = {
             "format": FORMAT,
@@ -179,11 +190,13 @@ def load(path: Path) -> Checkpoint:
         with _opened(path / MANIFEST, linked=not is_step_folder(path)) as file:
             manifest = json.loads(file.read(_MOST_OF_MANIFEST))
         exported = bool(manifest.get("exported", False))
-        expected = {name: manifest["files"][name] for name in (EXPORTED_FILES if exported else (WEIGHTS, TRAINER))}
+        version = manifest["format"]
+        if version not in _TRAINERS:
+            raise InputError(f"checkpoint {path} has format {version!r}; this version reads formats 1 to {FORMAT}")
+        names = EXPORTED_FILES if exported else (WEIGHTS, _TRAINERS[version])
+        expected = {name: manifest["files"][name] for name in names}
         step, description = int(manifest["step"]), dict(manifest["description"])
         milestone = bool(manifest["milestone"])
-        if manifest["format"] != FORMAT:
-            raise InputError(f"checkpoint {path} has format {manifest['format']!r}; this version reads format {FORMAT}")
         for name, description_of_file in expected.items():
             if not _is_described(path / name, description_of_file, linked=exported):
                 raise InputError(f"checkpoint {path} is damaged: {name} is not the file that its manifest describes")
@@ -195,7 +208,7 @@ def load(path: Path) -> Checkpoint:
         raise InputError(f"checkpoint {path} is damaged: {cause(error)}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"checkpoint {path} cannot be read: its manifest is damaged") from error
-    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported)
+    return Checkpoint(path, step, milestone, description, str(expected[WEIGHTS]["sha256"]), exported, version)
 
 
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import stat
 from pathlib import Path
@@ -10,7 +11,9 @@ from engine.errors import InputError, StoreError
 from engine.storage.descriptors import cause, folders_in, kind, status
 
 WEIGHTS = "weights.safetensors"
-TRAINER = "trainer.pt"
+TRAINER = "trainer.safetensors"
+PICKLED_TRAINER = "trainer.pt"
+"""Of checkpoints of format 1."""
 MANIFEST = "manifest.json"
 SPEC = "spec.json"
 SCORES = "scores.json"
@@ -49,3 +52,19 @@ def steps(checkpoints: Path) -> list[int]:
         raise StoreError(f"{checkpoints} cannot be listed: {cause(error)}") from error
     matches = (_NAME.fullmatch(name) for name in names)
     return sorted(int(match[1]) for match in matches if match)
+
+
+def resuming_step(checkpoints: Path) -> int:
+    """The step from which a run would go on: of its newest checkpoint that has the files its manifest lists, else 0.
+
+    Sizes are compared, and nothing is hashed: that takes seconds, and whoever trains does it.
+    """
+    return next((step for step in reversed(steps(checkpoints)) if _is_whole(step_folder(checkpoints, step))), 0)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        files = json.loads((path / MANIFEST).read_bytes())["files"]
+        return all((path / name).stat().st_size == file["bytes"] for name, file in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return False

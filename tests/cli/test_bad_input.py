@@ -173,6 +173,21 @@ def test_output_that_cannot_be_written_is_a_failure_in_one_sentence(store, add_r
     assert done.stderr == "error: No space left on device\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&- >&-", "<&- >&- 2>&-", "<&-"])
+def test_closed_streams_are_no_error(store, add_run, closed: str) -> None:
+    folder = add_run()
+    program = "import sys; from cr_tui.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", program, "--store", str(store.root), "runs"]
+    for action in (["list"], ["rm", folder.id, "--yes"]):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "$@" {closed}', "sh", *words, *action], capture_output=True, text=True
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert not folder.path.exists()
+    # None of the files that were opened meanwhile took what was printed.
+    assert b"deleted" not in b"".join(path.read_bytes() for path in store.root.rglob("*") if path.is_file())
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(store, add_run) -> None:
     add_run()
     reading, writing = os.pipe()

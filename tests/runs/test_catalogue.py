@@ -158,6 +158,17 @@ def test_run_of_another_machine_crashes_only_after_long_silence(store: Store, ma
     assert "elsewhere" in record.reason
 
 
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_a_store_that_was_moved_says_so(store: Store, make_run: MakeRun, tmp_path: Path, status: Status) -> None:
+    dead = ProcessIdentity.own().model_copy(update={"start_time": 1.0})
+    folder = make_run(status, supervisor=dead)
+    folder.update_state(lambda state: state.model_copy(update={"place": str(folder.path)}))
+    store.root.rename(tmp_path / "elsewhere")
+    [record] = list_runs(Store(tmp_path / "elsewhere"))
+    assert record.status is Status.CRASHED
+    assert record.reason == f"its store was moved from {folder.path} while it was {status}"
+
+
 @pytest.mark.parametrize("file", ["spec.json", "state.json"])
 @pytest.mark.parametrize(
     "content",

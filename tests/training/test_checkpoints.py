@@ -146,8 +146,8 @@ class Exploit:
 
 
 def test_a_pickle_in_the_trainer_state_is_not_executed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    torch.save({"x": Exploit()}, tmp_path / checkpoints.TRAINER)
-    checkpoint = checkpoints.Checkpoint(tmp_path, 1, False, {}, "")
+    torch.save({"x": Exploit()}, tmp_path / checkpoints.PICKLED_TRAINER)
+    checkpoint = checkpoints.Checkpoint(tmp_path, 1, False, {}, "", format=1)
     with pytest.raises(InputError, match=r"cannot be read with weights_only=True"):
         checkpoint.trainer_state()
     assert capsys.readouterr().out == ""

@@ -13,7 +13,7 @@ import typer
 from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
 from cr_tui.cli.output import put_json, stdout_console, warn
 from cr_tui.cli.progress import TaskDisplay
-from cr_tui.text import clean
+from cr_tui.text import clean, csv_cell
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def encode(
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["file", *(f"c{code}" for code in range(model.codes.count))])
-        writer.writerows([file, *codes] for file, codes in rows)
+        writer.writerows([csv_cell(file), *codes] for file, codes in rows)
     else:
         _put_table(rows)
 

@@ -183,7 +183,7 @@ def stop(
     records = _find(store, run)
     with ThreadPoolExecutor(min(len(records), _MOST_AT_ONCE)) as pool:
         outcomes = list(pool.map(_attempt(lambda record: launchers.stop(record, grace)), records))
-    _report(outcomes, as_json, "{status} at step {step}")
+    _report(outcomes, as_json, lambda record: f"{record.status} at step {record.step}")
 
 
 @app.command(epilog=examples("runs resume"))
@@ -234,7 +234,7 @@ def resume(
         with change:
             return launchers.resume(record, accept_data=accept_data)
 
-    _report([_attempt(resumed)(record) for record in records], as_json, "{status}, from step {step}")
+    _report([_attempt(resumed)(record) for record in records], as_json, _beginning)
 
 
 @app.command(epilog=examples("runs pause"))
@@ -368,7 +368,7 @@ def _hold(
     store = invocation_of(context).open_store()
     if run:
         outcomes = [_attempt(act)(record) for record in _find(store, run)]
-        _report(outcomes, as_json, "{status}, {held}")
+        _report(outcomes, as_json, lambda record: f"{record.status}, {'paused' if record.paused else 'not paused'}")
         return
     act_on_queue(store)
     paused = queue_is_paused(store)
@@ -418,7 +418,15 @@ def _attempt(act: Callable[[RunRecord], RunRecord]) -> Callable[[RunRecord], Run
     return attempt
 
 
-def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, sentence: str) -> None:
+def _beginning(record: RunRecord) -> str:
+    """How a run goes on that was resumed."""
+    from engine.training.step_folders import resuming_step
+
+    step = resuming_step(record.folder.checkpoints)
+    return f"{record.status}, from step {step}" if step else f"{record.status}, from the beginning: no whole checkpoint"
+
+
+def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, words: Callable[[RunRecord], str]) -> None:
     """Print the runs for which it worked, then raise the errors of the others."""
     records = [outcome for outcome in outcomes if not isinstance(outcome, CrtuiError)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, CrtuiError)]
@@ -428,9 +436,7 @@ def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, sentence:
         put_json(queueing.listing(records))
     elif not as_json:
         for record in records:
-            held = "paused" if record.paused else "not paused"
-            words = sentence.format(status=record.status, step=record.step, held=held)
-            put(f"{record.id}  {record.name or ''}  {words}")
+            put(f"{record.id}  {record.name or ''}  {words(record)}")
     for error in errors[:-1]:
         say(f"error: {error}")
     if errors:

@@ -14,8 +14,8 @@ from PIL import Image
 from cr_tui.dashboard.charts.scene import Scene
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
 from cr_tui.dashboard.shared.series import title_of
-from cr_tui.dashboard.shared.written_files import guarded
 from cr_tui.render.curves.chart_picture import chart_picture
+from cr_tui.text import guarded
 
 _HEADER = ("run", "name", "scalar", "step", "seconds", "value", "smoothed")
 _Row = tuple[str, str, str, int, float, float, float | None]

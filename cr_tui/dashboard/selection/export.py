@@ -10,9 +10,9 @@ import orjson
 from PIL import Image
 
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
-from cr_tui.dashboard.shared.written_files import guarded
 from cr_tui.render.matrices.matrix import MatrixPicture
 from cr_tui.render.matrices.matrix_picture import CAPTION, NAME_LENGTH, matrix_picture
+from cr_tui.text import guarded
 
 
 def as_csv(shown: ShownSelection) -> bytes:

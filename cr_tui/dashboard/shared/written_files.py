@@ -35,8 +35,3 @@ def write(path: Path, content: bytes) -> None:
         WorkError: the disk refused.
     """
     save_file(path, content)
-
-
-def guarded(text: str) -> str:
-    """Text that a spreadsheet shows and does not run as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
 from engine.runs.specification.summary import SPEC_VERSION, VERSION_KEY
+from engine.runs.specification.toml_text import read_toml, require_plain
 
 _MOST_BYTES = 4 * 2**20
+_MOST_DIGITS = 1000
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
@@ -48,23 +49,33 @@ def _take_version(path: Path, tree: dict[str, Any]) -> None:
 
 def _from_toml(path: Path, text: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return read_toml(text)
+    except ValueError as error:
         raise InputError(f"configuration file {path} cannot be read as TOML: {error}") from error
 
 
 def _from_json(path: Path, text: str) -> dict[str, Any]:
     try:
-        content = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+        content = json.loads(text, parse_int=_integer)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"configuration file {path} cannot be read as JSON: {error}") from error
     if isinstance(content, list) and len(content) == 1:
         content = content[0]
     if not isinstance(content, dict):
         raise InputError(f"configuration file {path} must hold one specification, a JSON object")
+    try:
+        require_plain(content)
+    except ValueError as error:
+        raise InputError(f"configuration file {path} cannot be read: {error}") from error
     kept = _without_null(content)
     assert isinstance(kept, dict)
     return kept
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("it holds an integer of thousands of digits")
+    return int(digits)
 
 
 def _without_null(value: Any) -> Any:

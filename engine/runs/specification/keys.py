@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,8 +12,11 @@ from engine.errors import InputError
 from engine.methods import method_class
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.runs.specification.spec import DataSettings, RunSpec
+from engine.runs.specification.toml_text import read_toml
 from engine.settings import Settings
 from engine.training.settings import TrainingSettings
+
+_LONGEST_KEY = 100
 
 
 def tables(method: str) -> dict[str, type[Settings]]:
@@ -87,6 +89,8 @@ def complete(key: str, known: Sequence[str]) -> str:
 
 def unknown_key(key: str, known: Sequence[str]) -> str:
     """One sentence about a key that does not exist, with the one that was probably meant."""
+    if len(key) > _LONGEST_KEY:
+        return f"there is no key '{key[:_LONGEST_KEY]}…'"
     last = {candidate.rpartition(".")[2]: candidate for candidate in known}
     close = difflib.get_close_matches(key, known, n=1) or [
         last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
@@ -123,6 +127,6 @@ def split_values(text: str) -> list[str]:
 def parse(text: str) -> Any:
     """A TOML value where it is one (number, boolean, list, quoted string), else the text itself."""
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return read_toml(f"value = {text}")["value"]
+    except ValueError:
         return text

@@ -119,7 +119,7 @@ def _choose_preset(method: str, name: Any, data: str | None, size: Any) -> tuple
     presets = method_class(method).presets
     if name is None:
         name = _default_preset(presets, data, size)
-    if name not in presets:
+    if not isinstance(name, str) or name not in presets:
         raise InputError(f"method '{method}' has no preset '{name}' (presets: {', '.join(presets)})")
     preset = presets[name]
     if data is None and preset.data is None:

@@ -11,6 +11,7 @@ from engine.launch import local, queueing
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.runs.events import EventLog
+from engine.runs.registry import Registry
 from engine.runs.state import Status
 
 ROW = {"id", "name", "group", "method", "data", "seed", "status", "step", "total_steps", "scores"}
@@ -333,6 +334,35 @@ def test_diff_shows_settings_and_scores_that_differ(crtui, add_run) -> None:
     add_run(name="three", seed=1)
     assert "their settings are the same" in crtui("runs", "diff", "one", "three").out
     assert "at least two different runs" in crtui("runs", "diff", "one", "one").err
+
+
+def test_resume_says_from_where_it_goes_on(crtui, add_run, monkeypatch) -> None:
+    folder = add_run(Status.STOPPED, name="stopped")
+    monkeypatch.setattr(local, "resume", lambda record: record)
+    assert "stopped, from the beginning: no whole checkpoint" in crtui("runs", "resume", "stopped").out
+    for step, size in ((40, 3), (80, 4)):
+        checkpoint = folder.checkpoints / f"step-{step:08d}"
+        checkpoint.mkdir()
+        (checkpoint / "weights.safetensors").write_bytes(b"abc")
+        (checkpoint / "manifest.json").write_text(json.dumps({"files": {"weights.safetensors": {"bytes": size}}}))
+    # The newest is cut off.
+    assert "stopped, from step 40\n" in crtui("runs", "resume", "stopped").out
+
+
+def test_csv_is_neither_obeyed_nor_computed(crtui, add_run) -> None:
+    folder = add_run(name="one")
+    spec = json.loads(folder.spec_path.read_text()) | {"name": "=HYPERLINK(1)", "group": "\x1b]52;c;eA==\x07"}
+    folder.spec_path.write_text(json.dumps(spec))
+    Registry(folder.store).update_runs([folder])
+    with EventLog(folder.events_path) as events:
+        events.write(1, "train", **{"+cmd\x1b[2J": 1.0, "loss": -1.0})
+    for words in (["list", "--csv"], ["list", "--csv", "--columns", "name,group"], ["metrics", folder.id, "--csv"]):
+        out = crtui("runs", *words).out
+        assert "'=HYPERLINK(1)" in out
+        assert "\x1b" not in out
+        assert "\x07" not in out
+    assert "'+cmd␛[2J" in crtui("runs", "metrics", folder.id, "--csv").out
+    assert crtui("runs", "metrics", folder.id, "--csv", "--name", "loss").out.splitlines()[1].endswith(",-1.0")
 
 
 def test_resume_checks_every_change_before_the_first_run_goes_on(crtui, add_run, monkeypatch) -> None:
