@@ -30,6 +30,7 @@ class Scorer:
         seed: int,
         progress: Any,
         *,
+        codes: str,
         device: str,
         repeats: int,
         reuse: bool,
