@@ -37,8 +37,8 @@ def components_of(model: Model, found: CommonCodes, seed: int) -> IndependentCom
     """The independent components of a model's continuous codes of a dataset's images.
 
     Of a model with a posterior only codes take part whose KL divergence from the prior exceeds that of a signal as
-    strong as its noise. ICA gives every component the same spread, so of weaker codes it would blow up the noise, and mix it
-    into the components of the others. Components have the prior's spread.
+    strong as its noise. ICA gives every component the same spread, so of weaker codes it would blow up the noise, and
+    mix it into the components of the others. Components have the prior's spread.
 
     Raises:
         InputError: too few images, or no continuous code.
