@@ -159,6 +159,13 @@ def test_independent_components_are_exported_scored_and_not_looked_for_again(crt
     assert "independent components of 3" not in again.err, "said before anything is computed"
 
 
+def test_a_ranking_of_components_says_so(crtui, pool) -> None:
+    result = crtui("select", "a0", "a1", "--method", "ica", "--codes", "ica")
+    assert result.code == 0
+    assert "independent components" in result.out
+    assert "independent components" not in crtui("select", "a0", "a1", "--method", "ica").out
+
+
 def test_commands_that_take_a_run_take_an_exported_folder(crtui, exported: list[str], tmp_path: Path) -> None:
     first = exported[0]
     scored = crtui("score", first, "--metric", "factor_vae", "--json").json
