@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import rankdata, t
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -71,6 +71,16 @@ def supervised_selector(score: FloatArray) -> Selector:
     def scores(pools: IntArray) -> FloatArray:
         within: FloatArray = score[pools]
         return within
+
+    return scores
+
+
+def rank_mean_selector(*selectors: Selector) -> Selector:
+    """The mean of the ranks within a pool by several selectors; ties share the mean of their ranks."""
+
+    def scores(pools: IntArray) -> FloatArray:
+        ranks: FloatArray = np.mean([rankdata(selector(pools), axis=1) for selector in selectors], axis=0)
+        return ranks
 
     return scores
 

@@ -63,7 +63,7 @@ def _selections(store: Store, records: list[Any]) -> list[tuple[str, MethodResul
         print(f"ModelCentrality by {similarity}", file=sys.stderr)
         result = select_runs(store, records, similarity=similarity)
         rows.append((f"ModelCentrality ({similarity})", result.methods[CENTRALITY]))
-    for method in ("udr-lasso", "udr-spearman", "supervised"):
+    for method in ("udr-lasso", "udr-spearman", "rank-mean", "ica", "pipe", "supervised"):
         print(method, file=sys.stderr)
         rows.append((method, select_runs(store, records, [method]).methods[method]))
     return rows

@@ -1,6 +1,6 @@
 """The benchmark of selectors: what each way of choosing a model without labels loses against the best of a pool.
 
-    python benchmarks/selector_regret.py --store S --group G [--group G ...] [--pool-size 10] [--json FILE]
+    python benchmarks/selector_regret.py --store S --group G [--group G ...] [--pool-size 10] [--pipe] [--json FILE]
 
 Takes the finished runs of the groups, GANs and models with a posterior (VAEs) apart, compares all pairs of each kind
 once, and then lets every selector choose from many pools of them. Prints for each selector the mean regret by each of
@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.choosing.comparison import pairs_of
+from engine.choosing.independent import components_of
+from engine.choosing.methods.pipe import score_of
 from engine.choosing.pool import Pool
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.state import Status
 from engine.selection import SIMILARITIES
+from engine.selection.common_codes import CommonCodes
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.stability import udr_pairs
 from engine.storage.store import Store
@@ -43,6 +46,7 @@ from regret import (
     centrality_selector,
     draw_pools,
     estimate,
+    rank_mean_selector,
     regrets,
     supervised_selector,
     udr_selector,
@@ -82,6 +86,7 @@ def main() -> None:
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pipe", action="store_true", help="also PIPE, which trains a network for each model")
     parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
@@ -91,7 +96,7 @@ def main() -> None:
     if len(records) < len(wanted):
         print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
     tables = {}
-    for collection in collections(store, records, arguments.jobs):
+    for collection in collections(store, records, arguments.jobs, pipe=arguments.pipe):
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
         if units < arguments.pool_size:
@@ -104,7 +109,7 @@ def main() -> None:
         arguments.json.write_text(json.dumps(tables, indent=1))
 
 
-def collections(store: Store, records: Sequence[RunRecord], jobs: int) -> Iterator[Collection]:
+def collections(store: Store, records: Sequence[RunRecord], jobs: int, *, pipe: bool = False) -> Iterator[Collection]:
     """Compare and score the runs of each kind, or take what an earlier call kept."""
     pool = Pool(store, list(records), VotingProtocol(), "cpu", progress=_report)
     pool.load()
@@ -115,10 +120,10 @@ def collections(store: Store, records: Sequence[RunRecord], jobs: int) -> Iterat
         if members:
             models = {place: pool.models[index] for place, index in enumerate(members)}
             part = replace(pool, records=[pool.records[index] for index in members], models=models, excluded={})
-            yield _collected(kind, part, jobs)
+            yield _collected(kind, part, jobs, pipe)
 
 
-def _collected(kind: str, pool: Pool, jobs: int) -> Collection:
+def _collected(kind: str, pool: Pool, jobs: int, pipe: bool) -> Collection:
     records = pool.records
     everything = np.ones((len(records), len(records)), dtype=np.bool_)
     matrices = {}
@@ -141,6 +146,10 @@ def _collected(kind: str, pool: Pool, jobs: int) -> Collection:
     for udr_kind in ("lasso", "spearman"):
         pairs_by_udr = udr_pairs([each.codes for each in codes], [each.kl for each in codes], udr_kind)
         selectors[f"UDR ({udr_kind})"] = udr_selector(pairs_by_udr)
+    selectors["rank mean"] = rank_mean_selector(selectors[DEFAULT], selectors["UDR (lasso)"])
+    selectors["ICA"] = supervised_selector(_by_itself(pool, kept, _agreement))
+    if pipe:
+        selectors["PIPE"] = supervised_selector(_by_itself(pool, kept, _indifference))
     runs = [records[index] for index in kept]
     scores = score_pool(pool.store, runs, "paper", jobs, lambda text: print(text, file=sys.stderr))
     truth = np.array([[scores[run.id][key] for key in COLUMNS] for run in runs])
@@ -149,6 +158,29 @@ def _collected(kind: str, pool: Pool, jobs: int) -> Collection:
     default = matrices[SIMILARITIES[0]][np.ix_(kept, kept)]
     seeds = np.array([run.folder.spec().seed for run in runs])
     return Collection(kind, [run.name or run.id for run in runs], units, truth, selectors, _alike(default, seeds))
+
+
+def _by_itself(
+    pool: Pool, kept: NDArray[np.int64], score: Callable[[Pool, int, CommonCodes], float]
+) -> NDArray[np.float64]:
+    """The score of each kept model, which does not depend on the others."""
+    found = []
+    for done, index in enumerate(kept):
+        _report("models by themselves", done, len(kept))
+        codes = pool.codes[int(index)]
+        assert not isinstance(codes, str)
+        found.append(score(pool, int(index), codes))
+    return np.array(found)
+
+
+def _agreement(pool: Pool, index: int, codes: CommonCodes) -> float:
+    """How nearly codes are their independent components; below all others where ICA cannot know."""
+    found = components_of(pool.models[index], codes, pool.seed)
+    return -1.0 if found.doubt else found.agreement
+
+
+def _indifference(pool: Pool, index: int, codes: CommonCodes) -> float:
+    return score_of(pool.models[index], codes.codes, pool.seed)
 
 
 def _units(runs: Sequence[RunRecord]) -> NDArray[np.int64]:

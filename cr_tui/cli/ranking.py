@@ -44,6 +44,8 @@ def put_ranking(result: SelectionResult) -> None:
         put()
     if result.matrix is not None:
         _put_matrix(console, result, result.matrix, mode)
+    if result.codes != "own":
+        put("of the models with independent components in their codes' place, not of the runs as they are")
     if result.protocol and result.protocol.name:
         images = f", {result.protocol.images:,} images a generator" if result.protocol.images else ""
         put(f"compared by the protocol {clean(result.protocol.name, 20)}{images}")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CODES = ("own", "ica")
 """Which codes of a model are looked at: its own, or their independent components."""
+SIGNAL_AS_STRONG_AS_NOISE = 0.5 * np.log(2.0)
+"""Nats of KL divergence from the prior: what a normal code of which half the variance is noise has."""
 
 
 def check_codes(codes: str) -> None:
@@ -34,19 +36,18 @@ def check_codes(codes: str) -> None:
 def components_of(model: Model, found: CommonCodes, seed: int) -> IndependentComponents:
     """The independent components of a model's continuous codes of a dataset's images.
 
-    Of a model with a posterior only codes whose KL divergence from the prior exceeds 0.01 nats take part, as in UDR:
-    the others hold nothing but what rounding left, which ICA would blow up. Components have the prior's spread.
+    Of a model with a posterior only codes take part whose KL divergence from the prior exceeds that of a signal as
+    strong as its noise. ICA gives every component the same spread, so of weaker codes it would blow up the noise, and
+    mix it into the components of the others. Components have the prior's spread.
 
     Raises:
         InputError: too few images, or no continuous code.
     """
-    from engine.selection.stability import INFORMATIVE_KL
-
     continuous = model.codes.continuous
     if not continuous:
         raise InputError(f"{model.name} has no continuous codes, and ICA is for these")
     spread = 1 / np.sqrt(3) if model.codes.prior == "uniform" else 1.0
-    informative = found.kl[:continuous] > INFORMATIVE_KL
+    informative = found.kl[:continuous] > SIGNAL_AS_STRONG_AS_NOISE
     return independent_components(found.codes[:, :continuous], informative, spread=spread, seed=seed)
 
 

@@ -21,8 +21,8 @@ SAMPLES_A_CODE = 20
 """Least number of samples for each code that takes part: with fewer, chance decides (our choice)."""
 LEVEL = 0.01
 """Chance that normal components are taken for others, over all components of a model."""
-TRIES = 5
-MOST_ITERATIONS = 1000
+TRIES = 3
+MOST_ITERATIONS = 500
 TOLERANCE = 1e-5
 
 FloatArray = NDArray[np.float64]

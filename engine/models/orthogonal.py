@@ -27,11 +27,11 @@ class OrthogonalExpansion(nn.Module):
     def basis(self) -> Tensor:
         """B, float ``[side, side]``, with the signs that make it a continuous function of the free matrix."""
         orthogonal, upper = torch.linalg.qr(self.free.float())
-        basis: Tensor = orthogonal * torch.where(upper.diagonal() < 0, -1.0, 1.0)
-        return basis
+        signed: Tensor = orthogonal * torch.where(upper.diagonal() < 0, -1.0, 1.0)
+        return signed
 
     def forward(self, images: Tensor) -> Tensor:
         """Coefficients float ``[n, side * side]`` of images ``[n, C, side, side]``, row by row."""
         basis = self.basis()
-        coefficients = (basis @ images.float().mean(dim=1) @ basis.T).flatten(1)
+        coefficients: Tensor = (basis @ images.float().mean(dim=1) @ basis.T).flatten(1)
         return self.scale * coefficients + self.shift

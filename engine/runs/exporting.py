@@ -36,6 +36,7 @@ from engine.runs.loading import (
     is_unmixed,
     load_method,
     model_of,
+    refuse_unmixed,
     unmixing_of,
 )
 from engine.runs.model_card import model_card
@@ -101,8 +102,8 @@ def export_run(
     check_target(target)
     record.folder.require()
     checkpoint = find_checkpoint(record.folder.path, step)
-    if unmixing and is_unmixed(checkpoint):
-        raise InputError(f"the codes of '{record.folder.path}' are independent components already")
+    if unmixing:
+        refuse_unmixed(checkpoint)
     making = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         making.mkdir()

@@ -107,6 +107,16 @@ def is_unmixed(checkpoint: Checkpoint) -> bool:
     return checkpoint.exported and checkpoint.description.get("codes") == "ica"
 
 
+def refuse_unmixed(checkpoint: Checkpoint) -> None:
+    """Refuse to look for the components of codes that are components.
+
+    Raises:
+        InputError: they are.
+    """
+    if is_unmixed(checkpoint):
+        raise InputError(f"the codes of '{checkpoint.path}' are independent components already")
+
+
 def unmixing_of(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
     """The map of an exported model's codes (:mod:`engine.models.unmixed`); empty where it has none."""
     if not is_unmixed(checkpoint):

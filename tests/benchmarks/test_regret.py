@@ -14,6 +14,7 @@ from regret import (
     centrality_selector,
     draw_pools,
     estimate,
+    rank_mean_selector,
     regrets,
     supervised_selector,
     udr_selector,
@@ -29,6 +30,12 @@ def test_a_pool_has_no_two_models_of_a_unit() -> None:
     assert shares == pytest.approx(np.full(6, 4 / 6), abs=0.05)
     with pytest.raises(ValueError, match="a pool of 7 needs as many independent units, but there are 6"):
         draw_pools(units, 7, 1)
+
+
+def test_the_rank_mean_is_that_of_the_ranks_within_each_pool() -> None:
+    first, second = np.array([0.1, 0.9, 0.5, 0.2]), np.array([7.0, 7.0, 1.0, 9.0])
+    ranks = rank_mean_selector(supervised_selector(first), supervised_selector(second))
+    assert ranks(np.array([[0, 1, 2], [3, 2, 1]])).tolist() == [[1.75, 2.75, 1.5], [2.0, 1.5, 2.5]]
 
 
 def test_the_selectors_pick_what_the_engine_picks() -> None:

@@ -12,7 +12,7 @@ import torch
 
 import engine
 from engine.choosing.choose import select_runs
-from engine.choosing.independent import find_components, tensors_of, unmixed_by
+from engine.choosing.independent import components_of, find_components, tensors_of, unmixed_by
 from engine.choosing.scoring import score_run
 from engine.choosing.stored import newest_selection
 from engine.errors import InputError
@@ -22,6 +22,7 @@ from engine.runs.catalogue import RunRecord
 from engine.runs.exported import find_models
 from engine.runs.exporting import export_run
 from engine.runs.loading import load_model
+from engine.selection.common_codes import CommonCodes
 from engine.storage.store import Store
 from tests.tiny_runs import TinyImages
 
@@ -37,6 +38,15 @@ def test_scores_of_components_are_told_apart_and_kept_nowhere(store: Store, make
     assert own["scores"] != turned["scores"]
     kept = json.loads((record.folder.path / "scores" / "step-00000007-paper.json").read_text())
     assert kept["scores"] == own["scores"]
+
+
+def test_codes_that_are_mostly_noise_take_no_part(store: Store, make_run: RunMaker) -> None:
+    model = load_model(make_run("a").folder.path)
+    codes = np.random.default_rng(0).uniform(-1, 1, (400, 3))
+    found = components_of(model, CommonCodes(codes, np.array([1.5, 0.34, 0.36])), 0)
+    assert found.took_part.tolist() == [True, False, True]
+    np.testing.assert_array_equal(found.of(codes)[:, 1], codes[:, 1])
+    assert found.of(codes).std(axis=0)[[0, 2]] == pytest.approx(np.full(2, 3**-0.5), abs=1e-6), "the prior's spread"
 
 
 def test_an_exported_model_keeps_the_map(store: Store, make_run: RunMaker, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def export(
     [record] = find_models(invocation.open_store(), [run])
     from engine.choosing.independent import check_codes, tensors_of, unmixed_by
     from engine.runs.exporting import check_target, export_run
-    from engine.runs.loading import find_checkpoint, load_model
+    from engine.runs.loading import find_checkpoint, load_model, refuse_unmixed
 
     check_target(to)
     if onnx:
@@ -60,6 +60,7 @@ def export(
     check_codes(codes)
     unmixing = None
     if codes == "ica":
+        refuse_unmixed(checkpoint)
         components = _components(invocation, record, model, accept_data)
         model, unmixing = unmixed_by(model, components), tensors_of(components)
     done = export_run(
@@ -82,9 +83,8 @@ def export(
     for name, difference in done.onnx.items():
         put(f"{name} was run: it differs from the model by {difference:.1e} at most")
     if not done.scores:
-        invocation.note(
-            f"no scores went along; 'crtui score {record.id}' computes them ('--metric all' without labels)"
-        )
+        scored = to if codes == "ica" else record.id
+        invocation.note(f"no scores went along; 'crtui score {scored}' computes them ('--metric all' without labels)")
 
 
 def _components(invocation: Invocation, record: RunRecord, model: Model, accept_data: bool) -> IndependentComponents:

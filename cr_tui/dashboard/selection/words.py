@@ -93,6 +93,8 @@ def headline(
         if central is not None and central.similarity:
             votes = f", {found.votes} votes" if found.votes else ""
             parts.append(f"by {clean(central.similarity, 20)}{votes}")
+        if found.codes != "own":
+            parts.append(f"codes {clean(found.codes, 20)}")
         if found.protocol is not None and found.protocol.name:
             parts.append(f"protocol {clean(found.protocol.name, 20)}")
     line.append("  " + " · ".join(parts), style=look.faint)

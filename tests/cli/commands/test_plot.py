@@ -105,6 +105,10 @@ def test_a_selection_that_a_run_has_outgrown_is_computed_anew(crtui, store, pool
         (["export", "a0", "--to", "{tmp}/none/x"], "none"),
         (["export", "a0", "--step", "9", "--to", "{tmp}/x"], "no checkpoint at step 9"),
         (["export", "nobody", "--to", "{tmp}/x"], "nobody"),
+        (["export", "a0", "--codes", "pca", "--to", "{tmp}/x"], "no codes 'pca'; use own or ica"),
+        (["score", "a0", "--codes", "pca"], "no codes 'pca'; use own or ica"),
+        (["select", "--group", "a", "--codes", "pca"], "no codes 'pca'; use own or ica"),
+        (["select", "--group", "a", "--codes", "ica", "--shard", "1/2"], "--shard only computes for later"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(crtui, pool, tmp_path: Path, words: list[str], hint: str) -> None:
@@ -157,6 +161,30 @@ def exported(crtui: Callable[..., Any], pool, tmp_path: Path) -> list[str]:
         assert crtui("export", record.id, "--to", folder).code == 0
         assert crtui("runs", "rm", "--yes", record.id).code == 0
     return folders
+
+
+def test_independent_components_are_exported_scored_and_not_looked_for_again(crtui, pool, tmp_path: Path) -> None:
+    folder = str(tmp_path / "turned")
+    made = crtui("export", "a0", "--codes", "ica", "--to", folder)
+    assert made.code == 0
+    assert "independent components of 3 codes" in made.err
+    assert f"'crtui score {folder}' computes them" in made.err
+    of_folder = crtui("score", folder, "--metric", "mig", "--json").json[0]
+    of_run = crtui("score", "a0", "--metric", "mig", "--codes", "ica", "--json").json[0]
+    assert (of_folder["codes"], of_run["codes"]) == ("mean", "mean, ica")
+    assert of_folder["scores"]["mig"] == pytest.approx(of_run["scores"]["mig"], abs=0.02)
+    assert crtui("traverse", folder, "--save", str(tmp_path / "t.png")).code == 0
+    again = crtui("export", folder, "--codes", "ica", "--to", str(tmp_path / "again"))
+    assert again.code == 2
+    assert "already" in again.err
+    assert "independent components of 3" not in again.err, "said before anything is computed"
+
+
+def test_a_ranking_of_components_says_so(crtui, pool) -> None:
+    result = crtui("select", "a0", "a1", "--method", "ica", "--codes", "ica")
+    assert result.code == 0
+    assert "independent components" in result.out
+    assert "independent components" not in crtui("select", "a0", "a1", "--method", "ica").out
 
 
 def test_commands_that_take_a_run_take_an_exported_folder(crtui, exported: list[str], tmp_path: Path) -> None:
