@@ -11,7 +11,7 @@ from cr_tui.dashboard.model.data import Run
 from engine.errors import WorkError
 from engine.remote.run_files import require_id
 
-_RUNS_A_MESSAGE = 250
+_RUNS_A_MESSAGE = 1000
 _NAMES = tuple(field.name for field in fields(Run))
 _MOST_RUNS = 200_000
 
@@ -26,22 +26,24 @@ class SentRuns:
     def changes(self, runs: Sequence[Run]) -> dict[str, Any] | None:
         """What the near side does not know of a list, or a part of that; ``None`` where there is nothing.
 
-        A list that is sent in parts is whole when a message without ``more`` has come.
+        A list that is sent in parts is whole when a message without ``more`` has come. What has changed of runs that
+        are known already comes after that.
         """
         present = {run.id for run in runs}
         gone = [run_id for run_id in self._sent if run_id not in present]
         for run_id in gone:
             del self._sent[run_id]
+        new = [run for run in runs if run.id not in self._sent]
         # A run that has not changed is the same object.
-        changed = [run for run in runs if self._sent.get(run.id) is not run]
-        now = changed[:_RUNS_A_MESSAGE]
+        changed = [run for run in runs if run.id in self._sent and self._sent[run.id] is not run]
+        now = [*new, *changed][:_RUNS_A_MESSAGE]
         written = [self._changed(run) for run in now]
         self._sent |= {run.id: run for run in now}
         written = [change for change in written if len(change) > 1]
         first, self._first = self._first, False
         if not (written or gone or first):
             return None
-        return {"first": first, "runs": written, "gone": gone, "more": len(changed) > len(now)}
+        return {"first": first, "runs": written, "gone": gone, "more": len(new) > len(now)}
 
     def _changed(self, run: Run) -> dict[str, Any]:
         before = self._sent.get(run.id)
@@ -77,7 +79,7 @@ class KnownRuns:
             first, runs, gone, more = change["first"], list(change["runs"]), list(change["gone"]), change["more"]
             if first:
                 self._plain, self._known = {}, {}
-            for run_id in gone:
+            for run_id in map(require_id, gone):
                 self._plain.pop(run_id, None)
                 self._known.pop(run_id, None)
             for changed in runs:
