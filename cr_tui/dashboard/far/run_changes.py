@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cr_tui.dashboard.far.wire import plain, typed
@@ -14,6 +15,8 @@ from engine.remote.run_files import require_id
 _RUNS_A_MESSAGE = 1000
 _NAMES = tuple(field.name for field in fields(Run))
 _MOST_RUNS = 200_000
+_CLOCK_SECONDS = 5.0
+"""Clocks that differ by less count as the same: an answer takes some time to come."""
 
 
 class SentRuns:
@@ -43,7 +46,7 @@ class SentRuns:
         first, self._first = self._first, False
         if not (written or gone or first):
             return None
-        return {"first": first, "runs": written, "gone": gone, "more": len(new) > len(now)}
+        return {"first": first, "now": time.time(), "runs": written, "gone": gone, "more": len(new) > len(now)}
 
     def _changed(self, run: Run) -> dict[str, Any]:
         before = self._sent.get(run.id)
@@ -61,10 +64,12 @@ class KnownRuns:
 
     Attributes:
         runs: the newest whole list, oldest run first; ``None`` before there was one.
+        clock: seconds by which this machine's clock is ahead of the other's. Times of runs are given in ours.
     """
 
     def __init__(self) -> None:
         self.runs: list[Run] | None = None
+        self.clock = 0.0
         self._plain: dict[str, dict[str, Any]] = {}
         self._known: dict[str, Run] = {}
 
@@ -79,6 +84,8 @@ class KnownRuns:
             first, runs, gone, more = change["first"], list(change["runs"]), list(change["gone"]), change["more"]
             if first:
                 self._plain, self._known = {}, {}
+                ahead = time.time() - float(change["now"])
+                self.clock = ahead if abs(ahead) > _CLOCK_SECONDS else 0.0
             for run_id in map(require_id, gone):
                 self._plain.pop(run_id, None)
                 self._known.pop(run_id, None)
@@ -86,8 +93,9 @@ class KnownRuns:
                 run_id = require_id(changed["id"])
                 whole = self._plain.setdefault(run_id, {})
                 whole.update((name, value) for name, value in changed.items() if name in _NAMES)
-                self._known[run_id] = typed(Run, whole)
-        except (KeyError, TypeError, AttributeError) as error:
+                run = typed(Run, whole)
+                self._known[run_id] = replace(run, created=run.created + self.clock, updated=run.updated + self.clock)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkError("the other machine sent no list of runs; are both crtui alike?") from error
         if len(self._known) > _MOST_RUNS:
             raise WorkError(f"the other machine lists more than {_MOST_RUNS:,} runs")

@@ -194,7 +194,11 @@ class FarSource:
         told, _ = self._connection.ask("computations", [known])
         found = [(typed(Computation, content), bool(same)) for content, same in _pairs(told)]
         computations = [
-            replace(computation, partial=self._partial.get(computation.id)) if same else computation
+            replace(
+                computation,
+                partial=self._partial.get(computation.id) if same else computation.partial,
+                begun=computation.begun + self._known.clock,
+            )
             for computation, same in found
         ]
         self._partial = {computation.id: computation.partial for computation in computations if computation.partial}
@@ -309,7 +313,8 @@ class FarSource:
 
     def machine(self) -> Machine:
         """How busy the other machine is."""
-        return self._told(Machine, "machine")
+        machine = self._told(Machine, "machine")
+        return replace(machine, at=machine.at + self._known.clock)
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """What the runs occupy there."""

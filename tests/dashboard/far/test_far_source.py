@@ -153,14 +153,18 @@ def test_a_cut_line_is_said_and_mended_and_loses_nothing(far: FarSource, there: 
     _cut(far)
     with pytest.raises(WorkError, match=r"blind for \d+ s: connection to elsewhere is cut; trying again"):
         until(lambda: far.runs() is None)
-    with pytest.raises(CutError):
+    with pytest.raises(CutError, match="no connection to elsewhere"):
         far.machine()
+    lines = far.follow_log(record.id)
+    assert lines.poll()
+    assert "no connection" in lines.lines[0]
     log = EventLog(record.folder.events_path)
     log.write(1, "train", loss=1.0)
     log.close()
     add_tiny_run(there, "two")
     until(lambda: _listed(far) == 2)
     until(lambda: [follower.poll(), follower.history.curve("train", "loss")][1] is not None)
+    until(lambda: [lines.poll(), list(lines.lines)][1] == [])
 
 
 def test_what_was_deleted_before_a_cut_can_be_brought_back_after_it(far: FarSource, there: Store) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_long_list_comes_in_parts_and_is_shown_whole(monkeypatch: pytest.Monke
     assert seen == [None, None, 10]
 
 
+def test_times_are_given_by_the_clock_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent, known = SentRuns(), KnownRuns()
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    change = sent.changes([run(1, created=900.0, updated=950.0)])
+    assert change is not None
+    monkeypatch.setattr(time, "time", lambda: 5000.0)
+    known.take(change)
+    assert known.runs is not None
+    assert (known.runs[0].created, known.runs[0].updated) == (4900.0, 4950.0)
+
+
 def test_a_new_connection_replaces_the_list_when_it_has_come_whole() -> None:
     known = KnownRuns()
     carry(SentRuns(), known, [run(1), run(2)])
@@ -77,12 +89,12 @@ def test_a_new_connection_replaces_the_list_when_it_has_come_whole() -> None:
     "change",
     [
         {},
-        {"first": True, "runs": [{"id": "../x"}], "gone": [], "more": False},
-        {"first": True, "runs": [{"id": "a"}], "gone": [], "more": False},
-        {"first": True, "runs": [{"id": "a", "seed": "x" * 99}], "gone": [], "more": False},
-        {"first": True, "runs": ["a"], "gone": [], "more": False},
-        {"first": True, "runs": 3, "gone": [], "more": False},
-        {"first": True, "runs": [], "gone": [[]], "more": False},
+        {"first": True, "now": 0, "runs": [{"id": "../x"}], "gone": [], "more": False},
+        {"first": True, "now": 0, "runs": [{"id": "a"}], "gone": [], "more": False},
+        {"first": True, "now": 0, "runs": [{"id": "a", "seed": "x" * 99}], "gone": [], "more": False},
+        {"first": True, "now": 0, "runs": ["a"], "gone": [], "more": False},
+        {"first": True, "now": 0, "runs": 3, "gone": [], "more": False},
+        {"first": True, "now": 0, "runs": [], "gone": [[]], "more": False},
     ],
 )
 def test_what_is_no_list_of_runs_is_one_sentence(change: dict[str, object]) -> None:
