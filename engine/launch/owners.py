@@ -8,6 +8,8 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.storage.descriptors import open_regular
+
 _MOST_BYTES = 1 << 14
 
 
@@ -39,7 +41,7 @@ def write_owner(descriptor: int, owner: Owner) -> None:
 def read_owner(path: Path) -> Owner | None:
     """Who has locked a file; ``None`` if it does not say. Ask only of a file that is locked."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = open_regular(path)
         with os.fdopen(descriptor, "rb") as file:
             content = json.loads(file.read(_MOST_BYTES))
         run, name, store, others = (content.get(key) for key in ("run", "name", "store", "others"))

@@ -47,9 +47,7 @@ class Connection:
         self._line: Line | None = None
         self._closed = threading.Event()
         self._heard = time.monotonic()
-        self._reason = "is cut"
-        self.connected = 0
-        """How often a connection was made. Whoever keeps what the far side has sent begins anew with each."""
+        self._reason = ""
 
     def open(self) -> None:
         """Connect for the first time. SSH may ask for a password. From then on a thread keeps the connection.
@@ -67,7 +65,7 @@ class Connection:
         """Why nothing can be seen at present; empty while all is well."""
         blind = time.monotonic() - self._heard
         if self._line is None:
-            return f"blind for {blind:.0f} s: connection to {self.store.host} {self._reason}; trying again"
+            return f"blind for {blind:.0f} s: connection to {self.store.host} is cut; trying again{self._reason}"
         if self._waiting and blind > _SILENT_SECONDS:
             return f"blind for {blind:.0f} s: {self.store.host} does not answer; waiting"
         return ""
@@ -82,7 +80,7 @@ class Connection:
         with self._lock:
             line = self._line
             if line is None:
-                raise CutError(self.trouble)
+                raise CutError(f"there is no connection to {self.store.host} at present")
             self._numbers += 1
             number = self._numbers
             if not self._waiting:
@@ -117,10 +115,13 @@ class Connection:
     # -- the thread that keeps the connection ------------------------------------------------------------------------
 
     def _begin(self, line: Line) -> None:
-        line.send({"n": 0, "ask": "pace", "with": [self._rate]})
+        try:
+            line.send({"n": 0, "ask": "pace", "with": [self._rate]})
+        except (OSError, ValueError) as error:
+            line.close()
+            raise WorkError("the connection was cut at once") from error
         with self._lock:
-            self._line, self._heard, self._reason = line, time.monotonic(), "is cut"
-            self.connected += 1
+            self._line, self._heard, self._reason = line, time.monotonic(), ""
 
     def _keep(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -136,9 +137,8 @@ class Connection:
             try:
                 self._begin(Line(self.store, attended=False))
             except CrtuiError as error:
-                self._reason = f"is cut ({error})"
-            except (OSError, ValueError):
-                self._reason = "is cut"
+                said = str(error).removeprefix(f"there is no connection to {self.store.host}: ")
+                self._reason = f" ({said})"
 
     def _show_signs_of_life(self) -> None:
         """The far side ends itself when it hears nothing for long."""

@@ -116,9 +116,9 @@ class Line:
                 raise self._why_not()
             read, line = read + 1, line + piece
             if piece == b"\n":
-                words = line.split()
-                if words[:1] == [GREETING]:
-                    self._check(words[1:])
+                _, greeted, rest = line.partition(GREETING)
+                if greeted:
+                    self._check(rest.split())
                     return
                 line = b""
         raise InputError(f"{self._store.host} prints something else than crtui's greeting; look at its login scripts")

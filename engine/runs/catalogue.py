@@ -17,7 +17,7 @@ from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState, Status
-from engine.storage.descriptors import kind, status
+from engine.storage.descriptors import is_there, kind, status
 from engine.storage.store import Store
 
 _MAX_NAMED = 5
@@ -254,7 +254,12 @@ def _settled(folder: RunFolder, state: RunState, sighting: Sighting) -> RunState
 
 def _was_moved(folder: RunFolder, state: RunState) -> bool:
     """Whether a run's folder was somewhere else when its supervisor began, and is not there any more."""
-    return state.place is not None and state.place != str(folder.path) and not Path(state.place).exists()
+    if state.place is None or state.place == str(folder.path):
+        return False
+    try:
+        return not is_there(Path(state.place))
+    except StoreError:
+        return False
 
 
 def _gone(store: Store, row: RunRow) -> RunRecord:

@@ -46,6 +46,7 @@ from engine.storage.files import read_file
 from engine.training.step_folders import (
     EXPORTED_FILES,
     MANIFEST,
+    MOST_OF_MANIFEST,
     PICKLED_TRAINER,
     TRAINER,
     WEIGHTS,
@@ -58,7 +59,6 @@ from engine.training.trainer_files import read_pickled_state, read_state, write_
 FORMAT = 2
 EXPORTED_FORMAT = 1
 _TRAINERS = {1: PICKLED_TRAINER, 2: TRAINER}
-_MOST_OF_MANIFEST = 4 * 2**20
 _MOST_BYTES = 16 * 2**30
 """The largest file of a checkpoint that is read, in bytes."""
 _DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
@@ -188,7 +188,7 @@ def load(path: Path) -> Checkpoint:
     """
     try:
         with _opened(path / MANIFEST, linked=not is_step_folder(path)) as file:
-            manifest = json.loads(file.read(_MOST_OF_MANIFEST))
+            manifest = json.loads(file.read(MOST_OF_MANIFEST))
         exported = bool(manifest.get("exported", False))
         version = manifest["format"]
         if version not in _TRAINERS:
@@ -270,7 +270,7 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
 
 def _is_milestone(path: Path) -> bool:
     try:
-        return bool(json.loads(read_file(path / MANIFEST, _MOST_OF_MANIFEST))["milestone"])
+        return bool(json.loads(read_file(path / MANIFEST, MOST_OF_MANIFEST))["milestone"])
     except (OSError, InputError, StoreError, ValueError, KeyError, TypeError, RecursionError):
         # Unreadable: keep it for a person to look at.
         return True

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from engine.errors import InputError, StoreError
 from engine.storage.descriptors import cause, folders_in, kind, status
+from engine.storage.files import read_file
 
 WEIGHTS = "weights.safetensors"
 TRAINER = "trainer.safetensors"
 PICKLED_TRAINER = "trainer.pt"
 """Of checkpoints of format 1."""
 MANIFEST = "manifest.json"
+MOST_OF_MANIFEST = 4 * 2**20
+"""The most bytes of one that are read."""
 SPEC = "spec.json"
 SCORES = "scores.json"
 EXPORTED_FILES = (WEIGHTS, SPEC, SCORES)
@@ -64,7 +67,8 @@ def resuming_step(checkpoints: Path) -> int:
 
 def _is_whole(path: Path) -> bool:
     try:
-        files = json.loads((path / MANIFEST).read_bytes())["files"]
-        return all((path / name).stat().st_size == file["bytes"] for name, file in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        files = json.loads(read_file(path / MANIFEST, MOST_OF_MANIFEST))["files"]
+        found = [(status(path / Path(name).name), file["bytes"]) for name, file in files.items()]
+        return all(state is not None and state.st_size == size for state, size in found)
+    except (OSError, InputError, StoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False

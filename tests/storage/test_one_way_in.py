@@ -42,9 +42,14 @@ MAY = {
     "engine/runs/loading.py:find_checkpoint": "looks into a folder that the user named",
     "engine/runs/references.py:_with_place": "likewise",
     "engine/runs/specification/files.py": "reads a configuration that the user named",
+    "engine/launch/slot_folder.py": "makes the folder of the user's own that slots lie in, outside of every store",
     "engine/launch/slots.py": "lies outside of every store, in a folder of the user's own",
     "engine/launch/supervising/endings.py:_group_counters": "reads /proc",
     "engine/launch/supervising/endings.py:_kills": "reads /sys",
+    "cr_tui/dashboard/store/workers.py:_cpu": "reads /proc",
+    "cr_tui/dashboard/store/workers.py:_own_processes": "likewise",
+    "cr_tui/dashboard/store/workers.py:_held_slots": "likewise",
+    "cr_tui/dashboard/store/workers.py:_memory": "likewise",
 }
 """Places that touch no store, and what they do instead."""
 

@@ -26,6 +26,8 @@ from engine.storage.store import Store
 
 _PAUSE_SECONDS = 0.5
 _MOST_FILE_BYTES = 16 * 2**30
+_MOST_KEPT_BYTES = 4 * 2**30
+"""Of all copies of one store, when it is opened."""
 Key = tuple[str, str, int | None]
 """Kind, run and step."""
 
@@ -68,6 +70,12 @@ class Copies:
         self._closed = threading.Event()
         self._held, self.store = _folder(far)
         self._temporary = self._held is None
+        _make_room(self.store.root)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing comes at present; empty while all is well."""
+        return self._connection.trouble
 
     def start(self) -> None:
         """Let a thread grow what is looked at, from now on."""
@@ -178,6 +186,24 @@ def _keep_only(folder: Path, names: Collection[str]) -> None:
         for path in folder.iterdir():
             if path.name not in names:
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _make_room(root: Path) -> None:
+    """Delete the copies that were written to longest ago, until the rest is small enough."""
+    found: list[tuple[float, int, Path]] = []
+    for parent, _, names in os.walk(root):
+        for path in (Path(parent) / name for name in names):
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                # A hole takes no room.
+                found.append((status.st_mtime, min(status.st_size, 512 * status.st_blocks), path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= _MOST_KEPT_BYTES:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+            total -= size
 
 
 def _folder(far: FarStore) -> tuple[int | None, Store]:

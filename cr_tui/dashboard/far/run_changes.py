@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from cr_tui.dashboard.far.wire import plain, typed
@@ -11,9 +12,11 @@ from cr_tui.dashboard.model.data import Run
 from engine.errors import WorkError
 from engine.remote.run_files import require_id
 
-_RUNS_A_MESSAGE = 250
+_RUNS_A_MESSAGE = 1000
 _NAMES = tuple(field.name for field in fields(Run))
 _MOST_RUNS = 200_000
+_CLOCK_SECONDS = 5.0
+"""Clocks that differ by less count as the same: an answer takes some time to come."""
 
 
 class SentRuns:
@@ -26,22 +29,24 @@ class SentRuns:
     def changes(self, runs: Sequence[Run]) -> dict[str, Any] | None:
         """What the near side does not know of a list, or a part of that; ``None`` where there is nothing.
 
-        A list that is sent in parts is whole when a message without ``more`` has come.
+        A list that is sent in parts is whole when a message without ``more`` has come. What has changed of runs that
+        are known already comes after that.
         """
         present = {run.id for run in runs}
         gone = [run_id for run_id in self._sent if run_id not in present]
         for run_id in gone:
             del self._sent[run_id]
+        new = [run for run in runs if run.id not in self._sent]
         # A run that has not changed is the same object.
-        changed = [run for run in runs if self._sent.get(run.id) is not run]
-        now = changed[:_RUNS_A_MESSAGE]
+        changed = [run for run in runs if run.id in self._sent and self._sent[run.id] is not run]
+        now = [*new, *changed][:_RUNS_A_MESSAGE]
         written = [self._changed(run) for run in now]
         self._sent |= {run.id: run for run in now}
         written = [change for change in written if len(change) > 1]
         first, self._first = self._first, False
         if not (written or gone or first):
             return None
-        return {"first": first, "runs": written, "gone": gone, "more": len(changed) > len(now)}
+        return {"first": first, "now": time.time(), "runs": written, "gone": gone, "more": len(new) > len(now)}
 
     def _changed(self, run: Run) -> dict[str, Any]:
         before = self._sent.get(run.id)
@@ -59,10 +64,12 @@ class KnownRuns:
 
     Attributes:
         runs: the newest whole list, oldest run first; ``None`` before there was one.
+        clock: seconds by which this machine's clock is ahead of the other's. Times of runs are given in ours.
     """
 
     def __init__(self) -> None:
         self.runs: list[Run] | None = None
+        self.clock = 0.0
         self._plain: dict[str, dict[str, Any]] = {}
         self._known: dict[str, Run] = {}
 
@@ -77,15 +84,18 @@ class KnownRuns:
             first, runs, gone, more = change["first"], list(change["runs"]), list(change["gone"]), change["more"]
             if first:
                 self._plain, self._known = {}, {}
-            for run_id in gone:
+                ahead = time.time() - float(change["now"])
+                self.clock = ahead if abs(ahead) > _CLOCK_SECONDS else 0.0
+            for run_id in map(require_id, gone):
                 self._plain.pop(run_id, None)
                 self._known.pop(run_id, None)
             for changed in runs:
                 run_id = require_id(changed["id"])
                 whole = self._plain.setdefault(run_id, {})
                 whole.update((name, value) for name, value in changed.items() if name in _NAMES)
-                self._known[run_id] = typed(Run, whole)
-        except (KeyError, TypeError, AttributeError) as error:
+                run = typed(Run, whole)
+                self._known[run_id] = replace(run, created=run.created + self.clock, updated=run.updated + self.clock)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkError("the other machine sent no list of runs; are both crtui alike?") from error
         if len(self._known) > _MOST_RUNS:
             raise WorkError(f"the other machine lists more than {_MOST_RUNS:,} runs")

@@ -200,7 +200,11 @@ class FarSource:
         told, _ = self._connection.ask("computations", [known])
         found = [(typed(Computation, content), bool(same)) for content, same in _pairs(told)]
         computations = [
-            replace(computation, partial=self._partial.get(computation.id)) if same else computation
+            replace(
+                computation,
+                partial=self._partial.get(computation.id) if same else computation.partial,
+                begun=computation.begun + self._known.clock,
+            )
             for computation, same in found
         ]
         self._partial = {computation.id: computation.partial for computation in computations if computation.partial}
@@ -319,7 +323,8 @@ class FarSource:
 
     def machine(self) -> Machine:
         """How busy the other machine is."""
-        return self._told(Machine, "machine")
+        machine = self._told(Machine, "machine")
+        return replace(machine, at=machine.at + self._known.clock)
 
     def workers(self) -> list[Worker]:
         """Processes that train runs there, and those that hold slots."""

@@ -49,6 +49,7 @@ class SystemScreen(DashboardScreen):
     place = "system"
     AUTO_FOCUS = "#scroll"
     BINDINGS = keymap.bindings("system")
+    _trouble = ""
 
     def compose(self) -> ComposeResult:
         yield TitleBar("system")
@@ -75,8 +76,12 @@ class SystemScreen(DashboardScreen):
         try:
             machine, workers = source.machine(), source.workers()
         except CrtuiError as error:
-            self.say_from_thread(str(error), "error")
+            # Said once: it is tried again every second.
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self.say_from_thread(self._trouble, "error")
             return
+        self._trouble = ""
         self.app.call_from_thread(self._show, machine, workers)
 
     def _show(self, machine: Machine, workers: list[Worker]) -> None:
