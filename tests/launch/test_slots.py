@@ -221,7 +221,7 @@ def test_deleted_folder_costs_neither_the_slot_nor_the_place(slot_folder: Path) 
     slot_folder.mkdir(mode=0o700)
     held.refresh()
     assert waiter.poll() is None
-    assert slots.positions() == {"second": 1}
+    assert places() == {"second": 1}
     late = Waiter(cores(1), since=3.0, name="third")
     assert late.poll() is None
     held.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.launch import slots
+from engine.launch import slot_folder as slot_folders
 from engine.launch.owners import Owner, read_owner, write_owner
 from engine.launch.slots import Request, Waiter
 from engine.launch.waits import Holder, Wait, waits
@@ -20,8 +20,8 @@ OURS, THEIRS = "20260101-000000-abc", "20260101-000000-def"
 
 @pytest.fixture(autouse=True)
 def slot_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(slots.FOLDER_VARIABLE, str(tmp_path / "slots"))
-    return slots.slot_folder()
+    monkeypatch.setenv(slot_folders.FOLDER_VARIABLE, str(tmp_path / "slots"))
+    return slot_folders.slot_folder()
 
 
 @pytest.fixture
