@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ _MOST_ROWS = 16
 """Codes on a page; the others are told of in the figure's last line."""
 _ACROSS = 4
 _BINS = 40
+_MOST_NAMED = 6
+"""Categories that have room for their names below a panel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +33,14 @@ class FactorColumn:
         values: of each image, float64 ``[n]``.
         continuous: whether its values are ordered.
         information: of each code about it, as a share of the factor's entropy, float64 ``[d]``.
+        words: what its values are called, by value.
     """
 
     name: str
     values: NDArray[np.float64]
     continuous: bool
     information: NDArray[np.float64]
+    words: Mapping[float, str] = field(default_factory=dict)
 
 
 def codes_by_factor_part(codes: NDArray[np.float32], labels: Sequence[str], factors: Sequence[FactorColumn]) -> Part:
@@ -91,6 +95,8 @@ def _draw_answer(axes: Axes, code: NDArray[np.float32], factor: FactorColumn, in
             alpha=strength,
         )
     axes.locator_params(nbins=3)
+    if not factor.continuous and len(values) <= _MOST_NAMED:
+        axes.set_xticks(values, [factor.words.get(value, f"{value:g}") for value in values.tolist()])
     axes.text(0.98, 0.95, f"{information:.2f}", transform=axes.transAxes, ha="right", va="top", fontsize=6, color=INK)
 
 

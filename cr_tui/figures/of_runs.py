@@ -192,6 +192,10 @@ def codes_of(model: Model, dataset: Dataset, seed: int = 0) -> Part:
             np.array(dataset.factors[column].values)[ids[:, column]],
             dataset.factors[column].continuous,
             shares[:, place],
+            {
+                value: clean(word, 12)
+                for value, word in zip(dataset.factors[column].values, dataset.factors[column].words, strict=False)
+            },
         )
         for place, column in enumerate(varies)
     ]

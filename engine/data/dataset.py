@@ -28,11 +28,13 @@ class Factor:
             the centres of the equal bins that the ids count.
         continuous: whether the values are ordered and metric. SAP treats continuous and categorical factors
             differently.
+        words: what the values are called, in the same order, where they have names.
     """
 
     name: str
     values: tuple[float, ...]
     continuous: bool
+    words: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:

@@ -28,7 +28,7 @@ def figures() -> dict[str, object]:
     seeds = [(steps, np.sin(steps / 50.0) + seed) for seed in range(3)]
     codes = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)
     column = FactorColumn("size", np.arange(200) % 5 / 5.0, True, np.array([0.25, 0.0]))
-    kind = FactorColumn("kind", np.arange(200) % 3 * 1.0, False, np.array([0.5, 0.0]))
+    kind = FactorColumn("kind", np.arange(200) % 3 * 1.0, False, np.array([0.5, 0.0]), {0.0: "disc", 1.0: "ring"})
     traversal = traversal_part(np.zeros((2, 3, 4, 8, 8, 1), np.uint8), ["c0", "c1", "c2"], (-1.0, 1.0))
     by_factor = codes_by_factor_part(codes, ["c0", "c1"], [column, kind])
     spread = codes_part(codes, ["c0", "c1"], "uniform")
@@ -77,7 +77,7 @@ def test_figures_name_what_they_show() -> None:
     assert all(word in drawn["matrix"] for word in ("encoder", "generator", "FactorVAE score", "0.25", "not compared"))
     assert all(word in drawn["ranking"] for word in ("Centrality", "pick", "95 % interval"))
     assert all(word in drawn["traversal"] for word in ("c0", "c2", "−1", "value of the code"))
-    assert all(word in drawn["codes by factor"] for word in ("size", "kind", "0.25", "0.50"))
+    assert all(word in drawn["codes by factor"] for word in ("size", "kind", "0.25", "0.50", "disc", "ring", " 2 "))
     assert all(word in drawn["several runs"] for word in ("one $x$", "two", "three", "c2", "size", "prior"))
     assert all(word in drawn["codes"] for word in ("c1", "prior", "density"))
 

@@ -167,3 +167,17 @@ def test_gpus_come_from_slurm(slurm: Cluster, store: Store) -> None:
     until(lambda: look_at(record.folder).status.terminal, "the end")
     assert look_at(record.folder).status is Status.FAILED
     assert "saw GPU 0 of 3 cores" in record.folder.log_path.read_text()
+
+
+def test_a_run_in_slurm_is_handed_over_to_its_last_row(slurm: Cluster, store: Store) -> None:
+    """The process that does it is a child of the job step, which Slurm ends as soon as the supervisor does."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    overrides = ["score_every=0", "log_every=5", "batch_size=16", "slurm.cpus=1", "slurm.memory=1G"]
+    flags = {"threads": 1, "training.steps": 20, "launcher": "slurm", "device": "cpu", "log": ["tensorboard"]}
+    [record] = start(store, resolve("vae", preset="quick", overrides=overrides, flags=flags))
+    until(lambda: not slurm.call("squeue", "--noheader"), "the end of the job")
+    assert look_at(record.folder).status is Status.FINISHED
+    [place] = (store.root / "tensorboard").iterdir()
+    read = accumulator.EventAccumulator(str(place))
+    read.Reload()
+    assert [event.step for event in read.Scalars("train/loss")] == [5, 10, 15, 20]

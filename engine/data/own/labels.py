@@ -162,7 +162,8 @@ def _count(column: Column) -> tuple[Factor, NDArray[np.int64]]:
     """The factor of a column, and the id of each image: of its value, or of the bin that it lies in."""
     distinct, ids = np.unique(column.values, return_inverse=True)
     if not column.continuous or distinct.size <= _MOST_VALUES:
-        return Factor(column.name, tuple(distinct.tolist()), column.continuous), ids.reshape(-1).astype(np.int64)
+        words = tuple(column.words[int(value)] for value in distinct) if column.words else ()
+        return Factor(column.name, tuple(distinct.tolist()), column.continuous, words), ids.reshape(-1).astype(np.int64)
     low, high = float(distinct[0]), float(distinct[-1])
     bins = np.floor((column.values - low) / (high - low) * BINS).astype(np.int64)
     return Factor(column.name, bin_centres(low, high), column.continuous), np.clip(bins, 0, BINS - 1)

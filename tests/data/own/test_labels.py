@@ -284,3 +284,11 @@ def test_unreadable_photo_takes_its_label_along(tmp_path: Path) -> None:
         data = engine.data.load(folder, tmp_path / "root", size=8)
     assert np.array_equal(data.factor_values(range(3)), [[0, 1.5], [1, 1.5], [1, 2.5]])
     assert np.array_equal(data.images(range(3))[:, 0, 0, 0], [0, 20, 30])
+
+
+def test_categories_that_are_words_keep_them(tmp_path: Path) -> None:
+    names = np.array(["ring", "disc"] * 12)
+    save(tmp_path / "mine.npz", "npz", imgs=IMAGES, factors=np.stack([names, GRID[:, 1].astype(str)], 1))
+    kind, size = load(tmp_path / "mine.npz").factors
+    assert (kind.values, kind.words, kind.continuous) == ((0.0, 1.0), ("disc", "ring"), False)
+    assert size.words == ()
