@@ -25,6 +25,7 @@ from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.query import Query, parse
 from cr_tui.dashboard.runs.rows import GroupRow
+from cr_tui.dashboard.runs.run_card import RunCard
 from cr_tui.dashboard.runs.run_detail import RunDetail
 from cr_tui.dashboard.runs.run_table import Order, RunTable
 from cr_tui.dashboard.runs.run_words import everything
@@ -232,6 +233,7 @@ class RunsScreen(RunActions):
         self._drawn = None
         self.query_one(RunTable).restyle()
         self.query_one(MachineStrip).redraw()
+        self.query_one(RunCard).redraw()
         self.show_curves(self.session.curves)
 
     def _tick(self) -> None:
