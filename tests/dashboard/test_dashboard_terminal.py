@@ -177,7 +177,7 @@ def test_hostile_text_is_literal_in_forms_questions_and_what_is_pasted(changing:
     changing.press("d")
     changing.read_until(lambda text: "Delete ␛[2Jclear?" in text)
     changing.press("n")
-    changing.read_until(lambda text: "Delete" not in text)
+    changing.read_until(lambda text: "stands out" not in text)
     # Its specification cannot be read; that is said in words that come from the file.
     changing.press("e")
     changing.count_for(0.5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 from rich.text import Text
@@ -190,9 +191,10 @@ def choose_columns(
 def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run]:
     """Sort runs by a column. Runs without a value come last either way; of equal runs the newest comes first."""
     newest_first = sorted(runs, key=lambda run: (-run.created, run.id))
-    there = [run for run in newest_first if column.sort(run)[0] == 0]
-    missing = [run for run in newest_first if column.sort(run)[0] != 0]
-    return sorted(there, key=lambda run: column.sort(run)[1], reverse=descending) + missing
+    keyed = [(column.sort(run), run) for run in newest_first]
+    there = [(key[1], run) for key, run in keyed if key[0] == 0]
+    there.sort(key=itemgetter(0), reverse=descending)
+    return [run for _, run in there] + [run for key, run in keyed if key[0] != 0]
 
 
 def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:

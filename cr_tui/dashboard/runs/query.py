@@ -178,7 +178,9 @@ class _Reader:
 
 
 def _all(parts: Sequence[Matcher]) -> Matcher:
-    return lambda run: all(part(run) for part in parts)
+    if len(parts) == 1:
+        return parts[0]
+    return (lambda run: all(part(run) for part in parts)) if parts else (lambda run: True)
 
 
 def _term(term: str) -> Term:

@@ -8,7 +8,7 @@ from rich.segment import Segment
 from rich.text import Text
 from textual import events
 
-from cr_tui.dashboard.model.data import Run, RunFacts
+from cr_tui.dashboard.model.data import LIVE_STATUSES, Run, RunFacts
 from cr_tui.dashboard.runs.run_words import changed_lines, label_lines, progress_lines, reason_lines, score_lines
 from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.theme import look_of
@@ -41,8 +41,11 @@ class RunCard(CellsView):
             speed: iterations a second; None when that is not known.
             now: seconds since 1970.
         """
-        self._shown = (run, facts, speed, now)
-        self.redraw()
+        # Of a run that has ended nothing changes with time.
+        shown = (run, facts, speed, now if run is not None and run.status in LIVE_STATUSES else 0.0)
+        if shown != self._shown:
+            self._shown = shown
+            self.redraw()
 
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()

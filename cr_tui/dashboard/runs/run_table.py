@@ -87,7 +87,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = 0
         self._strips: dict[str, tuple[object, Strip]] = {}
         self._seen: tuple[str, ...] = ()
-        self._named: tuple[object, ...] = ()
+        self._named: tuple[list[str], list[str], list[str]] = ([], [], [])
         self._names = Shortener(())
         self._numbers: Mapping[str, int] = {}
         self._name_width = 0
@@ -145,7 +145,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         if not fits:
             self._columns = columns
         before, selected = self._rows, self.selected_id
-        self._rows = arrange(self._in_order(runs), self.folded)
+        self._rows = arrange(self._in_order(runs, columns), self.folded)
         self._keep_cursor(selected)
         self._forget_lines()
         self.virtual_size = Size(self.size.width, len(self._rows) + _HEADER)
@@ -161,16 +161,18 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _take_names(self, runs: Sequence[Run]) -> None:
         """Find out how names are told apart, if they are others than before."""
-        named = tuple((run.id, run.name, run.group) for run in runs)
+        named = [run.id for run in runs], [run.name for run in runs], [run.group for run in runs]
         if named != self._named:
             self._named = named
-            self._names = Shortener([run.name for run in runs], [run.group for run in runs])
-            self._numbers = {run.id: number for number, run in enumerate(runs)}
+            ids, names, groups = named
+            self._names = Shortener(names, groups)
+            self._numbers = dict(zip(ids, range(len(ids)), strict=True))
             self._name_width = max(map(cell_len, self._names.full), default=0)
             self._strips.clear()
 
-    def _in_order(self, runs: Sequence[Run]) -> list[Run]:
-        by = next((column for column in all_columns(runs) if column.key == self.order.key), None)
+    def _in_order(self, runs: Sequence[Run], columns: Sequence[Column]) -> list[Run]:
+        # The column that decides the order is always among those that are shown.
+        by = next((column for column in columns if column.key == self.order.key), None)
         return sort_runs(runs, by, self.order.descending) if by else list(runs)
 
     def _keep_cursor(self, selected: str | None) -> None:

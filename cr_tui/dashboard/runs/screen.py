@@ -25,6 +25,7 @@ from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.query import Query, parse
 from cr_tui.dashboard.runs.rows import GroupRow
+from cr_tui.dashboard.runs.run_card import RunCard
 from cr_tui.dashboard.runs.run_detail import RunDetail
 from cr_tui.dashboard.runs.run_table import Order, RunTable
 from cr_tui.dashboard.runs.run_words import everything
@@ -80,7 +81,9 @@ class RunsScreen(RunActions):
         self._settling: Timer | None = None
         self._offered: object = None
         self._listed: list[Run] = []
+        self._listed_ids: frozenset[str] = frozenset()
         self._query: tuple[str, Query] = ("", parse(""))
+        self._remarked: tuple[object, str] = ((), "")
         self._facts: RunFacts | None = None
         self._drawn: object = None
 
@@ -134,14 +137,12 @@ class RunsScreen(RunActions):
     @property
     def targets(self) -> Sequence[Run]:
         """The marked runs that are listed; if none is, the run or the folded group under the cursor."""
-        listed = {run.id for run in self._listed}
-        return [run for run in self._marked_runs if run.id in listed] or self._under_cursor
+        return [run for run in self._marked_runs if run.id in self._listed_ids] or self._under_cursor
 
     @property
     def spared(self) -> Sequence[Run]:
         """The marked runs that the filter hides."""
-        listed = {run.id for run in self._listed}
-        return [run for run in self._marked_runs if run.id not in listed]
+        return [run for run in self._marked_runs if run.id not in self._listed_ids]
 
     @property
     def cursor_runs(self) -> Sequence[Run]:
@@ -168,6 +169,7 @@ class RunsScreen(RunActions):
         self.query_one("#body").display = bool(runs)
         query = self._read_filter()
         self._listed = [run for run in runs if query.passes(run)]
+        self._listed_ids = frozenset(run.id for run in self._listed)
         self._show_found(query, runs)
         table = self.query_one(RunTable)
         table.marked = self.session.mark_colours(self.look.runs)
@@ -186,7 +188,7 @@ class RunsScreen(RunActions):
     def _show_found(self, query: Query, runs: Sequence[Run]) -> None:
         """Say how many runs the filter finds, and what is doubtful about it."""
         self.query_one("#filter-line").display = self._is_filtered
-        remark = query.remark(runs) if runs else ""
+        remark = self._remark_on(query, runs)
         if self._is_filtered:
             found = Text(f"{len(self._listed)} of {len(runs)}", style=self.look.heading)
             found.append(f"  {clean(remark)}" if remark else "", style=self.look.alert)
@@ -195,6 +197,13 @@ class RunsScreen(RunActions):
         nothing = self.query_one("#nothing", Static)
         nothing.display = bool(runs) and not self._listed
         nothing.update(Text(NOTHING_FOUND).append(f"\n\n{clean(remark)}." if remark else "", style=self.look.alert))
+
+    def _remark_on(self, query: Query, runs: Sequence[Run]) -> str:
+        """What is doubtful about the filter. Of thousands of runs it is asked only if the answer may be another."""
+        asked = (self._query[0], len(runs), sum(bool(run.settings) for run in runs))
+        if asked != self._remarked[0]:
+            self._remarked = (asked, query.remark(runs) if runs else "")
+        return self._remarked[1]
 
     def show_curves(self, curves: Mapping[str, RunCurves]) -> None:
         """Draw the curves of the marked runs, or of the one under the cursor, and the log of the latter."""
@@ -224,6 +233,7 @@ class RunsScreen(RunActions):
         self._drawn = None
         self.query_one(RunTable).restyle()
         self.query_one(MachineStrip).redraw()
+        self.query_one(RunCard).redraw()
         self.show_curves(self.session.curves)
 
     def _tick(self) -> None:
