@@ -21,6 +21,8 @@ KEYS = (
     Key("c", "compare", "Compare", "set beside the next marked run, or none", "inspect"),
     Key("plus,equals_sign", "more_steps", "More", "take more steps along each code", "inspect", "+", footer=False),
     Key("minus", "fewer_steps", "Fewer", "take fewer steps along each code", "inspect", "-", footer=False),
+    Key("v", "zoom_in", "Zoom", "draw codes larger, so that fewer fit", "inspect"),
+    Key("V", "zoom_out", "Zoom out", "draw codes smaller, until all fit", "inspect", footer=False),
     Key("m", "image_mode", "Images as", "show images in another way, or numbers alone", "inspect", footer=False),
     Key("p", "save_png", "PNG", "write the traversals as a picture", "inspect"),
     Key("P", "save_gif", "GIF", "write the traversals as an animation", "inspect", footer=False),

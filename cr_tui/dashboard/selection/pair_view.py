@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.model.data import MatchedCode, Run, Source
-from cr_tui.dashboard.model.exploration import DecodeJob, Exploration, Frames, ImageKey
+from cr_tui.dashboard.model.exploration import WEAK, DecodeJob, Exploration, Frames, ImageKey
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
@@ -31,8 +31,6 @@ _LABEL, _BETWEEN = 5, 13
 _LOWEST, _HIGHEST = 3, 10
 """Lines of an image, at least and at most."""
 _FEWEST, _MOST = 3, 11
-WEAK = 0.5
-"""Agreement below which a match is shown as weak: most votes go to other codes."""
 
 
 @dataclass
