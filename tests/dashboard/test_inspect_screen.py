@@ -601,6 +601,7 @@ class TestRoom:
             assert len(lines) == (4 if codes == 4 else 1)
 
     async def test_as_many_steps_as_fit_until_somebody_chooses(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.codes = Codes(continuous=10, noise=1)
         app = dashboard()
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_small(app, pilot, drive)
