@@ -15,7 +15,7 @@ KEYS = (
     Key("i", "dataset", "Images", "begin from images of the dataset, or from draws", "inspect"),
     Key("g", "go_to_sample", "Go to", "begin from a draw or image by its number", "inspect", footer=False),
     Key("z", "redraw_noise", "Noise", "draw the noise anew, the codes stay", "inspect", footer=False),
-    Key("left_square_bracket", "previous_checkpoint", "Older", "go to the checkpoint before", "inspect", "[", footer=False),
+    Key("left_square_bracket", "previous_checkpoint", "Older", "go to the checkpoint before", "inspect", "[", False),
     Key("right_square_bracket", "next_checkpoint", "Newer", "go to the checkpoint after", "inspect", "]", footer=False),
     Key("R", "reload", "Newest", "read the newest checkpoint", "inspect", footer=False),
     Key("c", "compare", "Compare", "set beside the next marked run, or none", "inspect"),
