@@ -278,7 +278,7 @@ def measure(store: Store, long_runs: list[RunFolder], live: list[RunFolder], fol
     report = folder / "report.json"
     terminal = _painted(store, fresh, report)
     terminal.read_for(5)
-    for key in "jjjjjjjjjjkkkkoooOGgzzlh":
+    for key in [*"jjjjjjjjjjkkkk", "o", *"name", "\r", "o", *"loss", "\r", *"OGgzzlh"]:
         terminal.press(key, 0.15)
     terminal.quit()
     _frames("table: walking, sorting, folding, 1,000 runs", report)

@@ -16,6 +16,8 @@ REPLACEMENT = "\ufffd"
 ELLIPSIS = "…"
 _JOINERS = "\u200c\u200d"
 """Zero-width (non-)joiners shape emoji and several scripts and cannot hurt a terminal."""
+_ARABIC_SIGNS = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)))
+"""Number signs and the like. Unicode calls them format characters, but they are seen."""
 _CONTROL_PICTURES = 0x2400
 _DELETE, _DELETE_PICTURE = "\x7f", "\u2421"
 _LINE_BREAKING_SPACES = "\x85\u2028\u2029"
@@ -46,7 +48,7 @@ def clean(text: str, limit: int | None = None) -> str:
 
 
 def _visible(character: str) -> str:
-    if character.isprintable() or character in _JOINERS:
+    if character.isprintable() or character in _JOINERS or character in _ARABIC_SIGNS:
         return character
     if character == "\t":
         return " "

@@ -26,6 +26,11 @@ def test_shows_text_literally_and_harmlessly(text: str, shown: str) -> None:
     assert clean(text) == shown
 
 
+def test_letters_of_any_script_stay() -> None:
+    for text in ("実験", "опыт", "ניסוי", "تجربة \u0601", "ทดลอง", "प्रयोग", "👩‍🔬", "نمونه\u200cها"):
+        assert clean(text) == text
+
+
 def test_nothing_that_a_terminal_acts_on_survives() -> None:
     everything = "".join(map(chr, range(0x3000)))
     cleaned = clean(everything)

@@ -49,6 +49,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "runs pause": ("crtui runs pause --all",),
     "runs unpause": ("crtui runs unpause --all",),
+    "runs note": ("crtui runs note infogan-cr-s0 --tag keep --text 'the one in the figure'",),
     "runs rm": ("crtui runs rm infogan-cr-s0 --yes",),
     "runs reindex": ("crtui runs reindex",),
     "data list": ("crtui data list",),

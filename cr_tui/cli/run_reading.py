@@ -72,6 +72,7 @@ def logs(
 
 def _facts(record: RunRecord) -> dict[str, Any]:
     from engine.runs.data_record import recorded
+    from engine.runs.labels import read_labels
     from engine.training.step_folders import steps
 
     facts = record.to_json()
@@ -80,6 +81,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     with contextlib.suppress(OSError):
         facts["checkpoints"] = steps(record.folder.checkpoints)
     facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
+    facts |= read_labels(record.folder).model_dump(mode="json")
     fingerprint = recorded(record.folder)
     facts["data_fingerprint"] = None if fingerprint is None else fingerprint.to_json()
     try:

@@ -30,6 +30,7 @@ from cr_tui.dashboard.screens import SCREENS
 from cr_tui.dashboard.selection.screen import SelectionScreen
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.help import HelpScreen
+from cr_tui.dashboard.shared.key_footer import Severity
 from cr_tui.dashboard.shared.palette import KeyCommands
 from cr_tui.dashboard.shared.requests import (
     ChartsRequested,
@@ -38,7 +39,7 @@ from cr_tui.dashboard.shared.requests import (
     LookRequested,
     SelectionRequested,
 )
-from cr_tui.dashboard.shared.screen import DashboardScreen, Severity
+from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.theme import LOOKS
 from cr_tui.render.images.image_modes import TerminalImages
 from cr_tui.text import clean
@@ -174,9 +175,10 @@ class Dashboard(App[None]):
     @on(CurvesRead)
     def _take_curves(self, message: CurvesRead) -> None:
         self.session.curves = message.curves
-        # They may arrive while the widgets are being removed.
-        if isinstance(self.screen, DashboardScreen) and self.screen.is_whole:
-            self.screen.show_curves(message.curves)
+        # They may arrive while the widgets are being removed, or when the last screen is gone.
+        front = next(reversed(self.screen_stack), None)
+        if isinstance(front, DashboardScreen) and front.is_whole:
+            front.show_curves(message.curves)
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +186,10 @@ class Dashboard(App[None]):
         return [screen for screen in self.screen_stack if isinstance(screen, DashboardScreen)]
 
     def _say(self, message: str, severity: Severity = "information") -> None:
-        self.notify(clean(message), severity=severity, markup=False)
+        if isinstance(self.screen, DashboardScreen):
+            self.screen.say(message, severity)
+        else:
+            self.notify(clean(message), severity=severity, markup=False)
 
     def _restyle(self) -> None:
         self.session.view.theme = self.theme
@@ -222,12 +227,14 @@ class Dashboard(App[None]):
             self._say(str(error), "warning")
             return
         draft = self.session.draft
-        if isinstance(self.screen, NewRunScreen) and draft is not None and draft.edited:
-            self._say("the form keeps what you typed; n goes on with it")
+        keeps = isinstance(self.screen, NewRunScreen) and draft is not None and draft.edited
         while not isinstance(self.screen, self._screens[_HOME]):
             self.pop_screen()
         if screen is not None:
             self.push_screen(screen)
+        if keeps:
+            # The new screen's footer is made only now.
+            self.call_after_refresh(self._say, "the form keeps what you typed; n goes on with it")
 
     @on(ChartsRequested)
     def _open_charts(self) -> None:
@@ -290,4 +297,4 @@ class Dashboard(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What the palette offers beside the keys."""
-        yield SystemCommand("Theme", "change the colours", self.action_change_theme)
+        yield SystemCommand("Theme", "choose the colours from a list", self.action_change_theme)

@@ -13,7 +13,6 @@ from textual import events
 from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
-from textual.widgets import Footer
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.model.curves import History
@@ -26,9 +25,12 @@ from cr_tui.dashboard.model.data import (
     ModelFacts,
     NoCheckpointError,
     Run,
+    RunFacts,
+    Worker,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.store.form_source import Checker, method_choices, method_form
 from cr_tui.dashboard.store.train_call import TrainCall
 from engine.choosing.request import SelectionRequest
@@ -64,6 +66,10 @@ class FakeLog:
         self.dropped = 0
         self.skipped = False
 
+    @property
+    def times(self) -> list[float | None]:
+        return [NOW + number for number in range(len(self.lines))]
+
     def poll(self) -> bool:
         changed = self.lines != list(self.source)
         self.lines = list(self.source)
@@ -89,8 +95,12 @@ class FakeSource:
         self.removed: dict[str, Run] = {}
         self.watched: tuple[str, ...] = ()
         self.machine_now = make_machine()
+        self.working: list[Worker] = []
         self.codes = Codes(continuous=4, noise=1)
         self.checkpoints: tuple[int, ...] = (1000, 2000, 4000)
+        self.facts_now = RunFacts(
+            "", elapsed=754.0, at=NOW, checkpoints=self.checkpoints, size=31_457_280, preset="quick"
+        )
         self.decoded: list[tuple[str, int, np.ndarray]] = []
 
     def runs(self) -> list[Run]:
@@ -112,11 +122,22 @@ class FakeSource:
         run = next(run for run in self.listed if run.id == run_id)
         return {"seed": run.seed, "method.name": run.method, "training.steps": 4000, **run.settings}
 
+    def facts(self, run_id: str) -> RunFacts:
+        return replace(self.facts_now, run_id=run_id, settings=self.settings(run_id))
+
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        self._refuse()
+        self.asked.append(("annotate", (run_id, list(tags), note)))
+        self.facts_now = replace(self.facts_now, tags=tuple(tags), note=note)
+
     def template(self, run_id: str) -> NewRuns:
         self._refuse()
         run = next(run for run in self.listed if run.id == run_id)
         texts = {"data.name": run.data, "group": run.group, "seed": str(run.seed), "training.steps": "4000"}
         return NewRuns(run.method, "paper", texts)
+
+    def workers(self) -> list[Worker]:
+        return list(self.working)
 
     def machine(self) -> Machine:
         return self.machine_now
@@ -281,7 +302,20 @@ def source() -> FakeSource:
 class Driver:
     """Drives the application as a person does, and sees what a person sees."""
 
-    answering = ("runs", "read", "act", "traverse", "compute", "machine", "settings", "draw", "decode", "form", "check")
+    answering = (
+        "runs",
+        "read",
+        "act",
+        "traverse",
+        "compute",
+        "machine",
+        "settings",
+        "draw",
+        "decode",
+        "form",
+        "check",
+        "facts",
+    )
     """Groups of workers that end by themselves."""
 
     async def settle(self, pilot: Pilot[None], until: Callable[[], bool] | None = None) -> None:
@@ -313,7 +347,7 @@ class Driver:
         return {
             binding.binding.description: binding.enabled
             for binding in app.screen.active_bindings.values()
-            if binding.binding.show and app.screen.query(Footer)
+            if binding.binding.show and app.screen.query(KeyFooter)
         }
 
     def focused(self, app: Dashboard) -> str | None:

@@ -23,7 +23,7 @@ from cr_tui.dashboard.model.curves import History, RunCurves
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.model.run_colours import RunColours
 from cr_tui.dashboard.model.view_state import ViewState, ViewStates
-from cr_tui.dashboard.runs.query import matcher
+from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.store.log_tail import LogTail
 from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.theme import LOOKS, rgb
@@ -50,14 +50,14 @@ class TestQueryOfSettings:
          "preset!=paper", "rank<=2", "status=running", "status!=failed"],
     )  # fmt: skip
     def test_finds(self, query: str) -> None:
-        assert matcher(query)(self.RUN)
+        assert parse(query).passes(self.RUN)
 
     @pytest.mark.parametrize(
         "query",
         ["lr<1e-3", "oise>4", "noise=6", "missing>0", "preset>3", "preset=q", "rank>2", "status=run", "lr<=nan"],
     )
     def test_leaves_out(self, query: str) -> None:
-        assert not matcher(query)(self.RUN)
+        assert not parse(query).passes(self.RUN)
 
 
 class TestLogTail:

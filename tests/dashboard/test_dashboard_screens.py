@@ -12,13 +12,14 @@ from textual.command import CommandPalette
 from textual.css.query import NoMatches
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from cr_tui.dashboard import run as run_dashboard
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.inspect.screen import InspectScreen
 from cr_tui.dashboard.selection.screen import SelectionScreen
 from cr_tui.dashboard.shared.help import HelpScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from engine.errors import InputError
 
 ANSWERING = ("runs", "read", "act", "traverse", "compute")
@@ -64,7 +65,7 @@ def footer(app: Dashboard) -> dict[str, bool]:
     return {
         binding.binding.description: binding.enabled
         for binding in app.screen.active_bindings.values()
-        if binding.binding.show and app.screen.query(Footer)
+        if binding.binding.show and app.screen.query(KeyFooter)
     }
 
 
@@ -89,7 +90,9 @@ class TestHelpAndPalette:
             press(app, "ctrl+p")
             await settle(pilot, lambda: isinstance(app.screen, CommandPalette) and app.focused is not None)
             press(app, *"matrix")
-            await settle(pilot, lambda: "rank the run's group" in screen_text(app) and "Delete" not in screen_text(app))
+            await settle(
+                pilot, lambda: "rank the run's group" in screen_text(app) and "or this one" not in screen_text(app)
+            )
             press(app, "enter")
             await settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
 

@@ -18,6 +18,7 @@ from cr_tui.dashboard.inspect.code_row import CodeRow
 from cr_tui.dashboard.inspect.screen import InspectScreen
 from cr_tui.dashboard.model.data import MatchedCode
 from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.pictures_view import PicturesView
 from cr_tui.render.images.image_modes import TerminalImages
 from cr_tui.render.images.labelled import labelled_animation, labelled_grid
@@ -493,7 +494,8 @@ class TestSaving:
             await open_inspect(app, pilot, drive)
             gone.rmdir()
             drive.press(app, "p")
-            await drive.settle(pilot, lambda: any(note.severity == "error" for note in app._notifications))
+            footer = app.screen.query_one(KeyFooter)
+            await drive.settle(pilot, lambda: any(severity == "error" for _, severity in footer.notices))
 
 
 def _ready(*keys: str, until: str) -> Callable[[Any], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,9 @@ from textual.color import Color
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.logs.log_pane import LogPane
 from cr_tui.dashboard.logs.screen import LogsScreen
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.theme import DARK
+from tests.dashboard.conftest import NOW
 
 Build = Callable[..., Dashboard]
 
@@ -121,3 +124,75 @@ async def test_no_run_and_no_log_are_said(dashboard: Build, source: Any, drive: 
         await drive.settle(pilot, lambda: "this run is gone" in drive.text(app))
         drive.press(app, "1", "5")
         await drive.settle(pilot, lambda: "There is no run whose log" in drive.text(app))
+
+
+async def test_keys_are_not_typed_into_the_search_box_when_the_next_log_is_empty(
+    dashboard: Build, source: Any, drive: Any
+) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_log(app, pilot, drive, 30)
+        drive.press(app, "/")
+        await drive.settle(pilot, lambda: drive.focused(app) == "search")
+        drive.press(app, *"step 12", "enter")
+        await drive.settle(pilot, lambda: "× step 12" in drive.text(app))
+        source.log = []
+        before = app.screen._run_id
+        drive.press(app, "]", "]", "]", "[")
+        await drive.settle(pilot, lambda: app.screen._run_id not in (None, before))
+        assert app.screen.query_one(TextBox).value == "step 12"
+        assert drive.focused(app) == "log"
+
+
+async def test_long_lines_are_wrapped_and_nothing_of_them_is_lost(dashboard: Build, source: Any, drive: Any) -> None:
+    source.log = [f"line {number} " + "x" * (200 if number == 3 else 1) + "|" for number in range(60)]
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_log(app, pilot, drive, 60)
+        drive.press(app, "g")
+        await drive.settle(pilot, lambda: "line 3" in drive.text(app))
+        assert drive.text(app).count("x") < 150
+        drive.press(app, "w")
+        await drive.settle(pilot, lambda: drive.text(app).count("x") > 200)
+        drive.press(app, "G")
+        await drive.settle(pilot, lambda: "line 59" in drive.text(app) and "60 of 60" in drive.text(app))
+        drive.press(app, "w")
+        await drive.settle(pilot, lambda: "line 59" in drive.text(app))
+
+
+async def test_lines_have_their_times(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_log(app, pilot, drive, 30)
+        drive.press(app, "t")
+        await drive.settle(pilot, lambda: "01-15" in drive.text(app))
+        assert pane(app)._date(0) == time.strftime("%m-%d %H:%M:%S ", time.localtime(NOW))
+
+
+async def test_errors_are_gone_to(dashboard: Build, source: Any, drive: Any) -> None:
+    source.log = ["ValueError: no" if number in (5, 50) else f"line {number}" for number in range(100)]
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_log(app, pilot, drive, 100)
+        drive.press(app, "E")
+        await drive.settle(pilot, lambda: pane(app).match == 50 and "ValueError" in drive.text(app))
+        drive.press(app, "E")
+        await drive.settle(pilot, lambda: pane(app).match == 5)
+        drive.press(app, "e")
+        await drive.settle(pilot, lambda: pane(app).match == 50)
+        source.log = ["fine"]
+        drive.press(app, "]")
+        await drive.settle(pilot, lambda: len(pane(app)._lines) == 1)
+        drive.press(app, "e")
+        await drive.settle(pilot, lambda: "no line of this log looks like an error" in drive.text(app))
+
+
+async def test_opens_the_log_of_the_run_under_the_cursor_whatever_is_marked(
+    dashboard: Build, source: Any, drive: Any
+) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "space", "j", "j", "5")
+        await drive.settle(pilot, lambda: isinstance(app.screen, LogsScreen))
+        assert app.screen._run_id == source.listed[3].id

@@ -26,9 +26,10 @@ KEYS = (
 """,
     "screen.tcss": "TallyScreen #count { padding: 1 2; }\n",
     "screen.py": """
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from cr_tui.dashboard.keys import keymap
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.title_bar import TitleBar
 
@@ -42,7 +43,7 @@ class TallyScreen(DashboardScreen):
     def compose(self):
         yield TitleBar("tally")
         yield Static(id="count")
-        yield Footer(show_command_palette=False)
+        yield KeyFooter()
 
     def show_runs(self, runs):
         self.query_one("#count", Static).update(f"{self.factor * len(runs)} counted")

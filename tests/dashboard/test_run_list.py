@@ -196,7 +196,9 @@ async def test_the_dashboard_outlives_its_store(
         await drive.settle(pilot, lambda: "steady" in drive.text(app))
         aside.rename(store.root)
         await drive.settle(pilot, lambda: "waiting for" not in drive.text(app) and "1 run" in drive.text(app))
-        drive.press(app, "o", "space")
+        drive.press(app, "o", *"status", "enter")
+        await drive.settle(pilot, lambda: app.session.view.sort == "status")
+        drive.press(app, "space")
         await drive.settle(pilot, lambda: app.session.marked == [folder.id])
     again = Dashboard(StoreSource(store), refresh_seconds=60, state_path=tmp_path / "state" / "dashboard.json")
     async with again.run_test(size=(120, 40), notifications=True) as pilot:

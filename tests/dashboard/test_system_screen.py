@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+import subprocess
+import sys
 import threading
 from collections import namedtuple
 from collections.abc import Callable
@@ -15,10 +18,16 @@ import psutil
 import pytest
 
 from cr_tui.dashboard.app import Dashboard
+from cr_tui.dashboard.model.data import Worker
+from cr_tui.dashboard.model.machine_history import MachineHistory
 from cr_tui.dashboard.store import machine
 from cr_tui.dashboard.store.machine import MachineReader
+from cr_tui.dashboard.store.workers import WorkerReader
 from cr_tui.dashboard.system.machine_view import slot_title
+from engine.launch.slots import slot_folder
+from engine.runs.specification.resolving import resolve
 from engine.storage.locks import lock_file
+from tests.dashboard.conftest import NOW, make_machine
 
 Build = Callable[..., Dashboard]
 GIB = 2**30
@@ -39,19 +48,26 @@ esac
 async def test_shows_gauges_and_which_run_sits_where(dashboard: Build, source: Any, drive: Any) -> None:
     source.change(source.listed[3].id, device="cuda:0", pid=4321)
     source.machine_now = replace(source.machine_now, waiting={source.listed[6].id: 1})
+    source.working = [
+        Worker(4321, source.listed[3].id, "pool-s3", "/store", ("gpu-GPU-aaaa-0",), 98.0, 512 * 2**20, 41.5),
+        Worker(77, "x", "elsewhere", "/home/other/store", ("core-0",), None, 2**20),
+    ]
     app = dashboard()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await drive.settle(pilot)
         drive.press(app, "6")
-        await drive.settle(pilot, lambda: "pool-s3 on cuda:0" in drive.text(app))
+        await drive.settle(pilot, lambda: "cuda:0: pool-s3" in drive.text(app))
         text = drive.text(app)
         assert "43%" in text
         assert "12.0 of 64.0 GiB" in text
         assert "120.0 GiB free for the store" in text
         assert "63 °C  ·  250 W  ·  pool-s3" in text
         assert "no run" in text
-        assert "2 of 4 taken" in text
-        assert "● cuda:0" in text
+        assert "2 of 4 slots free" in text
+        assert "● core 0: elsewhere" in text
+        assert "○ core 1: free" in text
+        assert re.search(r"pool-s3 +4321 +cuda:0 +98% +512 MiB +41.5  this", text)
+        assert re.search(r"elsewhere +77 +core 0 +– +1 MiB +–  /home/other/store", text)
         assert "1 alone" in text
         drive.press(app, "escape")
         await drive.settle(pilot, lambda: "pool-s0" in drive.text(app))
@@ -64,9 +80,73 @@ async def test_a_machine_without_gpus_and_80_by_24(dashboard: Build, source: Any
         await drive.settle(pilot)
         drive.press(app, "6")
         await drive.settle(pilot, lambda: "nvidia-smi lists no GPU" in drive.text(app))
-        assert "3 of 64 taken" in drive.text(app)
+        assert "61 of 64 slots free" in drive.text(app)
         drive.press(app, "G")
-        await drive.settle(pilot, lambda: "Running" in drive.text(app))
+        await drive.settle(pilot, lambda: "no run trains on this machine" in drive.text(app))
+
+
+async def test_slots_are_counted_alike_everywhere(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await drive.settle(pilot, lambda: "2 of 4 slots free" in drive.text(app))
+        drive.press(app, "6")
+        await drive.settle(pilot, lambda: "Slots  2 of 4 slots free" in drive.text(app))
+
+
+async def test_the_last_hour_is_drawn_where_there_is_room(dashboard: Build, source: Any, drive: Any) -> None:
+    app = dashboard()
+    for number in range(30):
+        app.session.machine.add(replace(source.machine_now, at=NOW - 60 * number, cpu=50.0 + number))
+    assert len(app.session.machine.cpu[0]) == 1
+    for number in range(30):
+        app.session.machine.add(replace(source.machine_now, at=NOW + 60 * number, cpu=50.0 + number))
+    async with app.run_test(size=(200, 50), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "6")
+        await drive.settle(pilot, lambda: "The last hour" in drive.text(app))
+        for title in ("cpu %", "memory GiB", "disk free GiB", "cuda:0 %"):
+            assert title in drive.text(app)
+
+
+def test_history_keeps_an_hour() -> None:
+    history = MachineHistory()
+    for minute in range(200):
+        history.add(replace(make_machine(), at=60.0 * minute, cpu=float(minute)))
+    minutes, values = history.cpu
+    assert minutes[0] == -60
+    assert minutes[-1] == 0
+    assert values[-1] == 199
+
+
+def test_finds_who_holds_a_slot_and_what_it_costs(tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = tmp_path / "other" / "runs" / "20260101-000000-aaaaaa"
+    run.mkdir(parents=True)
+    (run / "spec.json").write_text(resolve("vae", data="minisprites", flags={"name": "theirs"})[0].model_dump_json())
+    rows = ['{"kind": "train", "iterations_per_second": 12.5}', '{"kind": "note"}', '{"kind": "tr']
+    (run / "events.jsonl").write_text("\n".join(rows))
+    slot = slot_folder() / "core-1"
+    program = (
+        "import fcntl\n"
+        f"slot = open({str(slot)!r}, 'w')\n"
+        "fcntl.flock(slot, fcntl.LOCK_EX)\n"
+        "print('ready', flush=True)\n"
+        "while True: sum(range(1000))\n"
+    )
+    command = [sys.executable, "-c", program, "engine.launch.worker", str(run)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            reader = WorkerReader()
+            assert [worker.cpu for worker in reader.read() if worker.pid == process.pid] == [None]
+            while not (found := next(worker for worker in reader.read() if worker.pid == process.pid)).cpu:
+                pass
+        finally:
+            process.kill()
+    assert (found.run_id, found.name, found.store) == (run.name, "theirs", str(tmp_path / "other"))
+    assert found.slots == ("core-1",)
+    assert found.speed == 12.5
+    assert found.memory > 2**20
 
 
 @pytest.fixture
@@ -118,7 +198,8 @@ def test_a_disk_that_is_gone_is_no_trouble(tools: Path, tmp_path: Path) -> None:
 def test_processor_time_is_counted_between_readings_whatever_thread_reads(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings = iter([Times(100, 0, 10, 890, 0), Times(130, 10, 20, 940, 0), Times(130, 10, 20, 940, 0)])
+    first = [Times(100, 0, 10, 890, 0), Times(190, 0, 10, 900, 0)]
+    readings = iter([*first, Times(220, 10, 20, 950, 0), Times(220, 10, 20, 950, 0)])
     monkeypatch.setattr(psutil, "cpu_times", lambda: next(readings))
     monkeypatch.setattr(machine, "_FRESH_SECONDS", 0.0)
     reader, found = MachineReader(tmp_path), []
@@ -126,5 +207,5 @@ def test_processor_time_is_counted_between_readings_whatever_thread_reads(
         thread = threading.Thread(target=lambda: found.append(reader.read().cpu))
         thread.start()
         thread.join()
-    # Of 100 seconds 50 were idle; then the clock had not moved on.
-    assert found == [0.0, 50.0, 0.0]
+    # The first look takes two readings; then of 100 seconds 50 were idle; then the clock had not moved on.
+    assert found == [90.0, 50.0, 0.0]

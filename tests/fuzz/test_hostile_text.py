@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from cr_tui.cli.run_query import parse_where
-from cr_tui.dashboard.runs.query import matcher
+from cr_tui.dashboard.runs.query import parse
 from cr_tui.text import clean
 from engine.errors import CrtuiError
 from engine.runs.specification.resolving import resolve
@@ -35,7 +35,7 @@ def _tolerated(reader: Callable[[], object]) -> None:
 @given(text=TEXTS)
 def test_any_text_is_a_query_or_refused(text: str, watched: Watch) -> None:
     with watched():
-        matcher(text)
+        parse(text)
         _tolerated(lambda: parse_where(text))
         _tolerated(lambda: parse_seeds(text))
 

@@ -250,6 +250,36 @@ def unpause(
     _hold(context, run, everything, as_json, queueing.unpause, queueing.unpause_queue)
 
 
+@app.command(epilog=examples("runs note"))
+def note(
+    context: typer.Context,
+    run: RunsArgument,
+    tag: Annotated[list[str] | None, typer.Option("--tag", metavar="WORD", help="Add a tag; repeatable.")] = None,
+    untag: Annotated[
+        list[str] | None, typer.Option("--untag", metavar="WORD", help="Take a tag away; repeatable.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="TEXT", help="The note; an empty one takes it away.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give runs tags and a note, or show those they have."""
+    from engine.runs.labels import change_labels, read_labels
+
+    changes = bool(tag or untag) or text is not None
+    found = [
+        (record, change_labels(record.folder, tag or (), untag or (), text) if changes else read_labels(record.folder))
+        for record in _find(invocation_of(context).open_store(), run)
+    ]
+    if as_json:
+        put_json([{"id": record.id, "name": record.name, **labels.model_dump(mode="json")} for record, labels in found])
+        return
+    for record, labels in found:
+        put(f"{record.id}  {record.name or ''}  {' '.join(labels.tags) or '–'}")
+        for line in labels.note.splitlines():
+            put(f"    {line}")
+
+
 @app.command("rm", epilog=examples("runs rm"))
 def remove(
     context: typer.Context,

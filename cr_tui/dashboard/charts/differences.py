@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 
 from cr_tui.dashboard.model.curves import ShownRun
+from cr_tui.dashboard.shared.short_names import cut_in_the_middle, short_names
 from cr_tui.dashboard.theme import Look, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
@@ -40,27 +41,39 @@ def differences_table(
     rows = differences(settings)
     if not rows:
         return Cells(((Segment(clean(NOTHING if len(runs) > 1 else ONE, width), faint),),))
-    key_width = min(max(len(clean(key)) for key in rows) + 1, _KEY_WIDTH, max(width // 2, 1))
+    key_width = min(max(cell_len(clean(key)) for key in rows) + 1, _KEY_WIDTH, max(width // 2, 1))
     cells = {key: [_shown(value) for value in values] for key, values in rows.items()}
-    widest = max(len(text) for texts in cells.values() for text in texts)
-    widest = max(widest, *(len(clean(run.name, _MOST_WIDTH)) + 2 for run in runs))
+    full = short_names([run.name for run in runs], _MOST_WIDTH, [run.group for run in runs])
+    widest = max(cell_len(text) for texts in cells.values() for text in texts)
+    widest = max(widest, *(cell_len(name) + 2 for name in full))
     column = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
-    count = min(max((width - key_width) // (column + 2), 1), len(runs))
+    names = short_names([run.name for run in runs], column - 2, [run.group for run in runs])
+    count = _columns(width - key_width, column, len(runs))
     header = [Segment(" " * key_width)]
-    for run in runs[:count]:
+    for run, name in zip(runs[:count], names, strict=False):
         header += [
             Segment("● ", style_of(run.colour)),
-            Segment(set_cell_size(clean(run.name, column - 2), column - 2), faint),
+            Segment(set_cell_size(name, column - 2), faint),
             Segment("  "),
         ]
+    if count < len(runs):
+        header.append(Segment(f"+{len(runs) - count}", style_of(rgb(look.alert))))
     lines = [tuple(header)]
     for key, texts in list(cells.items())[: max(height - 1, 0)]:
-        values = "".join(set_cell_size(clean(text, column), column) + "  " for text in texts[:count])
+        values = "".join(set_cell_size(cut_in_the_middle(text, column), column) + "  " for text in texts[:count])
         lines.append((Segment(set_cell_size(clean(key, key_width - 1), key_width), faint), Segment(values)))
     hidden = len(cells) - max(height - 1, 0)
     if hidden > 0 and height > 1:
         lines[-1] = (Segment(f"… and {hidden + 1} more", faint),)
     return Cells(tuple(lines))
+
+
+def _columns(width: int, column: int, runs: int) -> int:
+    """How many runs fit side by side; where not all do, beside the count of the others."""
+    fitting = max((width + 2) // (column + 2), 1)
+    if fitting >= runs:
+        return runs
+    return max((width - len(f"+{runs}")) // (column + 2), 1)
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from cr_tui.dashboard.charts import export, words
 from cr_tui.dashboard.charts.chart_grid import ChartGrid
@@ -24,6 +24,7 @@ from cr_tui.dashboard.model.data import Run, Source
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.model.view_state import SMOOTHINGS
 from cr_tui.dashboard.shared.cells_view import CellsView
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -68,7 +69,7 @@ class ChartsScreen(DashboardScreen):
         yield Static(id="empty")
         yield CellsView(widget_id="differences")
         yield TextLine(widget_id="form")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         view = self.session.view

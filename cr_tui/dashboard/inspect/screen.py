@@ -8,7 +8,7 @@ from typing import Self
 from textual import events, on
 from textual.app import ComposeResult
 from textual.timer import Timer
-from textual.widgets import Footer, Input
+from textual.widgets import Input
 
 from cr_tui.dashboard.inspect.code_row import CodeRow
 from cr_tui.dashboard.inspect.layout import ZOOMS, bounded_steps
@@ -19,6 +19,7 @@ from cr_tui.dashboard.model.data import NoCheckpointError, Run
 from cr_tui.dashboard.model.exploration import DecodeJob, Exploration, Frames, ImageKey
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.render.images.image_modes import ImageMode
@@ -67,7 +68,7 @@ class InspectScreen(DashboardScreen):
         yield TitleBar("inspect")
         yield InspectView(self.session, self._inspection)
         yield Input(id="go-to", compact=True, type="integer", max_length=9)
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     @on(InspectView.Ready)
     def _begin(self) -> None:

@@ -91,7 +91,8 @@ class InspectView(Vertical):
 
     @property
     def _is_ready(self) -> bool:
-        return bool(self.query("#note"))
+        # They are made from the top and removed from the top.
+        return bool(self.query("#held")) and bool(self.query("#note"))
 
     @property
     def look(self) -> Look:
@@ -185,7 +186,7 @@ class InspectView(Vertical):
     def draw_held(self) -> None:
         """The pictures of the held latents, each below its caption."""
         exploration, layout = self._inspection.exploration, self._layout
-        if exploration is None or layout is None or not layout.across:
+        if exploration is None or layout is None or not layout.across or not self._is_ready:
             return
         texts, pictures = [], []
         for number, (caption, style, frames) in enumerate(self._held(exploration)):

@@ -13,6 +13,10 @@ KEYS = (
     ),
     Key("l,right", "scroll_on", "Right", "see what lines have further right", "logs", footer=False, palette=False),
     Key("h,left", "scroll_back", "Left", "go back to the left", "logs", footer=False, palette=False),
+    Key("e", "next_error", "Error", "go to the next line that looks like an error", "logs"),
+    Key("E", "previous_error", "Error before", "go to the previous line that does", "logs", footer=False),
+    Key("w", "wrap", "Wrap", "break long lines at the edge, or cut them", "logs"),
+    Key("t", "times", "Times", "when lines were written, as far as that is known", "logs"),
     Key("c", "copy", "Copy", "copy the lines on the screen", "logs"),
     Key("escape", "back", "Back", "go back", "logs", "esc", palette=False),
 )

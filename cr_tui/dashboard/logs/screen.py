@@ -10,15 +10,18 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.logs.log_pane import LogPane
-from cr_tui.dashboard.model.data import Run, Source
+from cr_tui.dashboard.model.data import LogFollower, Run, Source
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.text import clean
@@ -27,6 +30,7 @@ from engine.errors import CrtuiError
 _SHOW_SECONDS = 0.25
 _IDLE_SECONDS = 0.2
 _PAUSE_SECONDS = 0.002
+_NAME = 40
 
 NO_RUN = "There is no run whose log could be shown. Go to the runs ( 1 ) and put the cursor on one."
 NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
@@ -48,6 +52,7 @@ class LogsScreen(DashboardScreen):
         lines: Sequence[str]
         dropped: int
         skipped: bool
+        times: Sequence[float | None] = ()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -59,16 +64,16 @@ class LogsScreen(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("logs")
         yield TextLine(widget_id="headline")
-        yield LogPane(widget_id="log")
         yield Static(id="empty")
-        yield Input(placeholder="text to find", id="search", compact=True)
-        yield Footer(show_command_palette=False, compact=True)
+        yield LogPane(widget_id="log")
+        yield TextBox(placeholder="text to find", widget_id="search")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())
-        cursor = self.session.cursor_run
-        choices = self._choices
-        self._open(cursor if cursor in choices or not choices else choices[0])
+        view = self.session.view
+        self.pane.wraps, self.pane.dated = view.wrap_log, view.date_log
+        self._open(self.session.cursor_run or next(iter(self._choices), None))
 
     @property
     def pane(self) -> LogPane:
@@ -77,8 +82,11 @@ class LogsScreen(DashboardScreen):
 
     @property
     def _choices(self) -> list[str]:
-        """Runs whose logs can be stepped through: the marked runs, or all if none is marked."""
-        return self.session.marked or [run.id for run in self.session.runs or ()]
+        """Runs whose logs can be stepped through: the marked ones and that under the cursor; all if none is marked."""
+        marked, cursor = self.session.marked, self.session.cursor_run
+        if not marked:
+            return [run.id for run in self.session.runs or ()]
+        return [*marked, cursor] if cursor and cursor not in marked else marked
 
     def _open(self, run_id: str | None) -> None:
         self._run_id, self._dropped, self._skipped, self._count = run_id, 0, False, 0
@@ -101,9 +109,12 @@ class LogsScreen(DashboardScreen):
             more = follower.poll()
             pending = pending or more
             if pending and time.monotonic() - shown > (_SHOW_SECONDS if more else interval):
-                self.post_message(self.Read(run_id, follower.lines, follower.dropped, follower.skipped))
+                self.post_message(self._read_now(run_id, follower))
                 shown, pending = time.monotonic(), False
             time.sleep(_PAUSE_SECONDS if more else _IDLE_SECONDS)
+
+    def _read_now(self, run_id: str, follower: LogFollower) -> Read:
+        return self.Read(run_id, follower.lines, follower.dropped, follower.skipped, follower.times)
 
     @on(Read)
     def _show(self, message: Read) -> None:
@@ -113,7 +124,7 @@ class LogsScreen(DashboardScreen):
             return
         fallen = max(message.dropped - self._dropped, 0)
         self._dropped, self._skipped, self._count = message.dropped, message.skipped, len(message.lines)
-        self.pane.show_lines(message.lines, fallen)
+        self.pane.show_lines(message.lines, fallen, message.times)
         self._draw_headline()
         # The position is known only after the lines were drawn.
         self.call_after_refresh(self._draw_headline)
@@ -133,16 +144,17 @@ class LogsScreen(DashboardScreen):
             return
         look, run = self.look, self.session.run_of(self._run_id)
         pane, empty = self.pane, self.query_one("#empty", Static)
-        pane.display = self._count > 0
+        # The pane stays: keys go to it also while there is nothing to read.
         empty.display = self._count == 0
         empty.update(Text(NO_LOG if run is not None else NO_RUN))
         if run is None:
             gone = "this run is gone" if self._run_id else ""
             self.query_one("#headline", TextLine).write(Text(gone, style=look.alert))
             return
-        line = Text().append_text(status_text(run, look)).append("  ").append(clean(run.name, 40), style="bold")
+        line = Text().append_text(status_text(run, look)).append("  ")
+        line.append(cut_in_the_middle(clean(run.name), _NAME), style=f"bold {self._colour_of(run)}".rstrip())
         before = self._dropped
-        end = before + min(round(pane.scroll_y) + pane.content_size.height, self._count)
+        end = before + min(pane.last_visible, self._count)
         facts = f"  line {end} of {before + self._count}"
         line.append(facts + (", counted from where reading began" if self._skipped else ""), style=look.faint)
         line.append(
@@ -154,19 +166,22 @@ class LogsScreen(DashboardScreen):
             line.append(f"  {at}{len(matches)} × {clean(pane.pattern, 20)}", style=look.key)
         self.query_one("#headline", TextLine).write(line)
 
+    def _colour_of(self, run: Run) -> str:
+        """The colour of a marked run; empty if it has none."""
+        shown = self.shown_runs if run.id in self.session.marked else []
+        return next(("#{:02x}{:02x}{:02x}".format(*one.colour) for one in shown if one.id == run.id), "")
+
     # -- actions -----------------------------------------------------------------------------------------------------
 
     def action_follow(self) -> None:
         self.pane.follow(not self.pane.following)
 
     def action_search(self) -> None:
-        box = self.query_one("#search", Input)
-        box.display = True
-        box.focus()
+        self.query_one("#search", TextBox).ask()
 
     @on(Input.Changed, "#search")
     def _search_typed(self) -> None:
-        self.pane.search(self.query_one("#search", Input).value)
+        self.pane.search(self.query_one("#search", TextBox).value)
         self._draw_headline()
 
     @on(Input.Submitted, "#search")
@@ -177,7 +192,7 @@ class LogsScreen(DashboardScreen):
 
     @on(Input.Blurred, "#search")
     def _search_left(self) -> None:
-        box = self.query_one("#search", Input)
+        box = self.query_one("#search", TextBox)
         box.display = bool(box.value)
 
     def action_next_match(self) -> None:
@@ -189,6 +204,29 @@ class LogsScreen(DashboardScreen):
     def _go_to_match(self, by: int) -> None:
         if self.pane.pattern and not self.pane.go_to_match(by):
             self.say(f"the log has no '{self.pane.pattern}'", "warning")
+        self._draw_headline()
+
+    def action_next_error(self) -> None:
+        self._go_to_error(1)
+
+    def action_previous_error(self) -> None:
+        self._go_to_error(-1)
+
+    def _go_to_error(self, by: int) -> None:
+        if not self.pane.go_to_error(by):
+            self.say("no line of this log looks like an error")
+        self._draw_headline()
+
+    def action_wrap(self) -> None:
+        self.pane.wrap(not self.pane.wraps)
+        self.session.view.wrap_log = self.pane.wraps
+        self._draw_headline()
+
+    def action_times(self) -> None:
+        self.pane.date(not self.pane.dated)
+        self.session.view.date_log = self.pane.dated
+        if self.pane.dated and not any(self.pane.times):
+            self.say("it is not known when these lines were written; those that come from now on get their time")
         self._draw_headline()
 
     def action_scroll_on(self) -> None:
@@ -214,7 +252,7 @@ class LogsScreen(DashboardScreen):
         self.copy_text("\n".join(lines), f"{len(lines)} lines")
 
     def action_back(self) -> None:
-        box = self.query_one("#search", Input)
+        box = self.query_one("#search", TextBox)
         if box.has_focus or box.value:
             box.value = ""
             box.display = False

@@ -83,7 +83,7 @@ class ShownRun:
         name: as legends write it.
         colour: its colour in every chart.
         curves: what was read of it.
-        group: the group that it belongs to.
+        group: runs that belong together; told where names clash.
     """
 
     id: str

@@ -39,6 +39,7 @@ class Run:
         losses: some values of its first loss, from its beginning to now, for a line of bars.
         rank: its place in the newest ModelCentrality ranking that it is part of, from 1.
         settings: its specification by dotted key; empty until it has been read.
+        tags: words that people gave it.
     """
 
     id: str
@@ -61,6 +62,42 @@ class Run:
     losses: tuple[float, ...] = ()
     rank: int | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What is read of one run at a time, because it takes more files than a list may read.
+
+    Args:
+        run_id: whose facts they are.
+        elapsed: seconds that it has computed up to :attr:`at`, all attempts together; None if it never began.
+        at: when this was read, seconds since 1970.
+        attempt: its number, from 1.
+        precision: number type of its hidden layers; empty until it is known.
+        traceback: where a failed run failed; empty for others.
+        checkpoints: iterations of its checkpoints, ascending.
+        size: bytes of all its files.
+        preset: what its specification was made from; empty if from none that is known here.
+        changed: the settings in which it differs from that preset: its own value and the preset's, None for none.
+        settings: its whole specification by dotted key.
+        tags: words that people gave it.
+        note: what people wrote about it.
+    """
+
+    run_id: str
+    elapsed: float | None = None
+    at: float = 0.0
+    attempt: int = 1
+    precision: str = ""
+    traceback: str = ""
+    checkpoints: tuple[int, ...] = ()
+    size: int = 0
+    preset: str = ""
+    changed: Mapping[str, tuple[object, object]] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -131,6 +168,31 @@ class Machine:
     slots: Mapping[str, bool] = field(default_factory=dict)
     waiting: Mapping[str, int] = field(default_factory=dict)
     at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process of this user that trains a run, of whatever store, or holds a slot.
+
+    Args:
+        pid: its number.
+        run_id: the run; empty if it trains none.
+        name: of the run, else of the program.
+        store: the folder of its store; empty if it trains none.
+        slots: the slots that it holds.
+        cpu: per cent of one core since the last reading; None at the first.
+        memory: resident bytes.
+        speed: iterations a second, as it wrote last; None when that is not known.
+    """
+
+    pid: int
+    run_id: str = ""
+    name: str = ""
+    store: str = ""
+    slots: tuple[str, ...] = ()
+    cpu: float | None = None
+    memory: int = 0
+    speed: float | None = None
 
 
 class NoCheckpointError(InputError):
@@ -225,6 +287,11 @@ class LogFollower(Protocol):
         ...
 
     @property
+    def times(self) -> Sequence[float | None]:
+        """When each of the lines was written, seconds since 1970; None where that is not known."""
+        ...
+
+    @property
     def skipped(self) -> bool:
         """Whether the log's beginning was not read at all."""
         ...
@@ -265,12 +332,20 @@ class Source(Protocol):
         """A run's specification by dotted key."""
         ...
 
+    def facts(self, run_id: str) -> RunFacts:
+        """What a card says of a run beyond the list."""
+        ...
+
     def template(self, run_id: str) -> NewRuns:
         """What the form for new runs would hold for a run like this one."""
         ...
 
     def machine(self) -> Machine:
         """How busy this machine is now."""
+        ...
+
+    def workers(self) -> list[Worker]:
+        """The processes that train runs here, of whatever store, and those that hold slots."""
         ...
 
     def selections(self) -> list[SelectionResult]:
@@ -327,6 +402,10 @@ class Source(Protocol):
 
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """What would be lost with some runs."""
+        ...
+
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Give a run these tags and no others, and this note."""
         ...
 
     def remove(self, run_id: str) -> None:

@@ -8,6 +8,7 @@ from cr_tui.dashboard.model.curve_reader import CurveReader
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Run, Source
 from cr_tui.dashboard.model.draft import Draft
+from cr_tui.dashboard.model.machine_history import MachineHistory
 from cr_tui.dashboard.model.run_colours import RunColours
 from cr_tui.dashboard.model.view_state import ViewState
 from cr_tui.render.cells import Rgb
@@ -41,6 +42,7 @@ class Session:
         curves: the newest curves and logs by run id, of the runs that were asked for.
         colours: which run has which colour.
         undoable: functions that each take one action back, the newest last.
+        machine: how busy the machine was.
         draft: what the form for new runs holds; None until somebody fills it in.
         image_mode: how images are shown at present.
     """
@@ -68,6 +70,7 @@ class Session:
         self.curves: Mapping[str, RunCurves] = {}
         self.colours = RunColours(view.colours)
         self.undoable: list[Callable[[], None]] = []
+        self.machine = MachineHistory()
         self.draft: Draft | None = None
         self._reader = reader
 
@@ -144,6 +147,11 @@ class Session:
                 curves = self.curves.get(run.id) or RunCurves(run.id, complete=False)
                 shown.append(ShownRun(run.id, run.name, colour, curves, run.group))
         return shown
+
+    def mark_colours(self, palette: Sequence[Rgb]) -> dict[str, Rgb | None]:
+        """The colours of the marked runs by id, in the order of marking; None for those beyond the palette."""
+        shown = {run.id: run.colour for run in self.shown_runs(palette)} if self.marked else {}
+        return {run_id: shown.get(run_id) for run_id in self.marked}
 
     # -- what is kept ------------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ _MAX_STORES = 50
 _Text = Annotated[str, Field(max_length=500)]
 _Texts = Annotated[list[_Text], Field(max_length=2000)]
 
-DetailView = Literal["overview", "more", "log"]
+DetailView = Literal["overview", "more", "card", "log"]
 """Parts of a run's details, in the order they are stepped through."""
 
 SMOOTHINGS = (0.0, 0.6, 0.9, 0.97, 0.99, 0.999)
@@ -52,6 +52,8 @@ class ViewState(BaseModel):
         charts: the name filter of the charts.
         differences: whether the table of differing settings was shown.
         ranking: what the form for a ranking held last, its runs left out.
+        wrap_log: whether long lines of logs are broken at the edge.
+        date_log: whether lines of logs have their times.
     """
 
     theme: _Text = DARK.theme.name
@@ -77,6 +79,8 @@ class ViewState(BaseModel):
     charts: _Text = ""
     differences: bool = False
     ranking: dict[_Text, _Text | int | list[_Text] | None] = Field(default_factory=dict, max_length=20)
+    wrap_log: bool = False
+    date_log: bool = False
 
 
 class ViewStates:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Source
@@ -21,8 +21,10 @@ from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.new_run.setting_list import SettingList
 from cr_tui.dashboard.new_run.value_editor import ValueEditor
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.slots_text import slots_text
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
@@ -95,7 +97,7 @@ class NewRunScreen(DashboardScreen):
         yield Static(id="help")
         yield TextLine(widget_id="plan")
         yield Static(id="command")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.query_one("#filter", Input).value = self._draft.filter
@@ -357,10 +359,11 @@ class NewRunScreen(DashboardScreen):
     def _leave_started(self, message: Started) -> None:
         names = message.names
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        self.say(f"started {', '.join(names[:_NAMED])}{more}")
         self.session.draft = None
         self.post_message(LookRequested())
         self.dismiss()
+        # Said by the screen below.
+        self.say(f"started {', '.join(names[:_NAMED])}{more}")
 
     @on(Refused)
     def _show_refusal(self, message: Refused) -> None:
@@ -403,4 +406,4 @@ def _plan(check: RequestCheck, look: Look) -> Text:
     parts = [f"{check.starting:,} would start at once"] if check.starting else []
     parts += [f"{waiting:,} would wait"] if waiting else []
     behind = f", behind {check.ahead:,} that wait already" if waiting and check.ahead else ""
-    return text.append(f": {', '.join(parts)}{behind}; {free} of {slots} slots free")
+    return text.append(f": {', '.join(parts)}{behind}; {slots_text(free, slots)}")

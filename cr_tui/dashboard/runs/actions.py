@@ -8,17 +8,27 @@ from concurrent.futures import ThreadPoolExecutor
 from textual import work
 
 from cr_tui.dashboard.model.data import LIVE_STATUSES, DiskUse, Run
+from cr_tui.dashboard.runs.run_words import size_text
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.requests import FormRequested, LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from engine.errors import CrtuiError
 
 _ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
+WHY_NOT = {
+    "stop_run": "none of these runs is running or queued",
+    "resume_run": "none of these runs ended early",
+    "delete_run": "these runs are running or queued; stop them first",
+    "undo": "nothing was done that could be undone",
+    "clear_filter": "there is no filter",
+}
+"""Why an action applies to none of the target runs."""
 APPLIES: dict[str, Callable[[Run], bool]] = {
     "stop_run": lambda run: run.status in LIVE_STATUSES,
     "resume_run": lambda run: run.status in _ENDED_EARLY,
     "delete_run": lambda run: run.status not in LIVE_STATUSES,
     "duplicate_run": lambda run: True,
+    "annotate": lambda run: True,
     "open_inspect": lambda run: True,
     "open_selection": lambda run: True,
     "copy": lambda run: True,
@@ -39,11 +49,21 @@ class RunActions(DashboardScreen):
         # Not abstract: Textual's screens have a metaclass of their own.
         raise NotImplementedError
 
+    @property
+    def spared(self) -> Sequence[Run]:
+        """Marked runs that are not on the list, and so are never acted on."""
+        raise NotImplementedError
+
+    @property
+    def cursor_runs(self) -> Sequence[Run]:
+        """The run under the cursor, or the runs of a folded group there."""
+        raise NotImplementedError
+
     def action_new_run(self) -> None:
         self.post_message(FormRequested())
 
     def action_duplicate_run(self) -> None:
-        run = next(iter(self.targets), None)
+        run = next(iter(self.cursor_runs), None)
         if run is not None:
             self._read_template(run)
 
@@ -61,7 +81,7 @@ class RunActions(DashboardScreen):
         self._ask_and_do("stop_run", "Stop", consequence, "stopped", self.session.source.stop)
 
     def action_resume_run(self) -> None:
-        self._do(self._applicable("resume_run"), "resumed", self.session.source.resume)
+        self._do(self._applicable("resume_run"), "resumed", self.session.source.resume, self._spared_text("; "))
 
     def action_delete_run(self) -> None:
         runs = self._applicable("delete_run")
@@ -77,6 +97,7 @@ class RunActions(DashboardScreen):
     @work
     async def _ask_to_delete(self, runs: Sequence[Run], found: DiskUse) -> None:
         consequence = f"With {disk_use_text(found)}. Until you leave, u brings it back; then it is gone for good."
+        consequence += self._spared_text(" ", ".")
         if await self.app.push_screen_wait(ConfirmScreen("Delete", _subject(runs), consequence)):
             self._do(runs, "deleted", self.session.source.remove, "; u brings back", self._remember_deleted)
 
@@ -90,6 +111,13 @@ class RunActions(DashboardScreen):
         if self.session.undoable:
             self.session.undoable.pop()()
 
+    def _spared_text(self, before: str, after: str = "") -> str:
+        names = [run.name for run in self.spared]
+        if not names:
+            return ""
+        marked = "1 marked run" if len(names) == 1 else f"{len(names)} marked runs"
+        return f"{before}left alone: {marked} that the filter hides ({_listed(names)}){after}"
+
     def _applicable(self, action: str) -> list[Run]:
         return [run for run in self.targets if APPLIES[action](run)]
 
@@ -100,6 +128,7 @@ class RunActions(DashboardScreen):
         runs = self._applicable(action)
         if not runs:
             return
+        consequence += self._spared_text(" ", ".")
         if await self.app.push_screen_wait(ConfirmScreen(verb, _subject(runs), consequence)):
             self._do(runs, done, act)
 
@@ -145,9 +174,4 @@ def disk_use_text(found: DiskUse) -> str:
     """In words: ``4 checkpoints, 31.5 MB``."""
     plural = "" if found.checkpoints == 1 else "s"
     held = f"{found.checkpoints} checkpoint{plural}" if found.checkpoints else "no checkpoint"
-    size = float(found.size)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{held}, {size:,.0f} {unit}" if unit in ("bytes", "kB") else f"{held}, {size:,.1f} {unit}"
+    return f"{held}, {size_text(found.size)}"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 from rich.text import Text
 
 from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.theme import DARK, Look
-from cr_tui.render.curves.sparkline import sparkline
+from cr_tui.render.curves.trace import trace
 from cr_tui.text import clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 
 SortKey = tuple[int, float | str]
 PADDING = 2
 """Cells that the table puts around each column."""
+NAME_WIDTHS = (12, 28)
+"""Least and most cells for which columns make room for names; in much room, at most a quarter of it."""
 _NAME_WIDEST = 40
 _FEWEST = 3
 _FROZEN = 2
@@ -51,6 +55,8 @@ class Column:
     def draw(self, run: Run, now: float, look: Look = DARK) -> Text:
         """The cell of a run, cut and set to the column's width."""
         text = self.cell(run, now, look)
+        if not text.spans and text.cell_len > self.width:
+            text = Text(cut_in_the_middle(text.plain, self.width), style=text.style)
         text.truncate(self.width, overflow="ellipsis")
         text.align("right" if self.right else "left", self.width)
         return text
@@ -71,7 +77,11 @@ def age_text(seconds: float) -> str:
 
 def _word(key: str, title: str, width: int, read: Callable[[Run], str]) -> Column:
     return Column(
-        key, title, width, lambda run, now, look: Text(clean(read(run), width)), lambda run: (0, read(run).lower())
+        key,
+        title,
+        width,
+        lambda run, now, look: Text(clean(read(run))),
+        lambda run: (0, read(run).lower()),
     )
 
 
@@ -103,7 +113,7 @@ def _eta_cell(run: Run, now: float, look: Look) -> Text:
 
 
 def _loss_cell(run: Run, now: float, look: Look) -> Text:
-    return Text(sparkline(np.array(run.losses), _SPARK_CELLS), style=look.heading)
+    return Text(trace(np.array(run.losses), _SPARK_CELLS), style=look.heading)
 
 
 def _loss_sort(run: Run) -> SortKey:
@@ -121,7 +131,7 @@ def _age_cell(run: Run, now: float, look: Look) -> Text:
 
 
 _STATUS = Column("status", "Status", 10, lambda run, now, look: status_text(run, look), lambda run: (0, run.status))
-_NAME = _word("name", "Name", 16, lambda run: run.name)
+_NAME = Column("name", "Name", 16, lambda run, now, look: Text(clean(run.name)), lambda run: (0, run.name.lower()))
 _STEP = Column("step", "Step", 13, _step_cell, lambda run: (0, run.step / max(run.total_steps, 1)), True, True)
 _ETA = Column("eta", "ETA", 5, _eta_cell, lambda run: (int(run.eta is None), run.eta or 0.0), True)
 _LOSS = Column("loss", "Loss", _SPARK_CELLS, _loss_cell, _loss_sort)
@@ -129,7 +139,8 @@ _RANK = Column("rank", "Rank", 4, _rank_cell, lambda run: (int(run.rank is None)
 _AGE = Column("age", "Age", 5, _age_cell, lambda run: (0, -run.created), True)
 _METHOD = _word("method", "Method", 12, lambda run: run.method)
 _DATA = _word("data", "Data", 12, lambda run: run.data)
-_GROUP = _word("group", "Group", 12, lambda run: run.group)
+_GROUP_WIDTHS = (6, 14)
+_GROUP = Column("group", "Group", 6, lambda run, now, look: Text(clean(run.group)), lambda run: (0, run.group.lower()))
 _DEVICE = _word("device", "Device", 7, lambda run: run.device)
 _SEED = Column("seed", "Seed", 4, lambda run, now, look: Text(str(run.seed)), lambda run: (0, run.seed), True)
 _ORDER = ("status", "name", "method", "data", "group", "seed", "step", "eta", "loss", "score", "rank", "device", "age")
@@ -141,7 +152,9 @@ def all_columns(runs: Iterable[Run]) -> list[Column]:
     return sorted(_by_importance(runs), key=_place)
 
 
-def choose_columns(runs: Iterable[Run], width: int, skip: int = 0, keep: str = "") -> list[Column]:
+def choose_columns(
+    runs: Iterable[Run], width: int, skip: int = 0, keep: str = "", name_width: int = _NAME.width
+) -> list[Column]:
     """The most important columns that fit.
 
     Args:
@@ -149,11 +162,15 @@ def choose_columns(runs: Iterable[Run], width: int, skip: int = 0, keep: str = "
         width: cells the table may take.
         skip: how many of the most important columns to leave out, so that others fit; status and name always stay.
         keep: key of a column that is never left out.
+        name_width: cells of the longest name; names come before other columns, within :data:`NAME_WIDTHS`.
 
     Returns:
         Columns from left to right; the name takes the remaining width.
     """
-    ranked = _by_importance(runs)
+    least, most = NAME_WIDTHS
+    most = max(most, width // 4)
+    name = replace(_NAME, width=min(max(name_width, least), most))
+    ranked = [name if column is _NAME else column for column in _by_importance(runs)]
     others = ranked[_FROZEN:]
     kept = [column for column in others if column.key == keep]
     rest = [column for column in others[min(skip, max(len(others) - 1, 0)) :] if column.key != keep]
@@ -166,31 +183,34 @@ def choose_columns(runs: Iterable[Run], width: int, skip: int = 0, keep: str = "
             left -= column.width + PADDING
     spare = max(left, 0)
     ordered = sorted(chosen, key=_place)
-    return [_widened(column, spare) if column.key == "name" else column for column in ordered]
+    widest = max(name_width, _NAME_WIDEST)
+    widened = replace(name, width=min(name.width + spare, widest))
+    return [widened if column is name else column for column in ordered]
 
 
 def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run]:
     """Sort runs by a column. Runs without a value come last either way; of equal runs the newest comes first."""
     newest_first = sorted(runs, key=lambda run: (-run.created, run.id))
-    there = [run for run in newest_first if column.sort(run)[0] == 0]
-    missing = [run for run in newest_first if column.sort(run)[0] != 0]
-    return sorted(there, key=lambda run: column.sort(run)[1], reverse=descending) + missing
+    keyed = [(column.sort(run), run) for run in newest_first]
+    there = [(key[1], run) for key, run in keyed if key[0] == 0]
+    there.sort(key=itemgetter(0), reverse=descending)
+    return [run for _, run in there] + [run for key, run in keyed if key[0] != 0]
 
 
 def _by_importance(runs: Iterable[Run]) -> Sequence[Column]:
     present = {name for run in runs for name in run.scores}
     scores = [_score(name) for name in (*SCORE_TITLES, *sorted(present - SCORE_TITLES.keys())) if name in present]
     first = scores[:1] or [_score("factor_vae")]
+    # A group that all runs share says nothing about any of them.
+    groups = {run.group for run in runs}
+    least, most = _GROUP_WIDTHS
+    group = replace(_GROUP, width=min(max([least, *(len(name) for name in groups)]), most))
+    early, late = ([group], []) if len(groups) > 1 else ([], [group])
     return [
-        *(_STATUS, _NAME, _STEP, *first, _ETA, _AGE, _RANK, _METHOD, _LOSS, _SEED, _DATA, _DEVICE, _GROUP),
+        *(_STATUS, _NAME, _STEP, *first, _ETA, *early, _LOSS, _AGE, _RANK, _METHOD, _SEED, _DATA, _DEVICE, *late),
         *scores[1:],
     ]
 
 
 def _place(column: Column) -> int:
     return _ORDER.index(column.key.partition(".")[0])
-
-
-def _widened(column: Column, spare: int) -> Column:
-    width = min(column.width + spare, _NAME_WIDEST)
-    return _word(column.key, column.title, width, lambda run: run.name)

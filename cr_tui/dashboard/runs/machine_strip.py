@@ -6,6 +6,7 @@ from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.model.data import Gpu, Machine
+from cr_tui.dashboard.shared.slots_text import slots_text
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.text import clean
@@ -51,8 +52,8 @@ class MachineStrip(TextLine):
             line.append("   " if line else "").append(f"{name} ", style=look.faint)
             line.append(value, style=look.alert if alarming else "")
         if machine.slots:
-            taken = sum(machine.slots.values())
-            line.append("   slots ", style=look.faint).append(f"{taken}/{len(machine.slots)}")
+            free = len(machine.slots) - sum(machine.slots.values())
+            line.append("   ").append(slots_text(free, len(machine.slots)), style=look.faint)
         for gpu in machine.gpus:
             line.append(f"   cuda:{gpu.index} ", style=look.faint).append_text(gpu_text(gpu, look))
         self.write(line)

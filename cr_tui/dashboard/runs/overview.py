@@ -10,7 +10,8 @@ from cr_tui.dashboard.shared.series import overlay, scalar_keys, series_of, titl
 from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.series import Series
 
-_LOSS, _SCHEDULES, _PROBABILITY = "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
+_TOTAL, _LOSS, _SCHEDULES, _PROBABILITY = "loss", "loss_", ("lambda_", "gap", "learning_rate"), "_probability"
+_KL = ("kl", "total_correlation")
 _ACCURACY = "_accuracy"
 
 
@@ -23,8 +24,9 @@ class Chart:
 
 
 GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
-    "losses": lambda key: key[0] == "train" and key[1].startswith(_LOSS),
+    "losses": lambda key: key[0] == "train" and (key[1] == _TOTAL or key[1].startswith(_LOSS)),
     "scores": lambda key: key[0] == "score" or (key[0] == "train" and key[1].endswith(_ACCURACY)),
+    "kl": lambda key: key[0] == "train" and key[1].startswith(_KL),
     "schedules": lambda key: key[0] == "train" and key[1].startswith(_SCHEDULES),
     "probabilities": lambda key: key[0] == "train" and key[1].endswith(_PROBABILITY),
 }
@@ -32,18 +34,19 @@ GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
 
 
 def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Chart]:
-    """The chart of each of :data:`GROUPS`.
+    """The chart of each of :data:`GROUPS`; one without lines where no run has such scalars.
 
     Of one run it holds every scalar of the group; of several runs the group's first scalar, a line a run.
 
     Args:
         runs: in their colours.
-        palette: colours of lines that stand for scalars and not for runs.
+        palette: colours for the scalars of a single run.
     """
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
     for title, belongs in GROUPS.items():
-        found = [key for key in keys if belongs(key)]
+        # The total says most of a method that has one.
+        found = sorted(filter(belongs, keys), key=lambda key: key[1] != _TOTAL)
         if len(runs) == 1:
             measured = runs[0].curves.measured
             lines = (
@@ -57,4 +60,4 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
 
 
 def _short(key: ScalarKey) -> str:
-    return key[1].removeprefix(_LOSS).removesuffix(_PROBABILITY)
+    return "total" if key[1] == _TOTAL else key[1].removeprefix(_LOSS).removesuffix(_PROBABILITY)

@@ -62,6 +62,8 @@ def arrange(runs: Iterable[Run], folded: Collection[str]) -> list[Row]:
         folded: names of folded groups; runs without a group are never folded.
     """
     ordered = list(runs)
+    if not folded:
+        return [*ordered]
     members: dict[str, list[Run]] = {}
     for run in ordered:
         if run.group and run.group in folded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -16,9 +17,17 @@ from textual.strip import Strip
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Run
-from cr_tui.dashboard.runs.columns import PADDING, Column, age_text, all_columns, choose_columns, sort_runs
+from cr_tui.dashboard.runs.columns import (
+    PADDING,
+    Column,
+    age_text,
+    all_columns,
+    choose_columns,
+    sort_runs,
+)
 from cr_tui.dashboard.runs.rows import GroupRow, Row, arrange
 from cr_tui.dashboard.shared.changes import changed_span
+from cr_tui.dashboard.shared.short_names import Shortener
 from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.render.cells import Rgb, style_of
 
@@ -78,6 +87,11 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._cursor = 0
         self._strips: dict[str, tuple[object, Strip]] = {}
         self._seen: tuple[str, ...] = ()
+        self._named: tuple[list[str], list[str], list[str]] = ([], [], [])
+        self._names = Shortener(())
+        self._numbers: Mapping[str, int] = {}
+        self._name_width = 0
+        self._header_drawn: object = None
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -85,6 +99,11 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
     def row_count(self) -> int:
         """Lines without the header."""
         return len(self._rows)
+
+    @property
+    def lines_needed(self) -> int:
+        """Lines that it takes to show all rows, with the header."""
+        return len(self._rows) + _HEADER
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -119,13 +138,14 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._runs, self._now = runs, now
         if not self.size.width:
             return
+        self._take_names(runs)
         room = self.size.width - _MARK_WIDTH
-        columns = choose_columns(runs, room, self.skip, self.order.key)
+        columns = choose_columns(runs, room, self.skip, self.order.key, self._name_width)
         fits = [(column.key, column.width) for column in columns] == [(old.key, old.width) for old in self._columns]
         if not fits:
             self._columns = columns
         before, selected = self._rows, self.selected_id
-        self._rows = arrange(self._in_order(runs), self.folded)
+        self._rows = arrange(self._in_order(runs, columns), self.folded)
         self._keep_cursor(selected)
         self._forget_lines()
         self.virtual_size = Size(self.size.width, len(self._rows) + _HEADER)
@@ -134,11 +154,25 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
             self._report_seen()
         else:
             self._refresh_changed()
+            if self._header_drawn != self.order:
+                self.refresh(Region(0, 0, self.size.width, _HEADER))
         if self.selected_id != selected:
             self.post_message(self.Moved())
 
-    def _in_order(self, runs: Sequence[Run]) -> list[Run]:
-        by = next((column for column in all_columns(runs) if column.key == self.order.key), None)
+    def _take_names(self, runs: Sequence[Run]) -> None:
+        """Find out how names are told apart, if they are others than before."""
+        named = [run.id for run in runs], [run.name for run in runs], [run.group for run in runs]
+        if named != self._named:
+            self._named = named
+            ids, names, groups = named
+            self._names = Shortener(names, groups)
+            self._numbers = dict(zip(ids, range(len(ids)), strict=True))
+            self._name_width = max(map(cell_len, self._names.full), default=0)
+            self._strips.clear()
+
+    def _in_order(self, runs: Sequence[Run], columns: Sequence[Column]) -> list[Run]:
+        # The column that decides the order is always among those that are shown.
+        by = next((column for column in columns if column.key == self.order.key), None)
         return sort_runs(runs, by, self.order.descending) if by else list(runs)
 
     def _keep_cursor(self, selected: str | None) -> None:
@@ -171,12 +205,17 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- order and columns -------------------------------------------------------------------------------------------
 
-    def sort_by_next_column(self, by: int = 1) -> None:
-        """Sort by the next column, or the previous, from the next :meth:`show` on."""
-        columns = all_columns(self._runs)
-        keys = [column.key for column in columns]
-        at = keys.index(self.order.key) if self.order.key in keys else -by
-        self._sort_by(columns[(at + by) % len(columns)])
+    @property
+    def sortable(self) -> Sequence[Column]:
+        """The columns that it can be sorted by, from left to right."""
+        return all_columns(self._runs)
+
+    def sort_by(self, key: str) -> None:
+        """Sort by a column from the next :meth:`show` on; if it is sorted by it already, turn the order round."""
+        if key == self.order.key:
+            self.reverse()
+        else:
+            self._sort_by(next(column for column in self.sortable if column.key == key))
 
     def reverse(self) -> None:
         """Reverse the order from the next :meth:`show` on."""
@@ -201,6 +240,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def _header(self) -> Strip:
         style = self.get_component_rich_style("run-table--header")
+        self._header_drawn = self.order
         text = " " * _MARK_WIDTH
         for column in self._columns:
             arrow = ("▾" if self.order.descending else "▴") if column.key == self.order.key else ""
@@ -240,10 +280,17 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
             line.append(" ").append_text(row.draw(look, max(self.size.width - _MARK_WIDTH - PADDING, 1)))
         else:
             for column in self._columns:
-                line.append(" ").append_text(column.draw(row, self._now, look)).append(" ")
+                line.append(" ").append_text(self._cell(column, row, look)).append(" ")
         segments = [segment for segment in line.render(self.app.console) if segment.text]
         strip = Strip(Segment.apply_style(segments, style))
         return strip.adjust_cell_length(self.size.width, style).simplify()
+
+    def _cell(self, column: Column, run: Run, look: Look) -> Text:
+        if column.key != "name":
+            return column.draw(run, self._now, look)
+        cell = Text(self._names.short(self._numbers[run.id], column.width))
+        cell.align("left", column.width)
+        return cell
 
     @property
     def look(self) -> Look:
@@ -304,6 +351,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips.clear()
         self.show(self._runs, self._now)
         self._show_cursor()
+        self._report_seen()
 
     def on_focus(self) -> None:
         self._refresh_changed()
@@ -326,10 +374,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         left = _MARK_WIDTH
         for column in self._columns:
             if left <= x < left + column.width + PADDING:
-                if column.key == self.order.key:
-                    self.reverse()
-                else:
-                    self._sort_by(column)
+                self.sort_by(column.key)
                 self.post_message(self.Sorted())
                 return
             left += column.width + PADDING

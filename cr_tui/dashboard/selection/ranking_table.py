@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from rich.text import Text
 from textual import events
@@ -11,6 +12,7 @@ from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
 from cr_tui.dashboard.shared.keyed_table import Heading, KeyedTable
 from cr_tui.dashboard.theme import Look, look_of
+from cr_tui.render.cells import Rgb, style_of
 from cr_tui.text import clean
 from engine.choosing.methods import SELECTION_METHODS
 from engine.choosing.result import MethodResult
@@ -30,7 +32,7 @@ class RankingTable(KeyedTable):
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
-        self._shown: tuple[ShownSelection | None, frozenset[str]] = (None, frozenset())
+        self._shown: tuple[ShownSelection | None, Mapping[str, Rgb | None]] = (None, {})
 
     def on_resize(self, event: events.Resize) -> None:
         shown, marked = self._shown
@@ -43,12 +45,12 @@ class RankingTable(KeyedTable):
     def action_columns_back(self) -> None:
         self.scroll_relative(x=-_SCROLLED, animate=False)
 
-    def show(self, shown: ShownSelection | None, marked: frozenset[str], width: int) -> None:
+    def show(self, shown: ShownSelection | None, marked: Mapping[str, Rgb | None], width: int) -> None:
         """Show a selection.
 
         Args:
             shown: what to show; None empties the table.
-            marked: ids of marked runs.
+            marked: the colours of the marked runs by id; None for those beyond the palette.
             width: cells across that the table has, or is about to have.
         """
         # The columns bring their own gaps: every cell counts at 80 columns.
@@ -89,7 +91,9 @@ def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
     return Heading(method, (f"▾{title}" if first else title)[: width - 1].rjust(width - 1), width)
 
 
-def _row(shown: ShownSelection, place: int, columns: list[Heading], marked: frozenset[str], look: Look) -> list[Text]:
+def _row(
+    shown: ShownSelection, place: int, columns: list[Heading], marked: Mapping[str, Rgb | None], look: Look
+) -> list[Text]:
     run_id = shown.order[place]
     ranked = place < shown.ranked
     first = place == 0 and ranked
@@ -98,9 +102,9 @@ def _row(shown: ShownSelection, place: int, columns: list[Heading], marked: froz
     for column in columns:
         if column.key == "rank":
             number = str(place + 1) if ranked else "–"
-            cell = Text(f"{number:>{_RANK - 2}}", style=look.key if first else look.faint).append(
-                f"{mark} ", look.heading
-            )
+            colour = marked.get(run_id)
+            cell = Text(f"{number:>{_RANK - 2}}", style=look.key if first else look.faint)
+            cell.append(f"{mark} ", style_of(colour) if colour else look.faint)
         elif column.key == "name":
             style = f"bold {look.strong}" if first else "" if ranked else look.faint
             cell = Text(shown.short(column.width - 1)[run_id], style=style)

@@ -14,7 +14,7 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Run, Source
@@ -29,6 +29,7 @@ from cr_tui.dashboard.selection.pools import PoolPage, foremost, pool_pages
 from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import ChartsRequested, InspectRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -102,7 +103,7 @@ class SelectionScreen(DashboardScreen):
             yield RankingTable(widget_id="ranking")
         yield Static(id="pair")
         yield PairView(self.session, widget_id="strips")
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())
@@ -205,7 +206,7 @@ class SelectionScreen(DashboardScreen):
 
     def _draw_ranking(self, result: SelectionResult | None) -> None:
         """Fill table and matrix, unless they show this already."""
-        shown, marked = self._selection, frozenset(self.session.marked)
+        shown, marked = self._selection, self.session.mark_colours(self.look.runs)
         self.matrix.display = shown is not None and shown.matrix is not None
         # The order and the names decide what is drawn, with the scores that a result has for ever.
         names = tuple(shown.names.items()) if shown else ()

@@ -37,10 +37,10 @@ class CellsView(Widget):
             # Only a view whose height follows its cells can move others.
             self.refresh(layout=self.styles.height is not None and self.styles.height.is_auto)
             return
-        left, top = self.gutter.left, self.gutter.top
         for y, (old, new) in enumerate(zip(before.lines, cells.lines, strict=True)):
             if old != new and (span := changed_span(old, new, self.content_size.width)):
-                self.refresh(Region(left + span[0], top + y, span[1], 1))
+                # Textual counts from the content's corner, inside padding and border.
+                self.refresh(Region(span[0], y, span[1], 1))
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return self._cells.width

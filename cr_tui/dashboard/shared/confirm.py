@@ -39,11 +39,19 @@ class ConfirmScreen(ModalScreen[bool]):
             )
             yield Static(Text(self._consequence), id="consequence")
             with Horizontal(id="answers"):
-                yield Button(Text(f"{self._verb} (y)"), id="yes", variant="error", compact=True)
+                yield Button(Text(f"{self._verb} (y)"), id="yes", compact=True)
                 yield Button(Text("Cancel (n)"), id="no", compact=True)
+            yield Static(Text("⏎ takes the answer that stands out, ← → the other"), id="how")
 
     def on_mount(self) -> None:
         self.query_one("#no").focus()
+
+    def action_other_answer(self) -> None:
+        self.focus_next(Button)
+
+    def action_answer(self) -> None:
+        if isinstance(self.focused, Button):
+            self.focused.press()
 
     @on(Button.Pressed, "#yes")
     def action_confirm(self) -> None:

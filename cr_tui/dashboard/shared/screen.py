@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from textual.screen import Screen
 
@@ -11,11 +11,10 @@ from cr_tui.dashboard.keys.keymap import CHANGING_ACTIONS
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.key_footer import KeyFooter, Severity
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.text import clean
-
-Severity = Literal["information", "warning", "error"]
 
 
 class DashboardScreen(Screen[None]):
@@ -54,7 +53,15 @@ class DashboardScreen(Screen[None]):
 
     def restyle(self) -> None:
         """Draw what is drawn by hand in the colours of another theme."""
+        for footer in self.query(KeyFooter):
+            footer.redraw()
         self._show_newest_runs()
+
+    def why_not(self, action: str) -> str:
+        """Why an action of this screen does nothing now, for whoever asks for it in the palette."""
+        if self.session.read_only and action in CHANGING_ACTIONS:
+            return "this view is read-only"
+        return "there is nothing here now that it could be done to"
 
     # -- for subclasses to use ---------------------------------------------------------------------------------------
 
@@ -87,8 +94,17 @@ class DashboardScreen(Screen[None]):
         return self.is_whole
 
     def say(self, message: str, severity: Severity = "information") -> None:
-        """Tell the user a sentence. Control characters and markup in it are shown, not obeyed."""
-        self.app.notify(clean(message), severity=severity, markup=False)
+        """Tell the user a sentence, in the footer. Control characters and markup in it are shown, not obeyed.
+
+        What a screen says once it has been left is said by the one in front.
+        """
+        stack = [screen for screen in self.app.screen_stack if isinstance(screen, DashboardScreen)]
+        teller = self if self in stack or not stack else stack[-1]
+        footers = teller.query(KeyFooter)
+        if footers:
+            footers.first().say(message, severity)
+        else:
+            self.app.notify(clean(message), severity=severity, markup=False)
 
     def say_from_thread(self, message: str, severity: Severity = "information") -> None:
         """Tell the user a sentence, from a thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections import deque
 from pathlib import Path
 
@@ -28,11 +29,14 @@ class LogTail:
         self._path = path
         self._first_bytes = first_bytes
         self._kept: deque[str] = deque(maxlen=keep)
+        self._came: deque[float | None] = deque(maxlen=keep)
         self._identity: tuple[int, int] | None = None
         self._restart()
 
     def _restart(self) -> None:
         self._kept.clear()
+        self._came.clear()
+        self._seen_the_end = False
         self.dropped = 0
         self.skipped = False
         self._offset: int | None = None
@@ -49,6 +53,11 @@ class LogTail:
         while lines and not lines[-1]:
             lines.pop()
         return lines
+
+    @property
+    def came(self) -> list[float | None]:
+        """When each of :attr:`lines` was seen to come, seconds since 1970; None of those that were there before."""
+        return [*self._came, None][: len(self.lines)]
 
     def poll(self) -> bool:
         """Read a piece of what was written since the last call; return whether the lines changed."""
@@ -74,6 +83,7 @@ class LogTail:
             os.close(descriptor)
         self._offset += len(chunk)
         self._take(chunk)
+        self._seen_the_end = self._seen_the_end or self._offset >= status.st_size
         return bool(chunk)
 
     def _lost(self) -> bool:
@@ -105,6 +115,7 @@ class LogTail:
         else:
             self.dropped += len(self._kept) == self._kept.maxlen
             self._kept.append(_shown(self._open_line, self._is_cut))
+            self._came.append(time.time() if self._seen_the_end else None)
         self._open_line, self._is_cut = b"", False
 
 

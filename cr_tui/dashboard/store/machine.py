@@ -13,6 +13,8 @@ from engine.errors import CrtuiError
 from engine.machine.cores import usable_cores
 
 _FRESH_SECONDS = 1.0
+_FIRST_SECONDS = 0.1
+"""How long the first reading of the processors takes: a share needs two looks."""
 _GPU_FRESH_SECONDS = 2.0
 _SLOTS_FRESH_SECONDS = 5.0
 _GPU_FIELDS = (
@@ -72,10 +74,16 @@ class MachineReader:
         return self._newest
 
     def _read_cpu(self) -> float:
-        """Per cent of the processors' time that was used since the last reading; 0 at the first.
+        """Per cent of the processors' time that was used since the last reading, or in a moment at the first.
 
         ``psutil.cpu_percent`` remembers a reading for each thread, and ours come from many.
         """
+        if self._cpu_times is None:
+            self._read_cpu_times()
+            time.sleep(_FIRST_SECONDS)
+        return self._read_cpu_times()
+
+    def _read_cpu_times(self) -> float:
         import psutil
 
         times = psutil.cpu_times()

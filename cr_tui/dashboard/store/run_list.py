@@ -13,6 +13,7 @@ from cr_tui.dashboard.store.rates import Rates
 from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, list_runs, look_at
 from engine.runs.folder import RunFolder
+from engine.runs.labels import read_labels
 from engine.runs.values import values_of
 from engine.storage.store import Store
 
@@ -20,7 +21,7 @@ _WHOLE_SECONDS = 60.0
 """After this time everything is read again, whatever the dates of the files say."""
 _SPECS_A_LOOK = 200
 """Most specifications read at a time, so that the first list of a large store comes soon."""
-_LOSSES_SECONDS = 5.0
+_LOSSES_SECONDS, _NO_LOSSES_SECONDS = 5.0, 0.5
 
 
 class RunList:
@@ -42,6 +43,7 @@ class RunList:
         self._runs: dict[str, Run] = {}
         self._made_from: dict[str, tuple[object, ...]] = {}
         self._settings: dict[str, Mapping[str, object]] = {}
+        self._tags: dict[str, tuple[str, ...]] = {}
         self._losses: dict[str, tuple[float, tuple[float, ...]]] = {}
         self.watched: Sequence[str] = ()
         self.ranks: Mapping[str, int] = {}
@@ -57,7 +59,7 @@ class RunList:
         watched = frozenset(self.watched)
         runs = [self._run(record, record.id in watched) for record in self._records]
         self._runs = {run.id: run for run in runs}
-        for kept in (self._settings, self._losses, self._made_from):
+        for kept in (self._settings, self._losses, self._made_from, self._tags):
             for run_id in kept.keys() - self._runs.keys():
                 del kept[run_id]
         return runs
@@ -97,13 +99,30 @@ class RunList:
         unread = [record.id for record in self._records if record.id not in self._settings]
         for run_id in unread[-_SPECS_A_LOOK:]:
             self.settings(run_id)
+            self._read_tags(run_id)
+
+    def _read_tags(self, run_id: str) -> None:
+        tags = read_labels(RunFolder(self._store.runs / run_id)).tags
+        # The same object as before if they are the same, by which a change is known.
+        if self._tags.get(run_id) != tags:
+            self._tags[run_id] = tags
+
+    def reread_tags(self, run_id: str) -> None:
+        """Read the tags of a run again: they were changed from here."""
+        self._read_tags(run_id)
 
     def _run(self, record: RunRecord, watched: bool) -> Run:
         """What the table shows of a run; the same object as before if nothing is new."""
         live = record.status == "running"
         losses = self._sampled(record, live) if watched else self._losses.get(record.id, (0.0, ()))[1]
         before = self._runs.get(record.id)
-        made_from = (record, losses, self.ranks.get(record.id), self._settings.get(record.id))
+        made_from = (
+            record,
+            losses,
+            self.ranks.get(record.id),
+            self._settings.get(record.id),
+            self._tags.get(record.id),
+        )
         if before is not None and not live and _same(made_from, self._made_from.get(record.id, ())):
             return before
         self._made_from[record.id] = made_from
@@ -136,6 +155,7 @@ class RunList:
             losses=losses,
             rank=self.ranks.get(record.id),
             settings=self._settings.get(record.id, {}),
+            tags=self._tags.get(record.id, ()),
         )
         # The time of the last heartbeat is not shown.
         return before if before is not None and replace(run, updated=before.updated) == before else run
@@ -144,9 +164,14 @@ class RunList:
         """Losses of a run; read again while it runs, and once after."""
         now = time.monotonic()
         again_at, losses = self._losses.get(record.id, (0.0, ()))
-        if now >= again_at:
+        # Once resumed, a run that had ended writes again.
+        if now >= again_at or (live and again_at == float("inf")):
             losses = sample_losses(record.folder.events_path)
-            again_at = now + _LOSSES_SECONDS if live else (now + 60 if record.status == "queued" else float("inf"))
+            if live or record.status == "queued":
+                # Until there are some, the file is short or missing, and looking costs nothing.
+                again_at = now + (_LOSSES_SECONDS if losses else _NO_LOSSES_SECONDS)
+            else:
+                again_at = float("inf")
             self._losses[record.id] = (again_at, losses)
         return losses
 

@@ -16,17 +16,20 @@ from cr_tui.dashboard.model.data import (
     MatchedCode,
     ModelFacts,
     Run,
+    RunFacts,
+    Worker,
 )
 from cr_tui.dashboard.model.new_runs import MethodChoice, MethodForm, NewRuns, RequestCheck
 from cr_tui.dashboard.model.selections import Computation
 from cr_tui.dashboard.store.computations import Computations
 from cr_tui.dashboard.store.decoder.process import DecoderProcess
 from cr_tui.dashboard.store.disk_use import disk_use_of
-from cr_tui.dashboard.store.follower import LONG_LOG, StoreFollower
-from cr_tui.dashboard.store.log_tail import LogTail
+from cr_tui.dashboard.store.follower import StoreFollower
 from cr_tui.dashboard.store.machine import MachineReader
 from cr_tui.dashboard.store.run_list import RunList
 from cr_tui.dashboard.store.stored_selections import StoredSelections, ranks_of
+from cr_tui.dashboard.store.timed_log import TimedLog
+from cr_tui.dashboard.store.workers import WorkerReader
 from engine.choosing.jobs import cancel_job, forget_job
 from engine.choosing.process import start_selection
 from engine.choosing.request import SelectionRequest
@@ -50,6 +53,7 @@ class StoreSource:
         self._selections = StoredSelections(store.selections)
         self._computations = Computations(store)
         self._machine = MachineReader(store.root)
+        self._workers = WorkerReader()
         self._decoder = DecoderProcess()
         self._matcher: DecoderProcess | None = None
         self._discarded: set[str] = set()
@@ -74,13 +78,19 @@ class StoreSource:
         """Begin to read a run's events and log."""
         return StoreFollower(self._folder(run_id))
 
-    def follow_log(self, run_id: str) -> LogTail:
+    def follow_log(self, run_id: str) -> TimedLog:
         """Begin to read a run's log at some length."""
-        return LogTail(self._folder(run_id).log_path, *LONG_LOG)
+        return TimedLog(self._folder(run_id))
 
     def settings(self, run_id: str) -> Mapping[str, object]:
         """A run's specification by dotted key."""
         return self._runs.settings(run_id)
+
+    def facts(self, run_id: str) -> RunFacts:
+        """What a card says of a run."""
+        from cr_tui.dashboard.store.run_facts import read_facts
+
+        return read_facts(self._folder(run_id))
 
     def template(self, run_id: str) -> NewRuns:
         """What the form for new runs would hold for a run like this one."""
@@ -92,6 +102,11 @@ class StoreSource:
         """How busy this machine is."""
         with self._machine_lock:
             return self._machine.read()
+
+    def workers(self) -> list[Worker]:
+        """Processes that train runs here, and those that hold slots."""
+        with self._machine_lock:
+            return self._workers.read()
 
     def selections(self) -> list[SelectionResult]:
         """Every stored selection that can be read, newest first."""
@@ -166,6 +181,14 @@ class StoreSource:
     def disk_use(self, run_ids: Sequence[str]) -> DiskUse:
         """Checkpoints and bytes of some runs; files that cannot be read are left out."""
         return disk_use_of([self._folder(run_id).path for run_id in run_ids])
+
+    def annotate(self, run_id: str, tags: Sequence[str], note: str) -> None:
+        """Replace a run's tags and note."""
+        from engine.runs.labels import change_labels, read_labels
+
+        folder = self._folder(run_id)
+        change_labels(folder, tags, [tag for tag in read_labels(folder).tags if tag not in tags], note)
+        self._runs.reread_tags(run_id)
 
     def remove(self, run_id: str) -> None:
         """Move a run to the store's trash."""

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from textual import work
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Footer
 
 from cr_tui.dashboard.keys import keymap
-from cr_tui.dashboard.model.data import Run, Source
+from cr_tui.dashboard.model.data import Machine, Run, Source, Worker
+from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.system.machine_view import MachineView
@@ -53,8 +53,8 @@ class SystemScreen(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("system")
         with MachineScroll(id="scroll"):
-            yield MachineView(widget_id="machine")
-        yield Footer(show_command_palette=False, compact=True)
+            yield MachineView(self.session.machine, widget_id="machine")
+        yield KeyFooter()
 
     def on_mount(self) -> None:
         self.session.want_curves(())
@@ -73,11 +73,16 @@ class SystemScreen(DashboardScreen):
     @work(thread=True, exclusive=True, group="read")
     def _read(self, source: Source) -> None:
         try:
-            machine = source.machine()
+            machine, workers = source.machine(), source.workers()
         except CrtuiError as error:
             self.say_from_thread(str(error), "error")
             return
-        self.app.call_from_thread(self.query_one(MachineView).show_machine, machine)
+        self.app.call_from_thread(self._show, machine, workers)
+
+    def _show(self, machine: Machine, workers: list[Worker]) -> None:
+        self.session.machine.add(machine)
+        for view in self.query(MachineView):
+            view.show_machine(machine, workers, self.session.source.location)
 
     def action_back(self) -> None:
         self.dismiss()

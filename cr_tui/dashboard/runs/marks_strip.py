@@ -1,0 +1,48 @@
+"""The line of marks: how many runs are marked, how many of these are not on the list, and which colour is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rich.text import Text
+
+from cr_tui.dashboard.model.curves import ShownRun
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.shared.short_names import short_names
+from cr_tui.dashboard.theme import Look
+from cr_tui.render.cells import style_of
+
+_LEAST_NAME = 6
+_AROUND = 4
+"""Cells around a name: its mark and the gap behind it."""
+
+
+def marks_line(
+    marked: Sequence[Run], shown: Sequence[ShownRun], hidden: Collection[str], width: int, look: Look
+) -> Text:
+    """The line, in at most ``width`` cells.
+
+    Args:
+        marked: every marked run, in the order of marking.
+        shown: those of them that have a colour.
+        hidden: ids of those that the filter hides; they are never acted on.
+        width: cells.
+        look: colours.
+    """
+    line = Text(f"{len(marked)} marked", style=look.heading)
+    if hidden:
+        line.append(f", {len(hidden)} hidden", style=look.alert)
+    line.append("  ")
+    colours = {run.id: run.colour for run in shown}
+    room = width - line.cell_len
+    count = min(len(marked), max((room - len(f"+{len(marked)}")) // (_LEAST_NAME + _AROUND), 0))
+    if not count:
+        return line
+    left_out = len(marked) - count
+    cells = (room - (len(f"+{left_out}") if left_out else 0)) // count - _AROUND
+    names = short_names([run.name for run in marked], cells, [run.group for run in marked])
+    for run, name in zip(marked[:count], names, strict=False):
+        colour = colours.get(run.id)
+        line.append("● " if colour else "• ", style=style_of(colour) if colour else look.faint)
+        line.append(f"{name}  ", style=look.faint if run.id in hidden else "")
+    return line.append(f"+{left_out}" if left_out else "", style=look.faint)
