@@ -1,24 +1,25 @@
-"""A log with the times of its lines: of those that the event log has too, and of those that were seen to come."""
+"""A log with the times of its lines: of what happened at a step, by the event log, and of what was seen to come."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-from collections.abc import Iterator, Sequence
-
-import orjson
+import re
+from collections.abc import Sequence
 
 from cr_tui.dashboard.store.follower import LONG_LOG
 from cr_tui.dashboard.store.log_tail import LogTail
 from engine.runs.folder import RunFolder
 
-_NOTE = b'"note"'
+_ROW = re.compile(rb'"step":(\d{1,15}),"time":(\d{1,12}(?:\.\d+)?),"kind":"\w+","attempt":(\d{1,9})')
+_AT_STEP = re.compile(r"step (\d{1,15}): ")
 _PIECE_BYTES = 1024 * 1024
-_MOST_NOTES = 20_000
+_MOST_STEPS = 200_000
 
 
 class TimedLog:
-    """Follows a run's log. What happened at a step stands in the event log as well, with its time.
+    """Follows a run's log, and its event log for the times of steps.
+
+    A step that several attempts came to has no time here: its lines could be of any of them.
 
     Args:
         folder: the run.
@@ -28,7 +29,8 @@ class TimedLog:
         self._tail = LogTail(folder.log_path, *LONG_LOG)
         self._events = folder.events_path
         self._offset = 0
-        self._noted: dict[str, float] = {}
+        self._steps: dict[int, tuple[float, int]] = {}
+        self._repeated: set[int] = set()
 
     @property
     def lines(self) -> Sequence[str]:
@@ -48,43 +50,42 @@ class TimedLog:
     @property
     def times(self) -> Sequence[float | None]:
         """When each line was written; None where that is not known."""
-        return [self._noted.get(line, came) for line, came in zip(self._tail.lines, self._tail.came, strict=False)]
+        return [
+            self._time_of(line) if came is None else came
+            for line, came in zip(self._tail.lines, self._tail.came, strict=False)
+        ]
+
+    def _time_of(self, line: str) -> float | None:
+        match = _AT_STEP.match(line)
+        step = int(match[1]) if match else -1
+        return self._steps[step][0] if step in self._steps and step not in self._repeated else None
 
     def poll(self) -> bool:
-        """Read a piece of what is new in both files; return whether the lines or their times changed."""
-        noted = len(self._noted)
-        more = self._read_notes()
-        return self._tail.poll() or more or len(self._noted) != noted
+        """Read a piece of what is new in both files; return whether there was anything new."""
+        more_events = self._read_steps()
+        return self._tail.poll() or more_events
 
-    def _read_notes(self) -> bool:
-        """Read a piece of the event log; return whether there is more."""
+    def _read_steps(self) -> bool:
+        """Read a piece of the event log; return whether it held anything new."""
         try:
             descriptor = os.open(self._events, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             return False
         try:
             if os.fstat(descriptor).st_size < self._offset:
-                self._offset, self._noted = 0, {}
+                self._offset, self._steps, self._repeated = 0, {}, set()
             piece = os.pread(descriptor, _PIECE_BYTES, self._offset)
         except OSError:
             return False
         finally:
             os.close(descriptor)
         whole = piece[: piece.rfind(b"\n") + 1]
-        for text, at in _notes(whole):
-            if len(self._noted) < _MOST_NOTES:
-                self._noted[text] = at
+        for found in _ROW.finditer(whole):
+            step, attempt = int(found[1]), int(found[3])
+            if self._steps.setdefault(step, (float(found[2]), attempt))[1] != attempt:
+                self._repeated.add(step)
+            if len(self._steps) > _MOST_STEPS:
+                del self._steps[step]
+        # A line longer than a piece is passed over.
         self._offset += len(whole) or (len(piece) if len(piece) == _PIECE_BYTES else 0)
-        return len(piece) == _PIECE_BYTES
-
-
-def _notes(piece: bytes) -> Iterator[tuple[str, float]]:
-    """The notes among rows of an event log: the line that the log has for each, and when it was written."""
-    at = piece.find(_NOTE)
-    while at >= 0:
-        start, end = piece.rfind(b"\n", 0, at) + 1, piece.find(b"\n", at)
-        with contextlib.suppress(orjson.JSONDecodeError):
-            row = orjson.loads(piece[start:end])
-            if isinstance(row, dict) and isinstance(row.get("text"), str) and isinstance(row.get("time"), float):
-                yield f"step {row.get('step')}: {row['text']}", row["time"]
-        at = piece.find(_NOTE, end)
+        return bool(whole)

@@ -168,6 +168,18 @@ def test_metrics_of_a_run_that_wrote_none(crtui, add_run) -> None:
     assert crtui("runs", "metrics", "one", "--json").json == []
 
 
+def test_note_gives_tags_and_a_note_and_shows_them(crtui, add_run) -> None:
+    add_run(name="a")
+    crtui("runs", "note", "a", "--tag", "keep", "--tag", "図", "--text", "the one in the figure")
+    (shown,) = crtui("runs", "note", "a", "--untag", "keep", "--json").json
+    assert (shown["tags"], shown["note"]) == (["図"], "the one in the figure")
+    assert "図" in crtui("runs", "note", "a").out
+    assert crtui("runs", "show", "a", "--json").json["tags"] == ["図"]
+    refused = crtui("runs", "note", "a", "--tag", "two words")
+    assert refused.code == 2
+    assert "'two words' is no tag" in refused.err
+
+
 def test_rm_deletes_the_folder_and_the_row(crtui, add_run) -> None:
     gone, kept = add_run(name="gone"), add_run(name="kept")
     result = crtui("runs", "rm", "gone", "--yes")
