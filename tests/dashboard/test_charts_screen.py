@@ -351,6 +351,18 @@ async def test_runs_beyond_the_colours_are_drawn_grey_and_counted(dashboard: Bui
         legend = drive.text(app).splitlines()[1].rstrip()
         shown = legend.count("●")
         assert legend.endswith(f"+{16 - shown}")
+        drive.press(app, "n")
+        await drive.settle(pilot, lambda: grid(app).scene.lead is not None)
+        drive.press(app, *"nnnnnnnnnn")
+        last = runs[-1].id
+        for _ in range(20):
+            if grid(app).scene.lead == last:
+                break
+            drive.press(app, "n")
+            await drive.settle(pilot)
+        app.session.runs = [replace(run, name="the-last" if run.id == last else run.name) for run in app.session.runs]
+        app.screen.show_runs(app.session.runs)
+        await drive.settle(pilot, lambda: drive.text(app).splitlines()[1].strip().startswith("● the-last"))
 
 
 async def test_without_colours_the_legend_has_letters(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from PIL import Image
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.inspect.code_row import CodeRow
 from cr_tui.dashboard.inspect.screen import InspectScreen
+from cr_tui.dashboard.model.data import MatchedCode
 from cr_tui.dashboard.runs.screen import RunsScreen
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.pictures_view import PicturesView
 from cr_tui.render.images.image_modes import TerminalImages
+from cr_tui.render.images.labelled import labelled_animation, labelled_grid
 from engine.errors import InputError
 from engine.models.codes import Codes
 
@@ -472,12 +475,13 @@ class TestSaving:
             await open_pair(app, pilot, drive)
             drive.press(app, key)
             await drive.settle(pilot, lambda: "written to" in drive.text(app))
+            steps = app.screen.exploration.steps  # type: ignore[attr-defined]
         (path,) = tmp_path.iterdir()
         assert path.name.startswith("crtui-pool-s0-and-pool-s1-step-4000-")
         assert path.suffix == f".{suffix}"
         with Image.open(path) as picture:
             assert picture.format == suffix.upper()
-            assert getattr(picture, "n_frames", 1) == (8 if suffix == "gif" else 1)
+            assert getattr(picture, "n_frames", 1) == (2 * steps - 2 if suffix == "gif" else 1)
 
     async def test_a_folder_that_cannot_be_written_is_told(
         self, dashboard: Build, source: Any, drive: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -534,3 +538,126 @@ class TestLooks:
         app = dashboard()
         app.session.view.theme = "crtui-light"
         assert snap_compare(app, run_before=_ready("j", "j", "l", until="of 3"), terminal_size=(120, 40))
+
+
+def all_decoded(app: Dashboard) -> bool:
+    """Whether every traversal has its images. Small ones may have too few colours for :func:`all_drawn`."""
+    exploration = app.screen.exploration  # type: ignore[attr-defined]
+    return exploration is not None and len(exploration.first.strips) == exploration.first.facts.codes.count
+
+
+async def open_small(app: Dashboard, pilot: Any, drive: Any) -> None:
+    await drive.settle(pilot)
+    drive.press(app, "t")
+    await drive.settle(pilot, lambda: isinstance(app.screen, InspectScreen) and all_decoded(app))
+
+
+def shown_codes(app: Dashboard) -> list[int]:
+    """The codes whose rows are on the screen as a whole."""
+    area = app.screen.query_one("#codes").region
+    return [one.code for one in app.screen.query(CodeRow) if area.contains_region(one.region)]
+
+
+class TestRoom:
+    @pytest.mark.parametrize("size", [*SIZES, (300, 80)])
+    async def test_all_codes_fit_and_zoom_makes_them_larger(
+        self, dashboard: Build, source: Any, drive: Any, size: tuple[int, int]
+    ) -> None:
+        source.codes = Codes(continuous=10, noise=1)
+        app = dashboard()
+        async with app.run_test(size=size, notifications=True) as pilot:
+            await open_small(app, pilot, drive)
+            assert shown_codes(app) == list(range(10))
+            before = row(app, 0).size.height
+            drive.press(app, "v", "v", "v")
+            await drive.settle(pilot, lambda: row(app, 0).size.height > before)
+            assert len(shown_codes(app)) < 10
+            drive.press(app, "V", "V", "V")
+            await drive.settle(pilot, lambda: len(shown_codes(app)) == 10)
+
+    async def test_a_pair_shows_all_codes_at_200_by_50(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.codes = Codes(continuous=10, noise=1)
+        app = dashboard()
+        async with app.run_test(size=(200, 50), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "space", "space", "g", "t")
+            await drive.settle(pilot, lambda: isinstance(app.screen, InspectScreen) and all_decoded(app))
+            drive.press(app, "c")
+            await drive.settle(pilot, lambda: "98%" in drive.text(app) and shown_codes(app) == list(range(10)))
+            assert "↔ c1 98%" in row(app, 0).cells.plain
+            assert "●" in row(app, 0).cells.plain.splitlines()[1], "the slider stands left of the images"
+            before = app.screen.exploration.first.point.share(0)  # type: ignore[attr-defined]
+            await pilot.click(row(app, 0), offset=(3, 1))
+            await drive.settle(
+                pilot,
+                lambda: app.screen.exploration.first.point.share(0) < before,  # type: ignore[attr-defined]
+            )
+
+    @pytest.mark.parametrize("codes", [4, 10])
+    async def test_values_stand_at_the_images(self, dashboard: Build, source: Any, drive: Any, codes: int) -> None:
+        source.codes = Codes(continuous=codes, noise=1)
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await open_small(app, pilot, drive)
+            lines = [line for line in drive.text(app).splitlines() if "-1.0" in line and "+1.0" in line]
+            assert len(lines) == (4 if codes == 4 else 1)
+
+    async def test_as_many_steps_as_fit_until_somebody_chooses(self, dashboard: Build, source: Any, drive: Any) -> None:
+        source.codes = Codes(continuous=10, noise=1)
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await open_small(app, pilot, drive)
+            first = app.screen.exploration.steps  # type: ignore[attr-defined]
+            await pilot.resize_terminal(200, 50)
+            await drive.settle(pilot, lambda: app.screen.exploration.steps != first)  # type: ignore[attr-defined]
+            drive.press(app, "minus")
+            await drive.settle(pilot)
+            chosen = app.screen.exploration.steps  # type: ignore[attr-defined]
+            await pilot.resize_terminal(120, 40)
+            await drive.settle(pilot)
+            assert app.screen.exploration.steps == chosen  # type: ignore[attr-defined]
+
+
+async def test_weak_matches_look_weak(
+    dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "match", lambda *_: [MatchedCode(0, 0, 0.3), MatchedCode(1, 1, 0.98)])
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_pair(app, pilot, drive)
+        await drive.settle(pilot, lambda: all_drawn(app))
+        assert "? c0" in row(app, 0).cells.plain
+        assert "↔ c1" in row(app, 1).cells.plain
+        strips = [row(app, code)._pictures(app.screen.exploration, row(app, code)._layout) for code in (0, 1)]  # type: ignore[attr-defined,arg-type]
+        weak, strong = (one[1].frames.max() for one in strips)
+        assert weak < strong
+
+
+async def test_an_image_of_the_dataset_says_its_true_factors(
+    dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = source.encode
+
+    def with_factors(*arguments: Any) -> Any:
+        return replace(encode(*arguments), factors=(("shape", "2"), ("[x]", "0.25")))
+
+    monkeypatch.setattr(source, "encode", with_factors)
+    app = dashboard()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_small(app, pilot, drive)
+        drive.press(app, "i")
+        await drive.settle(pilot, lambda: "shape 2, [x] 0.25" in drive.text(app))
+
+
+def test_labels_stand_beside_exported_traversals() -> None:
+    frames = np.zeros((2, 3, 5, 16, 16, 1), dtype=np.uint8)
+    rows = [(f"c{code}", f"-c{code} 98%") for code in range(3)]
+    bare = labelled_grid(frames, [("", "")] * 3, "", [], scale=2)
+    grid = labelled_grid(frames, rows, "one and two", ["-1", "-0.5", "0", "0.5", "1"], scale=2)
+    assert grid.shape[0] > bare.shape[0]
+    assert grid.shape[1] > bare.shape[1]
+    assert (grid[30:62, :60] < 128).any(), "there is text left of the first row"
+    assert not (bare[30:62, :8] < 128).any()
+    moving = labelled_animation(frames, ["c0", "c1", "c2"], ["one", "two"], "t", scale=2)
+    assert len(moving) == 8
+    assert {picture.shape for picture in moving} == {moving[0].shape}

@@ -652,6 +652,16 @@ class TestAtAGlance:
             rows = [line for line in drive.text(app).splitlines() if re.search(r" [123] {2}\S", line)]
             assert {number for number in range(3) if any(f"lr{number}" in line for line in rows)} == {0, 1, 2}
 
+    async def test_names_get_room_before_intervals(self, dashboard: Build, source: Any, drive: Any) -> None:
+        for number in range(3):
+            source.change(source.listed[number].id, name=f"lr{number}-of-a-sweep-over-settings-{number}")
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(200, 50)) as pilot:
+            screen = await open_screen(app, drive, pilot)
+            widths = {heading.key: heading.width for heading in screen.table._headings}
+            assert widths["name"] > len("lr0-of-a-sweep-over-settings-0")
+
     async def test_columns_of_the_ranking_scroll_by_keys(self, dashboard: Build, source: Any, drive: Any) -> None:
         source.stored = [full_selection(source.listed[:3])]
         app = dashboard()

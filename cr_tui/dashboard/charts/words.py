@@ -32,7 +32,8 @@ def legend(scene: Scene, chosen: int, width: int, look: Look, *, patterns: bool)
         look: colours.
         patterns: whether lines have patterns as well.
     """
-    line, parts = Text(), scene.parts
+    # The leading line, and the pinned one, are named however many there are.
+    line, parts = Text(), sorted(scene.parts, key=lambda part: (part.id != scene.lead, not part.pinned))
     missing = chosen - len(scene.runs)
     more = f"  and {missing} runs more than can be drawn" if missing > 0 else ""
     names = short_names([part.name for part in parts], _NAME)

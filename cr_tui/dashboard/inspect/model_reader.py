@@ -12,11 +12,11 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, Run, Source
-from cr_tui.dashboard.model.exploration import DecodeJob
+from cr_tui.dashboard.model.exploration import DecodeJob, TraversalLabels
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.written_files import new_file
 from cr_tui.render.files import save_gif, save_png
-from cr_tui.render.images.traversal import traversal_animation, traversal_grid
+from cr_tui.render.images.labelled import labelled_animation, labelled_grid
 from engine.errors import CrtuiError
 
 _PICTURE_PIXELS = 64
@@ -102,15 +102,18 @@ class ModelReader:
 
         self._in_thread("traverse", lambda: self._answer(encoded))
 
-    def write_traversals(self, jobs: Sequence[Sequence[DecodeJob | None]], subject: str, suffix: str) -> None:
+    def write_traversals(
+        self, jobs: Sequence[Sequence[DecodeJob | None]], labels: TraversalLabels, subject: str, suffix: str
+    ) -> None:
         """Decode traversals and write them to a file in the working folder; say where.
 
         Args:
             jobs: per run and code; None where a code has no counterpart.
+            labels: what stands beside the images.
             subject: part of the file's name.
             suffix: ``png`` for a picture, ``gif`` for an animation.
         """
-        self._screen.run_worker(lambda: self._write_traversals(jobs, subject, suffix), group="act", thread=True)
+        self._screen.run_worker(lambda: self._write_traversals(jobs, labels, subject, suffix), group="act", thread=True)
 
     # -- in threads --------------------------------------------------------------------------------------------------
 
@@ -132,15 +135,17 @@ class ModelReader:
             self._screen.post_message(answer)
         return done
 
-    def _write_traversals(self, jobs: Sequence[Sequence[DecodeJob | None]], subject: str, suffix: str) -> None:
+    def _write_traversals(
+        self, jobs: Sequence[Sequence[DecodeJob | None]], labels: TraversalLabels, subject: str, suffix: str
+    ) -> None:
         try:
             frames = _decoded(self._source, jobs)
             path = new_file(Path.cwd(), subject, suffix)
             scale = max(1, -(-_PICTURE_PIXELS // frames.shape[3]))
             if suffix == "png":
-                save_png(path, traversal_grid(frames), scale)
+                save_png(path, labelled_grid(frames, labels.rows, labels.title, labels.values, scale))
             else:
-                save_gif(path, traversal_animation(frames), scale)
+                save_gif(path, labelled_animation(frames, labels.codes, labels.runs, labels.title, scale))
         except (CrtuiError, OSError) as error:
             self._screen.say_from_thread(str(error), "error")
             return

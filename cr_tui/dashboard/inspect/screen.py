@@ -11,7 +11,7 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from cr_tui.dashboard.inspect.code_row import CodeRow
-from cr_tui.dashboard.inspect.layout import bounded_steps, usual_steps
+from cr_tui.dashboard.inspect.layout import ZOOMS, bounded_steps
 from cr_tui.dashboard.inspect.model_reader import ModelReader
 from cr_tui.dashboard.inspect.view import Inspection, InspectView
 from cr_tui.dashboard.keys import keymap
@@ -30,6 +30,7 @@ _STEP, _FAR = 0.05, 0.25
 _STRIDE = 0.618
 """Part of the dataset between an image and the next that is shown: neighbours in a grid look alike."""
 _MODES: tuple[ImageMode, ...] = ("halfblock", "ascii", "off")
+_FIRST_STEPS = 5
 _REST_SECONDS = 0.25
 """Traversals of the other codes follow when a slider has rested for so long: on a slow line they cost the most."""
 
@@ -53,6 +54,7 @@ class InspectScreen(DashboardScreen):
         self._reader = ModelReader(self)
         self._images = ImageQueue(session.source, self._take_image, self._fail)
         self._rest: Timer | None = None
+        self._steps_chosen = False
 
     @classmethod
     def opened(cls, session: Session) -> Self:
@@ -105,7 +107,14 @@ class InspectScreen(DashboardScreen):
         self.view.draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(lambda: self.view.draw())
+        self.call_after_refresh(self._draw_resized)
+
+    def _draw_resized(self) -> None:
+        before = self.exploration.steps if self.exploration is not None else 0
+        self.view.draw()
+        self._fit_steps()
+        if self.exploration is not None and self.exploration.steps != before:
+            self._wish_all()
 
     # -- answers -----------------------------------------------------------------------------------------------------
 
@@ -114,7 +123,7 @@ class InspectScreen(DashboardScreen):
         inspection = self._inspection
         inspection.status, inspection.awaits_checkpoint = "", False
         if inspection.exploration is None:
-            inspection.exploration = Exploration(self._run, message.facts, usual_steps(self.size.width))
+            inspection.exploration = Exploration(self._run, message.facts, _FIRST_STEPS)
         else:
             inspection.exploration.change_model(message.facts)
         await self.view.make_rows(message.facts.codes.count)
@@ -191,8 +200,18 @@ class InspectScreen(DashboardScreen):
     def _shows_images(self) -> bool:
         return self.session.image_mode != "off"
 
+    def _fit_steps(self) -> None:
+        """Take as many images along a code as have room, unless somebody chose their number."""
+        steps, exploration = self.view.fitting_steps(), self.exploration
+        if steps is not None and exploration is not None and not self._steps_chosen and steps != exploration.steps:
+            exploration.steps = steps
+            for side in exploration.sides:
+                side.strips.clear()
+            self.view.draw()
+
     def _wish_all(self) -> None:
         """Have the image of the held latents and all traversals decoded, unless images are off."""
+        self._fit_steps()
         if self.exploration is not None and self._shows_images:
             self._images.wish(self.exploration.image_jobs())
             self._images.wish(self.exploration.strip_jobs())
@@ -400,11 +419,29 @@ class InspectScreen(DashboardScreen):
     def _take_steps(self, by: int) -> None:
         exploration = self.exploration
         if exploration is not None and (steps := bounded_steps(exploration.steps + by)) != exploration.steps:
+            self._steps_chosen = True
             exploration.steps = steps
             for side in exploration.sides:
                 side.strips.clear()
             self.view.draw()
             self._wish_all()
+
+    def action_zoom_in(self) -> None:
+        self._zoom(1)
+
+    def action_zoom_out(self) -> None:
+        self._zoom(-1)
+
+    def _zoom(self, by: int) -> None:
+        zoom = min(max(self._inspection.zoom + by, 0), len(ZOOMS) - 1)
+        if zoom == self._inspection.zoom:
+            self.say("all codes are on the screen" if by < 0 else "codes cannot be drawn larger")
+            return
+        self._inspection.zoom = zoom
+        self.view.draw()
+        self._wish_all()
+        if self.exploration is not None:
+            self.query_one(f"#code-{self.exploration.code}").scroll_visible(animate=False)
 
     def action_image_mode(self) -> None:
         own = self.session.images.mode
@@ -425,7 +462,7 @@ class InspectScreen(DashboardScreen):
         if exploration is not None:
             names = "-and-".join(side.run.name for side in exploration.sides)
             subject = f"{names}-step-{exploration.first.facts.step}"
-            self._reader.write_traversals(exploration.picture_jobs(), subject, suffix)
+            self._reader.write_traversals(exploration.picture_jobs(), exploration.labels(), subject, suffix)
 
     def action_back(self) -> None:
         if self.query_one("#go-to", Input).has_focus:

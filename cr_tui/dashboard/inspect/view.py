@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,19 +12,23 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
 from textual.widgets import Static
 
-from cr_tui.dashboard.inspect.code_row import CodeRow
-from cr_tui.dashboard.inspect.layout import CAPTION, GAP, Layout, arrange
+from cr_tui.dashboard.inspect.code_row import CodeRow, values_line
+from cr_tui.dashboard.inspect.layout import CAPTION, GAP, Layout, arrange, fitting_steps
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.model.exploration import Exploration, Frames, Side
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
+from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
 
-_AROUND = (3, 5)
-"""Cells and lines of the screen that pictures and sliders cannot have: words, padding and the scroll bar."""
+_AROUND = (3, 4)
+"""Cells and lines of the screen that pictures and sliders cannot have: words, and the scroll bar."""
+_LOW = 30
+"""Lines of a screen that has none to spare."""
 
 NO_CHECKPOINT = """\
 No checkpoint yet.
@@ -45,12 +49,15 @@ class Inspection:
         exploration: its model and what was made of it; None until a checkpoint has been read.
         status: what is being waited for, or why there is nothing to see; empty when neither.
         awaits_checkpoint: whether the run has not written a checkpoint yet.
+        zoom: how much larger codes are drawn than they are where all fit: index into
+            :data:`cr_tui.dashboard.inspect.layout.ZOOMS`.
     """
 
     run: Run
     exploration: Exploration | None = None
     status: str = ""
     awaits_checkpoint: bool = False
+    zoom: int = 0
 
 
 class InspectView(Vertical):
@@ -95,9 +102,9 @@ class InspectView(Vertical):
     async def make_rows(self, count: int) -> None:
         """Have one row for each code; they are made again only when their number has changed."""
         area = self.query_one("#codes", VerticalScroll)
-        if len(area.children) != count:
+        if len(area.query(CodeRow)) != count:
             await area.remove_children()
-            await area.mount_all(CodeRow(self.session, code) for code in range(count))
+            await area.mount_all([CellsView(widget_id="scale"), *(CodeRow(self.session, n) for n in range(count))])
 
     def draw(self) -> None:
         """Draw everything for the present size of the screen."""
@@ -109,11 +116,13 @@ class InspectView(Vertical):
         body.display = exploration is not None
         if exploration is None or not self.screen.size.width:
             return
+        self.set_class(self.screen.size.height < _LOW, "-low")
         self._layout = self._arranged(exploration)
         held = self.query_one("#held")
         held.display = bool(self._layout.across)
         held.styles.width = max(self._layout.panel, 1)
         self.draw_held()
+        self._draw_scale(exploration, self._layout)
         for code in range(exploration.first.facts.codes.count):
             self.draw_row(code)
 
@@ -121,16 +130,49 @@ class InspectView(Vertical):
     def _room(self) -> tuple[int, int]:
         """Cells and lines for pictures and sliders."""
         size = self.screen.size
-        return max(size.width - _AROUND[0], 1), max(size.height - _AROUND[1], 1)
+        padding = 0 if self.has_class("-low") else 1
+        return max(size.width - _AROUND[0], 1), max(size.height - _AROUND[1] - padding, 1)
 
-    def _arranged(self, exploration: Exploration) -> Layout:
-        bare = Layout(exploration.steps, len(exploration.sides))
+    def _arranged(self, exploration: Exploration, steps: int | None = None) -> Layout:
+        """Where everything stands, with as many images along a code as there are, or with so many."""
+        bare = Layout(steps or exploration.steps, len(exploration.sides))
         if self.session.image_mode == "off":
             return bare
         pictures = len(exploration.sides) + (exploration.first.encoded is not None)
-        shape = exploration.first.facts.image_shape
-        whole = self.session.image_mode in ("halfblock", "ascii")
-        return arrange(*self._room, pictures, bare, shape, whole_pixels=whole)
+        shape, count = exploration.first.facts.image_shape, exploration.first.facts.codes.count
+        whole, (width, height) = self.session.image_mode in ("halfblock", "ascii"), self._room
+
+        def arranged(lines: int) -> Layout:
+            return arrange(
+                width, lines, pictures, bare, shape, whole_pixels=whole, codes=count, zoom=self._inspection.zoom
+            )
+
+        found = arranged(height)
+        if found.values:
+            return found
+        # The values stand in one line above all codes, if there is room for that.
+        below = arranged(height - 1)
+        return replace(below, scale=True) if below.row_height * count < height else found
+
+    def fitting_steps(self) -> int | None:
+        """How many images along a code suit the room; None where there are no images."""
+        exploration = self._inspection.exploration
+        if exploration is None or self.session.image_mode == "off" or not self.screen.size.width:
+            return None
+        return fitting_steps(lambda steps: self._arranged(exploration, steps))
+
+    def _draw_scale(self, exploration: Exploration, layout: Layout) -> None:
+        """The values of all traversals in one line above, where they do not stand under the images."""
+        for scale in self.query("#scale").results(CellsView):
+            scale.display = layout.scale and layout.tile_across > 0
+            point = exploration.first.point
+            continuous = [code for code in range(point.codes.count) if not point.categories(code)]
+            if scale.display and continuous:
+                text = values_line(point.walk_values(continuous[0], layout.steps), layout.tile_across)
+                line = " " * layout.margin + text
+                if layout.beside and layout.strips > 1:
+                    line = line.ljust(layout.strip_place(1)[0]) + text
+                scale.show(Cells(((Segment(line, style_of(rgb(self.look.faint))),),)))
 
     def draw_row(self, code: int) -> None:
         """Draw the slider and the traversals of a code."""
@@ -162,10 +204,12 @@ class InspectView(Vertical):
         faint = style_of(rgb(self.look.faint))
         shown: list[tuple[str, Style, Frames | None]] = []
         encoded = exploration.first.encoded
+        across = self._layout.across if self._layout is not None else 1
+        names = short_names([side.run.name for side in exploration.sides], across)
         if encoded is not None:
             shown.append((f"image {encoded.number}", faint, encoded.image[None]))
-        for side, colour in zip(exploration.sides, self._colours, strict=False):
-            name = side.run.name if exploration.second is not None else _made_of(side)
+        for side, short, colour in zip(exploration.sides, names, self._colours, strict=False):
+            name = short if exploration.second is not None else _made_of(side)
             shown.append((name, colour if exploration.second is not None else faint, side.image))
         return shown
 
@@ -183,7 +227,8 @@ class InspectView(Vertical):
             return
         inspection, look = self._inspection, self.look
         exploration, run = inspection.exploration, inspection.run
-        line = Text(clean(run.name, 40), style="bold").append(f"  {clean(run.method)}", style=look.faint)
+        pair = [run.name] if exploration is None else [run.name, *(side.run.name for side in exploration.sides[1:])]
+        line = Text(short_names(pair, 40)[0], style="bold").append(f"  {clean(run.method)}", style=look.faint)
         note = Text()
         if exploration is not None:
             self._describe_checkpoints(line, exploration)
@@ -205,7 +250,9 @@ class InspectView(Vertical):
         line.append(f" · checkpoint {facts.step:,}{place}", style=look.faint)
         if exploration.second is not None:
             other = exploration.second
-            line.append("  ↔  ", style=look.faint).append(clean(other.run.name, 40), style="bold")
+            line.append("  ↔  ", style=look.faint).append(
+                short_names([exploration.first.run.name, other.run.name], 40)[1], style="bold"
+            )
             line.append(f"  {clean(other.run.method)} · checkpoint {other.facts.step:,}", style=look.faint)
 
     def _note(self, exploration: Exploration) -> Text:
@@ -215,6 +262,8 @@ class InspectView(Vertical):
         if encoded is not None:
             held = f"image {encoded.number:,} of {encoded.images:,}"
         parts = [held]
+        if encoded is not None and encoded.factors:
+            parts.append(", ".join(f"{clean(name, 24)} {clean(value, 12)}" for name, value in encoded.factors))
         if sample.noise != sample.number and exploration.first.facts.codes.noise:
             parts.append(f"noise {sample.noise}")
         mode = self.session.image_mode

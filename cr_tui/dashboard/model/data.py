@@ -230,12 +230,14 @@ class EncodedImage:
         codes: float32 ``[codes.count]``; of a categorical code the index of its category.
         number: its place in the dataset, from 0.
         images: how many the dataset has.
+        factors: names and values of its true factors, where they are known.
     """
 
     image: NDArray[np.uint8]
     codes: NDArray[np.float32]
     number: int
     images: int
+    factors: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

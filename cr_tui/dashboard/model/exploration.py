@@ -12,6 +12,8 @@ from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, R
 from cr_tui.dashboard.model.latent_point import LatentPoint
 
 Frames = NDArray[np.uint8]
+WEAK = 0.5
+"""Agreement below which a match is weak: most votes go to other codes."""
 ImageKey = tuple[int, int | None]
 """Which run, 0 or 1, and the code of its traversal; None for the image of the held latents."""
 
@@ -31,6 +33,25 @@ class DecodeJob:
     step: int
     latents: NDArray[np.float32]
     view: int
+
+
+@dataclass(frozen=True)
+class TraversalLabels:
+    """What stands beside the images of a picture of traversals.
+
+    Args:
+        title: the runs and their checkpoints.
+        codes: a name a code.
+        runs: a name a run; empty where there is one only.
+        rows: a label for each code and run.
+        values: of the continuous codes along a traversal; empty where there are none.
+    """
+
+    title: str
+    codes: tuple[str, ...]
+    runs: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    values: tuple[str, ...]
 
 
 @dataclass
@@ -107,6 +128,16 @@ class Exploration:
     def match_of(self, code: int) -> MatchedCode | None:
         """A code's counterpart in the second run."""
         return (self.matches or {}).get(code) if self.second is not None else None
+
+    def is_weak(self, code: int) -> bool:
+        """Whether a code has a counterpart for which fewer than :data:`WEAK` of the votes are."""
+        match = self.match_of(code)
+        return match is not None and match.agreement < WEAK
+
+    def is_mirrored(self, code: int) -> bool:
+        """Whether a code's counterpart falls when it rises."""
+        match = self.match_of(code)
+        return match is not None and match.sign < 0
 
     # -- what is looked at -------------------------------------------------------------------------------------------
 
@@ -242,6 +273,28 @@ class Exploration:
             jobs.append(row)
         return jobs
 
+    def labels(self) -> TraversalLabels:
+        """What stands beside the images of a picture of the traversals."""
+        point = self.first.point
+        count = point.codes.count
+        rows = []
+        for code in range(count):
+            match = self.match_of(code)
+            other = (
+                "no match"
+                if match is None
+                else f"{'-' if match.sign < 0 else ''}c{match.partner} {match.agreement:.0%}"
+            )
+            rows.append((f"c{code}",) if self.second is None else (f"c{code}", other))
+        continuous = [code for code in range(count) if not point.categories(code)]
+        return TraversalLabels(
+            "  and  ".join(f"{side.run.name}, checkpoint {side.facts.step:,}" for side in self.sides),
+            tuple(f"c{code}" for code in range(count)),
+            tuple(side.run.name for side in self.sides) if self.second is not None else (),
+            tuple(rows),
+            tuple(point.walk_values(continuous[0], self.steps)) if continuous else (),
+        )
+
     def take(self, key: ImageKey, job: DecodeJob, frames: Frames) -> bool:
         """Keep decoded images; return whether they were still wanted."""
         number, code = key
@@ -257,8 +310,7 @@ class Exploration:
         return side.point.walk(partner, steps, backwards=self._is_mirrored(number, code))
 
     def _is_mirrored(self, number: int, code: int) -> bool:
-        match = self.match_of(code)
-        return number == 1 and match is not None and match.sign < 0
+        return number == 1 and self.is_mirrored(code)
 
     def _job(self, side: Side, latents: NDArray[np.float32]) -> DecodeJob:
         return DecodeJob(side.run.id, side.facts.step, latents, self.view)
@@ -268,3 +320,7 @@ class Exploration:
         self.view += 1
         for side in self.sides[1:]:
             side.strips.clear()
+
+
+def _counterpart(match: MatchedCode | None) -> str:
+    return "no match" if match is None else f"{'-' if match.sign < 0 else ''}c{match.partner} {match.agreement:.0%}"

@@ -99,6 +99,14 @@ class LatentPoint:
         """How many images a traversal of a code has: of a categorical code at most one for each category."""
         return min(steps, self.categories(code)) if self.categories(code) else steps
 
+    def walk_values(self, code: int, steps: int) -> list[str]:
+        """The values of a traversal as they are written: with a sign, or the numbers of the categories from 1."""
+        steps = self.steps(code, steps)
+        walked = self.codes.walk(code, steps)
+        if self.categories(code):
+            return [str(int(block.argmax()) + 1) for block in walked]
+        return [f"{float(block[0]):+.1f}" for block in walked]
+
     def walk(self, code: int, steps: int, *, backwards: bool = False) -> Latent:
         """Latents float32 ``[steps(code), dimensions]`` along a code, everything else held."""
         steps = self.steps(code, steps)

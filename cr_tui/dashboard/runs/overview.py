@@ -40,7 +40,7 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
 
     Args:
         runs: in their colours.
-        palette: colours of lines that stand for scalars and not for runs.
+        palette: colours for the scalars of a single run.
     """
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}

@@ -14,7 +14,7 @@ from textual.timer import Timer
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.model.data import MatchedCode, Run, Source
-from cr_tui.dashboard.model.exploration import DecodeJob, Exploration, Frames, ImageKey
+from cr_tui.dashboard.model.exploration import WEAK, DecodeJob, Exploration, Frames, ImageKey
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
@@ -28,11 +28,9 @@ _REST_SECONDS = 0.4
 """The pair is read when the cursor has rested on it for so long."""
 _KEPT = 8
 _LABEL, _BETWEEN = 5, 13
-_LOWEST, _HIGHEST = 3, 10
-"""Lines of an image, at least and at most."""
+_LOWEST, _LOOSE, _HIGHEST = 2, 4, 10
+"""Lines of a code: at least, those from which one stays free, and at most."""
 _FEWEST, _MOST = 3, 11
-WEAK = 0.5
-"""Agreement below which a match is shown as weak: most votes go to other codes."""
 
 
 @dataclass
@@ -84,7 +82,7 @@ def pair_layout(width: int, height: int, codes: int, shape: Sequence[int]) -> Pa
     room = max((width - _LABEL - _BETWEEN) // 2, 1)
     pitch = min(max(height // max(codes, 1), _LOWEST), _HIGHEST)
     # Where there is room, a free line keeps rows from running into each other.
-    down = pitch - (pitch > _LOWEST)
+    down = pitch - (pitch >= _LOOSE)
     widest = max((room + 1) // _FEWEST - 1, 1)
     across = max(min(int(down / aspect), widest), 1)
     steps = min(max((room + 1) // (across + 1), 1), _MOST)

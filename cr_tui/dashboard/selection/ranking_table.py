@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
@@ -17,7 +18,7 @@ from cr_tui.text import clean
 from engine.choosing.methods import SELECTION_METHODS
 from engine.choosing.result import MethodResult
 
-_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 28, 7, 7, 24
+_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 48, 7, 7, 24
 _SHORT_SCORE, _LONG_SCORE = 7, 12
 _SCROLLED = 8
 """Cells by which a key moves the columns."""
@@ -70,17 +71,17 @@ def _columns(shown: ShownSelection, width: int) -> list[Heading]:
     found, roomy = shown.found, width >= _ROOMY
     headings = {method: _score_heading(method, method == shown.order_by, roomy) for method in shown.methods}
     own = headings.pop(shown.order_by)
-    sure = []
-    spare = width - _RANK - _LEAST_NAME - own.width
-    if found is not None and any(found.intervals):
-        if any(map(math.isfinite, found.medoid_probability)):
-            sure.append(Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE))
-            spare -= _SHARE
-        bar = min(max(spare - sum(heading.width for heading in headings.values()), _LEAST_BAR), _MOST_BAR)
-        sure.append(Heading("interval", "95 %".ljust(bar), bar))
-        spare -= bar
-    spare -= sum(heading.width for heading in headings.values())
-    name = Heading("name", "Run", min(_LEAST_NAME + max(spare, 0), _MOST_NAME))
+    has_intervals = found is not None and any(found.intervals)
+    has_shares = has_intervals and found is not None and any(map(math.isfinite, found.medoid_probability))
+    taken = _RANK + own.width + sum(heading.width for heading in headings.values())
+    spare = width - taken - _LEAST_NAME - (_SHARE if has_shares else 0) - (_LEAST_BAR if has_intervals else 0)
+    # Names get room before intervals: they must be told apart.
+    longest = max((cell_len(clean(name, _MOST_NAME)) for name in shown.names.values()), default=0) + 1
+    more = min(max(spare, 0), max(longest - _LEAST_NAME, 0))
+    bar = _LEAST_BAR + min(max(spare - more, 0), _MOST_BAR - _LEAST_BAR)
+    sure = [Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE)] if has_shares else []
+    sure += [Heading("interval", "95 %".ljust(bar), bar)] if has_intervals else []
+    name = Heading("name", "Run", _LEAST_NAME + more)
     return [Heading("rank", "#".rjust(_RANK - 2), _RANK), name, own, *sure, *headings.values()]
 
 

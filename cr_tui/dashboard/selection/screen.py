@@ -218,9 +218,8 @@ class SelectionScreen(DashboardScreen):
         at = self._pair_of_ids()
         matrix = shown.matrix if shown else None
         if shown is not None and matrix is not None:
-            short = shown.short(MOST_NAME)
-            labels = [short[run_id] for run_id in shown.compared]
-            self.matrix.show(MatrixPicture(matrix, labels, even=self._even), _CAPTION)
+            labels = shown.labels(MOST_NAME)
+            self.matrix.show(MatrixPicture(matrix, labels, even=self._even, shorten=shown.labels), _CAPTION)
             self._fit_matrix()
         else:
             self.matrix.show(None, "")

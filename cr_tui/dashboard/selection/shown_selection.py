@@ -44,6 +44,10 @@ class ShownSelection:
         """Names by id in at most ``width`` cells that can still be told apart."""
         return self._short(width)
 
+    def labels(self, width: int) -> list[str]:
+        """Short names of :attr:`compared`."""
+        return [self.short(width)[run_id] for run_id in self.compared]
+
     @functools.cached_property
     def _short(self) -> Callable[[int], Mapping[str, str]]:
         ids = list(self.names)

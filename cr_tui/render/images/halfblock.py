@@ -61,9 +61,9 @@ def fit(image: NDArray[np.uint8], width: int | None, height: int | None) -> NDAr
 def _half_blocks(image: NDArray[np.uint8]) -> Cells:
     """Draw runs of equal pairs of pixels as one segment, so that a picture of few colours costs few bytes."""
     colours = quantised(image)
-    if colours.shape[0] % 2:
-        colours = np.concatenate([colours, np.zeros_like(colours[:1])])
     packed = colours.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    odd = packed[-1] if len(packed) % 2 else None
+    packed = packed[:-1] if odd is not None else packed
     lines = []
     for upper, lower in zip(packed[0::2], packed[1::2], strict=True):
         changes = np.flatnonzero((np.diff(upper) != 0) | (np.diff(lower) != 0)) + 1
@@ -72,6 +72,16 @@ def _half_blocks(image: NDArray[np.uint8]) -> Cells:
         lines.append(
             tuple(
                 _run(int(upper[start]), int(lower[start]), end - start) for start, end in zip(starts, ends, strict=True)
+            )
+        )
+    if odd is not None:
+        # Below the last row there is no image: the background of whatever is behind shows.
+        starts = [0, *(np.flatnonzero(np.diff(odd) != 0) + 1).tolist()]
+        ends = [*starts[1:], len(odd)]
+        lines.append(
+            tuple(
+                Segment(UPPER_HALF * (end - start), style_of(_unpacked(int(odd[start]))))
+                for start, end in zip(starts, ends, strict=True)
             )
         )
     return Cells(tuple(lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -74,14 +74,23 @@ class MatrixPicture:
         labels: a name a row; rows and columns carry numbers from 1 besides.
         even: give each colour as many of the values, instead of an equal share of their range. This tells apart values
             that lie close together.
+        shorten: the labels in so many cells, where they have to be shorter; their beginnings if None.
 
     Attributes:
         edges: the values at which colours change, ends included.
     """
 
-    def __init__(self, values: NDArray[np.floating[Any]], labels: Sequence[str], *, even: bool = False) -> None:
+    def __init__(
+        self,
+        values: NDArray[np.floating[Any]],
+        labels: Sequence[str],
+        *,
+        even: bool = False,
+        shorten: Callable[[int], Sequence[str]] | None = None,
+    ) -> None:
         self.values: NDArray[np.float64] = np.where(np.isfinite(values), values, np.nan)
         self.labels = labels
+        self._shorten = shorten
         finite = self.values[np.isfinite(self.values)]
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
         shares = np.linspace(0.0, 1.0, len(STEPS) + 1)
@@ -93,6 +102,11 @@ class MatrixPicture:
             level = np.full_like(level, len(STEPS) // 2)
         self.levels: NDArray[np.intp] = np.where(np.isnan(self.values), ABSENT, level)
         self._longest = max((cell_len(clean(label, MOST_NAME)) for label in labels), default=0)
+
+    def label(self, row: int, cells: int) -> str:
+        """The label of a row in at most so many cells."""
+        labels = self.labels if self._shorten is None else self._shorten(max(cells, 1))
+        return clean(labels[row], cells)
 
     @property
     def size(self) -> int:
@@ -227,7 +241,7 @@ def _row_label(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int]
     here = window.cursor[0] in rows
     row = window.cursor[0] if here else rows[0]
     number = len(str(max(picture.size, 1)))
-    name = " " + clean(picture.labels[row], window.margin - number - 2 * _GAP) if window.margin > number + _GAP else ""
+    name = " " + picture.label(row, window.margin - number - 2 * _GAP) if window.margin > number + _GAP else ""
     text = set_cell_size(f"{row + 1:>{number}}{name}", window.margin)
     return (Segment(text, _label_style(ink, here)),)
 

@@ -35,12 +35,12 @@ def test_runs_of_equal_cells_are_one_segment() -> None:
     assert [len(segment.text) for segment in line] == [20, 20]
 
 
-def test_an_odd_last_row_gets_a_black_partner() -> None:
+def test_below_an_odd_last_row_is_what_is_behind() -> None:
     image = np.full((3, 2), 255, dtype=np.uint8)
     cells = draw_image(image)
     assert cells.height == 2
     assert cells.lines[1][0].style is not None
-    assert cells.lines[1][0].style.bgcolor == Color.from_rgb(0, 0, 0)
+    assert cells.lines[1][0].style.bgcolor is None
 
 
 def test_enlarges_by_whole_factors_and_keeps_proportions() -> None:

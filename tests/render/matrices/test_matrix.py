@@ -57,3 +57,11 @@ def test_every_line_fits_and_the_cursor_is_inside(n: int, width: int, height: in
         assert found is not None
         assert found[1] == cursor[1]
         assert cursor[0] - found[0] in ((0, 1) if window.cell.halves == 1 else (0,))
+
+
+def test_labels_are_shortened_as_the_caller_says() -> None:
+    names = ["a-long-name-1", "a-long-name-2"]
+    picture = MatrixPicture(np.eye(2), names, shorten=lambda cells: ["…1", "…2"] if cells < 13 else names)
+    assert [picture.label(row, 13) for row in (0, 1)] == names
+    assert [picture.label(row, 5) for row in (0, 1)] == ["…1", "…2"]
+    assert MatrixPicture(np.eye(2), names).label(0, 5) == "a-lo…"

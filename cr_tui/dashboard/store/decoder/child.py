@@ -98,7 +98,7 @@ class Decoder:
             raise InputError(f"the dataset has no image {number}; it has 0 to {len(dataset) - 1}")
         image = dataset.images([number])
         codes = model.encode(as_floats(image))[0]
-        return {"codes": codes.tolist(), "images": len(dataset)}, image[0]
+        return {"codes": codes.tolist(), "images": len(dataset), "factors": _factors(dataset, number)}, image[0]
 
     def _match(self, request: dict[str, Any], content: bytes) -> Answer:
         from engine.selection.matching import match_models
@@ -134,6 +134,14 @@ class Decoder:
                 )
             self._dataset = str(spec), engine.data.load(spec.name, data, **spec.options())
         return self._dataset[1]
+
+
+def _factors(dataset: Dataset, number: int) -> list[tuple[str, str]]:
+    """Names and values of an image's true factors; none where they are not known."""
+    if not dataset.factors:
+        return []
+    values = dataset.factor_values([number])[0]
+    return [(factor.name, f"{value:.3g}") for factor, value in zip(dataset.factors, values, strict=True)]
 
 
 def _reply(decoder: Decoder, request: dict[str, Any], content: bytes, answers: BinaryIO) -> None:

@@ -69,7 +69,8 @@ class DecoderProcess:
     def encode(self, run_folder: Path, step: int, number: int) -> EncodedImage:
         """An image of the run's dataset with its codes."""
         answer, pixels = self._ask({"ask": "encode", "run": str(run_folder), "step": step, "number": number})
-        return EncodedImage(pixels, np.array(answer["codes"], dtype=np.float32), number, answer["images"])
+        factors = tuple((str(name), str(value)) for name, value in answer["factors"])
+        return EncodedImage(pixels, np.array(answer["codes"], dtype=np.float32), number, answer["images"], factors)
 
     def match(self, run_folder: Path, step: int, other_folder: Path, other_step: int) -> list[MatchedCode]:
         """Which code of the first model is which of the second."""
