@@ -164,7 +164,6 @@ class RunFolder:
         Raises:
             InputError: it is missing or damaged, and so is its copy.
         """
-        self.summary()
         return self._changed_tree(self._whole_spec(), self.changes())
 
     def changes(self) -> list[SpecChange]:
@@ -191,10 +190,9 @@ class RunFolder:
             InputError: the copy is missing or damaged too.
             WorkError: the disk refused.
         """
-        path = self._whole_spec()
-        self._read(path, SpecSummary)
-        if path != self.spec_path:
-            replace_file(self.spec_path, read_file(path, _MAX_JSON_BYTES), group_writes=False)
+        whole = self._whole_spec()
+        if whole.path != self.spec_path:
+            replace_file(self.spec_path, whole.content, group_writes=False)
 
     def state(self, patience: float = 0.0) -> RunState:
         """The state as it was last written; :mod:`engine.runs.catalogue` checks it against the run's processes.
@@ -360,43 +358,51 @@ class RunFolder:
     def _spec_copy(self) -> Path:
         return self.path / ".spec.json.bak"
 
-    def _whole_spec(self) -> Path:
-        """The path of the specification, or of its copy if only that is undamaged.
+    def _whole_spec(self) -> _WholeSpec:
+        """The specification, or its copy if only that is undamaged.
 
         There is a copy because no run can go on without its specification, and no other file holds the same.
+
+        Raises:
+            InputError: it is missing or damaged, and so is its copy.
         """
+        errors = []
         for path in (self.spec_path, self._spec_copy):
-            with contextlib.suppress(InputError):
-                self._read(path, SpecSummary)
-                return path
-        return self.spec_path
+            try:
+                content = self._content(path)
+                return _WholeSpec(path, content, self._checked(path, SpecSummary, content))
+            except InputError as error:
+                errors.append(error)
+        raise errors[0]
 
     def _read_spec(self, model: type[_Model]) -> _Model:
         """The specification with the changes of later attempts."""
-        path, changes = self._whole_spec(), self.changes()
+        whole, changes = self._whole_spec(), self.changes()
         if not changes:
-            return self._read(path, model)
-        self._read(path, SpecSummary)
-        return self._checked(path, model, json.dumps(self._changed_tree(path, changes)).encode())
+            known = whole.summary
+            return known if isinstance(known, model) else self._checked(whole.path, model, whole.content)
+        return self._checked(whole.path, model, json.dumps(self._changed_tree(whole, changes)).encode())
 
-    def _changed_tree(self, path: Path, changes: Sequence[SpecChange]) -> dict[str, Any]:
+    def _changed_tree(self, whole: _WholeSpec, changes: Sequence[SpecChange]) -> dict[str, Any]:
         try:
-            tree: dict[str, Any] = json.loads(read_file(path, _MAX_JSON_BYTES))
+            tree: dict[str, Any] = json.loads(whole.content)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path.name} of run {self.id} is damaged ({error})") from error
+            raise InputError(f"{whole.path.name} of run {self.id} is damaged ({error})") from error
         for change in changes:
             for key, value in change.values.items():
                 assign(tree, key, value)
         return tree
 
     def _read(self, path: Path, model: type[_Model]) -> _Model:
+        return self._checked(path, model, self._content(path))
+
+    def _content(self, path: Path) -> bytes:
         try:
-            content = read_file(path, _MAX_JSON_BYTES)
+            return read_file(path, _MAX_JSON_BYTES)
         except FileNotFoundError as error:
             raise InputError(f"{path.name} of run {self.id} is missing") from error
         except (InputError, StoreError) as error:
             raise type(error)(f"run {self.id}: {error}") from error
-        return self._checked(path, model, content)
 
     def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
         try:
@@ -414,6 +420,15 @@ class RunFolder:
             where = ".".join(str(part) for part in first["loc"])
             detail = f"{where}: {first['msg']}" if where else first["msg"]
             raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
+
+
+@dataclass(frozen=True)
+class _WholeSpec:
+    """An undamaged specification: the file, what it holds, and the part that every run has."""
+
+    path: Path
+    content: bytes
+    summary: SpecSummary
 
 
 def run_folders(store: Store) -> list[RunFolder]:
