@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.storage.files import read_file, replace_file
 
 SAMPLED_BYTES = 32 << 20
@@ -146,7 +146,7 @@ def kept(path: Path) -> Fingerprint | None:
     """The fingerprint of what a file was prepared from; ``None`` if that was not written down or cannot be read."""
     try:
         return Fingerprint.from_json(json.loads(read_file(_note(path), _NOTE_BYTES)))
-    except (OSError, ValueError, RecursionError, InputError):
+    except (OSError, ValueError, RecursionError, InputError, StoreError):
         return None
 
 

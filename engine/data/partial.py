@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
-from engine.storage.descriptors import open_file
-from engine.storage.files import replacing
+from engine.errors import CrtuiError
+from engine.storage.descriptors import open_file, rename, unlink
+from engine.storage.files import read_file, replacing
 
 _NOTE_BYTES = 4096
 _READ_BYTES = 1 << 20
@@ -43,7 +44,7 @@ class PartialFile:
         self._source = source
         self._due = time.monotonic() + NOTE_SECONDS
 
-    def open(self) -> BinaryIO:
+    def opened(self) -> BinaryIO:
         """The file, for reading and writing.
 
         Raises:
@@ -83,21 +84,20 @@ class PartialFile:
 
     def finish(self) -> None:
         """Give the finished file its name."""
-        self._path.replace(self._whole)
-        self._note_path.unlink(missing_ok=True)
+        rename(self._path, self._whole)
+        unlink(self._note_path, missing_ok=True)
 
     def discard(self) -> None:
         """Delete the half-made file and its note."""
         for path in (self._path, self._note_path):
             with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+                unlink(path, missing_ok=True)
 
     def _kept(self, file: BinaryIO) -> tuple[int, hashlib._Hash]:
         """What the note says, if the file agrees with it."""
         digest = hashlib.sha256()
         try:
-            with self._note_path.open("rb") as stream:
-                note = json.loads(stream.read(_NOTE_BYTES))
+            note = json.loads(read_file(self._note_path, _NOTE_BYTES))
             done = int(note["done"])
             left = len(self._header) + done * self._row_bytes
             if note["source"] == self._source and done > 0 and left <= os.fstat(file.fileno()).st_size:
@@ -107,6 +107,6 @@ class PartialFile:
                     left -= len(content)
                 if left == 0 and digest.hexdigest() == note["sha256"]:
                     return done, digest
-        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        except (OSError, CrtuiError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
             pass
         return 0, digest

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from engine.data.partial import PartialFile
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.progress import Progress, ignore_progress
-from engine.storage.files import make_folders, replacing, sync
+from engine.storage.descriptors import open_regular, sync_folder
+from engine.storage.files import make_folders, replacing
 from engine.storage.locks import lock_for_long
 
 BlocksFrom = Callable[[int], Generator[NDArray[Any], None, None]]
@@ -61,7 +62,7 @@ class PreparedFile:
     def is_present(self) -> bool:
         """Whether the file is there with the right header and size. Its content is checked by :meth:`open` only."""
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_regular(self.path), "rb") as file:
                 self._check_layout(file)
         except (OSError, _DamagedError):
             return False
@@ -137,7 +138,7 @@ class PreparedFile:
 
     def _read(self, warn: bool, verify: bool = False) -> NDArray[Any] | None:
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_regular(self.path), "rb") as file:
                 return self._map(file, verify or self._size <= VERIFIED_BYTES)
         except FileNotFoundError:
             return None
@@ -175,7 +176,7 @@ class PreparedFile:
     def _continue(self, blocks: BlocksFrom, source: str, progress: Progress) -> None:
         partial = PartialFile(self.path, self._header(), self._size_of_rows(1), source)
         try:
-            with partial.open() as file:
+            with partial.opened() as file:
                 done, digest = partial.restore(file)
                 self._reserve(file)
                 if done:
@@ -189,7 +190,7 @@ class PreparedFile:
         except Exception:
             partial.discard()
             raise
-        sync(self.path.parent)
+        sync_folder(self.path.parent)
 
     def _size_of_rows(self, rows: int) -> int:
         return rows * math.prod(self.shape[1:]) * self.dtype.itemsize

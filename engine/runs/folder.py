@@ -174,7 +174,6 @@ class RunFolder:
         Raises:
             InputError: it is missing or damaged, and so is its copy.
         """
-        self.summary()
         return self._changed_tree(self._whole_spec().content, self.changes())
 
     def changes(self) -> list[SpecChange]:

@@ -211,15 +211,14 @@ class Registry:
             WorkError: the disk refused.
         """
         with exclusive_lock(self._lock_path):
-            aside = self._set_aside_if_damaged()
-            before = {row.id: row for row in self.rows()}
+            before, aside = self._rows_or_aside()
             database = TinyDB(storage=MemoryStorage)
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
             folders = run_folders(self._store)
             rows = {row.id: row for row in _rows_of(folders)}
             # Of a run that cannot be read just now, what was known stays.
             kept = (rows.get(folder.id) or before.get(folder.id) for folder in folders)
-            runs.insert_multiple(_plain(row) for row in kept if row is not None)
+            runs.insert_multiple([_plain(row) for row in kept if row is not None])
             selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
             _set_version(database)
             self._commit(database)
@@ -293,9 +292,10 @@ class Registry:
                 unlink(linking, missing_ok=True)
             replace_file(backup, read_file(self._path, _MAX_BYTES))
 
-    def _set_aside_if_damaged(self) -> Path | None:
+    def _rows_or_aside(self) -> tuple[dict[str, RunRow], Path | None]:
+        """The rows by run; where the file is damaged none, and where it was moved."""
         try:
-            self.rows()
+            rows = {row.id: row for row in self.rows()}
             self.selections()
         except InputError:
             aside = self._path.with_name(f"registry.damaged-{time.time_ns()}.json")
@@ -303,8 +303,8 @@ class Registry:
                 rename(self._path, aside)
             except OSError as error:
                 raise StoreError(f"{self._path} cannot be moved aside: {cause(error)}") from error
-            return aside
-        return None
+            return {}, aside
+        return rows, None
 
     def _validated(self, table: str, adapter: TypeAdapter[list[_Row]]) -> list[_Row]:
         try:

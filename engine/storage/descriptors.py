@@ -76,7 +76,9 @@ def open_folder(path: Path, flags: int = _ONLY_NAME) -> int:
         path: the folder.
         flags: ``os.O_RDONLY`` to list or sync it.
     """
-    asked = os.path.abspath(path)  # noqa: PTH100  # Path.absolute keeps '..'
+    asked = str(path)
+    if not asked.startswith("/") or "/.." in asked:
+        asked = os.path.abspath(asked)  # noqa: PTH100  # Path.absolute keeps '..'
     try:
         descriptor = os.open(asked, flags | _FOLDER)
     except NotADirectoryError as error:
@@ -103,8 +105,11 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
         OSError: it cannot be opened.
         WrongKindError: it is something else, or, to be written, a file that also belongs elsewhere.
     """
-    with opened_folder(path.parent) as folder:
+    folder = open_folder(path.parent)
+    try:
         return _opened(folder, path, flags)
+    finally:
+        os.close(folder)
 
 
 def open_named(path: Path) -> int:
@@ -224,17 +229,16 @@ def make_folder(path: Path, *, exist_ok: bool = False) -> None:
 def status(path: Path) -> os.stat_result | None:
     """What is at a path, of a link the link itself; ``None`` where nothing is.
 
+    To look opens nothing, so links on the way do no harm. What is done then is refused if they are not ours.
+
     Raises:
         StoreError: that cannot be found out.
     """
     try:
-        with opened_folder(path.parent) as folder:
-            return os.stat(path.name, dir_fd=folder, follow_symlinks=False)
+        return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ENOTDIR:
-            return None
         raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
 
 

@@ -33,6 +33,7 @@ from engine.storage.descriptors import (
 _USUAL_MODE = 0o666
 """Rights of a new file as programs usually ask for them; the umask takes some away."""
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+_PIECE = 64 * 1024
 _NAME_PART = 200
 """Bytes of a name that leave room for more in the name of a temporary file."""
 
@@ -192,20 +193,35 @@ def read_file(path: Path, limit: int) -> bytes:
         StoreError: it cannot be read just now, which says nothing about what it holds.
     """
     try:
-        with os.fdopen(open_regular(path), "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            too_large = size > limit
-            # Not up to the limit: Python would set aside that much for each of ten thousand small files.
-            content = b"" if too_large else file.read(size + 1)
+        descriptor = open_regular(path)
+        try:
+            content = _content(descriptor, limit)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise
     except WrongKindError as error:
         raise InputError(f"{path.name} cannot be read: {cause(error)}") from error
     except OSError as error:
         raise StoreError(f"{path.name} cannot be read: {cause(error)}") from error
-    if too_large or len(content) > limit:
+    if content is None:
         raise InputError(f"{path.name} is larger than {limit} bytes")
     return content
+
+
+def _content(descriptor: int, limit: int) -> bytes | None:
+    """All of a file; ``None`` where that is more than the limit."""
+    size = os.fstat(descriptor).st_size
+    pieces: list[bytes] = []
+    length = 0
+    while size <= limit and length <= limit:
+        # One call for most files, and another to see that there is no more.
+        piece = os.read(descriptor, min(max(size - length, _PIECE) + 1, limit + 1 - length))
+        if not piece:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.append(piece)
+        length += len(piece)
+    return None
 
 
 def read_named(path: Path, limit: int) -> bytes:

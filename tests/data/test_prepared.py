@@ -158,7 +158,7 @@ def test_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:
 
 def test_folder_in_the_files_place_is_bad_input(file: PreparedFile) -> None:
     file.path.mkdir(parents=True)
-    with pytest.raises(InputError, match=r"numbers\.v1\.npy cannot be read: Is a directory"):
+    with pytest.raises(InputError, match=r"numbers\.v1\.npy cannot be read: it is a folder"):
         file.open(blocks)
 
 

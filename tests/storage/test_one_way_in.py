@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 ROOMS = (
     *("engine/runs", "engine/launch", "engine/choosing", "engine/tracking", "engine/training", "engine/storage"),
-    *("engine/selection", "cr_tui/dashboard/store", "cr_tui/cli/run_reading.py", "cr_tui/cli/following.py"),
+    *("engine/data/prepared.py", "engine/data/partial.py", "engine/selection"),
+    *("cr_tui/dashboard/store", "cr_tui/cli/run_reading.py", "cr_tui/cli/following.py"),
 )
 _OF_PATHS = (
     "chmod exists glob group hardlink_to is_dir is_file is_fifo is_symlink iterdir lchmod lstat mkdir open owner"

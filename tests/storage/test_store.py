@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -90,3 +91,22 @@ def test_folder_that_others_can_only_read_makes_no_shared_store(tmp_path: Path) 
     assert not store.shared
     assert store.umask == 0o077
     assert stat.S_IMODE(store.runs.stat().st_mode) == 0o700
+
+
+def test_a_store_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that is mounted for reading; root may write everywhere, so the answer is replaced."""
+    root = Store.open(tmp_path / "store").root
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK and access(path, mode))
+    with pytest.raises(InputError, match="cannot be written"):
+        Store.open(root)
+    assert Store.open(root, writing=False).root == root
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (root / "selections").rmdir()
+    monkeypatch.setattr(os, "mkdir", refuse)
+    assert Store.open(root, writing=False).root == root
+    with pytest.raises(InputError, match="Read-only file system"):
+        Store.open(tmp_path / "other", writing=False)

@@ -15,7 +15,8 @@ from engine.data.options import FOLDER_LABELS, NO_LABELS, advice
 from engine.data.own.labels import Column, check_columns, column_of
 from engine.data.own.photo_listing import LABEL_FILE, Photo
 from engine.errors import InputError
-from engine.storage.files import read_file
+from engine.storage.descriptors import cause
+from engine.storage.files import read_named
 
 _MOST_BYTES = 1 << 30
 _MOST_FACTORS = 1000
@@ -77,11 +78,13 @@ def read_table(path: Path) -> LabelTable:
         InputError: it cannot be read, or is no such table.
     """
     try:
-        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
+        text = read_named(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(
             f"there is no file '{path}'; labels are a CSV file, '{NO_LABELS}' or '{FOLDER_LABELS}'"
         ) from error
+    except OSError as error:
+        raise InputError(f"{path.name} cannot be read: {cause(error)}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"'{path}' is no text in UTF-8; save the labels as a CSV file in UTF-8") from error
     rows: dict[str, list[str]] = {}
