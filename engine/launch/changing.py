@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from engine.runs.specification.layers import DATA, foundation_key
 from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.specification.trees import assign
+from engine.storage.locks import release
 
 
 def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:
@@ -72,7 +72,7 @@ def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
         before = folder.changes()
         folder.write_changes([*before, SpecChange(attempt=attempt, values=values)])
     finally:
-        os.close(lease)
+        release(lease)
     try:
         yield
     except BaseException:
@@ -84,7 +84,7 @@ def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
                 else:
                     folder.changes_path.unlink(missing_ok=True)
             finally:
-                os.close(lease)
+                release(lease)
         raise
 
 

@@ -17,6 +17,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
 from engine.storage.files import open_file
+from engine.storage.locks import release
 
 WORKER = program("engine.launch.worker")
 """The command that trains, without the run folder."""
@@ -42,7 +43,7 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
         folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
         Registry(folder.store).update_runs([folder])
     finally:
-        os.close(lease)
+        release(lease)
 
 
 def start_detached(command: Sequence[str], log: int, inherited: int, place: Path) -> None:
@@ -69,7 +70,7 @@ def start_detached(command: Sequence[str], log: int, inherited: int, place: Path
             env=environment(),
         )
     finally:
-        os.close(log)
+        release(log)
     # Without this, a program that lives longer than the process would collect zombies.
     threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
 

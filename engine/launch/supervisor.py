@@ -37,6 +37,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.runs.state import RunState, Status
 from engine.storage.files import replace_file
+from engine.storage.locks import release
 
 _LONGEST_RETRY_SECONDS = 300.0
 
@@ -75,7 +76,7 @@ class Supervisor:
             reason = str(error)
             self._end(lambda state: state.ended_as(Status.FAILED, reason))
         self._follower.ask_to_end()
-        os.close(self._lease)
+        release(self._lease)
         self._site.look_after_others(self._run)
         self._follower.wait()
 

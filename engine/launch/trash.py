@@ -15,6 +15,7 @@ from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.storage.files import make_folder
+from engine.storage.locks import release
 from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0
@@ -52,7 +53,7 @@ def discard(store: Store, record: RunRecord) -> None:
     except OSError as error:
         raise WorkError(f"run {folder.id} cannot be moved to {store.trash}: {error.strerror}") from error
     finally:
-        os.close(lease)
+        release(lease)
 
 
 def restore(store: Store, run_id: str) -> RunRecord:

@@ -23,7 +23,7 @@ from engine.runs.specification.summary import SPEC_VERSION, VERSION_KEY, SpecSum
 from engine.runs.specification.trees import assign
 from engine.runs.state import ID_PATTERN, Outcome, RunState, Status
 from engine.storage.files import make_folder, open_file, read_file, replace_file, sync
-from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
+from engine.storage.locks import exclusive_lock, is_locked, release, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
 
@@ -146,9 +146,8 @@ class RunFolder:
         Raises:
             InputError: the file is damaged.
         """
-        if not self.changes_path.exists():
-            return []
-        return self._read(self.changes_path, SpecChanges).root
+        found = self._read_if_there(self.changes_path, SpecChanges)
+        return [] if found is None else found.root
 
     def write_changes(self, changes: Sequence[SpecChange]) -> None:
         """Replace what was changed at resumes. Only the owner of the run's lease may do this.
@@ -228,9 +227,7 @@ class RunFolder:
         Raises:
             InputError: the file is damaged.
         """
-        if not self.outcome_path.exists():
-            return None
-        return self._read(self.outcome_path, Outcome)
+        return self._read_if_there(self.outcome_path, Outcome)
 
     def write_outcome(self, outcome: Outcome) -> None:
         """Write how the work ended. The worker does this last.
@@ -278,8 +275,15 @@ class RunFolder:
         return descriptor
 
     def lease_is_held(self) -> bool:
-        """Whether a live process holds the lease."""
-        return is_locked(self._lease_path)
+        """Whether a live process holds the lease.
+
+        Raises:
+            WorkError: the file system does not say.
+        """
+        try:
+            return is_locked(self._lease_path)
+        except OSError as error:
+            raise WorkError(f"the lease of run {self.id} cannot be asked for: {error.strerror}") from error
 
     def delete(self) -> None:
         """Delete the folder. It leaves all lists before its first file is deleted. Symbolic links are never followed.
@@ -370,11 +374,21 @@ class RunFolder:
     def _read(self, path: Path, model: type[_Model]) -> _Model:
         return self._checked(path, model, self._content(path))
 
+    def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
+        content = self._content_if_there(path)
+        return None if content is None else self._checked(path, model, content)
+
     def _content(self, path: Path) -> bytes:
+        content = self._content_if_there(path)
+        if content is None:
+            raise InputError(f"{path.name} of run {self.id} is missing")
+        return content
+
+    def _content_if_there(self, path: Path) -> bytes | None:
         try:
             return read_file(path, _MAX_JSON_BYTES)
-        except FileNotFoundError as error:
-            raise InputError(f"{path.name} of run {self.id} is missing") from error
+        except FileNotFoundError:
+            return None
         except InputError as error:
             raise InputError(f"run {self.id}: {error}") from error
 
@@ -426,7 +440,11 @@ def sweep(store: Store) -> None:
 
     A run whose lease is held is left to whoever holds it.
     """
-    for path in (*store.runs.glob(".*"), *store.selections.glob(".*")):
+    hidden: list[Path] = []
+    for folder in (store.runs, store.selections):
+        with contextlib.suppress(OSError):
+            hidden += folder.glob(".*")
+    for path in hidden:
         with contextlib.suppress(OSError, WorkError):
             if path.name.startswith(REMOVED) and not RunFolder(path).lease_is_held():
                 delete_aside(path)
@@ -489,7 +507,7 @@ def undo_creation(made: Sequence[tuple[RunFolder, int]]) -> None:
     for folder, lease in made:
         with contextlib.suppress(WorkError):
             folder.delete()
-        os.close(lease)
+        release(lease)
 
 
 def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple[RunFolder, int] | None:
@@ -521,7 +539,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
     except BaseException as error:
         shutil.rmtree(making.path, ignore_errors=True)
         if lease >= 0:
-            os.close(lease)
+            release(lease)
         if not isinstance(error, OSError):
             raise
         # Rename cannot replace a folder that is not empty. That makes ids unique.

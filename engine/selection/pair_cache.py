@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import numpy as np
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
 from engine.storage.files import cause, make_folders, replacing
-from engine.storage.locks import try_lock_file
+from engine.storage.locks import release, try_lock_file
 
 # zipfile raises NotImplementedError, a RuntimeError, for features that it lacks, such as an encrypted archive.
 _DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -84,7 +83,7 @@ class PairCache:
             yield lock is not None
         finally:
             if lock is not None:
-                os.close(lock)
+                release(lock)
 
     def _of_generator(self, protocol: str, generator: str) -> Path:
         return self._folder / _digest(protocol) / _digest(generator)

@@ -36,7 +36,7 @@ def exclusive_lock(path: Path, patience: float | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 @contextlib.contextmanager
@@ -50,7 +50,7 @@ def lock_for_long(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 def lock_file(path: Path, patience: float | None = None) -> int:
@@ -84,9 +84,18 @@ def _lock(path: Path, patience: float) -> int:
             if is_linked(descriptor, path):
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            release(descriptor)
             raise
         # Whoever had the lock deleted the file: a new one has taken its place.
+        release(descriptor)
+
+
+def release(descriptor: int) -> None:
+    """Close a lock file, or another file into which this process has written nothing.
+
+    The kernel has given the number back whatever it answers, so there is nothing that could be done about an error.
+    """
+    with contextlib.suppress(OSError):
         os.close(descriptor)
 
 
@@ -102,7 +111,7 @@ def try_lock_file(path: Path) -> int | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_linked(descriptor, path):
                 return descriptor
-        os.close(descriptor)
+        release(descriptor)
     except OSError as error:
         raise WorkError(f"{path} cannot be locked: {cause(error)}") from error
     return None
@@ -123,7 +132,7 @@ def is_locked(path: Path) -> bool:
     except BlockingIOError:
         return True
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return False
 
 
