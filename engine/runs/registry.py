@@ -15,6 +15,7 @@ file can be rebuilt.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +44,8 @@ SCHEMA_VERSION = 2
 """Version of the rows: 0 had neither this number nor ``priority`` and ``paused``, 1 had no ``precision``."""
 _MAX_BYTES = 512 * 2**20
 _MAX_REASON = 300
+_LOST = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
+"""Errors that mean that a file is not there, or is none. After others the next reading may succeed."""
 _MAX_RANKING_BYTES = 64 * 2**20
 _STATE_FIELDS = ("status", "step", "total_steps", "scores", "pid", "attempt", "priority", "paused", "job")
 _Tables = dict[str, dict[str, dict[str, Any]]]
@@ -153,7 +156,7 @@ class Registry:
         with self._tables() as database:
             runs = database.table(RUNS)
             known = {row.get("id") for row in runs.all()}
-            runs.insert_multiple(_plain(row_of(folder)) for folder in folders if folder.id not in known)
+            runs.insert_multiple(_plain(_row_to_keep(folder)) for folder in folders if folder.id not in known)
 
     def update_runs(self, folders: Iterable[RunFolder]) -> None:
         """Bring the rows of these runs up to date with their folders, all in one write.
@@ -166,7 +169,7 @@ class Registry:
         """
         with self._tables() as database:
             present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
-            _put(database.table(RUNS), [row_of(folder) for folder in present])
+            _put(database.table(RUNS), [_row_to_keep(folder) for folder in present])
 
     def distrust(self, folders: Iterable[RunFolder]) -> None:
         """Have lists look into these folders rather than believe the rows of runs that have ended.
@@ -214,7 +217,7 @@ class Registry:
             aside = self._set_aside_if_damaged()
             database = TinyDB(storage=MemoryStorage)
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
-            runs.insert_multiple(_plain(row_of(folder)) for folder in run_folders(self._store))
+            runs.insert_multiple(_plain(_row_to_keep(folder)) for folder in run_folders(self._store))
             selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
             _set_version(database)
             self._commit(database)
@@ -238,7 +241,7 @@ class Registry:
             database.storage.write(tables)
             before = _serialised(database)
             if _version(tables) < SCHEMA_VERSION:
-                _put(database.table(RUNS), [row_of(folder) for folder in run_folders(self._store)])
+                _put(database.table(RUNS), [_row_to_keep(folder) for folder in run_folders(self._store)])
                 _set_version(database)
             yield database
             if _serialised(database) != before:
@@ -320,14 +323,29 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
         folder: the run.
         state: its state, if the caller knows it better than ``state.json``.
     """
-    summary = None
+    return _row_and_doubt(folder, state)[0]
+
+
+def _row_to_keep(folder: RunFolder) -> RunRow:
+    """The row that the registry keeps of a run.
+
+    Of a run whose files the disk refused to read it says that lists must look: the disk may relent.
+    """
+    row, in_doubt = _row_and_doubt(folder, None)
+    return row.model_copy(update={"status": Status.QUEUED}) if in_doubt else row
+
+
+def _row_and_doubt(folder: RunFolder, state: RunState | None) -> tuple[RunRow, bool]:
+    summary, errors = None, []
     try:
         state = state or folder.state()
     except InputError as error:
+        errors.append(error)
         state = rebuilt_state(folder, str(error))
     try:
         summary = folder.summary()
     except InputError as error:
+        errors.append(error)
         state = state.model_copy(update={"status": Status.CRASHED, "reason": str(error)})
     row = {"id": folder.id, "created": _date(state.created), "updated": _date(state.updated), "device": state.device}
     row |= {name: getattr(state, name) for name in _STATE_FIELDS}
@@ -337,7 +355,15 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
         row |= {"method": summary.method.name, "data": summary.data.name}
         row["device"] = state.device or summary.device
         row["precision"] = state.precision or summary.training.precision
-    return RunRow.model_validate(row)
+    return RunRow.model_validate(row), any(map(_may_pass, errors))
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether a file could not be read for a reason that says nothing of the file."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    return cause is not None and cause.errno not in _LOST
 
 
 def _selections_on_disk(store: Store) -> Iterator[SelectionRow]:

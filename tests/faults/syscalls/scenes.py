@@ -183,6 +183,9 @@ def broken_rules(root: Path, scene: Scene, before: View, done: View, code: int, 
     if code < 0 and before.items() <= shown.items() <= done.items():
         # Of several runs that were being made, those that were made are there.
         return broken
+    if code == 1 and shown.keys() == done.keys() and any(status == "failed" for status, _ in shown.values()):
+        # Runs are made all or none; one of them whose process cannot be started has failed, and the command says so.
+        return broken
     if scene.all_or_none and shown not in _allowed(code, before, done):
         broken.append(f"with code {code} there is {shown}; before there was {before}")
     return broken

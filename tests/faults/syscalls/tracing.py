@@ -79,6 +79,8 @@ def fail(work: Callable[[], int], injection: Injection) -> Ending:
 
 def _traced(work: Callable[[], int], options: list[str]) -> Ending:
     read, write = os.pipe()
+    # Blocked before the fork: the child must not see it before it waits for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     pid = os.fork()
     if pid == 0:
         os.close(read)
@@ -124,7 +126,6 @@ def _wait_for_tracer(pid: int, tracer: subprocess.Popen[str]) -> None:
 def _child(work: Callable[[], int], pipe: int) -> None:
     """Wait for the tracer, do the work with its output in memory, and hand over what it said."""
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1 % 2**64), 0, 0, 0)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     said = io.StringIO()
     sys.stdout, sys.stderr = io.StringIO(), said
     signal.sigwait([signal.SIGUSR1])
