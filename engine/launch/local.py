@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch import slots
 from engine.launch.resuming import require_resumable
 from engine.launch.slot_folder import slot_folder
@@ -22,7 +22,7 @@ from engine.runs.folder import RunFolder, create_run_folders, undo_creation
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.summary import SpecSummary
-from engine.runs.state import RunState
+from engine.runs.state import RunState, Status
 from engine.storage.locks import release
 from engine.storage.store import Store
 
@@ -65,7 +65,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     waiting = list(made)
     try:
         while waiting:
-            spawn(*waiting.pop(0), worker)
+            _begin(*waiting.pop(0), worker)
     finally:
         for _, lease in waiting:
             release(lease)
@@ -126,6 +126,16 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
 def look(folder: RunFolder, state: RunState) -> Sighting:
     """A run of this machine has ended when its processes are gone; of other machines, only the heartbeat is known."""
     return by_heartbeat(state)
+
+
+def _begin(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
+    """Start the supervisor of a new run. If it cannot be started, the run has failed, and the others go on."""
+    try:
+        spawn(folder, lease, worker)
+    except WorkError as error:
+        reason = str(error)
+        folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
+        Registry(folder.store).update_runs([folder])
 
 
 def _seen(folder: RunFolder) -> RunRecord:

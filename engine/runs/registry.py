@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -168,7 +169,7 @@ class Registry:
             WorkError: the disk refused.
         """
         with self._tables() as database:
-            present = [folder for folder in folders if folder.path.is_dir() and not folder.path.is_symlink()]
+            present = [folder for folder in folders if _is_there(folder)]
             _put(database.table(RUNS), [_row_to_keep(folder) for folder in present])
 
     def distrust(self, folders: Iterable[RunFolder]) -> None:
@@ -324,6 +325,15 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
         state: its state, if the caller knows it better than ``state.json``.
     """
     return _row_and_doubt(folder, state)[0]
+
+
+def _is_there(folder: RunFolder) -> bool:
+    try:
+        return stat.S_ISDIR(folder.path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise WorkError(f"run folder {folder.path} cannot be read: {error.strerror}") from error
 
 
 def _row_to_keep(folder: RunFolder) -> RunRow:
