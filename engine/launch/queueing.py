@@ -20,7 +20,7 @@ from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder, run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
-from engine.storage.files import replace_file
+from engine.storage.files import is_gone, replace_file
 from engine.storage.store import Store
 
 
@@ -67,8 +67,8 @@ def unpause_queue(store: Store) -> None:
 
 
 def queue_is_paused(store: Store) -> bool:
-    """Whether queued runs of this store may not start."""
-    return store.pause_path.exists()
+    """Whether queued runs of this store may not start. Where the disk does not say for a moment, they wait."""
+    return not is_gone(store.pause_path)
 
 
 def queue_positions() -> dict[str, int]:

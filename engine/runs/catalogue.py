@@ -128,7 +128,7 @@ def look_at(folder: RunFolder) -> RunRecord:
     """One run as it really is. If its processes are gone, ``state.json`` is corrected; the registry is not."""
     try:
         folder.require()
-    except InputError as error:
+    except CrtuiError as error:
         row = row_of(folder)
         return _record(row.model_copy(update={"status": Status.CRASHED, "reason": str(error), "pid": None}), folder)
     try:

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -105,10 +106,17 @@ class RunFolder:
 
         Raises:
             InputError: it is gone, or a symbolic link, which could lead outside the store.
+            WorkError: the disk does not say.
         """
-        if self.path.is_symlink():
+        try:
+            mode = self.path.lstat().st_mode
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(f"run folder {self.path} is gone") from None
+        except OSError as error:
+            raise WorkError(f"run folder {self.path} cannot be read: {error.strerror}") from error
+        if stat.S_ISLNK(mode):
             raise InputError(f"run folder {self.path} is a symbolic link; move the folder itself there")
-        if not self.path.is_dir():
+        if not stat.S_ISDIR(mode):
             raise InputError(f"run folder {self.path} is gone")
 
     def spec(self) -> RunSpec:

@@ -249,6 +249,17 @@ def read_file(path: Path, limit: int) -> bytes:
     return content
 
 
+def is_gone(path: Path) -> bool:
+    """Whether a file or folder is not there. One that the disk does not speak of for a moment counts as there."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file so that every reader, at any moment and after a power cut, finds the old content or the new.
 

@@ -256,4 +256,4 @@ def test_a_look_at_a_run_opens_each_of_its_files_once(
         folder_module, "read_file", lambda path, limit: opened.append(path.name) or read_file(path, limit)
     )
     look_at(folder)
-    assert sorted(opened) == ["spec.json", "state.json"]
+    assert sorted(opened) == ["changes.json", "spec.json", "state.json"]

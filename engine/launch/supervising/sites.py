@@ -18,6 +18,7 @@ from engine.launch.supervising.watched_run import WatchedRun
 from engine.runs.folder import sweep
 from engine.runs.log import say
 from engine.runs.state import RunState
+from engine.storage.files import is_gone
 
 Follow = Callable[[RunState], RunState]
 """Makes the state to be written of the state of an attempt that has ended."""
@@ -76,7 +77,7 @@ class MachineSite:
         Where the slots cannot be read it goes on waiting: the fault is this machine's, not the run's.
         """
         request = slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
-        while run.grace() is None and run.folder.path.is_dir():
+        while run.grace() is None and not is_gone(run.folder.path):
             # A run that is held back waits outside the line, so that it delays nobody. Its dates keep its place.
             if not _held_back(run, not_before):
                 held = None
@@ -111,7 +112,7 @@ def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) ->
     since = run.state.queued or run.state.created
     waiter = slots.Waiter(request, since, run.folder.id, run.state.priority)
     with contextlib.closing(waiter):
-        while run.grace() is None and not _held_back(run, not_before) and run.folder.path.is_dir():
+        while run.grace() is None and not _held_back(run, not_before) and not is_gone(run.folder.path):
             held = waiter.poll()
             if held is not None:
                 return held

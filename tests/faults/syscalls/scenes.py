@@ -28,6 +28,8 @@ from engine.storage.store import Store
 from tests.tiny_runs import add_tiny_run, serve_tiny_images
 from tests.toys import TOY_WORKER, toy
 
+_struck: dict[Path, RunFolder] = {}
+"""The run that a scene is about, found before anything fails."""
 View = dict[str, tuple[str, int]]
 """Status and attempt of each run, by name."""
 
@@ -56,12 +58,13 @@ def _queued(root: Path) -> None:
     [(folder, lease)] = create_run_folders(Store(root / "store"), [toy(steps=2, name="waiting")])
     os.close(lease)
     Registry(folder.store).add_runs([folder])
+    _struck[root] = folder
 
 
 def _halted(root: Path) -> None:
     """A run that a person stops: it has a worker, and its supervisor is gone."""
     _queued(root)
-    folder = _named(root, "waiting")
+    folder = _waiting(root)
     process = subprocess.Popen(["sleep", "60"], start_new_session=True)
     threading.Thread(target=process.wait, daemon=True).start()
     running = {"status": Status.RUNNING, "worker": ProcessIdentity.of(process.pid)}
@@ -73,6 +76,7 @@ def _to_train(root: Path) -> None:
     [(folder, lease)] = create_run_folders(Store(root / "store"), [spec])
     os.close(lease)
     Registry(folder.store).add_runs([folder])
+    _struck[root] = folder
 
 
 def _photos(root: Path) -> None:
@@ -83,17 +87,17 @@ def _photos(root: Path) -> None:
         Image.fromarray(pixels).save(root / "photos" / f"{number}.png")
 
 
-def _named(root: Path, name: str) -> RunFolder:
-    return next(folder for folder in run_folders(Store(root / "store")) if folder.summary().name == name)
+def _waiting(root: Path) -> RunFolder:
+    return _struck[root]
 
 
 def _supervise(root: Path) -> int:
-    supervisor.main([str(_named(root, "waiting").path), "--", *TOY_WORKER])
+    supervisor.main([str(_waiting(root).path), "--", *TOY_WORKER])
     return 0
 
 
 def _train(root: Path) -> int:
-    return worker.main([str(_named(root, "waiting").path)])
+    return worker.main([str(_waiting(root).path)])
 
 
 QUICK = ("--preset", "quick", "--data", "minisprites", "--device", "cpu", "--name", "new")
