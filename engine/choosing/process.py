@@ -28,6 +28,7 @@ from engine.launch.spawning import start_detached
 from engine.machine.cores import prepare_to_compute
 from engine.machine.programs import program
 from engine.storage.descriptors import open_file
+from engine.storage.locks import release
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def start_selection(store: Store, request: SelectionRequest) -> str:
         raise WorkError(f"the selection cannot be started: {error.strerror}") from error
     finally:
         # The process holds the claim through its own copy of the descriptor.
-        os.close(lock)
+        release(lock)
     return folder.id
 
 
@@ -220,7 +221,7 @@ def _reported(folder: JobFolder, lock: int, request: SelectionRequest, origin: O
         report.stop()
         folder.remove()
     finally:
-        os.close(lock)
+        release(lock)
 
 
 def _first_state(origin: Origin) -> JobState:

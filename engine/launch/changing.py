@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.specification.trees import assign
 from engine.storage.descriptors import unlink
+from engine.storage.locks import release
 
 
 def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:
@@ -73,7 +73,7 @@ def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
         before = folder.changes()
         folder.write_changes([*before, SpecChange(attempt=attempt, values=values)])
     finally:
-        os.close(lease)
+        release(lease)
     try:
         yield
     except BaseException:
@@ -85,7 +85,7 @@ def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
                 else:
                     unlink(folder.changes_path, missing_ok=True)
             finally:
-                os.close(lease)
+                release(lease)
         raise
 
 

@@ -6,14 +6,14 @@ A run is handled by the launcher that its specification names.
 
 from __future__ import annotations
 
-import os
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from pydantic import BaseModel
 
 import engine.data
-from engine.errors import InputError
+from engine.errors import InputError, WorkError
 from engine.launch.resuming import require_resumable
 from engine.launch.stopping import GRACE_SECONDS
 from engine.runs import data_record
@@ -24,6 +24,7 @@ from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
 from engine.storage.descriptors import is_folder
+from engine.storage.locks import release
 from engine.storage.store import Store
 from engine.tracking.handover import remove_copies
 
@@ -180,7 +181,7 @@ def remove(store: Store, record: RunRecord, *, force: bool = False) -> None:
             remove_copies(folder)
             _take_away(store, folder)
         finally:
-            os.close(lease)
+            release(lease)
     else:
         _take_away(store, folder)
     sweep(store)
@@ -196,4 +197,7 @@ def _take_away(store: Store, folder: RunFolder) -> None:
             folder.bring_back(aside)
         raise
     if aside is not None:
-        delete_aside(aside)
+        try:
+            delete_aside(aside)
+        except WorkError as error:
+            warnings.warn(f"run {folder.id} is deleted, its files are not yet: {error}", stacklevel=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import resource
 import signal
+import time
 from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from engine.errors import InputError, StoreError
+from engine.errors import CrtuiError, InputError, StoreError, WorkError
 from engine.launch import slots
 from engine.launch.resuming import require_resumable
 from engine.launch.slot_folder import slot_folder
@@ -22,7 +23,8 @@ from engine.runs.folder import RunFolder, create_run_folders, undo_creation
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.summary import SpecSummary
-from engine.runs.state import RunState
+from engine.runs.state import RunState, Status
+from engine.storage.locks import release
 from engine.storage.store import Store
 
 QUEUE: str | None = None
@@ -30,6 +32,7 @@ _SPARE_DESCRIPTORS = 64
 _MARGIN_SECONDS = 10.0
 """How much later than a supervisor this process kills a worker itself."""
 _POLL_SECONDS = 0.05
+_LOOKS = 5
 
 
 def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORKER) -> list[RunRecord]:
@@ -64,11 +67,11 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     waiting = list(made)
     try:
         while waiting:
-            spawn(*waiting.pop(0), worker)
+            _begin(*waiting.pop(0), worker)
     finally:
         for _, lease in waiting:
-            os.close(lease)
-    return [look_at(folder) for folder, _ in made]
+            release(lease)
+    return [_seen(folder) for folder, _ in made]
 
 
 def stop(record: RunRecord, grace_seconds: float = GRACE_SECONDS) -> RunRecord:
@@ -119,12 +122,31 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     slot_folder()
     slots.plan(folder.summary().device, threads=1)
     begin_attempt(folder, worker, automatic=False)
-    return look_at(folder)
+    return _seen(folder)
 
 
 def look(folder: RunFolder, state: RunState) -> Sighting:
     """A run of this machine has ended when its processes are gone; of other machines, only the heartbeat is known."""
     return by_heartbeat(state)
+
+
+def _begin(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
+    """Start the supervisor of a new run. If it cannot be started, the run has failed, and the others go on."""
+    try:
+        spawn(folder, lease, worker)
+    except WorkError as error:
+        reason = str(error)
+        folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
+        Registry(folder.store).update_runs([folder])
+
+
+def _seen(folder: RunFolder) -> RunRecord:
+    """A run that was begun. It has begun, so a look that fails is repeated before it is called an error."""
+    for _ in range(_LOOKS - 1):
+        with contextlib.suppress(CrtuiError, OSError):
+            return look_at(folder)
+        time.sleep(_POLL_SECONDS)
+    return look_at(folder)
 
 
 def _urge(

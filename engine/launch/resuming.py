@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from engine.errors import InputError
@@ -11,6 +10,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.ownership import require_own
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import RunState, Status
+from engine.storage.locks import release
 
 
 def require_resumable(folder: RunFolder) -> None:
@@ -62,6 +62,6 @@ def reopen(folder: RunFolder, next_state: Callable[[RunState], RunState]) -> int
 
         folder.update_state(queue, fallback=lost)
     except BaseException:
-        os.close(lease)
+        release(lease)
         raise
     return lease

@@ -30,7 +30,7 @@ from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
 from engine.storage.descriptors import cause
-from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
+from engine.storage.locks import is_linked, is_locked, lock_file, release, try_lock_file
 
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
 _OTHERS_SECONDS = 5.0
@@ -90,13 +90,13 @@ class HeldSlots:
     def close(self) -> None:
         """Give the slots back. A worker that inherited them goes on holding them."""
         for descriptor in (*self.descriptors, *self._again.values()):
-            os.close(descriptor)
+            release(descriptor)
 
     def _take_again(self, folder: Path, slot: str) -> None:
         descriptor = try_lock_file(folder / slot)
         if descriptor is not None:
             if slot in self._again:
-                os.close(self._again[slot])
+                release(self._again[slot])
             self._again[slot] = descriptor
 
 
@@ -256,7 +256,7 @@ class Waiter:
         if self._descriptor >= 0:
             with contextlib.suppress(OSError):
                 self._ticket.unlink()
-            os.close(self._descriptor)
+            release(self._descriptor)
             self._descriptor = -1
 
     def _stay_in_line(self) -> None:
@@ -270,12 +270,12 @@ class Waiter:
             self._folder = slot_folder()
             self._ticket = self._folder / self._ticket.name
             renewed = lock_file(self._ticket)
-            os.close(self._descriptor)
+            release(self._descriptor)
             self._descriptor = renewed
 
     def _give_back(self) -> None:
         for descriptor in self._held.values():
-            os.close(descriptor)
+            release(descriptor)
         self._held.clear()
 
     def _taken_by_others(self) -> frozenset[str]:
@@ -333,7 +333,7 @@ def _is_waiting(ticket: Path) -> bool:
     except OSError:
         return False
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return False
 
 

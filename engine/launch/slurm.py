@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import shlex
 import time
@@ -32,6 +31,7 @@ from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.slurm_settings import SlurmSettings, settings_from
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
+from engine.storage.locks import release
 from engine.storage.store import Store
 
 QUEUE: str | None = "Slurm's queue; use 'scontrol hold {job}' and 'release'"
@@ -228,7 +228,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
     registry = Registry(folder.store)
     registry.distrust([folder])
     # The job takes the lease.
-    os.close(reopen(folder, next_state))
+    release(reopen(folder, next_state))
     try:
         _submit_runs(folder.store, Demand.of(folder.summary()), [folder], worker)
     except BaseException:
@@ -268,7 +268,7 @@ def _keep_until_submitted(made: Sequence[tuple[RunFolder, int]]) -> None:
             folder.update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
     finally:
         for _, lease in made:
-            os.close(lease)
+            release(lease)
 
 
 def _batches(folders: Sequence[RunFolder], longest: int) -> Iterator[tuple[Demand, list[RunFolder]]]:

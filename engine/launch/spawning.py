@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, WorkError
 from engine.launch.resuming import reopen
 from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.runs.state import RunState, Status
+from engine.runs.state import RunState
 from engine.storage.descriptors import cause, open_file
+from engine.storage.locks import release
 
 WORKER = program("engine.launch.worker")
 """The command that trains, without the run folder."""
@@ -24,7 +25,7 @@ _SUPERVISOR: Sequence[str] = program("engine.launch.supervisor")
 
 
 def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
-    """Start the supervisor of a queued run. If it cannot be started, the run has failed.
+    """Start the supervisor of a queued run.
 
     Args:
         folder: the run.
@@ -32,17 +33,15 @@ def spawn(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:
         worker: the command that trains, without the run folder.
 
     Raises:
-        WorkError: the supervisor cannot be started, and the disk refused to write that down.
+        WorkError: it cannot be started. The run is still queued then, and the caller sees to that.
     """
     command = [*_SUPERVISOR, "--lease", str(lease), str(folder.path), "--", *worker]
     try:
         start_detached(command, open_file(folder.log_path, os.O_WRONLY | os.O_APPEND), lease, folder.store.root)
     except OSError as error:
-        reason = f"its supervisor cannot be started: {cause(error)}"
-        folder.update_state(lambda state: state.ended_as(Status.FAILED, reason))
-        Registry(folder.store).update_runs([folder])
+        raise WorkError(f"its supervisor cannot be started: {cause(error)}") from error
     finally:
-        os.close(lease)
+        release(lease)
 
 
 def start_detached(command: Sequence[str], log: int, inherited: int, place: Path) -> None:
@@ -69,7 +68,7 @@ def start_detached(command: Sequence[str], log: int, inherited: int, place: Path
             env=environment(),
         )
     finally:
-        os.close(log)
+        release(log)
     # Without this, a program that lives longer than the process would collect zombies.
     threading.Thread(target=process.wait, name=f"reap {process.pid}", daemon=True).start()
 
@@ -84,10 +83,12 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
 
     Raises:
         InputError: the run still has a live process or has finished meanwhile, or its specification is damaged.
-        WorkError: the disk refused.
+        WorkError: the disk refused, or no process can be started; the run is as it was.
     """
+    before: list[RunState] = []
 
     def next_state(state: RunState) -> RunState:
+        before.append(state)
         # Deleted before the state is written: if this process dies in between, the old ending still stands.
         folder.forget_outcome()
         return state.next_attempt(time.time(), automatic=automatic)
@@ -98,4 +99,9 @@ def begin_attempt(folder: RunFolder, worker: Sequence[str], *, automatic: bool) 
     # The run is queued by now. Lists look into its folder, and its supervisor writes its row again.
     with contextlib.suppress(CrtuiError):
         registry.update_runs([folder])
-    spawn(folder, lease, worker)
+    try:
+        spawn(folder, lease, worker)
+    except WorkError as error:
+        with contextlib.suppress(CrtuiError):
+            folder.write_state(before[-1])
+        raise WorkError(f"run {folder.id} cannot go on: {error}") from error

@@ -39,6 +39,7 @@ from engine.runs.log import say
 from engine.runs.state import RunState, Status
 from engine.storage.descriptors import cause, open_regular
 from engine.storage.files import replace_file
+from engine.storage.locks import release
 
 _LONGEST_RETRY_SECONDS = 300.0
 
@@ -78,7 +79,7 @@ class Supervisor:
             reason = str(error)
             self._end(lambda state: state.ended_as(Status.FAILED, reason))
         self._follower.ask_to_end()
-        os.close(self._lease)
+        release(self._lease)
         self._site.look_after_others(self._run)
         self._follower.wait()
 

@@ -6,7 +6,6 @@ A folder moves by one rename, so it is always whole, in one of the two places.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Collection
 
@@ -15,6 +14,7 @@ from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.storage.descriptors import cause, is_folder, is_there, make_folder, move, names_in, status, touch
+from engine.storage.locks import release
 from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0
@@ -52,7 +52,7 @@ def discard(store: Store, record: RunRecord) -> None:
     except OSError as error:
         raise StoreError(f"run {folder.id} cannot be moved to {store.trash}: {cause(error)}") from error
     finally:
-        os.close(lease)
+        release(lease)
 
 
 def restore(store: Store, run_id: str) -> RunRecord:

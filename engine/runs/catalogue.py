@@ -147,7 +147,7 @@ def look_at(folder: RunFolder) -> RunRecord:
     """
     try:
         folder.require()
-    except InputError as error:
+    except CrtuiError as error:
         row = row_of(folder)
         return _record(row.model_copy(update={"status": Status.CRASHED, "reason": str(error), "pid": None}), folder)
     try:

@@ -43,7 +43,7 @@ from engine.storage.descriptors import (
     unlink,
 )
 from engine.storage.files import read_file, replace_file
-from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
+from engine.storage.locks import exclusive_lock, is_locked, release, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
 
@@ -182,8 +182,8 @@ class RunFolder:
         Raises:
             InputError: the file is damaged.
         """
-        changes = self._read_if_there(self.changes_path, SpecChanges)
-        return changes.root if changes else []
+        found = self._read_if_there(self.changes_path, SpecChanges)
+        return [] if found is None else found.root
 
     def write_changes(self, changes: Sequence[SpecChange]) -> None:
         """Replace what was changed at resumes. Only the owner of the run's lease may do this.
@@ -430,21 +430,23 @@ class RunFolder:
     def _read(self, path: Path, model: type[_Model]) -> _Model:
         return self._checked(path, model, self._content(path))
 
+    def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
+        content = self._content_if_there(path)
+        return None if content is None else self._checked(path, model, content)
+
     def _content(self, path: Path) -> bytes:
+        content = self._content_if_there(path)
+        if content is None:
+            raise InputError(f"{path.name} of run {self.id} is missing")
+        return content
+
+    def _content_if_there(self, path: Path) -> bytes | None:
         try:
             return read_file(path, _MAX_JSON_BYTES)
-        except FileNotFoundError as error:
-            raise InputError(f"{path.name} of run {self.id} is missing") from error
+        except FileNotFoundError:
+            return None
         except (InputError, StoreError) as error:
             raise type(error)(f"run {self.id}: {error}") from error
-
-    def _read_if_there(self, path: Path, model: type[_Model]) -> _Model | None:
-        try:
-            return self._read(path, model)
-        except InputError as error:
-            if isinstance(error.__cause__, FileNotFoundError):
-                return None
-            raise
 
     def _checked(self, path: Path, model: type[_Model], content: bytes) -> _Model:
         try:
@@ -570,7 +572,7 @@ def undo_creation(made: Sequence[tuple[RunFolder, int]]) -> None:
     for folder, lease in made:
         with contextlib.suppress(WorkError):
             folder.delete()
-        os.close(lease)
+        release(lease)
 
 
 def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple[RunFolder, int] | None:
@@ -602,7 +604,7 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         with contextlib.suppress(OSError):
             remove_tree(making.path)
         if lease >= 0:
-            os.close(lease)
+            release(lease)
         if not isinstance(error, OSError):
             raise
         # Rename cannot replace a folder that is not empty. That makes ids unique.

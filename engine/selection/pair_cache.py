@@ -16,7 +16,7 @@ from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
 from engine.storage.descriptors import cause, open_regular
 from engine.storage.files import make_folders, replacing
-from engine.storage.locks import try_lock_file
+from engine.storage.locks import release, try_lock_file
 
 # zipfile raises NotImplementedError, a RuntimeError, for features that it lacks, such as an encrypted archive.
 _DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
@@ -85,7 +85,7 @@ class PairCache:
             yield lock is not None
         finally:
             if lock is not None:
-                os.close(lock)
+                release(lock)
 
     def _of_generator(self, protocol: str, generator: str) -> Path:
         return self._folder / _digest(protocol) / _digest(generator)

@@ -37,7 +37,7 @@ def exclusive_lock(path: Path, patience: float | None = None) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 @contextlib.contextmanager
@@ -51,7 +51,7 @@ def lock_for_long(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 def lock_file(path: Path, patience: float | None = None) -> int:
@@ -85,9 +85,18 @@ def _lock(path: Path, patience: float) -> int:
             if is_linked(descriptor, path):
                 return descriptor
         except BaseException:
-            os.close(descriptor)
+            release(descriptor)
             raise
         # Whoever had the lock deleted the file: a new one has taken its place.
+        release(descriptor)
+
+
+def release(descriptor: int) -> None:
+    """Close a lock file, or another file into which this process has written nothing.
+
+    The kernel has given the number back whatever it answers, so there is nothing that could be done about an error.
+    """
+    with contextlib.suppress(OSError):
         os.close(descriptor)
 
 
@@ -103,7 +112,7 @@ def try_lock_file(path: Path) -> int | None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if is_linked(descriptor, path):
                 return descriptor
-        os.close(descriptor)
+        release(descriptor)
     except OSError as error:
         raise _refusal(path, error) from error
     return None
@@ -128,7 +137,7 @@ def is_locked(path: Path) -> bool:
     except OSError as error:
         raise StoreError(f"{path} cannot be looked at: {cause(error)}") from error
     finally:
-        os.close(descriptor)
+        release(descriptor)
     return False
 
 

@@ -102,6 +102,20 @@ def test_a_run_that_cannot_be_registered_is_not_resumed(
     assert listed(store) == {stopped.id: "stopped"}
 
 
+def test_a_run_whose_process_cannot_be_started_is_as_it_was(
+    store: Store, stopped: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = stopped.state()
+    monkeypatch.setattr("engine.launch.spawning._SUPERVISOR", (str(store.root / "no-such-program"),))
+    with pytest.raises(WorkError, match="cannot go on: its supervisor cannot be started: No such file"):
+        local.resume(look_at(stopped), TOY_WORKER)
+    assert stopped.state() == before
+    assert listed(store) == {stopped.id: "stopped"}
+    # Of new runs it is told at once, and the others of their sweep go on.
+    [record] = local.start(store, [toy()], TOY_WORKER)
+    assert (record.status, record.reason) == ("failed", "its supervisor cannot be started: No such file or directory")
+
+
 def test_a_run_that_was_resumed_is_listed_so_without_its_row(
     store: Store, stopped: RunFolder, without_registry: Callable[..., None]
 ) -> None:

@@ -11,10 +11,11 @@ import pytest
 from tinydb import TinyDB
 
 from engine.errors import InputError, WorkError
-from engine.runs.catalogue import add_scores, look_at
+from engine.runs.catalogue import add_scores, list_runs, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import SCHEMA_VERSION, Registry, SelectionRow
 from engine.runs.state import Status
+from engine.storage.files import read_file
 from engine.storage.store import Store
 from tests.toys import toy
 
@@ -175,6 +176,25 @@ def test_previous_version_is_kept_where_files_have_one_name_only(
     make_run()
     assert store.registry_path.with_name("registry.json.bak").read_bytes() == before
     assert len(Registry(store).rows()) == 2
+
+
+@pytest.mark.parametrize("file", ["state.json", "spec.json"])
+def test_what_could_not_be_read_for_a_moment_is_looked_at_again(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    make_run(Status.FINISHED)
+
+    def refuse(path: Path, limit: int) -> bytes:
+        if path.name.strip(".").startswith(file):
+            error = InputError(f"{path.name} cannot be read: Input/output error")
+            raise error from OSError(errno.EIO, "Input/output error")
+        return read_file(path, limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.runs.folder.read_file", refuse)
+        Registry(store).reindex()
+        assert "cannot be read" in str(list_runs(store)[0].reason)
+    assert [record.status for record in list_runs(store)] == [Status.FINISHED]
 
 
 def test_a_write_that_failed_leaves_no_third_name(store: Store, make_run: MakeRun) -> None:

@@ -256,6 +256,11 @@ def _start(invocation: Invocation, specs: Sequence[RunSpec], if_exists: IfExists
     records = launchers.start(store, to_start)
     if detach:
         _put_detached(there, records, as_json)
+        failed = [record for record in records if record.status == "failed"]
+        for record in failed:
+            say(f"run {record.id} failed: {record.reason}; 'crtui runs resume {record.id}' tries again")
+        if failed:
+            raise typer.Exit(1)
         return
     invocation.note(f"{len(records)} run{'s' if len(records) > 1 else ''} started in the store {store.root}")
     ending = follow(records, run_display(invocation.quiet, as_json), launchers.stop)

@@ -12,7 +12,7 @@ from engine.errors import CrtuiError
 from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
-from engine.storage.locks import try_lock_file
+from engine.storage.locks import release, try_lock_file
 from engine.tracking.handover import lock_path
 
 _COMMAND: Sequence[str] = program("engine.tracking.follow")
@@ -52,7 +52,7 @@ class FollowerProcess:
             say(f"supervisor: the run is not handed over to {', '.join(tools)}: {error}")
         finally:
             if lock is not None:
-                os.close(lock)
+                release(lock)
 
     def ask_to_end(self) -> None:
         """Tell the process that the run has ended."""

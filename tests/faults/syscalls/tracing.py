@@ -1,0 +1,147 @@
+"""A system call of a process failed by strace: which calls it makes, and what becomes of it if one of them fails.
+
+The process is a fork of this one, so that libraries are loaded and files of Python are read beforehand: only calls of
+the work itself are counted. It lets any process trace it (``PR_SET_PTRACER``), so no rights are needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SYSCALLS = (
+    *("openat", "read", "pread64", "write", "fsync", "rename", "renameat", "newfstatat", "fstat", "lstat", "stat"),
+    *("unlink", "unlinkat", "mkdir", "mkdirat", "link", "flock", "close", "getdents64", "ftruncate", "fchmod", "chmod"),
+)
+FAULTS = {
+    "EIO": "error=EIO",
+    "ENOSPC": "error=ENOSPC",
+    "EACCES": "error=EACCES",
+    "EINTR": "error=EINTR",
+    "kill": "signal=KILL",
+}
+_PR_SET_PTRACER = 0x59616D61
+_PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Injection:
+    """One call of the work that fails.
+
+    Attributes:
+        syscall: which call.
+        number: the how manieth of its kind, from 1.
+        fault: a key of :data:`FAULTS`.
+    """
+
+    syscall: str
+    number: int
+    fault: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What became of the work.
+
+    Attributes:
+        code: its exit code, negative for a signal.
+        said: what it printed on standard error.
+    """
+
+    code: int
+    said: str
+
+
+def calls_of(work: Callable[[], int]) -> Counter[str]:
+    """How often a piece of work makes each of the calls."""
+    with tempfile.NamedTemporaryFile("r") as log:
+        _traced(work, ["-o", log.name, "-e", f"trace={','.join(f'?{name}' for name in SYSCALLS)}"])
+        return Counter(found[1] for line in log if (found := re.match(r"(\w+)\(", line)))
+
+
+def fail(work: Callable[[], int], injection: Injection) -> Ending:
+    """Do a piece of work in which one call fails."""
+    how = f"inject={injection.syscall}:{FAULTS[injection.fault]}:when={injection.number}"
+    return _traced(work, ["-o", os.devnull, "-e", f"trace={injection.syscall}", "-e", how])
+
+
+def _traced(work: Callable[[], int], options: list[str]) -> Ending:
+    read, write = os.pipe()
+    # Blocked before the fork: the child must not see it before it waits for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        _child(work, write)
+    os.close(write)
+    tracer = subprocess.Popen(["strace", "-q", *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+    try:
+        _wait_for_tracer(pid, tracer)
+        os.kill(pid, signal.SIGUSR1)
+        with os.fdopen(read, errors="replace") as pipe:
+            said = pipe.read()
+        ending = Ending(os.waitstatus_to_exitcode(_end(pid)), said)
+        # It writes its log when the traced process is gone.
+        tracer.wait(_PATIENCE_SECONDS)
+        return ending
+    finally:
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            tracer.kill()
+        tracer.communicate()
+
+
+def _end(pid: int) -> int:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    raise TimeoutError(f"it still ran after {_PATIENCE_SECONDS:.0f} seconds")
+
+
+def _wait_for_tracer(pid: int, tracer: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while re.search(r"^TracerPid:\t0$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE):
+        if tracer.poll() is not None or time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            raise RuntimeError(f"strace cannot attach: {tracer.communicate()[1]}")
+        time.sleep(0.002)
+
+
+def _child(work: Callable[[], int], pipe: int) -> None:
+    """Wait for the tracer, do the work with its output in memory, and hand over what it said."""
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1 % 2**64), 0, 0, 0)
+    said = io.StringIO()
+    sys.stdout, sys.stderr = io.StringIO(), said
+    signal.sigwait([signal.SIGUSR1])
+    try:
+        code = work()
+    except SystemExit as exit_:
+        code = exit_.code if isinstance(exit_.code, int) else 1
+    except BaseException:
+        import traceback
+
+        code = 70
+        traceback.print_exc()
+    content = said.getvalue().encode(errors="replace")[:60_000]
+    for _ in range(3):
+        # The injected fault may be this very call.
+        with contextlib.suppress(OSError):
+            os.write(pipe, content)
+            break
+    os._exit(code & 0xFF)
