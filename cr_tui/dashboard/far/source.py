@@ -195,15 +195,14 @@ class FarSource:
         """Selections that are being computed there, or ended early."""
         known = {computation: found.id for computation, found in self._partial.items()}
         told, _ = self._soon("computations", [known])
-        found = [(typed(Computation, content), bool(same)) for content, same in _pairs(told)]
-        computations = [
-            replace(
-                computation,
-                partial=self._partial.get(computation.id) if same else computation.partial,
-                begun=computation.begun + self._known.clock,
-            )
-            for computation, same in found
-        ]
+        computations = []
+        for content, same in _pairs(told):
+            computation = typed(Computation, content)
+            # That it is partial is not written, because such a result is never stored.
+            found = computation.partial and computation.partial.model_copy(update={"partial": True})
+            begun = computation.begun + self._known.clock
+            found = self._partial.get(computation.id) if same else found
+            computations.append(replace(computation, partial=found, begun=begun))
         self._partial = {computation.id: computation.partial for computation in computations if computation.partial}
         return computations
 
