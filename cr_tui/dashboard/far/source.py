@@ -86,8 +86,8 @@ class FarSource:
 
     @property
     def location(self) -> str:
-        """The store's address, and what is being fetched from it."""
-        return f"{self._connection.store}{f' · {self._activity}' if self._activity else ''}"
+        """What is being fetched, and the store's address."""
+        return f"{self._activity and f'{self._activity} · '}{self._connection.store}"
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
