@@ -47,7 +47,8 @@ def _commands() -> Iterator[list[str]]:
     def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
         yield path
         for name, child in sorted(getattr(command, "commands", {}).items()):
-            yield from walk(child, [*path, name])
+            if not child.hidden:
+                yield from walk(child, [*path, name])
 
     yield from walk(typer.main.get_command(app), [])
 

@@ -42,6 +42,7 @@ NOT_RUN = {
     "runs metrics": "needs runs with curves; tests/cli",
     "--branch-from": "needs its trunk; tests/runs",
     "--launcher": "needs Slurm; tests/slurm",
+    "ssh://gpu1/data/runs": "needs another machine; tests/e2e",
     "--onnx": "tests/runs",
     "STORE/runs/RUN/spec.json": "a path to fill in",
     "pulled": "needs the example package; tests/test_extending.py",

@@ -103,7 +103,8 @@ class DashboardAnswers:
         with self._list_lock:
             while True:
                 self._look_now.clear()
-                change = self._sent.changes(self._source.runs())
+                # A long list is looked up once, not once for each part.
+                change = self._sent.changes(self._sent.unfinished or self._source.runs())
                 if change is not None or time.monotonic() >= deadline or self._far_side.ended.is_set():
                     return change, b""
                 self._look_now.wait(min(interval, max(deadline - time.monotonic(), 0.0)))

@@ -20,9 +20,14 @@ _CLOCK_SECONDS = 5.0
 
 
 class SentRuns:
-    """The far side: remembers what it has sent on this connection. Used by one thread at a time."""
+    """The far side: remembers what it has sent on this connection. Used by one thread at a time.
+
+    Attributes:
+        unfinished: the list of which only a part was sent; ``None`` where there is none.
+    """
 
     def __init__(self) -> None:
+        self.unfinished: Sequence[Run] | None = None
         self._sent: dict[str, Run] = {}
         self._first = True
 
@@ -44,9 +49,10 @@ class SentRuns:
         self._sent |= {run.id: run for run in now}
         written = [change for change in written if len(change) > 1]
         first, self._first = self._first, False
+        self.unfinished = runs if len(new) > len(now) else None
         if not (written or gone or first):
             return None
-        return {"first": first, "now": time.time(), "runs": written, "gone": gone, "more": len(new) > len(now)}
+        return {"first": first, "now": time.time(), "runs": written, "gone": gone, "more": self.unfinished is not None}
 
     def _changed(self, run: Run) -> dict[str, Any]:
         before = self._sent.get(run.id)

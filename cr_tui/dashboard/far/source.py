@@ -10,6 +10,7 @@ import contextlib
 import math
 import shlex
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as LateError
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ from cr_tui.dashboard.store.stored_selections import StoredSelections
 from engine.choosing.request import SelectionRequest
 from engine.choosing.result import SelectionResult
 from engine.errors import CrtuiError, InputError, WorkError
-from engine.remote.connection import Connection, CutError
+from engine.remote.connection import Answer, Connection, CutError
 from engine.remote.run_files import copy_of, require_id
 from engine.runs.folder import RunFolder
 from engine.storage.files import make_folders, replace_file
@@ -50,6 +51,7 @@ from engine.storage.files import make_folders, replace_file
 _FIRST_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
 _GOODBYE_SECONDS = 5.0
+_SOON_SECONDS = 2.0
 _MOST_PIXELS = 2**24
 _Type = TypeVar("_Type")
 
@@ -79,14 +81,15 @@ class FarSource:
         self._discarded: set[str] = set()
         self._watched: tuple[str, ...] = ()
         self._listed, self._closed = Event(), Event()
-        self._selections_lock = Lock()
+        self._selections_lock, self._soon_lock = Lock(), Lock()
+        self._asked: dict[str, Future[Answer]] = {}
         self._copies.start()
         Thread(target=self._read_runs, name="far-runs", daemon=True).start()
 
     @property
     def location(self) -> str:
-        """The store's address, and what is being fetched from it."""
-        return f"{self._connection.store}{f' · {self._activity}' if self._activity else ''}"
+        """What is being fetched, and the store's address."""
+        return f"{self._activity and f'{self._activity} · '}{self._connection.store}"
 
     # -- runs --------------------------------------------------------------------------------------------------------
 
@@ -175,7 +178,7 @@ class FarSource:
         folder = self._copies.store.selections
         while True:
             here = [path.name for path in folder.iterdir() if path.is_dir()]
-            told, content = self._connection.ask("selections", [here])
+            told, content = self._soon("selections", [here])
             try:
                 ids = [require_id(name) for name in told["ids"]]
                 sizes = [(require_id(name), int(size)) for name, size in told["files"]]
@@ -197,16 +200,15 @@ class FarSource:
     def computations(self) -> list[Computation]:
         """Selections that are being computed there, or ended early."""
         known = {computation: found.id for computation, found in self._partial.items()}
-        told, _ = self._connection.ask("computations", [known])
-        found = [(typed(Computation, content), bool(same)) for content, same in _pairs(told)]
-        computations = [
-            replace(
-                computation,
-                partial=self._partial.get(computation.id) if same else computation.partial,
-                begun=computation.begun + self._known.clock,
-            )
-            for computation, same in found
-        ]
+        told, _ = self._soon("computations", [known])
+        computations = []
+        for content, same in _pairs(told):
+            computation = typed(Computation, content)
+            # That it is partial is not written, because such a result is never stored.
+            found = computation.partial and computation.partial.model_copy(update={"partial": True})
+            begun = computation.begun + self._known.clock
+            found = self._partial.get(computation.id) if same else found
+            computations.append(replace(computation, partial=found, begun=begun))
         self._partial = {computation.id: computation.partial for computation in computations if computation.partial}
         return computations
 
@@ -323,7 +325,7 @@ class FarSource:
 
     def machine(self) -> Machine:
         """How busy the other machine is."""
-        machine = self._told(Machine, "machine")
+        machine = typed(Machine, self._soon("machine")[0])
         return replace(machine, at=machine.at + self._known.clock)
 
     def workers(self) -> list[Worker]:
@@ -352,6 +354,26 @@ class FarSource:
 
     def _told(self, kind: type[_Type], question: str, *arguments: Any) -> _Type:
         return typed(kind, self._connection.ask(question, arguments)[0])
+
+    def _soon(self, question: str, arguments: Sequence[Any] = ()) -> Answer:
+        """Ask what is asked again and again. Waits little: on a dead line the threads of the screens would run out.
+
+        Raises:
+            CutError: there is no connection, or no answer so far; it is not asked again before that has come.
+        """
+        with self._soon_lock:
+            asked = self._asked.get(question)
+            patience = _SOON_SECONDS if asked is None else 0.0
+            if asked is None:
+                asked = self._asked[question] = self._connection.begin(question, arguments)
+        try:
+            return asked.result(patience)
+        except LateError as error:
+            raise CutError(f"{self._connection.store.host} does not answer at present") from error
+        finally:
+            # An answer that came late is given to whoever asks next.
+            if asked.done():
+                self._asked.pop(question, None)
 
     def _act(self, action: str, *arguments: Any) -> Any:
         """Have something done. Where the answer is lost, it may have been done all the same."""

@@ -14,6 +14,7 @@ from cr_tui.dashboard.store.source import StoreSource
 from engine.data.bridge import as_pixels
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.machine.processes import ProcessIdentity
+from engine.remote import connection
 from engine.remote.address import FarStore
 from engine.remote.connection import Connection, CutError
 from engine.runs.events import EventLog
@@ -167,6 +168,26 @@ def test_a_cut_line_is_said_and_mended_and_loses_nothing(far: FarSource, there: 
     until(lambda: [lines.poll(), list(lines.lines)][1] == [])
 
 
+def test_a_silent_line_is_said_and_keeps_no_thread_waiting(
+    far: FarSource, there: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_tiny_run(there, "one")
+    until(lambda: len(far.runs()) == 1)
+    monkeypatch.setattr(connection, "_SILENT_SECONDS", 3.0)
+    process = far._connection._line._process  # type: ignore[union-attr]
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        for _ in range(3):
+            with pytest.raises(CutError, match="does not answer"):
+                far.machine()
+        with pytest.raises(WorkError, match=r"blind for \d+ s: elsewhere does not answer; waiting"):
+            until(lambda: far.runs() is None)
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    until(lambda: _listed(far) == 1)
+    assert far.machine().cores > 0
+
+
 def test_what_was_deleted_before_a_cut_can_be_brought_back_after_it(far: FarSource, there: Store) -> None:
     record = add_tiny_run(there, "one")
     until(lambda: len(far.runs()) == 1)
@@ -187,9 +208,9 @@ def test_a_damaged_registry_there_is_said_here(far: FarSource, there: Store) -> 
 
 def test_a_second_dashboard_has_copies_of_its_own(far: FarSource, there: Store) -> None:
     record = add_tiny_run(there, "one")
-    connection = Connection(FarStore("elsewhere", path=str(there.root)))
-    connection.open()
-    second = FarSource(connection, 0.2)
+    line = Connection(FarStore("elsewhere", path=str(there.root)))
+    line.open()
+    second = FarSource(line, 0.2)
     record.folder.log_path.write_text("begun\n")
     for source in (far, second):
         follower = source.follow(record.id)
@@ -218,10 +239,10 @@ def test_what_cannot_greet_gets_one_sentence(
 
 def test_a_login_script_may_print(monkeypatch: pytest.MonkeyPatch, there: Store) -> None:
     monkeypatch.setenv("CRTUI_FAR_COMMAND", f"echo welcome; printf '\\377'; {os.environ['CRTUI_FAR_COMMAND']}")
-    connection = Connection(FarStore("elsewhere", path=str(there.root)))
-    connection.open()
-    assert connection.ask("steps", ["x"])[0] == []
-    connection.close()
+    line = Connection(FarStore("elsewhere", path=str(there.root)))
+    line.open()
+    assert line.ask("steps", ["x"])[0] == []
+    line.close()
 
 
 def test_a_store_that_is_not_there_is_not_made(there: Store) -> None:
@@ -247,10 +268,9 @@ def test_a_store_that_is_not_there_is_not_made(there: Store) -> None:
 def test_nonsense_is_refused_there_and_the_line_lives_on(
     far: FarSource, question: str, arguments: list[object]
 ) -> None:
-    connection = far._connection
     with pytest.raises(CrtuiError):
-        connection.ask(question, arguments)
-    assert connection.ask("steps", ["x"])[0] == []
+        far._connection.ask(question, arguments)
+    assert far._connection.ask("steps", ["x"])[0] == []
 
 
 def _cut(far: FarSource) -> None:
