@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 By = Literal["configuration", "group", "run"]
 BY: tuple[By, ...] = get_args(By)
 """By what runs become one curve."""
+_MAX_NAMED = 5
 _NO_PANEL = frozenset({"step", "time", "attempt", "iterations_per_second", "learning_rate_factor", "lambda_cr", "gap"})
 """Scalars that are drawn only where they are asked for: schedules and bookkeeping."""
 _NAME_CELLS = 40
@@ -95,7 +96,11 @@ def curve_panels(
     if unknown:
         raise InputError(f"no run has a scalar '{unknown[0][:80]}' (there are: {', '.join(known) or 'none'})")
     if not wanted:
-        raise InputError("these runs have written no curves; exported models have none, and new runs none yet")
+        named = ", ".join(record.id for record in records[:_MAX_NAMED])
+        raise InputError(
+            f"these runs have written no curves that can be read: {named}; exported models have none, and new runs "
+            "none yet"
+        )
     panels, drawn = [], set()
     for name in wanted:
         series = [log.series(name) for log in logs]

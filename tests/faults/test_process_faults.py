@@ -407,6 +407,7 @@ def test_a_store_that_is_away_for_a_moment_ends_nothing(store: Store, gate: Path
     wait_for_step(running.folder, 1)
     [waiting] = start(store, [toy(threads=usable_cores())], TOY_WORKER)
     until((running.folder.checkpoints / "00000010.json").exists)
+    until(lambda: waiting.folder.state().supervisor is not None)
     before = [running.folder.state(), waiting.folder.state()]
     aside = store.root.with_name("away")
     store.root.rename(aside)
