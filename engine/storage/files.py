@@ -136,8 +136,14 @@ def _held_open(path: Path, held: contextlib.ExitStack) -> int | None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    held.callback(os.close, descriptor)
+    held.callback(_close_read, descriptor)
     return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
+def _close_read(descriptor: int) -> None:
+    """Close what was only read or synced: an error tells nothing of what was written."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def _put_back(path: Path, old: int | None) -> None:
@@ -218,7 +224,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        _close_read(descriptor)
 
 
 def read_file(path: Path, limit: int) -> bytes:
