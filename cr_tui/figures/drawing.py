@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from engine.errors import WorkError
 from engine.extras import is_installed, require
 from engine.storage.files import save_file
 
@@ -137,12 +138,18 @@ def content(figure: Figure, kind: Kind, *, text: bool = False) -> bytes:
         figure: drawn within :func:`print_style`.
         kind: of the file.
         text: of an SVG, leave letters to the fonts of whoever shows it, instead of drawing their outlines.
+
+    Raises:
+        WorkError: matplotlib cannot draw it, as where the disk refuses to read a font.
     """
     metadata: dict[str, Any] = {"png": {}, "pdf": {"CreationDate": None, "ModDate": None}, "svg": {"Date": None}}[kind]
     file = io.BytesIO()
     changes = {"svg.fonttype": "none"} if text else {}
     with print_style(**changes):
-        figure.savefig(file, format=kind, dpi=_PNG_DPI, metadata=metadata)
+        try:
+            figure.savefig(file, format=kind, dpi=_PNG_DPI, metadata=metadata)
+        except (OSError, RuntimeError) as error:
+            raise WorkError(f"the figure cannot be drawn: {error}") from error
     return file.getvalue()
 
 

@@ -95,8 +95,14 @@ def _held_open(path: Path, held: contextlib.ExitStack) -> int | None:
         descriptor = open_regular(path)
     except OSError:
         return None
-    held.callback(os.close, descriptor)
+    held.callback(_close_read, descriptor)
     return descriptor
+
+
+def _close_read(descriptor: int) -> None:
+    """Close what was only read or synced: an error tells nothing of what was written."""
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def _put_back(path: Path, old: int | None, group_writes: bool) -> None:
@@ -177,7 +183,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     finally:
-        os.close(descriptor)
+        _close_read(descriptor)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import orjson
@@ -15,6 +16,7 @@ import pytest
 from textual.app import App
 from textual.widgets import SelectionList
 
+from cr_tui.dashboard.model.view_state import ViewState
 from cr_tui.dashboard.selection.form import PoolChoice, SelectionFormScreen
 from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import show_selection
@@ -93,7 +95,9 @@ class _Host(App[None]):
     def on_mount(self) -> None:
         self.register_theme(DARK.theme)
         self.theme = DARK.theme.name
-        self.push_screen(SelectionFormScreen(cast("Any", None), [PoolChoice("all 2 runs", ("a", "b"))]))
+        self.push_screen(
+            SelectionFormScreen(cast("Any", SimpleNamespace(view=ViewState())), [PoolChoice("all 2 runs", ("a", "b"))])
+        )
 
 
 async def test_the_dashboards_form_offers_it(by_name: str) -> None:
@@ -115,5 +119,5 @@ async def test_the_dashboards_table_has_its_title(by_name: str) -> None:
     async with app.run_test(size=(80, 24)):
         table = RankingTable()
         await app.mount(table)
-        table.show(show_selection(result, by_name, {}, {}), frozenset(), 80)
+        table.show(show_selection(result, by_name, {}, {}), {}, 80)
         assert [str(column.label).strip() for column in table.ordered_columns] == ["#", "Run", "▾By name"]

@@ -72,6 +72,22 @@ def test_a_folder_that_cannot_be_synced_makes_no_file(tmp_path: Path, monkeypatc
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"old": b"old"}
 
 
+def test_what_was_written_is_not_taken_back_for_a_close_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.replace_file(tmp_path / "file", b"old")
+    close = os.close
+
+    def refuse(descriptor: int) -> None:
+        close(descriptor)
+        raise OSError(errno.EINTR, "Interrupted system call")
+
+    monkeypatch.setattr(os, "close", refuse)
+    files.replace_file(tmp_path / "file", b"new")
+    monkeypatch.undo()
+    assert (tmp_path / "file").read_bytes() == b"new"
+
+
 def test_runs_are_made_all_or_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[Path] = []
 

@@ -10,7 +10,7 @@ import orjson
 import pytest
 from tinydb import TinyDB
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
 from engine.runs.catalogue import add_scores, list_runs, look_at
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import SCHEMA_VERSION, Registry, SelectionRow
@@ -186,8 +186,7 @@ def test_what_could_not_be_read_for_a_moment_is_looked_at_again(
 
     def refuse(path: Path, limit: int) -> bytes:
         if path.name.strip(".").startswith(file):
-            error = InputError(f"{path.name} cannot be read: Input/output error")
-            raise error from OSError(errno.EIO, "Input/output error")
+            raise StoreError(f"{path.name} cannot be read: Input/output error")
         return read_file(path, limit)
 
     with monkeypatch.context() as patch:

@@ -422,7 +422,11 @@ def _beginning(record: RunRecord) -> str:
     """How a run goes on that was resumed."""
     from engine.training.step_folders import resuming_step
 
-    step = resuming_step(record.folder.checkpoints)
+    try:
+        step = resuming_step(record.folder.checkpoints)
+    except OSError:
+        # It goes on all the same.
+        return f"{record.status}, from its newest checkpoint"
     return f"{record.status}, from step {step}" if step else f"{record.status}, from the beginning: no whole checkpoint"
 
 
