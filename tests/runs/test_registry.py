@@ -192,7 +192,7 @@ def test_what_could_not_be_read_for_a_moment_is_looked_at_again(
     with monkeypatch.context() as patch:
         patch.setattr("engine.runs.folder.read_file", refuse)
         Registry(store).reindex()
-        assert "cannot be read" in str(list_runs(store)[0].reason)
+        assert [record.status for record in list_runs(store)] == [Status.FINISHED], "what was known last"
     assert [record.status for record in list_runs(store)] == [Status.FINISHED]
 
 
