@@ -268,7 +268,7 @@ def test_a_pool_without_consensus_says_so_before_it_names_a_pick(
 
 def test_the_confidence_in_a_pick_by_part_of_the_pairs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     put_ranking(sure(selection(["one", "two", "three"]), confidence=0.97))
-    assert "other draws of its votes pick it 97% of the time" in capsys.readouterr().out
+    assert "other draws of its votes and references pick it 97% of the time" in capsys.readouterr().out
 
 
 def test_the_doubts_are_saved_too(crtui, pool, monkeypatch, tmp_path: Path) -> None:
