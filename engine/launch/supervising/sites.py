@@ -84,7 +84,7 @@ class MachineSite:
                 held = None
                 try:
                     held = _wait_in_line(run, request, not_before)
-                except CrtuiError as error:
+                except (CrtuiError, OSError) as error:
                     # Somebody deleted the slots or took them away, or the disk is full: that can be mended.
                     run.wait_because(str(error))
                 if held is not None:

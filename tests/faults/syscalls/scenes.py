@@ -174,8 +174,8 @@ def broken_rules(root: Path, scene: Scene, before: View, done: View, code: int, 
     store, broken = Store(root / "store"), []
     if code not in (0, 1, 2, -signal.SIGKILL):
         broken.append(f"it ended with {code}")
-    # Matplotlib prints one of its own where it cannot read a font, and draws on.
-    if "Traceback" in said and code != 0:
+    # Matplotlib prints one of its own where it cannot read a font, and draws on. A worker prints one into its log.
+    if "Traceback" in said and code != 0 and not (scene.act is _train and code == 1):
         broken.append(f"a traceback: {said.strip().splitlines()[-1]}")
     shown = view(store)
     listed = {record.name or "": (_word(record.status), record.attempt) for record in list_runs(store)}
