@@ -38,6 +38,7 @@ from engine.storage.descriptors import (
     open_file,
     open_regular,
     remove_tree,
+    rename,
     status,
     sync_folder,
     unlink,
@@ -598,8 +599,9 @@ def _create(store: Store, run_id: str, spec: BaseModel, created: float) -> tuple
         state = RunState(status=Status.QUEUED, priority=summary.priority, created=created, queued=created)
         _write(making.state_path, state.model_copy(update={"total_steps": summary.training.steps}))
         making.fill_reserve()
-        move(making.path, final.path)
+        rename(making.path, final.path)
         making = final
+        sync_folder(store.runs)
     except BaseException as error:
         with contextlib.suppress(OSError):
             remove_tree(making.path)

@@ -17,7 +17,7 @@ from engine.runs.catalogue import RunRecord, add_scores, list_runs, look_at
 from engine.runs.folder import RunFolder, create_run_folders, run_folders, sweep
 from engine.runs.registry import Registry
 from engine.runs.state import Status
-from engine.storage import files
+from engine.storage import descriptors, files
 from engine.storage.store import Store
 from tests.toys import TOY_WORKER, toy, until
 
@@ -65,7 +65,7 @@ def test_a_folder_that_cannot_be_synced_makes_no_file(tmp_path: Path, monkeypatc
     def refuse(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(files, "sync", refuse)
+    monkeypatch.setattr(files, "sync_folder", refuse)
     for name in ("old", "new"):
         with pytest.raises(WorkError, match="Input/output error"):
             files.replace_file(tmp_path / name, b"new")
@@ -96,9 +96,9 @@ def test_runs_are_made_all_or_none(store: Store, monkeypatch: pytest.MonkeyPatch
             synced.append(path)
             if len(synced) == 2:
                 raise OSError(errno.EIO, "Input/output error")
-        files.sync(path)
+        descriptors.sync_folder(path)
 
-    monkeypatch.setattr(folder_module, "sync", sync)
+    monkeypatch.setattr(folder_module, "sync_folder", sync)
     with pytest.raises(WorkError, match="Input/output error"):
         create_run_folders(store, [toy(seed=seed) for seed in range(3)])
     assert len(synced) == 2

@@ -20,7 +20,7 @@ from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
-from engine.storage.descriptors import status
+from engine.storage.descriptors import is_there, status
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,13 @@ class WatchedRun:
             InputError: the specification is missing or damaged.
             StoreError: it cannot be read just now.
         """
-        return self.folder.summary()
+        try:
+            return self.folder.summary()
+        except InputError:
+            runs = self.folder.path.parent
+            if is_there(runs):
+                raise
+            raise StoreError(f"{runs} is not there at present") from None
 
     @property
     def is_gone(self) -> bool:
