@@ -184,8 +184,9 @@ def test_a_silent_line_is_said_and_keeps_no_thread_waiting(
             until(lambda: far.runs() is None)
     finally:
         os.kill(process.pid, signal.SIGCONT)
+    monkeypatch.undo()
     until(lambda: _listed(far) == 1)
-    assert far.machine().cores > 0
+    until(lambda: _cores(far) > 0)
 
 
 def test_what_was_deleted_before_a_cut_can_be_brought_back_after_it(far: FarSource, there: Store) -> None:
@@ -278,6 +279,13 @@ def _cut(far: FarSource) -> None:
     assert line is not None
     os.kill(line._process.pid, signal.SIGKILL)
     until(lambda: far._connection.trouble)
+
+
+def _cores(far: FarSource) -> float:
+    try:
+        return far.machine().cores
+    except CutError:
+        return 0
 
 
 def _listed(far: FarSource) -> int | None:
