@@ -111,7 +111,8 @@ class PicturesView(CellsView):
         if before is not None and before[0].looks_like(picture):
             return before[1].cells
         image = graphics.strip_image(picture.frames, picture.across, picture.down, cell)
-        kitty = graphics.kitty_picture(image, picture.columns, picture.down, cell)
+        through_tmux = self.session.images.through_tmux
+        kitty = graphics.kitty_picture(image, picture.columns, picture.down, cell, through_tmux=through_tmux)
         # Written by the driver, so that it falls between two updates of the screen and not into one.
         _write(self.app, kitty.upload + (before[1].removal if before is not None else ""))
         self._uploaded[at] = picture, kitty
