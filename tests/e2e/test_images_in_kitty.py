@@ -25,6 +25,9 @@ from engine.storage.store import Store
 
 ROOT = Path(__file__).parents[2]
 FIRST_WITH_PLACEHOLDERS = (0, 28)
+FOCUS_LOST, FOCUS_GAINED = ("1b", "5b", "4f"), ("1b", "5b", "49")
+PANEL = 250
+"""Pixels from the left, where the large picture of the screen for codes is, and no other."""
 # Stripes of one pixel. A cell of half-blocks has one colour across, so only a picture changes colour within a cell.
 PRINTED = """
 import time
@@ -50,6 +53,8 @@ def model(self, run_id, step=None):
 def decode(self, run_id, step, latents):
     frame = np.zeros((len(latents), 32, 32, 3), np.uint8)
     frame[:, :, ::2, 0] = frame[:, :, 1::2, 2] = 255
+    # So that each picture differs from all others.
+    frame[:, :, :1, 1] = np.rint((latents[:, :1, None] + 1) * 127.5)
     return frame
 
 source.StoreSource.model, source.StoreSource.decode = model, decode
@@ -126,10 +131,24 @@ class Kitty:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
     def press(self, key: str) -> None:
-        self._tmux("send-keys", key)
+        """Press a key in the first window, whether it is seen or not."""
+        self._tmux("send-keys", "-t", ":0", key)
+
+    def hide(self) -> None:
+        """Show another window."""
+        self._tmux("new-window", "sleep 60")
+
+    def show(self) -> None:
+        """Show the first window again, and say so as tmux does with focus-events: nothing here gives Kitty the focus.
+
+        The focus is lost here, because Textual takes a key that was pressed since for a sign of focus.
+        """
+        self._tmux("send-keys", "-t", ":0", "-H", *FOCUS_LOST)
+        self._tmux("select-window", "-t", ":0")
+        self._tmux("send-keys", "-t", ":0", "-H", *FOCUS_GAINED)
 
     def text(self) -> str:
-        return self._tmux("capture-pane", "-p")
+        return self._tmux("capture-pane", "-p", "-t", ":0")
 
     def wait(self, holds: Callable[[], bool], seconds: float = 60.0) -> None:
         deadline = time.monotonic() + seconds
@@ -137,9 +156,13 @@ class Kitty:
             assert time.monotonic() < deadline, self.text()
             time.sleep(0.2)
 
-    def shows_a_picture(self) -> bool:
-        """Whether red and blue change more often than cells do."""
-        pixels = self._glass.pixels().astype(int)
+    def shows_a_picture(self, right: int | None = None) -> bool:
+        """Whether red and blue change more often than cells do.
+
+        Args:
+            right: pixels from the left edge to look at, default: all.
+        """
+        pixels = self._glass.pixels()[:, :right].astype(int)
         signs = np.where(pixels[..., 0] > 180, 1, np.where(pixels[..., 2] > 180, -1, 0)) * (pixels[..., 1] < 80)
         changes = np.argwhere(signs[:, 1:] * signs[:, :-1] == -1)
         cell = int(self._tmux("display", "-p", "#{client_cell_width}") or 9)
@@ -185,17 +208,42 @@ def test_where_tmux_passes_too_little_on_there_are_half_blocks_and_nothing_else(
     assert not window.shows_a_picture()
 
 
-def test_the_dashboard_shows_pictures_and_takes_them_away(kitty: Callable[..., Kitty], tmp_path: Path) -> None:
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
     store = Store.open(tmp_path / "store")
     folder = store.runs / "20260101-000000-aaaaaa"
     (folder / "checkpoints").mkdir(parents=True)
     spec = {"name": "one", "method": {"name": "vae"}, "data": {"name": "tiny"}, "training": {"steps": 9}}
     (folder / "spec.json").write_bytes(orjson.dumps(spec))
     (folder / "state.json").write_bytes(orjson.dumps({"status": "finished", "created": time.time()}))
-    window = kitty(DASHBOARD, str(store.root))
+    return store
+
+
+def open_inspect(window: Kitty) -> None:
     window.wait(lambda: "finished" in window.text())
     window.press("t")
     window.wait(window.shows_a_picture)
+
+
+def test_the_dashboard_shows_pictures_and_takes_them_away(kitty: Callable[..., Kitty], store: Store) -> None:
+    window = kitty(DASHBOARD, str(store.root))
+    open_inspect(window)
     assert "\U0010eeee" in window.text()
     window.press("Escape")
     window.wait(lambda: not window.shows_a_picture() and "finished" in window.text())
+
+
+def test_what_changed_while_tmux_showed_another_window_is_there_on_return(
+    kitty: Callable[..., Kitty], store: Store
+) -> None:
+    window = kitty(DASHBOARD, str(store.root))
+    open_inspect(window)
+    window.wait(lambda: window.shows_a_picture(PANEL))
+    window.hide()
+    window.wait(lambda: not window.shows_a_picture())
+    window.press("l")
+    window.wait(lambda: "moved" in window.text())
+    # The new picture is drawn by a process.
+    time.sleep(1.0)
+    window.show()
+    window.wait(lambda: window.shows_a_picture(PANEL), seconds=10)

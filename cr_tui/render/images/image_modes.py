@@ -128,14 +128,17 @@ def best_mode(answers: Answers, environment: Mapping[str, str]) -> ImageMode:
     if answers.through_tmux:
         # $TERM is tmux's own.
         certain = answers.colours and any(name in names for name in _KNOWN_FOR_PLACEHOLDERS)
+        # tmux 3.5a draws Sixel itself: it paints a bar under each picture, and loses those that follow spaces.
+        sixel = False
     else:
         names += environment.get("TERM", "") + environment.get("TERM_PROGRAM", "").lower()
-        certain = not answers.sixel or any(name in names for name in _KNOWN_FOR_PLACEHOLDERS)
+        sixel = answers.sixel
+        certain = not sixel or any(name in names for name in _KNOWN_FOR_PLACEHOLDERS)
     version = _KITTY_VERSION.match(answers.name)
     too_old = version is not None and (int(version[1]), int(version[2])) < _FIRST_WITH_PLACEHOLDERS
     if answers.kitty and certain and not too_old:
         return "kitty"
-    return "sixel" if answers.sixel else "halfblock"
+    return "sixel" if sixel else "halfblock"
 
 
 class Probe:
@@ -185,8 +188,7 @@ class Probe:
         return Answers(
             complete=_LAST_ANSWER.search(said) is not None,
             kitty=_KITTY_ANSWER.search(said) is not None,
-            # tmux takes Sixel if it was built with it, and shows a frame of signs if the terminal outside does not.
-            sixel=_says_sixel(said) and (not through_tmux or _says_sixel(self._between)),
+            sixel=_says_sixel(said),
             cell=_cell(int(cell[2]), int(cell[1])) if cell else None,
             name=_name(said),
             through_tmux=through_tmux,

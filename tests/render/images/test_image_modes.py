@@ -239,7 +239,7 @@ def test_an_answer_that_came_while_something_else_took_long_is_read(terminal: Ca
         (FEW_COLOURS, "halfblock"),
         (KITTY_OUTSIDE.replace(b"kitty(0.41.1)", b"WezTerm 20240203"), "halfblock"),
         (KITTY_OUTSIDE.replace(b"0.41.1", b"0.26.5"), "halfblock"),
-        (b"\x1bP>|XTerm(390)\x1b\\" + PLAIN, "halfblock"),
+        (b"\x1bP1$r0;38:2::1:2:3m\x1b\\\x1bP>|XTerm(398)\x1b\\" + SIXEL, "halfblock"),
         (b"", "halfblock"),
     ],
     ids=["Kitty", "Ghostty", "256 colours", "WezTerm", "an old Kitty", "XTerm", "nothing is passed on"],
