@@ -176,7 +176,7 @@ def terminal(findings: list[Finding]) -> Facts:
 def images(environment: Mapping[str, str]) -> str:
     """How images would be shown, guessed from the environment: ``kitty``, ``sixel``, ``halfblock`` or ``ascii``.
 
-    Inside tmux and screen always by half-blocks: neither passes images through unless told to.
+    Inside tmux and screen by half-blocks: neither passes images through unless told to, and nobody is asked here.
     """
     chosen = environment.get(IMAGES_VARIABLE, "auto")
     if chosen != "auto":

@@ -60,4 +60,10 @@ def _put_graphics(frames: NDArray[np.uint8], labels: Sequence[str], found: Termi
             put(label)
         for sample in frames:
             image = graphics.strip_image(sample[code], across, down, found.cell)
-            console.print(graphics.printable(found.mode, image, steps * (across + 1) - 1, down, found.cell))
+            columns = steps * (across + 1) - 1
+            if found.mode == "sixel":
+                console.print(graphics.sixel_picture(image, columns, down, found.cell))
+                continue
+            kitty = graphics.kitty_picture(image, columns, down, found.cell, through_tmux=found.through_tmux)
+            console.file.write(kitty.upload)
+            console.print(kitty.cells)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,24 @@ def test_each_way(
     if mode == "sixel":
         # rich gives control sequences to terminals alone.
         monkeypatch.setenv("FORCE_COLOR", "1")
-    # Kitty's pictures go past what is captured, to the stream that the process began with.
-    monkeypatch.setattr(sys, "__stdout__", sys.stdout)
     pictures.put_traversal(FRAMES, ["c0", "c1"])
     printed = capsys.readouterr().out
     for text in there:
         assert text in printed
     for text in absent:
         assert text not in printed
+
+
+def test_tmux_is_handed_what_kitty_gets(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(pictures, "_found", lambda option: TerminalImages("kitty", through_tmux=True))
+    pictures.put_traversal(FRAMES, ["c0", "c1"])
+    printed = capsys.readouterr().out
+    handed = re.findall(r"\x1bPtmux;((?:[^\x1b]|\x1b\x1b)*)\x1b\\", printed)
+    # Each of the two pictures is sent, and then placed.
+    assert sum("U=1" in part for part in handed) == 2
+    assert all(part.startswith(("\x1b\x1b_Gi=", "\x1b\x1b_Ga=p")) for part in handed)
+    assert all(part.endswith("\x1b\x1b\\") for part in handed)
+    assert printed.count("\x1b_G") == len(handed)
 
 
 def test_a_pipe_is_asked_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,7 +174,9 @@ def test_otherwise_half_blocks(start: Callable[..., Terminal], environment: dict
     terminal = start(b"" if not environment else KITTY, **environment)
     open_inspect(terminal)
     terminal.read_until(lambda text: "half-blocks" in text)
-    assert (QUESTION_END in terminal.raw) == (not environment)
+    assert (QUESTION_END in terminal.raw) == ("CRTUI_IMAGES" not in environment)
+    # What says TMUX and does not answer as tmux is asked for nothing but its name.
+    assert (b"\x1b_G" in terminal.raw) == (not environment)
     assert UPLOAD not in terminal.raw.replace(b"\x1b_Gi=31,s=1", b"")
     assert b"\x1bP" not in terminal.raw
     terminal.quit()

@@ -22,6 +22,9 @@ def typed(late: LateAnswer, text: str, later: float = 0.0) -> str:
 def test_an_answer_is_held_back_to_its_end_and_no_further() -> None:
     late = LateAnswer(awaited=True)
     assert typed(late, "j^_Gi=31;OK^\\^[6;20;10t^[?62;4;22cqt^x") == "jqt^x"
+    # Through tmux the terminal tells its colour and its name as well.
+    late = LateAnswer(awaited=True)
+    assert typed(late, "^P1$r38:2:1:2:3m^\\^_Gi=31;OK^\\^[6;18;9t^P>|kitty(0.41.1)^\\[?62;cqt^x") == "qt^x"
 
 
 def test_an_escape_that_was_swallowed_is_not_missed() -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from textual import events
 
 _ESCAPE = "^"
-_BEGINNING = re.compile(r"\^(\[[?0-9;]*[ct]?|_[^^]{0,200}(\^\\?)?)?")
+_BEGINNING = re.compile(r"\^(\[[?0-9;]*[ct]?|[_P][^^]{0,200}(\^\\?)?)?")
 """The beginning of an answer. Textual passes an unknown escape sequence on as keys, with ``^`` for escape."""
-_END = re.compile(r"\^(\[[?0-9;]*[ct]|_[^^]*\^\\)")
+_END = re.compile(r"\^(\[[?0-9;]*[ct]|[_P][^^]*\^\\)")
 _LAST_END = re.compile(r"\^\[\?[0-9;]*c")
 _EXPECTED_SECONDS = 30.0
 _PAUSE_SECONDS = 0.15

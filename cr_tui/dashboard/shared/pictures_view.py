@@ -58,6 +58,7 @@ class PicturesView(CellsView):
     def __init__(self, session: Session, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self.session = session
+        self._shown: tuple[int, int, list[tuple[int, int, Cells]], Sequence[Picture]] = (0, 0, [], ())
         self._uploaded: dict[tuple[int, int], tuple[Picture, graphics.KittyPicture]] = {}
         self._drawn: dict[tuple[int, int], tuple[Picture, CellMode, Cells]] = {}
         self._sixels: dict[tuple[int, int], tuple[Picture, Widget]] = {}
@@ -73,11 +74,16 @@ class PicturesView(CellsView):
             texts: left edge, top edge and drawing of each.
             pictures: those among them.
         """
+        self._shown = width, height, list(texts), pictures
         mode, cell = self.session.image_mode, self.session.images.cell
         self._place_sixels(pictures if mode == "sixel" else (), cell)
         self._forget(pictures if mode == "kitty" else ())
         blocks = [(picture.left, picture.top, self._cells_of(picture, mode, cell)) for picture in pictures]
-        self.show(laid_out(width, height, [*texts, *blocks]))
+        self.show(laid_out(width, height, [*self._shown[2], *blocks]))
+
+    def on_mount(self) -> None:
+        if self.session.images.through_tmux:
+            self.watch(self.app, "app_focus", self._send_again, init=False)
 
     def on_unmount(self) -> None:
         self._forget(())
@@ -111,11 +117,21 @@ class PicturesView(CellsView):
         if before is not None and before[0].looks_like(picture):
             return before[1].cells
         image = graphics.strip_image(picture.frames, picture.across, picture.down, cell)
-        kitty = graphics.kitty_picture(image, picture.columns, picture.down, cell)
+        through_tmux = self.session.images.through_tmux
+        kitty = graphics.kitty_picture(image, picture.columns, picture.down, cell, through_tmux=through_tmux)
         # Written by the driver, so that it falls between two updates of the screen and not into one.
         _write(self.app, kitty.upload + (before[1].removal if before is not None else ""))
         self._uploaded[at] = picture, kitty
         return kitty.cells
+
+    def _send_again(self, focused: bool) -> None:
+        """Send all pictures again: tmux drops what comes while it shows another window, or nobody is attached.
+
+        They get new names, because tmux writes no cell that it holds already, and Kitty looks at written cells only.
+        """
+        if focused and self._uploaded:
+            self._forget(())
+            self.show_pictures(*self._shown)
 
     def _forget(self, pictures: Iterable[Picture]) -> None:
         """Remove the pictures that are no longer shown from the terminal's memory."""

@@ -24,6 +24,7 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 
 from cr_tui.render.cells import Cells
+from cr_tui.render.images import tmux
 from cr_tui.render.images.halfblock import quantised
 from cr_tui.render.images.image_modes import CellSize, ImageMode
 from engine.errors import InputError
@@ -70,8 +71,10 @@ def prepare(mode: ImageMode, cell: CellSize) -> None:
 def _library(cell: CellSize) -> Any:
     """``textual_image`` with its modules, which are told the size of a cell."""
     environment = {"TEXTUAL_CELL_WIDTH": str(cell[0]), "TEXTUAL_CELL_HEIGHT": str(cell[1])}
-    before = {name: os.environ.get(name) for name in environment}
+    # Version 0.14 would wrap for tmux what is wrapped here, where it is known whether tmux is there.
+    before = {name: os.environ.get(name) for name in (*environment, "TMUX")}
     os.environ.update(environment)
+    os.environ.pop("TMUX", None)
     try:
         with _standard_output_aside():
             importlib.import_module("textual_image.widget")
@@ -79,7 +82,7 @@ def _library(cell: CellSize) -> Any:
     finally:
         for name, value in before.items():
             if value is None:
-                del os.environ[name]
+                os.environ.pop(name, None)
             else:
                 os.environ[name] = value
 
@@ -118,7 +121,9 @@ def strip_image(frames: NDArray[np.uint8], across: int, down: int, cell: CellSiz
     return picture if mode == "L" else picture.quantize(_COLOURS, Image.Quantize.FASTOCTREE)
 
 
-def kitty_picture(image: Image.Image, columns: int, rows: int, cell: CellSize) -> KittyPicture:
+def kitty_picture(
+    image: Image.Image, columns: int, rows: int, cell: CellSize, *, through_tmux: bool = False
+) -> KittyPicture:
     """A picture for Kitty and Ghostty that fills a place.
 
     Args:
@@ -126,6 +131,7 @@ def kitty_picture(image: Image.Image, columns: int, rows: int, cell: CellSize) -
         columns: cells across.
         rows: cells down.
         cell: size of a cell in pixels.
+        through_tmux: whether tmux must pass it on.
     """
     _library(cell)
     from textual_image.renderable import TGPImage
@@ -136,23 +142,24 @@ def kitty_picture(image: Image.Image, columns: int, rows: int, cell: CellSize) -
         parts = list(renderable.__rich_console__(console, console.options))
     cells = Cells(tuple((part._replace(text=part.text.rstrip("\n")),) for part in parts if isinstance(part, Segment)))
     # By the protocol's text the library's own removal names no picture. This one does.
-    return KittyPicture(upload.getvalue(), cells, f"\x1b_Ga=d,d=I,i={renderable.terminal_image_id},q=2\x1b\\")
+    removal = f"\x1b_Ga=d,d=I,i={renderable.terminal_image_id},q=2\x1b\\"
+    carried = tmux.passed_on if through_tmux else str
+    return KittyPicture(carried(upload.getvalue()), cells, carried(removal))
 
 
-def printable(mode: ImageMode, image: Image.Image, columns: int, rows: int, cell: CellSize) -> RenderableType:
-    """A picture that ``rich`` prints, by Kitty's protocol or as Sixel.
+def sixel_picture(image: Image.Image, columns: int, rows: int, cell: CellSize) -> RenderableType:
+    """A picture as Sixel that ``rich`` prints.
 
     Args:
-        mode: ``kitty`` or ``sixel``.
         image: the picture.
         columns: cells across.
         rows: cells down.
         cell: size of a cell in pixels.
     """
     _library(cell)
-    from textual_image.renderable import SixelImage, TGPImage
+    from textual_image.renderable import SixelImage
 
-    return TGPImage(image, columns, rows) if mode == "kitty" else SixelImage(image, columns, rows)
+    return SixelImage(image, columns, rows)
 
 
 def sixel_widget(image: Image.Image, cell: CellSize) -> Widget:

@@ -18,16 +18,24 @@ from engine.errors import InputError
 KITTY = b"\x1b_Gi=31;OK\x1b\\"
 REFUSED = b"\x1b_Gi=31;ENOTSUPPORTED\x1b\\"
 CELL = b"\x1b[6;18;9t"
+TMUX_QUESTION_END = b"\x1b8 \x1b8"
+# As tmux 3.5a answers, and as Kitty 0.41 answers inside it, with 24 bits of colour and without.
+TMUX = b"\x1bP>|tmux 3.5a\x1b\\\x1b[?1;2;4c"
+KITTY_OUTSIDE = b"\x1bP1$r38:2:1:2:3m\x1b\\\x1b_Gi=31;OK\x1b\\\x1b[6;18;9t\x1bP>|kitty(0.41.1)\x1b\\\x1b[?62;c"
+FEW_COLOURS = KITTY_OUTSIDE.replace(b"38:2:1:2:3m", b"38:5:16m")
 PLAIN, SIXEL = b"\x1b[?62;22c", b"\x1b[?62;4;22c"
 
 
 class Terminal:
-    """The other end of a pseudo-terminal: notes what it is asked and answers once it was asked to the end."""
+    """The other end of a pseudo-terminal: notes what it is asked and answers once it was asked to the end.
 
-    def __init__(self, answer: bytes, pieces: int = 1) -> None:
+    What was asked through tmux is answered by ``passed_on``.
+    """
+
+    def __init__(self, answer: bytes, pieces: int = 1, passed_on: bytes = b"") -> None:
         self.master, self.slave = pty.openpty()
         self.asked = b""
-        self._answer, self._pieces = answer, pieces
+        self._answer, self._pieces, self._passed_on = answer, pieces, passed_on
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
@@ -37,7 +45,9 @@ class Terminal:
             if not select.select([self.master], [], [], 0.01)[0]:
                 continue
             self.asked += os.read(self.master, 4096)
-            if self.asked.endswith(b"\x1b[c"):
+            if self.asked.endswith(TMUX_QUESTION_END):
+                os.write(self.master, self._passed_on)
+            elif self.asked.endswith(b"\x1b[c"):
                 size = -(-len(self._answer) // self._pieces) or 1
                 for at in range(0, len(self._answer), size):
                     os.write(self.master, self._answer[at : at + size])
@@ -54,8 +64,8 @@ class Terminal:
 def terminal() -> Iterator[Callable[..., Terminal]]:
     made: list[Terminal] = []
 
-    def make(answer: bytes = b"", pieces: int = 1) -> Terminal:
-        made.append(Terminal(answer, pieces))
+    def make(answer: bytes = b"", pieces: int = 1, passed_on: bytes = b"") -> Terminal:
+        made.append(Terminal(answer, pieces, passed_on))
         return made[-1]
 
     yield make
@@ -150,12 +160,11 @@ def test_the_answer_decides(
     [
         ("kitty", {}, "kitty"),
         ("off", {"TMUX": "x"}, "off"),
-        (None, {"TMUX": "/tmp/tmux-0/default,1,0"}, "halfblock"),
         (None, {"STY": "1.pts"}, "halfblock"),
         (None, {"TERM": "dumb"}, "ascii"),
         (None, {"CRTUI_IMAGES": "ascii"}, "ascii"),
         ("halfblock", {"CRTUI_IMAGES": "ascii"}, "halfblock"),
-        ("auto", {"TMUX": "x", "CRTUI_IMAGES": "kitty"}, "halfblock"),
+        ("auto", {"TMUX": "x", "STY": "1.pts", "CRTUI_IMAGES": "kitty"}, "halfblock"),
     ],
 )
 def test_nothing_is_asked_where_the_answer_is_known(
@@ -192,6 +201,9 @@ def test_without_unicode_there_are_only_characters() -> None:
         (Answers(True, kitty=True, sixel=True), {"TERM": "xterm-kitty"}, "kitty"),
         (Answers(True, kitty=True, sixel=True), {"TERM_PROGRAM": "Ghostty"}, "kitty"),
         (Answers(True, kitty=True, sixel=True), {"TERM_PROGRAM": "WezTerm"}, "sixel"),
+        (Answers(True, kitty=True, name="kitty(0.26.5)"), {"TERM": "xterm-kitty"}, "halfblock"),
+        (Answers(True, kitty=True, name="kitty(0.28.0)"), {}, "kitty"),
+        (Answers(True, sixel=True, name="tmux 3.5a"), {}, "halfblock"),
     ],
 )
 def test_placeholders_are_only_trusted_where_they_are_known(
@@ -214,3 +226,61 @@ def test_an_answer_that_came_while_something_else_took_long_is_read(terminal: Ca
         while not select.select([there.slave], [], [], 0)[0] and time.monotonic() < deadline:
             time.sleep(0.01)
         assert probe.answers() == Answers(True, kitty=True)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"TMUX": "/tmp/tmux-0/default,1,0"}, {"TERM": "tmux-256color"}, {"TERM": "screen"}]
+)
+@pytest.mark.parametrize(
+    ("passed_on", "mode"),
+    [
+        (KITTY_OUTSIDE, "kitty"),
+        (KITTY_OUTSIDE.replace(b"kitty(0.41.1)", b"ghostty 1.1.0"), "kitty"),
+        (FEW_COLOURS, "halfblock"),
+        (KITTY_OUTSIDE.replace(b"kitty(0.41.1)", b"WezTerm 20240203"), "halfblock"),
+        (KITTY_OUTSIDE.replace(b"0.41.1", b"0.26.5"), "halfblock"),
+        (b"\x1bP1$r0;38:2::1:2:3m\x1b\\\x1bP>|XTerm(398)\x1b\\" + SIXEL, "halfblock"),
+        (b"", "halfblock"),
+    ],
+    ids=["Kitty", "Ghostty", "256 colours", "WezTerm", "an old Kitty", "XTerm", "nothing is passed on"],
+)
+def test_inside_tmux_the_terminal_outside_decides(
+    terminal: Callable[..., Terminal],
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    passed_on: bytes,
+    mode: str,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if not passed_on:
+        monkeypatch.setattr("cr_tui.render.images.image_modes.PROBE_SECONDS", 0.3)
+    there = terminal(TMUX, passed_on=passed_on)
+    with ImageQuestion(None, there.slave, there.slave) as question:
+        found = question.answer()
+    assert (found.mode, found.through_tmux, found.outstanding) == (mode, True, not passed_on)
+    # tmux takes an APC for a title. It gets none that is not wrapped.
+    assert there.asked.replace(b"\x1b\x1b_G", b"").count(b"\x1b_") == 0
+
+
+def test_what_is_no_tmux_is_told_to_pass_nothing_on(
+    terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "screen-256color")
+    there = terminal(PLAIN, passed_on=KITTY_OUTSIDE)
+    with ImageQuestion(None, there.slave, there.slave) as question:
+        found = question.answer()
+    assert (found.mode, found.outstanding) == ("halfblock", False)
+    assert b"\x1bP" not in there.asked
+    assert b"\x1b_" not in there.asked
+
+
+def test_the_users_word_inside_tmux_is_handed_to_tmux(
+    terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMUX", "/tmp/tmux-0/default,1,0")
+    there = terminal()
+    with ImageQuestion("kitty", there.slave, there.slave) as question:
+        assert question.answer().through_tmux
+    with ImageQuestion("halfblock", there.slave, there.slave) as question:
+        assert not question.answer().through_tmux
