@@ -108,10 +108,12 @@ def devices(findings: list[Finding]) -> Facts:
     from engine.machine.cores import usable_cores
     from engine.machine.gpus import visible_gpus
 
-    facts: Facts = {"cores": usable_cores(), "gpus": _gpus()}
+    facts: Facts = {"cores": usable_cores(), "gpus": None}
     try:
+        facts["slot_folder"] = str(slot_folder())
+        facts["gpus"] = _gpus()
         usable = visible_gpus()
-        facts |= {"usable_gpus": len(usable), "slot_folder": str(slot_folder())}
+        facts["usable_gpus"] = len(usable)
         plan = slots.plan("auto", threads=1)
         facts["runs_at_once"] = len(plan.devices)
         facts["a_run_takes"] = "a slot of a GPU" if usable else "a core for each of its threads"
@@ -242,10 +244,12 @@ def _version(package: str) -> str | None:
 
 
 def _gpus() -> list[Facts]:
+    from engine.machine.gpus import ask
+
     query = ("index", "name", "memory.total", "memory.used", "utilization.gpu")
-    answer = _ask("nvidia-smi", f"--query-gpu={','.join(query)}", "--format=csv,noheader,nounits")
+    answer = ask(f"--query-gpu={','.join(query)}", "--format=csv,noheader,nounits")
     gpus: list[Facts] = []
-    for line in (answer or "").splitlines():
+    for line in answer.splitlines():
         fields = [field.strip() for field in line.split(",")]
         if len(fields) == len(query):
             names = ("index", "name", "memory_mib", "memory_used_mib", "utilization_percent")

@@ -146,8 +146,9 @@ def resume(record: RunRecord, *, accept_data: bool = False) -> RunRecord:
     folder = record.folder
     require_resumable(folder)
     if accept_data:
-        data_record.accept(folder)
-    elif data_record.recorded(folder) is not None:
+        with data_record.accepting(folder):
+            return launcher(launcher_of(folder)).resume(record)
+    if data_record.recorded(folder) is not None:
         # Data with a registered name must be loaded to be known. The worker does that.
         data = folder.summary().data
         present = engine.data.fingerprint(data.name, **data.options())

@@ -49,7 +49,7 @@ def start(store: Store, specs: Sequence[BaseModel], worker: Sequence[str] = WORK
     Raises:
         InputError: a device does not exist, the slot folder is not the user's alone, or the registry is damaged;
             nothing was started or left behind.
-        WorkError: the disk refused; likewise.
+        WorkError: the disk refused, or ``nvidia-smi`` fails; likewise.
     """
     registry = Registry(store)
     registry.rows()
@@ -115,7 +115,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
 
     Raises:
         InputError: the run is missing, still active, or finished, or its specification is damaged.
-        WorkError: the disk refused.
+        WorkError: the disk refused, or ``nvidia-smi`` fails.
     """
     folder = record.folder
     require_resumable(folder)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data import check
-from engine.errors import InputError
+from engine.errors import CrtuiError
 from engine.launch import slots
 from engine.launch.launchers import launcher
 from engine.launch.slot_folder import slot_folder
@@ -58,6 +58,7 @@ def forecast(specs: Sequence[RunSpec]) -> Forecast:
 
     Raises:
         InputError: a device does not exist.
+        WorkError: nobody knows whether it does, because ``nvidia-smi`` fails.
     """
     here = [spec for spec in specs if launcher(spec.launcher).QUEUE is None]
     requests = [slots.plan(spec.device, spec.threads, spec.per_gpu) for spec in here]
@@ -65,7 +66,7 @@ def forecast(specs: Sequence[RunSpec]) -> Forecast:
     names = {name for request in requests for name in request.devices}
     free = {name for name in names if not slots.is_held(folder / name)}
     for taken in {request.queue: request.taken for request in requests}.values():
-        with contextlib.suppress(InputError):
+        with contextlib.suppress(CrtuiError):
             free -= taken()
     ahead = slots.queue_lengths()
     left = set(free)

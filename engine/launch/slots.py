@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,6 +112,7 @@ def plan(device: str, threads: int, per_gpu: int | None = None) -> Request:
 
     Raises:
         InputError: there is no such device here.
+        WorkError: nobody knows whether there is, because ``nvidia-smi`` fails.
     """
     if device == "mps":
         return Request("mps", {"mps-0": "mps"}, 1)
@@ -139,7 +141,7 @@ def _chosen_gpus(device: str, gpus: Sequence[str]) -> dict[int, str]:
     if not (cuda or _UUID.fullmatch(device)):
         raise InputError(f"device '{device}' is unknown; use auto, cpu, cuda, cuda:N, the UUID of a GPU, or mps")
     if not gpus:
-        raise InputError(f"device '{device}' is not there: nvidia-smi lists no GPU; use --device cpu or auto")
+        raise InputError(f"device '{device}' is not there: {_why_no_gpu()}; use --device cpu or auto")
     if device == "cuda":
         return numbered
     if cuda:
@@ -150,6 +152,14 @@ def _chosen_gpus(device: str, gpus: Sequence[str]) -> dict[int, str]:
         named = ", ".join(f"cuda:{index} {gpu}" for index, gpu in numbered.items())
         raise InputError(f"device '{device}' is not there: the GPUs are {named}")
     return chosen
+
+
+def _why_no_gpu() -> str:
+    if shutil.which("nvidia-smi") is None:
+        return "nvidia-smi, which lists GPUs, is not installed"
+    if os.environ.get(VISIBLE_VARIABLE) is not None:
+        return f"no GPU that nvidia-smi lists is named by {VISIBLE_VARIABLE}"
+    return "nvidia-smi lists no GPU"
 
 
 def _slot(gpu: str, place: int) -> str:
@@ -222,7 +232,7 @@ class Waiter:
 
         Raises:
             InputError: the slot folder is not the user's alone any more.
-            WorkError: the disk refused.
+            WorkError: the disk refused, or nobody knows who computes on the GPUs.
         """
         self._stay_in_line()
         if not self._is_first():

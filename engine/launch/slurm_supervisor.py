@@ -153,7 +153,11 @@ class SlurmSite:
 
 
 def _has_gpu() -> bool:
-    """Whether Slurm has given this job a GPU. GPUs of other jobs may be visible too."""
+    """Whether Slurm has given this job a GPU. GPUs of other jobs may be visible too.
+
+    Raises:
+        WorkError: ``nvidia-smi`` fails. The run ends with that: on the processor it would waste the job's time.
+    """
     granted = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES")
     return any(os.environ.get(name) for name in granted) and bool(visible_gpus())
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import engine.data
 from engine.data.fingerprints import Fingerprint
-from engine.errors import ChangedDataError, InputError
+from engine.errors import ChangedDataError, CrtuiError, InputError
 from engine.runs.folder import RunFolder
 from engine.storage.files import read_file, replace_file
+from engine.storage.locks import release
 
 FILE = "data.json"
 WAY_ON = "--accept-data"
@@ -92,16 +93,39 @@ def require_same(folder: RunFolder, present: Fingerprint) -> None:
         )
 
 
-def accept(folder: RunFolder) -> None:
-    """Let the next attempt of a run write down what data it finds, whatever they are.
+@contextlib.contextmanager
+def accepting(folder: RunFolder) -> Iterator[None]:
+    """Let the next attempt of a run, which is begun within the context, write down what data it finds.
+
+    If the attempt is not begun, the record is as it was.
+
+    Args:
+        folder: a run that has ended.
 
     Raises:
+        InputError: the run is still active.
         WorkError: the disk refused.
     """
-    content = _read(folder)
-    known = Fingerprint.from_json(content.get("fingerprint"))
-    if known is not None:
-        _write(folder, None, [*_earlier(content), known.to_json()][-_MOST_EARLIER:])
+    lease = folder.take_lease()
+    try:
+        content = _read(folder)
+        known = Fingerprint.from_json(content.get("fingerprint"))
+        if known is not None:
+            _write(folder, None, [*_earlier(content), known.to_json()][-_MOST_EARLIER:])
+    finally:
+        release(lease)
+    try:
+        yield
+    except BaseException:
+        # Whoever has the lease has begun the attempt after all, and its worker has the say.
+        with contextlib.suppress(CrtuiError, OSError):
+            lease = folder.take_lease()
+            try:
+                if known is not None and recorded(folder) is None:
+                    _write(folder, known, _earlier(content))
+            finally:
+                release(lease)
+        raise
 
 
 def _earlier(content: dict[str, Any]) -> list[Any]:

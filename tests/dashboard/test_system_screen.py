@@ -176,6 +176,26 @@ def test_reads_what_nvidia_smi_says(tools: Path, tmp_path: Path) -> None:
     assert slot_title("core-3", found.gpus) == "core 3"
 
 
+def test_says_that_nvidia_smi_fails_and_shows_the_rest(tools: Path, tmp_path: Path) -> None:
+    program = tools / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'it lost the driver'\nexit 9\n")
+    program.chmod(0o700)
+    found = MachineReader(tmp_path).read()
+    assert found.gpus == ()
+    assert found.gpu_fault.startswith("nvidia-smi fails (exit code 9: it lost the driver)")
+    assert "core-0" in found.slots
+
+
+async def test_gpus_are_unknown_where_nvidia_smi_fails(dashboard: Build, source: Any, drive: Any) -> None:
+    source.machine_now = replace(source.machine_now, gpus=(), gpu_fault="nvidia-smi does not answer")
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "6")
+        await drive.settle(pilot, lambda: "nvidia-smi does not answer" in drive.text(app))
+        assert "train on the processor" not in drive.text(app)
+
+
 def test_reads_memory_disk_and_slots(tools: Path, tmp_path: Path) -> None:
     reader = MachineReader(tmp_path)
     found = reader.read()

@@ -193,6 +193,22 @@ def test_after_a_reboot_everything_can_be_resumed_at_once(store: Store, gpus: Pa
         assert min(first_steps) == 10
 
 
+def test_a_retried_run_waits_while_nvidia_smi_fails(store: Store, gpus: Path, gate: Path) -> None:
+    """A driver that fails between two attempts does not move a run to the processor."""
+    program = gpus.with_name("nvidia-smi")
+    works = program.read_text()
+    [record] = start(store, [toy(device="auto", retries=1)], TOY_WORKER)
+    wait_for_step(record.folder, 10)
+    program.write_text("#!/bin/sh\necho 'Driver/library version mismatch' >&2\nexit 18\n")
+    send(record.folder, "worker", signal.SIGKILL)
+    until(lambda: "(exit code 18: Driver/library version mismatch)" in (record.folder.state().reason or ""))
+    assert look_at(record.folder).status is Status.QUEUED
+    program.write_text(works)
+    gate.touch()
+    [done] = wait_for_end(record.folder)
+    assert (done.status, done.device, record.folder.state().attempt) == (Status.FINISHED, "cuda:0", 2)
+
+
 def test_a_run_whose_folder_is_deleted_ends_and_frees_its_device(store: Store, gpus: Path) -> None:
     [doomed] = start(store, [toy(steps=10_000, device="cuda:0")], TOY_WORKER)
     wait_for_step(doomed.folder, 3)

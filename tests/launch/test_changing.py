@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from engine.errors import InputError
-from engine.launch import queueing, worker
+from engine.errors import ChangedDataError, InputError, WorkError
+from engine.launch import launchers, local, queueing, worker
 from engine.launch.changing import change, changed
+from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.events import read_events
 from engine.runs.folder import RunFolder, create_run_folders
@@ -60,6 +61,28 @@ def stopped(tmp_path: Path) -> RunRecord:
     Registry(store).add_runs([folder])
     (tmp_path / "old.npz").rename(tmp_path / "new.npz")
     return find_run(store, "mine")
+
+
+def test_data_are_accepted_only_by_an_attempt_that_begins(stopped: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = stopped.folder
+    known = data_record.recorded(folder)
+    assert known is not None
+
+    def refuse(*_: object, **__: object) -> None:
+        assert data_record.recorded(folder) is None
+        raise WorkError("no process can be started")
+
+    with monkeypatch.context() as patches:
+        patches.setattr(local, "begin_attempt", refuse)
+        for _ in range(2):
+            with pytest.raises(WorkError, match="no process can be started"):
+                launchers.resume(stopped, accept_data=True)
+    assert data_record.recorded(folder) == known
+    assert json.loads((folder.path / data_record.FILE).read_text())["earlier"] == []
+
+    images(folder.store.root.parent / "old.npz", seed=1)
+    with pytest.raises(ChangedDataError):
+        launchers.resume(stopped)
 
 
 def resume_here(folder: RunFolder) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import InputError
+from engine.errors import InputError, WorkError
 from engine.launch import slots
 from engine.launch.slots import HeldSlots, Request, Waiter
 from engine.machine.cores import usable_cores
@@ -189,8 +189,24 @@ def test_device_that_is_not_there_is_refused(nvidia_smi: Path, device: str) -> N
 
 def test_gpu_without_driver_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    with pytest.raises(InputError, match="nvidia-smi"):
+    with pytest.raises(InputError, match="nvidia-smi, which lists GPUs, is not installed"):
         slots.plan("cuda", threads=1)
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda", "cuda:0"])
+def test_nvidia_smi_that_fails_is_not_taken_for_no_gpu(nvidia_smi: Path, device: str) -> None:
+    nvidia_smi.with_name("nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    with pytest.raises(WorkError, match=r"nvidia-smi fails \(exit code 9: it says nothing\)"):
+        slots.plan(device, threads=1)
+    assert set(slots.plan("cpu", threads=1).devices.values()) == {"cpu"}
+
+
+def test_no_slot_is_taken_while_nobody_knows_who_computes(nvidia_smi: Path) -> None:
+    waiter = Waiter(slots.plan("cuda", threads=1), since=1.0, name="first")
+    nvidia_smi.with_name("nvidia-smi").write_text("#!/bin/sh\nexit 9\n")
+    with pytest.raises(WorkError, match="nvidia-smi fails"):
+        waiter.poll()
+    waiter.close()
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "two", "1e3", "65"])

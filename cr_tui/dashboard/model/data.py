@@ -155,6 +155,7 @@ class Machine:
         waiting: ids of the runs that wait for a slot, with their place in line, from 1.
         at: when this was read, seconds since 1970.
         strangers: who holds slots for other stores, or does not say for which; by slot.
+        gpu_fault: why nobody knows which GPUs there are; empty where that is known.
     """
 
     host: str
@@ -170,6 +171,7 @@ class Machine:
     waiting: Mapping[str, int] = field(default_factory=dict)
     at: float = 0.0
     strangers: Mapping[str, str] = field(default_factory=dict)
+    gpu_fault: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from cr_tui.dashboard.model.data import Gpu, Machine
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, WorkError
 from engine.machine.cores import usable_cores
 
 _FRESH_SECONDS = 1.0
@@ -41,6 +41,7 @@ class MachineReader:
         self._newest: Machine | None = None
         self._cpu_times: tuple[float, float] | None = None
         self._gpus: tuple[float, tuple[Gpu, ...]] = (-_GPU_FRESH_SECONDS, ())
+        self._gpu_fault = ""
         self._slots: tuple[float, list[str]] = (-_SLOTS_FRESH_SECONDS, [])
 
     def read(self) -> Machine:
@@ -56,6 +57,7 @@ class MachineReader:
             free, total = disk.free, disk.total
         except OSError:
             free = total = 0
+        gpus = self._read_gpus()
         slots, strangers, waiting = self._read_slots()
         self._newest = Machine(
             host=socket.gethostname(),
@@ -66,7 +68,8 @@ class MachineReader:
             memory_total=int(memory.total),
             disk_free=free,
             disk_total=total,
-            gpus=self._read_gpus(),
+            gpus=gpus,
+            gpu_fault=self._gpu_fault,
             slots=slots,
             waiting=waiting,
             strangers=strangers,
@@ -99,7 +102,10 @@ class MachineReader:
     def _read_gpus(self) -> tuple[Gpu, ...]:
         read_at, gpus = self._gpus
         if time.monotonic() - read_at >= _GPU_FRESH_SECONDS:
-            gpus = _gpus()
+            try:
+                gpus, self._gpu_fault = _gpus(), ""
+            except WorkError as error:
+                gpus, self._gpu_fault = (), str(error)
             # nvidia-smi may take long on a busy machine, so the pause begins after it.
             self._gpus = (time.monotonic(), gpus)
         return gpus
@@ -114,7 +120,9 @@ class MachineReader:
         try:
             folder = slot_folder()
             if time.monotonic() - self._slots[0] >= _SLOTS_FRESH_SECONDS:
-                names = [*slots.plan("cpu", threads=1).devices, *slots.plan("auto", threads=1).devices]
+                names = [*slots.plan("cpu", threads=1).devices]
+                # Without an answer of nvidia-smi the cores are shown alone.
+                names += [] if self._gpu_fault else slots.plan("auto", threads=1).devices
                 self._slots = (time.monotonic(), list(dict.fromkeys(names)))
             held = {name: slots.is_held(folder / name) for name in self._slots[1]}
             holders = {name: Holder(1, read_owner(folder / name)) for name, is_held in held.items() if is_held}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -99,6 +100,9 @@ class MachineView(CellsView):
         self.show(Cells(tuple(lines)))
 
     def _gpu_lines(self, machine: Machine, pen: _Pen) -> list[Line]:
+        if machine.gpu_fault:
+            words = textwrap.wrap(clean(machine.gpu_fault), pen.width)
+            return [pen.title("GPUs", "unknown"), *(pen.plain(text) for text in words), ()]
         if not machine.gpus:
             return [pen.title("GPUs", "none: nvidia-smi lists no GPU, so runs train on the processor"), ()]
         lines = [pen.title("GPUs", f"{len(machine.gpus)}")]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from engine.errors import CrtuiError, StoreError
+from engine.errors import CrtuiError, StoreError, WorkError
 from engine.launch import slots
 from engine.launch.owners import Owner
 from engine.launch.queueing import adopt_orphans, queue_is_paused
@@ -75,12 +75,13 @@ class MachineSite:
     def wait_for_device(self, run: WatchedRun, not_before: float) -> HeldSlots | None:
         """The slots of the run's device; ``None`` if it was asked to stop, or deleted, before there were any.
 
-        Where the slots cannot be read it goes on waiting: the fault is this machine's, not the run's.
+        Where the slots or the GPUs cannot be read it goes on waiting: the fault is this machine's, not the run's.
         """
-        request = slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
+        request = _planned(run)
         while run.grace() is None and not run.is_gone:
             # A run that is held back waits outside the line, so that it delays nobody. Its dates keep its place.
-            if not _held_back(run, not_before):
+            request = request or _planned(run)
+            if request is not None and not _held_back(run, not_before):
                 held = None
                 try:
                     held = _wait_in_line(run, request, not_before)
@@ -106,6 +107,15 @@ class MachineSite:
             sweep(run.folder.store)
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
                 say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
+
+
+def _planned(run: WatchedRun) -> slots.Request | None:
+    """What the run needs of this machine; ``None`` while nobody knows which GPUs there are."""
+    try:
+        return slots.plan(run.summary.device, run.summary.threads, run.summary.per_gpu)
+    except WorkError as error:
+        run.wait_because(str(error))
+        return None
 
 
 def _wait_in_line(run: WatchedRun, request: slots.Request, not_before: float) -> HeldSlots | None:

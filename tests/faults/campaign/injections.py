@@ -92,7 +92,9 @@ def tell(task: Plan) -> list[Injection]:
     while len(told) < len(kinds):
         root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
         left = kinds[len(told) :]
-        story = SCENES[scene](root, random.Random(f"{seed} {len(told)}"), small_disk="full disk" in left)
+        story = SCENES[scene](
+            root, random.Random(f"{seed} {len(told)}"), small_disk=any("full disk" in kind for kind in left)
+        )
         broken = False
         try:
             told += live(story, left)

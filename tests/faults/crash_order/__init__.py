@@ -1,0 +1,1 @@
+"""What a power cut may leave, computed from the order in which a store is written, without cutting any power."""
