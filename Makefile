@@ -26,10 +26,10 @@ format:  ## rewrite the code in the house's format
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
 
-slow:  ## run the tests that take minutes: more faults, killed writers, the wheel with all its dependencies
-	$(PYTHON) -m pytest -m slow tests/faults tests/test_packaging.py
+slow:  ## run the tests that take minutes: more faults, killed writers, the loan of a GPU rehearsed, the wheel
+	$(PYTHON) -m pytest -m slow
 
-demo:  ## train four small models, rank them, and show the dashboard
+demo:  ## train twelve small models, rank them, and show the dashboard
 	.venv/bin/crtui demo
 
 keys:  ## write the table of keys into docs/dashboard.md

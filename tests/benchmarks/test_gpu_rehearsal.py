@@ -46,6 +46,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(program, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.slow
 def test_the_product_is_walked_through(rehearsal: tuple[dict[str, Any], Path]) -> None:
     product = rehearsal[0]["product"]
     unrecorded, recorded = product["runs"]
@@ -63,6 +64,7 @@ def test_the_product_is_walked_through(rehearsal: tuple[dict[str, Any], Path]) -
     assert all(part["seconds"] >= 0 for part in product["parts"].values())
 
 
+@pytest.mark.slow
 def test_the_device_is_compared_with_the_cpu(rehearsal: tuple[dict[str, Any], Path]) -> None:
     equality = rehearsal[0]["equality"]
     losses = {"loss_contrastive", "loss_discriminator", "loss_generator", "loss_information"}
@@ -74,6 +76,7 @@ def test_the_device_is_compared_with_the_cpu(rehearsal: tuple[dict[str, Any], Pa
     assert set(equality["functions"].values()) == {0.0}
 
 
+@pytest.mark.slow
 def test_every_variant_is_timed(rehearsal: tuple[dict[str, Any], Path]) -> None:
     rates = rehearsal[0]["rates"]
     rows = {(row["variant"], row["precision"], row["lambda_cr"]): row for row in rates["rows"]}
@@ -94,6 +97,7 @@ def test_every_variant_is_timed(rehearsal: tuple[dict[str, Any], Path]) -> None:
         assert "reaches" not in run
 
 
+@pytest.mark.slow
 def test_many_models_are_compared_both_ways(rehearsal: tuple[dict[str, Any], Path]) -> None:
     found = rehearsal[0]["many"]
     assert [row["models"] for row in found["rows"]] == [1, 2]
@@ -103,6 +107,7 @@ def test_many_models_are_compared_both_ways(rehearsal: tuple[dict[str, Any], Pat
     assert found["processes_that_pay"] in (1, 2)
 
 
+@pytest.mark.slow
 def test_models_are_selected(rehearsal: tuple[dict[str, Any], Path]) -> None:
     selection = rehearsal[0]["selection"]
     assert (selection["models"], selection["compared_pairs"], selection["evaluated_pairs"]) == (2, 4, 4)
@@ -110,6 +115,7 @@ def test_models_are_selected(rehearsal: tuple[dict[str, Any], Path]) -> None:
     assert 0 < selection["seconds"] < selection["command_seconds"]
 
 
+@pytest.mark.slow
 def test_the_papers_runs_are_kept(rehearsal: tuple[dict[str, Any], Path]) -> None:
     results, out = rehearsal
     [run], [kept] = results["paper"]["runs"], results["paper"]["kept"]

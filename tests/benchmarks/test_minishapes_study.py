@@ -42,6 +42,7 @@ def call(store: Path, capfd: pytest.CaptureFixture[str], *words: str) -> tuple[s
     return out, err
 
 
+@pytest.mark.slow
 def test_a_study_trains_and_scores_each_run_once(store: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out, err = call(store, capfd, "--jobs", "2", "--json")
     document = json.loads(out)

@@ -576,7 +576,7 @@ class TestSnapshots:
     def test_looks(self, snap_compare: Any, dashboard: Build, many: Any, look: str) -> None:
         app = dashboard()
         app.session.view.theme = look
-        assert snap_compare(app, run_before=_at("o", until="UDR"), terminal_size=(120, 40))
+        assert snap_compare(app, run_before=_at("o", until="▾UDR"), terminal_size=(120, 40))
 
     @pytest.mark.parametrize("size", [(80, 24), (200, 50)], ids=["80x24", "200x50"])
     def test_partial(self, snap_compare: Any, dashboard: Build, many: Any, size: tuple[int, int]) -> None:

@@ -24,7 +24,7 @@ def _has_curve(screen: str) -> bool:
     return bool(BRAILLE & set(screen))
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), pytest.param(200, 50, marks=pytest.mark.slow)])
 def test_from_the_form_to_the_picture_of_a_code(
     crtui: Call, terminal: Open, tmp_path: Path, columns: int, rows: int
 ) -> None:
