@@ -544,14 +544,27 @@ def _at(*keys: str, until: str) -> Callable[[Pilot[None]], Any]:
             await pilot.pause(0.3)
             if key:
                 await pilot.press(key)
-        for _ in range(200):
+        seen, unchanged = "", 0
+        for _ in range(400):
             strips = app.screen._compositor.render_strips(app.size)
-            if until in "\n".join("".join(segment.text for segment in strip) for strip in strips):
+            text = "\n".join("".join(segment.text for segment in strip) for strip in strips)
+            # What threads compute for the pair comes later than the rest.
+            unchanged = unchanged + 1 if text == seen and until in text and _is_settled(app) else 0
+            if unchanged > 10:
                 break
+            seen = text
             await pilot.pause(0.05)
-        await pilot.pause(0.2)
 
     return run
+
+
+def _is_settled(app: Any) -> bool:
+    """Whether the pair that is shown was read, if there is room for one."""
+    for view in app.screen.query(PairView):
+        pair = view.pair
+        if view.display and view._wanted is not None and (pair is None or not (pair.matched or pair.trouble)):
+            return False
+    return True
 
 
 class TestSnapshots:
