@@ -27,8 +27,7 @@ from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch.spawning import start_detached
 from engine.machine.cores import prepare_to_compute
 from engine.machine.programs import program
-from engine.storage.descriptors import open_file
-from engine.storage.locks import release
+from engine.storage.descriptors import open_file, release
 from engine.storage.store import Store
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from engine.runs.specification.layers import DATA, foundation_key
 from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.specification.trees import assign
-from engine.storage.descriptors import unlink
-from engine.storage.locks import release
+from engine.storage.descriptors import release, unlink
 
 
 def changed(record: RunRecord, overrides: Sequence[str], data: str | None = None) -> tuple[RunSpec, dict[str, Any]]:

@@ -23,8 +23,7 @@ from engine.runs.launcher_names import launcher_module
 from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
-from engine.storage.descriptors import is_folder
-from engine.storage.locks import release
+from engine.storage.descriptors import is_folder, release
 from engine.storage.store import Store
 from engine.tracking.handover import remove_copies
 

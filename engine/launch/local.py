@@ -24,7 +24,7 @@ from engine.runs.registry import Registry
 from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState, Status
-from engine.storage.locks import release
+from engine.storage.descriptors import release
 from engine.storage.store import Store
 
 QUEUE: str | None = None

@@ -10,7 +10,7 @@ from engine.runs.folder import RunFolder
 from engine.runs.ownership import require_own
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.state import RunState, Status
-from engine.storage.locks import release
+from engine.storage.descriptors import release
 
 
 def require_resumable(folder: RunFolder) -> None:

@@ -30,8 +30,8 @@ from engine.launch.slot_folder import slot_folder
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
-from engine.storage.descriptors import cause
-from engine.storage.locks import is_linked, is_locked, lock_file, release, try_lock_file
+from engine.storage.descriptors import cause, release
+from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
 
 PER_GPU_VARIABLE = "CRTUI_PER_GPU"
 _OTHERS_SECONDS = 5.0

@@ -31,7 +31,7 @@ from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.slurm_settings import SlurmSettings, settings_from
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState
-from engine.storage.locks import release
+from engine.storage.descriptors import release
 from engine.storage.store import Store
 
 QUEUE: str | None = "Slurm's queue; use 'scontrol hold {job}' and 'release'"

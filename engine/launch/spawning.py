@@ -16,8 +16,7 @@ from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.state import RunState
-from engine.storage.descriptors import cause, open_file
-from engine.storage.locks import release
+from engine.storage.descriptors import cause, open_file, release
 
 WORKER = program("engine.launch.worker")
 """The command that trains, without the run folder."""

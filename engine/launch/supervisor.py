@@ -37,9 +37,8 @@ from engine.machine.programs import environment
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
 from engine.runs.state import RunState, Status
-from engine.storage.descriptors import cause, open_regular
+from engine.storage.descriptors import cause, open_regular, release
 from engine.storage.files import replace_file
-from engine.storage.locks import release
 
 _LONGEST_RETRY_SECONDS = 300.0
 

@@ -13,8 +13,7 @@ from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.storage.descriptors import cause, is_folder, is_there, make_folder, move, names_in, status, touch
-from engine.storage.locks import release
+from engine.storage.descriptors import cause, is_folder, is_there, make_folder, move, names_in, release, status, touch
 from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0

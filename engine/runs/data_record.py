@@ -16,8 +16,8 @@ import engine.data
 from engine.data.fingerprints import Fingerprint
 from engine.errors import ChangedDataError, CrtuiError, InputError
 from engine.runs.folder import RunFolder
+from engine.storage.descriptors import release
 from engine.storage.files import read_file, replace_file
-from engine.storage.locks import release
 
 FILE = "data.json"
 WAY_ON = "--accept-data"

@@ -37,6 +37,7 @@ from engine.storage.descriptors import (
     new_file,
     open_file,
     open_regular,
+    release,
     remove_tree,
     rename,
     status,
@@ -44,7 +45,7 @@ from engine.storage.descriptors import (
     unlink,
 )
 from engine.storage.files import read_file, replace_file
-from engine.storage.locks import exclusive_lock, is_locked, release, try_lock_file
+from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
 

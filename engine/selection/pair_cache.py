@@ -14,9 +14,9 @@ import numpy as np
 
 from engine.errors import WorkError
 from engine.selection.pair_statistics import PairStatistics
-from engine.storage.descriptors import cause, open_regular
+from engine.storage.descriptors import cause, open_regular, release
 from engine.storage.files import make_folders, replacing
-from engine.storage.locks import release, try_lock_file
+from engine.storage.locks import try_lock_file
 
 # zipfile raises NotImplementedError, a RuntimeError, for features that it lacks, such as an encrypted archive.
 _DAMAGE = (OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)

@@ -66,7 +66,16 @@ def opened_folder(path: Path) -> Iterator[int]:
     try:
         yield descriptor
     finally:
-        _let_go(descriptor)
+        release(descriptor)
+
+
+def release(descriptor: int) -> None:
+    """Close a folder, a lock, or a file into which this process has written nothing.
+
+    The kernel has given the number back whatever it answers, so there is nothing that could be done about an error.
+    """
+    with contextlib.suppress(OSError):
+        os.close(descriptor)
 
 
 def open_folder(path: Path, flags: int = _ONLY_NAME) -> int:
@@ -86,7 +95,7 @@ def open_folder(path: Path, flags: int = _ONLY_NAME) -> int:
     # The kernel says where the descriptor leads. If that is what was asked for, there was no link on the way.
     if _real_path(descriptor) == asked:
         return descriptor
-    _let_go(descriptor)
+    release(descriptor)
     return _walked(asked, flags)
 
 
@@ -109,7 +118,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     try:
         return _opened(folder, path, flags)
     finally:
-        _let_go(folder)
+        release(folder)
 
 
 def open_named(path: Path) -> int:
@@ -126,7 +135,7 @@ def open_named(path: Path) -> int:
     try:
         _require_regular(os.fstat(descriptor), path)
     except BaseException:
-        _let_go(descriptor)
+        release(descriptor)
         raise
     return descriptor
 
@@ -223,7 +232,7 @@ def make_folder(path: Path, *, exist_ok: bool = False) -> None:
                 with contextlib.suppress(PermissionError):
                     os.fchmod(made, FOLDER_MODE | shared)
         finally:
-            _let_go(made)
+            release(made)
 
 
 def status(path: Path) -> os.stat_result | None:
@@ -319,7 +328,7 @@ def sync_folder(path: Path) -> None:
     try:
         os.fsync(descriptor)
     finally:
-        _let_go(descriptor)
+        release(descriptor)
 
 
 def sync_file(path: Path) -> None:
@@ -332,7 +341,7 @@ def sync_file(path: Path) -> None:
     try:
         os.fsync(descriptor)
     finally:
-        _let_go(descriptor)
+        release(descriptor)
 
 
 def rename(old: Path, new: Path) -> None:
@@ -408,7 +417,7 @@ def owner_of_new(path: Path) -> int:
         try:
             return os.fstat(descriptor).st_uid
         finally:
-            _let_go(descriptor)
+            release(descriptor)
             os.unlink(probe.name, dir_fd=folder)
 
 
@@ -433,19 +442,13 @@ def touch(path: Path) -> None:
         os.utime(path.name, dir_fd=folder, follow_symlinks=False)
 
 
-def _let_go(descriptor: int) -> None:
-    """Close a folder, or a file that nothing was written into. The kernel has let go of it whatever it answers."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
-
-
 def _entries(path: Path) -> list[tuple[str, bool]]:
     descriptor = open_folder(path, os.O_RDONLY)
     try:
         with os.scandir(descriptor) as entries:
             return [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     finally:
-        _let_go(descriptor)
+        release(descriptor)
 
 
 def _opened(folder: int, path: Path, flags: int) -> int:
@@ -468,7 +471,7 @@ def _opened(folder: int, path: Path, flags: int) -> int:
         if flags & os.O_TRUNC:
             os.ftruncate(descriptor, 0)
     except BaseException:
-        _let_go(descriptor)
+        release(descriptor)
         raise
     return descriptor
 
@@ -486,7 +489,7 @@ def _made(folder: int, path: Path, flags: int, without: int = 0) -> int:
         if wanted != FILE_MODE:
             os.fchmod(descriptor, wanted)
     except BaseException:
-        _let_go(descriptor)
+        release(descriptor)
         raise
     return descriptor
 
@@ -533,16 +536,16 @@ def _walked(asked: str, flags: int) -> int:
                         errno.ELOOP, f"'{name}' on the way is a symbolic link that somebody else may have made", asked
                     )
                 if target.startswith("/"):
-                    _let_go(here)
+                    release(here)
                     here = os.open("/", _ONLY_NAME | _FOLDER)
                 names += [part for part in target.split("/") if part][::-1]
                 continue
             deeper = os.open(name, _ONLY_NAME | _FOLDER | os.O_NOFOLLOW, dir_fd=here)
-            _let_go(here)
+            release(here)
             here = deeper
         return os.open(".", flags | _FOLDER, dir_fd=here)
     finally:
-        _let_go(here)
+        release(here)
 
 
 def _target(folder: int, name: str) -> str | None:

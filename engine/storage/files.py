@@ -25,6 +25,7 @@ from engine.storage.descriptors import (
     new_file,
     open_named,
     open_regular,
+    release,
     rename,
     sync_folder,
     unlink,
@@ -95,14 +96,8 @@ def _held_open(path: Path, held: contextlib.ExitStack) -> int | None:
         descriptor = open_regular(path)
     except OSError:
         return None
-    held.callback(_close_read, descriptor)
+    held.callback(release, descriptor)
     return descriptor
-
-
-def _close_read(descriptor: int) -> None:
-    """Close what was only read or synced: an error tells nothing of what was written."""
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
 
 
 def _put_back(path: Path, old: int | None, group_writes: bool) -> None:
@@ -183,7 +178,7 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     finally:
-        _close_read(descriptor)
+        release(descriptor)
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import StoreError, WorkError
-from engine.storage.descriptors import WrongKindError, cause, open_file, open_regular, status
+from engine.storage.descriptors import WrongKindError, cause, open_file, open_regular, release, status
 
 LOCK_PATIENCE_SECONDS = 60.0
 """How long a lock is waited for that its holder should have for milliseconds."""
@@ -89,15 +89,6 @@ def _lock(path: Path, patience: float) -> int:
             raise
         # Whoever had the lock deleted the file: a new one has taken its place.
         release(descriptor)
-
-
-def release(descriptor: int) -> None:
-    """Close a lock file, or another file into which this process has written nothing.
-
-    The kernel has given the number back whatever it answers, so there is nothing that could be done about an error.
-    """
-    with contextlib.suppress(OSError):
-        os.close(descriptor)
 
 
 def try_lock_file(path: Path) -> int | None:

@@ -12,7 +12,8 @@ from engine.errors import CrtuiError
 from engine.machine.programs import environment, program
 from engine.runs.folder import RunFolder
 from engine.runs.log import say
-from engine.storage.locks import release, try_lock_file
+from engine.storage.descriptors import release
+from engine.storage.locks import try_lock_file
 from engine.tracking.handover import lock_path
 
 _COMMAND: Sequence[str] = program("engine.tracking.follow")
