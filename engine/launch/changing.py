@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from engine.errors import CrtuiError, InputError
+from engine.errors import InputError
 from engine.launch.planning import require_startable
 from engine.launch.resuming import require_resumable
 from engine.runs.catalogue import RunRecord
@@ -16,6 +16,7 @@ from engine.runs.specification.layers import DATA, foundation_key
 from engine.runs.specification.resolving import validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.specification.trees import assign
+from engine.runs.undoing import undone_on_failure
 from engine.storage.descriptors import release, unlink
 
 
@@ -73,19 +74,15 @@ def change(record: RunRecord, values: dict[str, Any]) -> Iterator[None]:
         folder.write_changes([*before, SpecChange(attempt=attempt, values=values)])
     finally:
         release(lease)
-    try:
+
+    def undo() -> None:
+        if before:
+            folder.write_changes(before)
+        else:
+            unlink(folder.changes_path, missing_ok=True)
+
+    with undone_on_failure(folder, undo):
         yield
-    except BaseException:
-        with contextlib.suppress(CrtuiError, OSError):
-            lease = folder.take_lease()
-            try:
-                if before:
-                    folder.write_changes(before)
-                else:
-                    unlink(folder.changes_path, missing_ok=True)
-            finally:
-                release(lease)
-        raise
 
 
 def _value(tree: dict[str, Any], key: str) -> Any:

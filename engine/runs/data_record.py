@@ -14,8 +14,9 @@ from typing import Any
 
 import engine.data
 from engine.data.fingerprints import Fingerprint
-from engine.errors import ChangedDataError, CrtuiError, InputError
+from engine.errors import ChangedDataError, InputError
 from engine.runs.folder import RunFolder
+from engine.runs.undoing import undone_on_failure
 from engine.storage.descriptors import release
 from engine.storage.files import read_file, replace_file
 
@@ -114,18 +115,13 @@ def accepting(folder: RunFolder) -> Iterator[None]:
             _write(folder, None, [*_earlier(content), known.to_json()][-_MOST_EARLIER:])
     finally:
         release(lease)
-    try:
+
+    def undo() -> None:
+        if known is not None and recorded(folder) is None:
+            _write(folder, known, _earlier(content))
+
+    with undone_on_failure(folder, undo):
         yield
-    except BaseException:
-        # Whoever has the lease has begun the attempt after all, and its worker has the say.
-        with contextlib.suppress(CrtuiError, OSError):
-            lease = folder.take_lease()
-            try:
-                if known is not None and recorded(folder) is None:
-                    _write(folder, known, _earlier(content))
-            finally:
-                release(lease)
-        raise
 
 
 def _earlier(content: dict[str, Any]) -> list[Any]:
