@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
 
 _COMMAND = program("engine.choosing.process")
-"""-P keeps Python from importing a folder called ``engine`` in the user's working directory."""
 _TICK_SECONDS = 1.0
 _BEAT_SECONDS = 5.0
 _LOG_SECONDS = 15.0

@@ -30,8 +30,7 @@ def in_order(
     """Yield ``work(task)`` for each task, in the order of the tasks, computed ahead by other processes.
 
     The processes are spawned, so they inherit neither threads nor locks, and import nothing from the current folder.
-    They ignore Ctrl-C, which this process
-    handles, and they end when it ends, even if it is killed.
+    They ignore Ctrl-C, which this process handles, and they end when it ends, even if it is killed.
 
     Args:
         work: a function at the top of a module.
