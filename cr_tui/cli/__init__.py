@@ -43,7 +43,7 @@ def _open_closed_streams() -> None:
         except OSError:
             # The lowest free number, which is this one.
             os.open(os.devnull, os.O_RDWR)
-    # Open until the program ends, and by the built-in, because pathlib would make every start slower.
+    # They stay open until the program ends, so no context closes them; the name of the null device needs no Path.
     sys.stdin = sys.stdin or open(os.devnull)  # noqa: SIM115, PTH123
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
