@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -411,7 +410,8 @@ def owner_of_new(path: Path) -> int:
     Raises:
         OSError: none can be made.
     """
-    probe = path / f".probe-{secrets.token_hex(4)}"
+    # As `secrets` does it, whose modules `crtui --help` need not load.
+    probe = path / f".probe-{os.urandom(4).hex()}"
     with opened_folder(path) as folder:
         descriptor = _made(folder, probe, os.O_WRONLY)
         try:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import itertools
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -130,7 +129,7 @@ def saving(path: Path) -> Iterator[BinaryIO]:
         WorkError: the disk is full or failed; as after any exception in the context, an old file is untouched.
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    temporary = target.with_name(f".{target.name[:_NAME_PART]}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{target.name[:_NAME_PART]}.{os.urandom(4).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _USUAL_MODE)
     except OSError as error:
