@@ -36,7 +36,7 @@ THEMES = ("crtui", "crtui-light", "crtui-colour-blind")
 WITHOUT = "no-colour"
 LOOKS = (*THEMES, WITHOUT)
 _GAP = 12
-_POLL, _STILL, _MOST = 0.1, 4, 150
+_POLL, _STILL, _MOST = 0.1, 3, 150
 """Seconds between two looks at a screen, for how many of them it must not change, and after how many it is taken as it
 is."""
 
