@@ -176,7 +176,7 @@ class ChartsScreen(DashboardScreen):
                 settings = source.settings(run_id)
             except CrtuiError:
                 continue
-            self.app.call_from_thread(self._take_settings, run_id, settings)
+            self.show_from_thread(self._take_settings, run_id, settings)
 
     def _take_settings(self, run_id: str, settings: Mapping[str, object]) -> None:
         self._settings[run_id] = settings

@@ -93,7 +93,7 @@ class RunActions(DashboardScreen):
     def _weigh(self, runs: Sequence[Run]) -> None:
         """Count what would be deleted, then ask."""
         found = self.session.source.disk_use([run.id for run in runs])
-        self.app.call_from_thread(self._ask_to_delete, runs, found)
+        self.show_from_thread(self._ask_to_delete, runs, found)
 
     @work
     async def _ask_to_delete(self, runs: Sequence[Run], found: DiskUse) -> None:
@@ -164,7 +164,7 @@ class RunActions(DashboardScreen):
             if after is not None:
                 self.app.call_from_thread(after, changed)
         if refused:
-            self.app.call_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
+            self.show_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
         self.post_message(LookRequested())
 
     @work

@@ -36,7 +36,7 @@ class GroupRow:
     def draw(self, look: Look, width: int) -> Text:
         """Its name, how many runs have which status, and its best score."""
         line = Text("▸ ", style=look.heading).append(clean(self.group, 40), style="bold")
-        line.append(f"  {len(self.runs)} runs", style=look.faint)
+        line.append(f"  {len(self.runs)} run{'' if len(self.runs) == 1 else 's'}", style=look.faint)
         counts = Counter(run.status for run in self.runs)
         for status in _COUNTED:
             if counts[status]:
