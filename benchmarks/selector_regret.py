@@ -26,7 +26,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.choosing.comparison import pairs_of
-from engine.choosing.independent import components_of
 from engine.choosing.methods.pipe import score_of
 from engine.choosing.pool import Pool
 from engine.runs.catalogue import RunRecord, list_runs
@@ -34,6 +33,7 @@ from engine.runs.state import Status
 from engine.selection import SIMILARITIES
 from engine.selection.common_codes import CommonCodes
 from engine.selection.generated_set import VotingProtocol
+from engine.selection.independent import components_of
 from engine.selection.stability import udr_pairs
 from engine.storage.store import Store
 from method_table import COLUMNS
