@@ -66,7 +66,7 @@ def score_of(
     device: str = "cpu",
     progress: Progress | None = None,
     *,
-    test_images: int = TEST_IMAGES,
+    test_images: int | None = None,
 ) -> float:
     """The score of one model, in [0, 1].
 
@@ -76,7 +76,7 @@ def score_of(
         seed: of all draws.
         device: where the network learns.
         progress: called with how many training images are done, and how many there are.
-        test_images: held-out images that the network names, both kinds together.
+        test_images: held-out images that the network names, both kinds together; default: :data:`TEST_IMAGES`.
     """
     seeds = stream_seed(seed, "pipe", model.fingerprint)
     draws = torch.Generator().manual_seed(seeds)
@@ -88,7 +88,9 @@ def score_of(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds)
         network = _network(model.image_shape).to(device)
-    accuracy = _accuracy(network, images_of, own[0::2], own[1::2], test_images, progress or ignore_progress)
+    accuracy = _accuracy(
+        network, images_of, own[0::2], own[1::2], test_images or TEST_IMAGES, progress or ignore_progress
+    )
     return min(1.0, 2.0 * (1.0 - accuracy))
 
 
