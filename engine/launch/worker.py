@@ -41,6 +41,7 @@ from engine.runs.log import say
 from engine.runs.ownership import require_own
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
+from engine.selection.independent import find_components, unmixed_by
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.checkpoints import Checkpoint
@@ -96,6 +97,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         hint = "" if spec.data.name in engine.data.DATASETS else "; or set data.size=64, which resizes the images"
         message = f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}{hint}"
         raise InputError(message) from error
+    if spec.training.score_codes == "ica":
+        _require_scorable_components(method, dataset)
     with EventLog(folder.events_path, attempt=state.attempt) as events:
         recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
         start = recorder.restore()
@@ -109,6 +112,8 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
                 events.note(start, f"changed for this attempt: {_in_line(change.values)}")
         events.note(start, computed_by_note(processor_name(), torch.__version__))
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
+        if spec.training.score_codes == "ica" and step == spec.training.steps:
+            recorder.evaluate_components(step)
     scores: dict[str, float | None] = dict(recorder.scores)
     outcome = Outcome(status=Status.FINISHED, step=step, scores=scores, precision=recorder.precision)
     if step < spec.training.steps:
@@ -116,6 +121,19 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         return outcome.model_copy(update={"status": Status.STOPPED, "reason": "asked to stop"})
     say(f"finished at step {step}")
     return outcome
+
+
+def _require_scorable_components(method: AnyMethod, dataset: Dataset) -> None:
+    """Refuse to train for a score that cannot be computed in the end.
+
+    Raises:
+        InputError: the dataset has no factors, or the method no continuous codes.
+    """
+    instead = "train with training.score_codes=own"
+    if obstacle := evaluation.obstacle_to(dataset, RANKING_SCORE):
+        raise InputError(f"{obstacle}, so independent components cannot be scored; {instead}")
+    if not method.codes_of(method.settings).continuous:
+        raise InputError(f"the method has no continuous codes, and ICA is for these; {instead}")
 
 
 def _in_line(values: Mapping[str, object]) -> str:
@@ -261,15 +279,33 @@ class _Recorder:
     def evaluate(self, step: int) -> None:
         if evaluation.obstacle_to(self._dataset, RANKING_SCORE):
             return
+        score = self._score(self._model())
+        self._ranked[step] = score
+        self._put_score(step, RANKING_SCORE, score)
+
+    def evaluate_components(self, step: int) -> None:
+        """Score the independent components of the trained model's codes, or say why they mean nothing."""
+        model = self._model()
+        try:
+            components = find_components(model, self._dataset, device=str(self._device))
+            score = self._score(unmixed_by(model, components))
+        except InputError as error:
+            self.note(step, f"no score of independent components: {error}")
+            return
+        self._put_score(step, f"{RANKING_SCORE}_ica", score)
+
+    def _model(self) -> Model:
         decoder, encoder = self._method.latent_networks()
         codes = self._method.codes_of(self._spec.method)
-        model = Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
-        encode = model.encoder_of("sample")
-        self.scores = evaluation.score(encode, self._dataset, [RANKING_SCORE], protocol="paper")
-        self._events.write(step, "score", **self.scores)
-        self._ranked[step] = self.scores[RANKING_SCORE]
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        say(f"step {step}: {shown}")
+        return Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
+
+    def _score(self, model: Model) -> float:
+        return evaluation.score(model.encoder_of("sample"), self._dataset, [RANKING_SCORE])[RANKING_SCORE]
+
+    def _put_score(self, step: int, name: str, score: float) -> None:
+        self.scores[name] = score
+        self._events.write(step, "score", **{name: score})
+        say(f"step {step}: {name} {score:.3f}")
 
     def save(self, step: int, milestone: bool) -> None:
         # Events first: no later attempt computes again what came before a checkpoint.
