@@ -5,8 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from engine.machine import cores, gpus
+
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("crtui", deadline=None)
+settings.load_profile("crtui")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,6 +23,7 @@ import torch
 import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
+from engine.machine.compiler import leave_out_compiler
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
@@ -58,6 +59,7 @@ RANKING_SCORE = "factor_vae"
 def main(arguments: list[str]) -> int:
     """Train the run whose folder is the only argument; return the exit code."""
     prepare_to_compute()
+    leave_out_compiler()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
     os.umask(folder.store.umask)

@@ -456,6 +456,11 @@ class RunFolder:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                raise InputError(
+                    f"{path.name} of run {self.id} has '{where}', which this crtui does not know: "
+                    "a newer one wrote it, or the file is damaged"
+                ) from error
             detail = f"{where}: {first['msg']}" if where else first["msg"]
             raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
 

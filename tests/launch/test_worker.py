@@ -30,7 +30,7 @@ from engine.selection import common_codes
 from engine.storage.store import Store
 from engine.training import checkpoints, estimate
 
-STEPS = 90
+STEPS = 60
 
 
 def new_run(store: Store, *overrides: str, steps: int = STEPS, preset: str | None = None) -> RunFolder:
