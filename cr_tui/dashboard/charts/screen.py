@@ -27,6 +27,7 @@ from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.shared.written_files import new_file, write
@@ -62,7 +63,7 @@ class ChartsScreen(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("charts")
         yield TextLine(widget_id="legend")
-        yield Input(placeholder="part of a chart's name: loss, score., lambda", id="filter", compact=True)
+        yield TextBox(placeholder="part of a chart's name: loss, score., lambda", widget_id="filter")
         with Horizontal(id="curves"):
             yield ChartGrid(widget_id="grid")
             yield CellsView(widget_id="values")
@@ -73,7 +74,7 @@ class ChartsScreen(DashboardScreen):
 
     def on_mount(self) -> None:
         view = self.session.view
-        self.query_one("#filter", Input).value = view.charts
+        self.query_one("#filter", TextBox).value = view.charts
         self.grid.change(style=self._style)
         self._want()
 
@@ -131,10 +132,10 @@ class ChartsScreen(DashboardScreen):
         runs = tuple(self.shown_runs)
         parts = self._parts(runs)
         keys = scalar_keys(run.curves for run in runs)
-        wanted = self.query_one("#filter", Input).value.lower()
+        wanted = self.query_one("#filter", TextBox).value.lower()
         named = tuple(key for key in keys if wanted in title_of(key).lower())
         self.grid.change(parts=led(parts, self._lead), lead=self._lead, keys=named, style=self._style)
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.query_one("#curves").display = bool(named)
         empty = self.query_one("#empty", Static)
@@ -268,10 +269,10 @@ class ChartsScreen(DashboardScreen):
         self._draw_words(self.scene.runs)
 
     def action_back(self) -> None:
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         if filter_box.has_focus or filter_box.value:
             filter_box.value = ""
-            self.grid.focus()
+            filter_box.leave(self.grid)
         elif self.scene.window.cursor is not None:
             self._show_window(replace(self.scene.window, cursor=None))
         elif self.scene.alone:
@@ -370,19 +371,17 @@ class ChartsScreen(DashboardScreen):
         self._draw()
 
     def action_filter(self) -> None:
-        filter_box = self.query_one("#filter", Input)
-        filter_box.display = True
-        filter_box.focus()
+        self.query_one("#filter", TextBox).ask()
 
     @on(Input.Changed, "#filter")
     @on(Input.Blurred, "#filter")
     def _filter_typed(self) -> None:
-        self.session.view.charts = self.query_one("#filter", Input).value[:500]
+        self.session.view.charts = self.query_one("#filter", TextBox).value[:500]
         self._draw()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.grid.focus()
+        self.query_one("#filter", TextBox).leave(self.grid)
 
     # -- taking away -------------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.render.images.image_modes import ImageMode
 from engine.errors import CrtuiError, InputError
@@ -67,7 +68,7 @@ class InspectScreen(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("inspect")
         yield InspectView(self.session, self._inspection)
-        yield Input(id="go-to", compact=True, type="integer", max_length=9)
+        yield TextBox(widget_id="go-to", kind="integer", max_length=9)
         yield KeyFooter()
 
     @on(InspectView.Ready)
@@ -341,10 +342,10 @@ class InspectScreen(DashboardScreen):
 
     def action_go_to_sample(self) -> None:
         if self.exploration is not None:
-            box = self.query_one("#go-to", Input)
+            box = self.query_one("#go-to", TextBox)
             box.placeholder = "number of an image" if self.exploration.sample.of_dataset else "number of a draw"
-            box.value, box.display = "", True
-            self.set_focus(box, scroll_visible=False)
+            box.value = ""
+            box.ask()
 
     @on(Input.Submitted, "#go-to")
     def _go_to(self, message: Input.Submitted) -> None:
@@ -465,7 +466,7 @@ class InspectScreen(DashboardScreen):
             self._reader.write_traversals(exploration.picture_jobs(), exploration.labels(), subject, suffix)
 
     def action_back(self) -> None:
-        if self.query_one("#go-to", Input).has_focus:
+        if self.query_one("#go-to", TextBox).has_focus:
             self.set_focus(None)
         else:
             self.dismiss()

@@ -25,6 +25,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.slots_text import slots_text
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
@@ -90,7 +91,7 @@ class NewRunScreen(DashboardScreen):
 
     def compose(self) -> ComposeResult:
         yield TitleBar("new runs")
-        yield Input(placeholder="part of a setting's name or meaning: learning, lambda", id="filter", compact=True)
+        yield TextBox(placeholder="part of a setting's name or meaning: learning, lambda", widget_id="filter")
         with Container(id="fields"):
             yield SettingList(self._look_at, widget_id="settings")
             yield ValueEditor(self._typing_done, widget_id="editor")
@@ -100,7 +101,7 @@ class NewRunScreen(DashboardScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#filter", Input).value = self._draft.filter
+        self.query_one("#filter", TextBox).value = self._draft.filter
         self._say_plan(Text("reading the settings …", style=self.look.faint))
         self._read_form(self.session.source, self._draft.method)
 
@@ -180,7 +181,7 @@ class NewRunScreen(DashboardScreen):
         if not self.is_whole:
             return
         draft, check = self._draft, self._checked
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.settings.show(draft.lines(), draft.cursor, check.errors, check.name)
         self._draw_help()
@@ -299,9 +300,7 @@ class NewRunScreen(DashboardScreen):
         self._draw()
 
     def action_filter(self) -> None:
-        filter_box = self.query_one("#filter", Input)
-        filter_box.display = True
-        self.set_focus(filter_box)
+        self.query_one("#filter", TextBox).ask()
 
     @on(Input.Changed, "#filter")
     def _filter_typed(self, message: Input.Changed) -> None:
@@ -317,7 +316,7 @@ class NewRunScreen(DashboardScreen):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.settings.focus()
+        self.query_one("#filter", TextBox).leave(self.settings)
 
     # -- starting and leaving ----------------------------------------------------------------------------------------
 
@@ -377,7 +376,7 @@ class NewRunScreen(DashboardScreen):
 
     @work
     async def action_back(self) -> None:
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         if filter_box.has_focus or filter_box.value:
             filter_box.value = ""
             self.settings.focus()
