@@ -37,6 +37,8 @@ _SETTLE_SECONDS = 0.12
 _MANY = 20
 """Starting more runs than this needs a confirmation: each is a process of its own."""
 _NAMED = 3
+_ACCEPTS_LINES, _BROKEN = 2, 16
+"""Lines for which values a setting takes, so that what it means has room, and cells that breaking them may cost."""
 _WHILE_TYPING = frozenset({"submit"})
 
 
@@ -175,7 +177,7 @@ class NewRunScreen(DashboardScreen):
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._place_editor)
+        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         if not self.is_whole:
@@ -183,7 +185,7 @@ class NewRunScreen(DashboardScreen):
         draft, check = self._draft, self._checked
         filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
-        self.settings.show(draft.lines(), draft.cursor, check.errors, check.name)
+        self.settings.show(draft.lines(self.settings.size.height), draft.cursor, check.errors, check.name)
         self._draw_help()
         if draft.form is not None and self._checked_request is not None:
             self._say_plan(_plan(check, self.look))
@@ -207,7 +209,10 @@ class NewRunScreen(DashboardScreen):
         if entry is not None:
             setting = entry.setting
             error = self._checked.errors.get(setting.key, "")
-            text.append(setting.key, style=f"bold {look.heading}").append(f"  {clean(setting.accepts)}")
+            text.append(setting.key, style=f"bold {look.heading}")
+            text.append(
+                f"  {clean(setting.accepts, _ACCEPTS_LINES * (self.size.width - 2) - len(setting.key) - _BROKEN)}"
+            )
             if entry.text:
                 text.append(f"  preset: {clean(entry.default, 60) or 'none'}", style=look.faint)
             text.append("\n").append(clean(error or setting.help), style=look.error if error else look.faint)
@@ -296,7 +301,7 @@ class NewRunScreen(DashboardScreen):
     # -- what is listed ----------------------------------------------------------------------------------------------
 
     def action_advanced(self) -> None:
-        self._draft.advanced = not self._draft.advanced
+        self._draft.advanced = not self._draft.shows_all(self.settings.size.height)
         self._draw()
 
     def action_filter(self) -> None:
@@ -340,7 +345,7 @@ class NewRunScreen(DashboardScreen):
     def _show_first_error(self) -> None:
         """Go to the first setting with an error."""
         errors = self._checked.errors
-        shown = [line.setting.key for line in self._draft.lines() if isinstance(line, Entry)]
+        shown = [line.setting.key for line in self._draft.lines(self.settings.size.height) if isinstance(line, Entry)]
         key = next((key for key in shown if key in errors), next(iter(errors)))
         if key:
             self._draft.cursor = key
