@@ -9,7 +9,6 @@ from hypothesis import settings
 
 from engine.machine import cores, gpus
 
-
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("crtui", deadline=None)
 settings.load_profile("crtui")

@@ -485,7 +485,7 @@ class RunsScreen(RunActions):
         if before := box.value:
             self.session.undoable.append(lambda: self._set_filter(before))
         box.value = ""
-        self.query_one(RunTable).focus()
+        box.leave(self.query_one(RunTable))
         self._tick()
 
     def _set_filter(self, text: str) -> None:
@@ -501,7 +501,7 @@ class RunsScreen(RunActions):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.query_one(RunTable).focus()
+        self.query_one("#filter", TextBox).leave(self.query_one(RunTable))
         self._tick()
 
     # -- going -------------------------------------------------------------------------------------------------------

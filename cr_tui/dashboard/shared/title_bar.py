@@ -15,6 +15,7 @@ from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
 
 _LEAST_PLACE = 12
+_GAP = 2
 _COUNTED = ("running", "queued", "failed", "crashed")
 _WORDINGS = ((True, True), (True, False), (False, False))
 """Whether all runs are counted, and whether each status is called by its word: the fullest that fits is shown."""
@@ -64,7 +65,7 @@ class TitleBar(TextLine):
             return
         left = self._tabs()
         wordings = [right.copy().append_text(self._counts(total, words)) for total, words in _WORDINGS]
-        right = next((one for one in wordings if left.cell_len + one.cell_len < width), wordings[-1])
+        right = next((one for one in wordings if left.cell_len + _GAP + one.cell_len <= width), wordings[-1])
         room = width - left.cell_len - right.cell_len - 4
         if self._location and room >= _LEAST_PLACE:
             left.append("  " + clean(self._location, room), style=look.faint)
