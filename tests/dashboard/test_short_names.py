@@ -28,6 +28,11 @@ def test_what_all_share_is_left_out_first() -> None:
     assert short_names(SWEEP, 16)[:2] == ["…lambda0.5-seed1", "…lambda0.5-seed2"]
 
 
+def test_names_of_one_form_are_shortened_to_one_form() -> None:
+    names = ["infogan-lambda=0.01-s00", "infogan-lambda=0.05-s01", "infogan-lambda=0.2-s02", "infogan-lambda=0.01-s03"]
+    assert short_names(names, 10) == ["…0.01-s00", "…0.05-s01", "…0.2-s02", "…0.01-s03"]
+
+
 def test_a_name_unlike_the_others_does_not_hide_what_they_share() -> None:
     short = short_names(["baseline", "factor-vae-shapes3d-7", "factor-vae-shapes3d-8"], 10)
     assert short[0] == "baseline"

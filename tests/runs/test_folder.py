@@ -248,9 +248,7 @@ class TestVersionOfTheSpecification:
         tree["training"]["mood"] = "good"
         for path in (folder.spec_path, folder.path / ".spec.json.bak"):
             path.write_text(json.dumps(tree))
-        with pytest.raises(
-            InputError, match=r"has 'training\.mood', which this crtui does not know: a newer one wrote"
-        ):
+        with pytest.raises(InputError, match=r"has 'training\.mood', which this crtui does not know: a newer one"):
             folder.spec()
 
     def test_a_run_can_be_repeated_from_its_file(self, store: Store) -> None:

@@ -15,7 +15,8 @@ from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
 
 _NOT_SETTINGS = frozenset({"name", "priority", "retries"})
-_KEY_WIDTH = 28
+_KEY_WIDTH, _WIDE_KEY, _KEY_SHARE = 28, 44, 0.3
+"""Cells of a key at most, those on a wide screen, and the part of a screen that is wide enough for them."""
 _LEAST_WIDTH, _MOST_WIDTH = 6, 18
 _MISSING = "–"
 NOTHING = "the settings of these runs do not differ"
@@ -41,7 +42,11 @@ def differences_table(
     rows = differences(settings)
     if not rows:
         return Cells(((Segment(clean(NOTHING if len(runs) > 1 else ONE, width), faint),),))
-    key_width = min(max(cell_len(clean(key)) for key in rows) + 1, _KEY_WIDTH, max(width // 2, 1))
+    key_width = min(
+        max(cell_len(clean(key)) for key in rows) + 1,
+        max(_KEY_WIDTH, min(int(width * _KEY_SHARE), _WIDE_KEY)),
+        max(width // 2, 1),
+    )
     cells = {key: [_shown(value) for value in values] for key, values in rows.items()}
     full = short_names([run.name for run in runs], _MOST_WIDTH, [run.group for run in runs])
     widest = max(cell_len(text) for texts in cells.values() for text in texts)

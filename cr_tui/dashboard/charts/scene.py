@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from cr_tui.dashboard.charts.parts import Part
@@ -89,10 +89,13 @@ class Scene:
         return self.window.shown(self.whole)
 
     def curves(self, key: ScalarKey, *, named: bool = False) -> tuple[Curve, ...]:
-        """The lines of a scalar's chart, that of the leading part first."""
+        """The lines of a scalar's chart, that of the leading part first. Where it has none, no other is dimmed."""
         ordered = sorted(self.parts, key=lambda part: (part.id != self.lead, not part.pinned))
-        found = (self.curve_of(part, key, named=named) for part in ordered)
-        return tuple(curve for curve in found if curve is not None)
+        found = [(part, curve) for part in ordered if (curve := self.curve_of(part, key, named=named)) is not None]
+        if any(part.id == self.lead for part, _ in found):
+            return tuple(curve for _, curve in found)
+        bright = (self.curve_of(replace(part, dimmed=False), key, named=named) for part, _ in found)
+        return tuple(curve for curve in bright if curve is not None)
 
     def curve_of(self, part: Part, key: ScalarKey, *, named: bool = False) -> Curve | None:
         """The line of one part in a scalar's chart; None where it has none."""

@@ -119,7 +119,7 @@ class ShownCharts(DashboardScreen):
         keys = scalar_keys(run.curves for run in runs)
         wanted = self.query_one("#filter", TextBox).value.lower()
         named = tuple(key for key in keys if wanted in title_of(key).lower())
-        self.grid.change(parts=led(parts, self._lead), lead=self._lead, keys=named, style=self._style)
+        self.grid.change(parts=self._led(parts), lead=self._lead, keys=named, style=self._style)
         filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.query_one("#curves").display = bool(named)
@@ -127,6 +127,9 @@ class ShownCharts(DashboardScreen):
         empty.display = not named
         empty.update(Text(NOTHING_NAMED if keys else EMPTY))
         self._draw_words(runs)
+
+    def _led(self, parts: Sequence[Part]) -> tuple[Part, ...]:
+        return led(parts, self._lead, rgb(self.look.faint), rgb(self.look.strong))
 
     def _draw_words(self, runs: Sequence[ShownRun]) -> None:
         """Write legend, values, differences, and the line that says how curves are drawn."""
@@ -136,11 +139,14 @@ class ShownCharts(DashboardScreen):
         width = max(self.size.width - 2, 1)
         line = words.legend(scene, len(self.session.chosen), width, look, patterns=patterns)
         self.query_one("#legend", TextLine).write(line)
-        self.query_one("#form", TextLine).write(words.form(scene, self.session.view, look))
+        self.query_one("#form", TextLine).write(words.form(scene, self.session.view, width, look))
         values = self.query_one("#values", CellsView)
-        values.display = scene.alone and self.size.width >= 3 * words.VALUES_WIDTH
-        if values.display:
-            values.show(words.values(scene, max(self.query_one("#curves").size.height, 1), look, patterns=patterns))
+        across = words.values_width(scene, self.size.width, patterns=patterns) if scene.alone else 0
+        values.display = across > 0
+        if across:
+            values.styles.width = across
+            down = max(self.query_one("#curves").size.height, 1)
+            values.show(words.values(scene, across, down, look, patterns=patterns))
         table = self.query_one("#differences", CellsView)
         table.display = self.session.view.differences
         if table.display:

@@ -15,12 +15,13 @@ _PANEL_SHARE = 0.42
 _LEAST_PANEL = 20
 _SMALLEST_TILE, _WITH_SLIDER, _WITH_VALUES = 2, 3, 4
 """Lines of an image: the fewest; the fewest with a slider above; the fewest with values below as well."""
+_MARGIN_LINES, _PARTNER_LINES = 2, 2
 _LOOSE = 4
 """Lines of a compact row from which one stays free."""
 ZOOMS = (1.0, 1.6, 2.5, 4.0)
 """How much larger codes can be than they are where all fit."""
 _FEWEST_STEPS, _MOST_STEPS = 3, 21
-_FEW_STEPS, _USUAL_STEPS = 5, 11
+_FEW_STEPS, _USUAL_STEPS = 5, 17
 """The fewest and the most images along a code, unless others are asked for."""
 
 
@@ -68,7 +69,12 @@ class Layout:
     def row_height(self) -> int:
         """Lines of a code."""
         stacked = 1 if self.beside else self.strips
-        return self.strip_top + stacked * (self.tile_down + 1) - 1 + self.values
+        return max(self.strip_top + stacked * (self.tile_down + 1) - 1 + self.values, self.margin_lines)
+
+    @property
+    def margin_lines(self) -> int:
+        """Lines left of a code's images: its name, its value or slider, and its counterpart in a second run."""
+        return _MARGIN_LINES + (_PARTNER_LINES if self.strips > 1 and not self.compact else 0)
 
     @property
     def least_down(self) -> int:

@@ -19,7 +19,7 @@ from cr_tui.dashboard.selection.matrix_view import MatrixView
 from cr_tui.dashboard.selection.pair_view import PairView
 from cr_tui.dashboard.selection.pools import pool_pages
 from cr_tui.dashboard.selection.ranking_table import RankingTable
-from cr_tui.dashboard.selection.shown_selection import show_selection
+from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.selection.usable import UsableKeys
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.text_line import TextLine
@@ -28,7 +28,6 @@ from cr_tui.render.matrices.matrix import MOST_NAME, MatrixPicture
 from cr_tui.text import clean
 from engine.choosing.result import SelectionResult
 
-_CAPTION = "encoder ↓  generator →"
 _MATRIX_SHARE, _ZOOMED_SHARE = 0.55, 0.7
 """Of the width, at most: the matrix by itself, and after somebody asked for larger values."""
 _LEAST_MATRIX = 26
@@ -86,7 +85,9 @@ class ShownSelections(UsableKeys):
         nothing = self.query_one("#nothing", Static)
         nothing.display = empty or (result is not None and result.matrix is None)
         if nothing.display:
-            nothing.update(Text(words.empty_words(pool, self.session.read_only) if empty else words.NO_MATRIX))
+            nothing.update(
+                Text(words.empty_words(pool, len(self._pools), self.session.read_only) if empty else words.NO_MATRIX)
+            )
         self.table.display = not empty
         self._draw_verdict()
         self._divide()
@@ -97,19 +98,27 @@ class ShownSelections(UsableKeys):
         """How sure the pick is and what would settle it, above all else."""
         shown, verdict = self._selection, self.query_one("#verdict", Static)
         verdict.display = self.query_one("#pair").display = shown is not None
-        sure = words.verdict(shown, self.look) if shown else Text()
+        if shown is None:
+            return
+        verdict.styles.max_height = verdict_lines(self.size.height, len(shown.order))
+        sure = self._verdict_of(shown)
         if sure.markup != self._verdict:
             self._verdict = sure.markup
             verdict.update(sure)
+
+    def _verdict_of(self, shown: ShownSelection) -> Text:
+        return words.verdict(shown, self.size.width, self.look)
 
     def _divide(self) -> None:
         """Divide the lines between ranking and matrix above, and the traversals of a pair below."""
         shown, strips = self._selection, self.query_one("#strips", PairView)
         below = 0
         if shown is not None and shown.matrix is not None and len(shown.compared) > 1:
-            wrapped = words.verdict(shown, self.look).wrap(self.app.console, max(self.size.width - 2, 1))
-            taken = min(len(wrapped), verdict_lines(self.size.height)) + bool(self.query_one("#progress").display)
-            below = lines_below(self.size.height, taken, len(shown.order), self._why)
+            rows = len(shown.order)
+            wrapped = self._verdict_of(shown).wrap(self.app.console, max(self.size.width - 2, 1))
+            taken = min(len(wrapped), verdict_lines(self.size.height, rows))
+            taken += bool(self.query_one("#progress").display)
+            below = lines_below(self.size.height, taken, rows, self._why)
         strips.display = below > 0
         strips.styles.height = max(below, 1)
 
@@ -128,10 +137,10 @@ class ShownSelections(UsableKeys):
         matrix = shown.matrix if shown else None
         if shown is not None and matrix is not None:
             labels = shown.labels(MOST_NAME)
-            self.matrix.show(MatrixPicture(matrix, labels, even=self._even, shorten=shown.labels), _CAPTION)
+            self.matrix.show(MatrixPicture(matrix, labels, even=self._even, shorten=shown.labels))
             self._fit_matrix()
         else:
-            self.matrix.show(None, "")
+            self.matrix.show(None)
         beside = self._matrix_width if matrix is not None else self.size.width // 2
         self.table.show(shown, marked, self.size.width - beside)
         self._follow_ids(at)
@@ -147,11 +156,10 @@ class ShownSelections(UsableKeys):
     def _draw_words(self) -> None:
         pool, shown, look, now = self.pool, self._selection, self.look, time.time()
         place = (self._pools.index(pool) + 1 if pool else 0, len(self._pools))
-        line = words.headline(pool, place, self._shown, shown, now, look)
-        if self._read_last.damaged:
-            line.append(f" · {self._read_last.damaged} damaged", style=look.alert)
+        width, damaged = max(self.size.width - 2, 1), self._read_last.damaged
+        line = words.headline(pool, place, self._shown, shown, damaged, now, width, look)
         self.query_one("#group", TextLine).write(line)
-        progress = words.progress_line(pool.computations if pool else (), now, look)
+        progress = words.progress_line(pool.computations if pool else (), now, width, look)
         if self._read_last.trouble:
             progress = Text("✗ ", style=look.error).append(clean(self._read_last.trouble), style=look.alert)
         self.query_one("#progress", TextLine).write(progress)

@@ -33,7 +33,7 @@ class TestSamples:
 
     async def test_an_image_stands_beside_what_the_model_makes_of_its_codes(self, opened: Open) -> None:
         async with opened((120, 40)) as at:
-            await at.press("i", until=lambda: "image 0 of 640" in at.text and "made of its codes" in at.held)
+            await at.press("i", until=lambda: "image 0 of 640" in at.text and "from its codes" in at.held)
             assert [at.value(code) for code in range(4)] == [0.5, -0.5, 0.25, 0.0]
             await at.press("l", until=lambda: "moved" in at.held)
             await at.go_to("7")

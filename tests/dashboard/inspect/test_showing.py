@@ -14,6 +14,7 @@ from engine.models.codes import Codes
 from tests.dashboard.inspect.conftest import SIZES
 
 Open = Callable[..., Any]
+FACTORS = (("shape", "2"), ("scale", "0.6"), ("orientation", "3.14"), ("[x]", "0.52"), ("position y", "0.19"))
 
 
 class TestShowing:
@@ -99,14 +100,28 @@ class TestRoom:
             assert at.exploration.steps == chosen
 
 
+@pytest.mark.parametrize("size", [*SIZES, (300, 80)])
+async def test_a_pair_fits_and_both_names_are_read(opened: Open, source: Any, size: tuple[int, int]) -> None:
+    source.codes = Codes(continuous=10, noise=1)
+    for number in range(2):
+        name = f"infogan-cr-dsprites-lambda_info=0.05-s{number}"
+        source.change(source.listed[number].id, name=name)
+    async with opened(size, beside="98%") as at:
+        await at.until(lambda: at.shown_codes == list(range(10)))
+        headline = at.text.splitlines()[1]
+        assert "-s0" in headline
+        assert "-s1" in headline
+        assert "checkpoint 4,000, 3 of 3" in headline
+
+
 async def test_an_image_of_the_dataset_says_its_true_factors(
     opened: Open, source: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encode = source.encode
 
     def with_factors(*arguments: Any) -> Any:
-        return replace(encode(*arguments), factors=(("shape", "2"), ("[x]", "0.25")))
+        return replace(encode(*arguments), factors=FACTORS)
 
     monkeypatch.setattr(source, "encode", with_factors)
-    async with opened((120, 40)) as at:
-        await at.press("i", until="shape 2, [x] 0.25")
+    async with opened((80, 24)) as at:
+        await at.press("i", until="shape 2, scale 0.6, orientation 3.14, [x] 0.52, position y 0.19")

@@ -60,7 +60,7 @@ class TestCursor:
         base = source.listed[0]
         source.listed = [replace(base, id=f"20261123-{k:06}-aaaaaa", name=f"run-{k}") for k in range(120)]
         source.stored = [full_selection(source.listed)]
-        async with opened((80, 24), "rows 1–") as at:
+        async with opened((80, 24), "encoder ↓ 1–") as at:
             screen = at.screen
             await at.press("tab", until=lambda: at.focused == "matrix")
             await at.press("G", until=lambda: screen.matrix.cursor == (119, 119))

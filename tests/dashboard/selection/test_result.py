@@ -33,8 +33,17 @@ class TestResult:
             ):
                 assert shown in text, shown
             headings = [heading.key for heading in screen.table._headings]
-            assert headings == ["rank", "name", "model-centrality", "medoid", "interval", "udr-lasso", "udr-spearman",
-                                "supervised"]  # fmt: skip
+            every = [
+                "rank",
+                "name",
+                "model-centrality",
+                "medoid",
+                "interval",
+                "udr-lasso",
+                "udr-spearman",
+                "supervised",
+            ]
+            assert headings == (every[:5] if size == SCREENS[0] else every)
             assert [line for line in text.splitlines() if "pool-s2" in line and "●" in line]
 
     async def test_another_method_orders(self, opened: Open, source: Any) -> None:
@@ -131,13 +140,6 @@ class TestAtAGlance:
             screen = at.screen
             widths = {heading.key: heading.width for heading in screen.table._headings}
             assert widths["name"] > len("lr0-of-a-sweep-over-settings-0")
-
-    async def test_columns_of_the_ranking_scroll_by_keys(self, opened: Open, source: Any) -> None:
-        async with opened((80, 24)) as at:
-            screen = at.screen
-            assert screen.table.max_scroll_x > 0
-            await at.press("l", until=lambda: screen.table.scroll_x > 0)
-            await at.press("h", until=lambda: screen.table.scroll_x == 0)
 
 
 async def test_a_newer_smaller_result_does_not_take_the_place_of_a_richer_one(opened: Open, source: Any) -> None:
