@@ -6,6 +6,7 @@ the current update, writes a checkpoint and stops. It ignores SIGHUP, so a close
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,16 +14,18 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import psutil
 import torch
 
 import engine.data
 from engine.data.dataset import Dataset
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, StoreError
+from engine.launch.patience import Patience
 from engine.machine.compiler import leave_out_compiler
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
@@ -43,6 +46,8 @@ from engine.runs.ownership import require_own
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
 from engine.selection.independent import find_components, unmixed_by
+from engine.storage.descriptors import is_there
+from engine.storage.files import may_pass
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.checkpoints import Checkpoint
@@ -54,6 +59,7 @@ LONG_SECONDS = 120.0
 """A run that takes longer says so."""
 RANKING_SCORE = "factor_vae"
 """The score by which ``training.keep_best`` ranks checkpoints."""
+_Result = TypeVar("_Result")
 
 
 def main(arguments: list[str]) -> int:
@@ -62,35 +68,44 @@ def main(arguments: list[str]) -> int:
     leave_out_compiler()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
-    os.umask(folder.store.umask)
+    patience = patience_of(folder)
+    os.umask(patience(lambda: folder.store.umask))
     stop = _StopFlag()
     try:
-        outcome = run(folder, stop)
+        outcome = run(folder, stop, patience)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
     except Exception as error:
         outcome = Outcome(status=Status.FAILED, reason=_reason(error), traceback=traceback.format_exc())
     if outcome.traceback:
         say(outcome.traceback, error=True)
-    folder.write_outcome(outcome.model_copy(update={"usage": _usage(began)}))
+    ended = outcome.model_copy(update={"usage": _usage(began)})
+    patience(lambda: folder.write_outcome(ended))
     return 0 if outcome.status is not Status.FAILED else 1
 
 
-def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
+def run(folder: RunFolder, stop: _StopFlag, patience: Patience | None = None) -> Outcome:
     """Build what the specification says, continue from the newest checkpoint if there is one, and train.
+
+    Args:
+        folder: the run.
+        stop: whether somebody has asked it to stop.
+        patience: with which everything is read from the store and written into it; default: the usual.
 
     Raises:
         CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
     """
+    patience = patience or patience_of(folder)
     # Whoever can write into the store of a group can write a specification that names my files as its data.
-    require_own(folder)
-    spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
+    patience(lambda: require_own(folder))
+    spec, changes = _read(folder, patience, folder.spec), _read(folder, patience, folder.changes)
+    state = _read(folder, patience, lambda: folder.state(patience=REPAIR_SECONDS))
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
     engine.data.require_found(spec.data.name, f"run {folder.id}")
-    dataset = engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options())
-    identity = data_record.record(folder, dataset.fingerprint())
+    dataset = patience(lambda: engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options()))
+    identity = patience(lambda: data_record.record(folder, dataset.fingerprint()))
     cls = method_class(spec.method.name)
     try:
         setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
@@ -101,15 +116,15 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         raise InputError(message) from error
     if spec.training.score_codes == "ica":
         _require_scorable_components(method, dataset)
-    with EventLog(folder.events_path, attempt=state.attempt) as events:
-        recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
-        start = recorder.restore()
+    with EventLog(folder.events_path, state.attempt, patience) as events:
+        recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop, patience)
+        start = _read(folder, patience, recorder.restore)
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
         events.note(start, identity)
         events.note(start, f"hidden layers compute in {recorder.precision}")
         if package := package_of(spec.method.name):
             events.note(start, f"method {spec.method.name} is of the package {package}")
-        for change in folder.changes():
+        for change in changes:
             if change.attempt == state.attempt:
                 events.note(start, f"changed for this attempt: {_in_line(change.values)}")
         events.note(start, computed_by_note(processor_name(), torch.__version__))
@@ -136,6 +151,33 @@ def _require_scorable_components(method: AnyMethod, dataset: Dataset) -> None:
         raise InputError(f"{obstacle}, so independent components cannot be scored; {instead}")
     if not method.codes_of(method.settings).continuous:
         raise InputError(f"the method has no continuous codes, and ICA is for these; {instead}")
+
+
+def patience_of(folder: RunFolder) -> Patience:
+    """How long a worker waits for a store that refuses, rather than lose what it has computed."""
+    return Patience("worker", in_vain=partial(_will_not_pass, folder))
+
+
+def _will_not_pass(folder: RunFolder, error: StoreError) -> bool:
+    """Whether there is no sense in waiting: somebody has to make room or to tidy up, or has deleted the run."""
+    if isinstance(error.__cause__, OSError) and not may_pass(error.__cause__):
+        return True
+    with contextlib.suppress(StoreError):
+        return folder.is_gone()
+    return False
+
+
+def _read(folder: RunFolder, patience: Patience, read: Callable[[], _Result]) -> _Result:
+    """What is read of a run; while its store is away, nothing is taken for missing."""
+
+    def whole() -> _Result:
+        try:
+            return read()
+        finally:
+            if not is_there(folder.path):
+                raise StoreError(f"{folder.path} is not there at present")
+
+    return patience(whole)
 
 
 def _in_line(values: Mapping[str, object]) -> str:
@@ -204,6 +246,7 @@ class _Recorder:
         events: EventLog,
         attempt: int,
         stop: _StopFlag,
+        patience: Patience,
     ) -> None:
         self._folder = folder
         self._spec = spec
@@ -213,6 +256,7 @@ class _Recorder:
         self._events = events
         self._attempt = attempt
         self._stop = stop
+        self._patience = patience
         self._process = psutil.Process()
         self._system_due = 0.0
         self.scores: Scalars = {}
@@ -312,6 +356,15 @@ class _Recorder:
     def save(self, step: int, milestone: bool) -> None:
         # Events first: no later attempt computes again what came before a checkpoint.
         self._events.sync()
+        waited = self._patience.waited
+        self._patience(lambda: self._write_checkpoint(step, milestone))
+        waited += self._patience.waited
+        _read(self._folder, self._patience, self._delete_checkpoints)
+        say(f"step {step}: checkpoint")
+        if waited:
+            self._events.note(step, f"the store refused to be written for {in_words(waited)}; training waited")
+
+    def _write_checkpoint(self, step: int, milestone: bool) -> None:
         checkpoints.save(
             self._folder.checkpoints,
             step,
@@ -320,10 +373,11 @@ class _Recorder:
             describe(self._method, self._dataset.image_shape, self._spec.data.name, self.precision),
             milestone,
         )
+
+    def _delete_checkpoints(self) -> None:
         training = self._spec.training
         best = checkpoints.best_steps(self._folder.checkpoints, self._ranked, training.keep_best)
         checkpoints.prune(self._folder.checkpoints, training.keep_checkpoints, best)
-        say(f"step {step}: checkpoint")
 
     def stop_requested(self) -> bool:
         return self._stop.requested

@@ -44,7 +44,7 @@ from engine.storage.descriptors import (
     sync_folder,
     unlink,
 )
-from engine.storage.files import read_file, replace_file
+from engine.storage.files import is_full, read_file, replace_file
 from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
@@ -63,7 +63,6 @@ REMOVED = ".removed-"
 """What the name of a folder begins with that is being deleted."""
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -651,8 +650,7 @@ def _write(path: Path, model: BaseModel, *, final: bool = False, group_writes: b
     try:
         replace_file(path, content, group_writes=group_writes)
     except StoreError as error:
-        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
-        if not (final and full):
+        if not (final and is_full(error.__cause__)):
             raise
         with contextlib.suppress(OSError):
             unlink(path.with_name(_RESERVE), missing_ok=True)
