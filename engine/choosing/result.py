@@ -34,7 +34,7 @@ from engine.choosing.methods import CENTRALITY
 from engine.choosing.partial import PartialMatrix
 from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.registry import Registry, SelectionRow
-from engine.storage.descriptors import cause, remove_tree, rename, status, sync_folder
+from engine.storage.descriptors import cause, move, remove_tree, status
 from engine.storage.files import make_folders, read_file, replace_file
 from engine.storage.store import Store
 
@@ -356,17 +356,15 @@ def keep_result(store: Store, result: SelectionResult) -> None:
         WorkError: the disk refused, and nothing is left.
     """
     folder = store.selections / result.id
-    left = making = folder.with_name(f".new-{folder.name}")
+    making = folder.with_name(f".new-{folder.name}")
     try:
         make_folders(making)
         replace_file(making / "scores.npz", _arrays(result))
         replace_file(making / RESULT_FILE, orjson.dumps(result.to_json(), option=orjson.OPT_INDENT_2))
-        rename(making, folder)
-        left = folder
-        sync_folder(folder.parent)
+        move(making, folder)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            remove_tree(left)
+            remove_tree(making)
         if isinstance(error, OSError):
             raise StoreError(f"{folder} cannot be written: {cause(error)}") from error
         raise

@@ -15,7 +15,6 @@ import numpy as np
 import orjson
 import pytest
 
-from engine.choosing import result as result_module
 from engine.choosing.partial import PartialMatrix
 from engine.choosing.result import (
     VERSION,
@@ -178,12 +177,12 @@ def test_a_stored_result_never_passes_for_one_that_is_being_computed(tmp_path: P
     assert not read_result(folder).partial
 
 
-@pytest.mark.parametrize("call", ["replace_file", "rename", "sync_folder"])
+@pytest.mark.parametrize("call", ["choosing.result.replace_file", "storage.descriptors.sync_folder"])
 def test_a_refusing_disk_leaves_no_half_selection(store: Store, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(result_module, call, refuse)
+    monkeypatch.setattr(f"engine.{call}", refuse)
     with pytest.raises(WorkError, match="No space left"):
         keep_result(store, SelectionResult.from_json(_document()))
     assert list(store.selections.iterdir()) == []

@@ -79,6 +79,7 @@ class Stage:
 
     def close(self) -> None:
         """End what the last injection has left."""
+        gc.unfreeze()
         shutil.rmtree(self._root, ignore_errors=True)
 
 

@@ -9,6 +9,9 @@ written) are failed one by one, in every way. Of calls that only look, what cann
 - All but the first of those about files of Python, of its libraries and of this repository (source lines for messages,
   fonts, translations): a command makes hundreds of them, at one place in a library.
 
+Closing a lock or a pipe is left out, too: a call that strace fails is not carried out, and whoever waits for the lock or
+for the end of the pipe would wait for ever. The kernel closes them whatever it answers.
+
 What an interpreter reads as it starts and imports is not among the calls at all: the work begins in a process that has
 done that.
 """
@@ -32,9 +35,13 @@ _RARE = ("EINTR", "ENOSPC")
 def plan(calls: Iterable[Call], faults: Sequence[str], most: int | None, seed: int) -> list[Injection]:
     """The injections of a scene, in the order of chance, so that those done until then say something of the rest."""
     dice = random.Random(seed)
+    calls = list(calls)
+    locks = {call.path for call in calls if call.syscall == "flock"}
     looks: dict[tuple[str, str], list[Call]] = defaultdict(list)
     planned = []
     for call in calls:
+        if call.syscall == "close" and (call.path in locks or call.path.startswith("pipe:")):
+            continue
         if call.changes:
             planned += [Injection(call.syscall, call.number, fault) for fault in faults]
         else:
