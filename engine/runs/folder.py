@@ -33,6 +33,7 @@ from engine.storage.descriptors import (
     kind,
     make_folder,
     move,
+    move_back,
     names_in,
     new_file,
     open_file,
@@ -374,8 +375,7 @@ class RunFolder:
 
     def bring_back(self, aside: Path) -> None:
         """Undo :meth:`set_aside`, as far as the disk allows."""
-        with contextlib.suppress(OSError):
-            move(aside, self.path)
+        move_back(aside, self.path)
 
     @property
     def _lock_path(self) -> Path:

@@ -357,12 +357,23 @@ def move(old: Path, new: Path) -> None:
     """Rename a file or folder, and wait until a power cut could not undo that, nor lose it between two folders.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the disk refused; the old name is there.
     """
     rename(old, new)
-    # The new name first: between the two, a power cut leaves both names, never none.
-    sync_folder(new.parent)
-    if old.parent != new.parent:
+    try:
+        # The new name first: between the two, a power cut leaves both names, never none.
+        sync_folder(new.parent)
+        if old.parent != new.parent:
+            sync_folder(old.parent)
+    except OSError:
+        move_back(new, old)
+        raise
+
+
+def move_back(moved: Path, old: Path) -> None:
+    """Undo :func:`move`, as far as the disk allows."""
+    with contextlib.suppress(OSError):
+        rename(moved, old)
         sync_folder(old.parent)
 
 

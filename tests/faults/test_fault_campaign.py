@@ -25,6 +25,7 @@ from tests.toys import TOY_WORKER, toy, until
 from .campaign import checks, injections
 from .campaign.damages import damage
 from .campaign.kinds import KINDS
+from .campaign.pairs import pair
 from .campaign.stories import Strike
 from .conftest import send, wait_for_end, wait_for_step
 
@@ -104,6 +105,19 @@ def test_the_plan_is_balanced_and_that_of_its_seed() -> None:
     assert planned != injections.plan(200, 1, list(KINDS), scenes)
 
 
+def test_what_two_faults_may_leave_is_what_either_may() -> None:
+    def one(story: Any) -> Strike:
+        return Strike(("a", "b"), "one", checks.Expected({"finished": "", "crashed": "KILL$"}, attempts=False))
+
+    def other(story: Any) -> Strike:
+        return Strike(("b", "c"), "other", checks.Expected({"failed": "full", "crashed": "vanished"}, lost=2))
+
+    struck = pair(one, other)(mock.Mock(dice=random.Random(0)))
+    assert (struck.runs, struck.detail) == (("a", "b", "c"), "one, then other")
+    endings = {"finished": "", "crashed": "KILL$|vanished", "failed": "full"}
+    assert struck.expected == checks.Expected(endings, lost=2, attempts=True)
+
+
 def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path) -> None:
     dice, path = random.Random(0), tmp_path / "file"
     told = set()
@@ -123,19 +137,19 @@ def campaign(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     return result.returncode, json.loads(result.stdout)["injections"]
 
 
-@pytest.mark.parametrize(("scene", "kind"), [("queueing", "SIGKILL"), ("selecting", "SIGKILL")])
+@pytest.mark.parametrize(("scene", "kind"), [("queueing", "clock jump + SIGKILL"), ("selecting", "SIGKILL")])
 def test_faults_of_the_campaign_are_survived(scene: str, kind: str) -> None:
-    code, injections = campaign("--scene", scene, "--kind", kind, "--injections", "2")
-    assert [one["broken"] for one in injections] == [None] * 2
-    assert {(one["scene"], one["kind"]) for one in injections} == {(scene, kind)}
+    code, injections = campaign("--scene", scene, "--kind", kind, "--injections", "1")
+    assert [(one["scene"], one["kind"], one["broken"]) for one in injections] == [(scene, kind, None)]
     assert code == 0
 
 
 @pytest.mark.slow
-def test_a_whole_campaign_is_survived() -> None:
-    code, injections = campaign("--injections", "200", "--seed", "1")
+@pytest.mark.parametrize(("what", "count"), [((), 200), (("--pairs",), 100)], ids=["faults", "pairs"])
+def test_a_whole_campaign_is_survived(what: tuple[str, ...], count: int) -> None:
+    code, injections = campaign("--injections", str(count), "--seed", "1", *what)
     assert [one for one in injections if one["broken"]] == []
-    assert (code, len(injections)) == (0, 200)
+    assert (code, len(injections)) == (0, count)
 
 
 def test_what_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +158,7 @@ def test_what_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def forbid(story: Any) -> Strike:
         return Strike(tuple(story.folders), "nothing", checks.Expected({"crashed": "by magic"}))
 
-    monkeypatch.setitem(KINDS, "SIGKILL", {"queueing": forbid})
+    monkeypatch.setitem(injections.FAULTS, "SIGKILL", {"queueing": forbid})
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with mock.patch.dict(os.environ):

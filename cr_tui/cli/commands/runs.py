@@ -425,7 +425,7 @@ def _beginning(record: RunRecord) -> str:
 
     try:
         step = resuming_step(record.folder.checkpoints)
-    except OSError:
+    except CrtuiError:
         # It goes on all the same.
         return f"{record.status}, from its newest checkpoint"
     return f"{record.status}, from step {step}" if step else f"{record.status}, from the beginning: no whole checkpoint"
