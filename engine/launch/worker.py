@@ -336,7 +336,7 @@ class _Recorder:
             components = find_components(model, self._dataset, device=str(self._device))
             score = self._score(unmixed_by(model, components))
         except InputError as error:
-            self.note(step, f"no score of independent components: {error}")
+            self.note(step, f"independent components are not scored; {error}")
             return
         self._put_score(step, f"{RANKING_SCORE}_ica", score)
 

@@ -234,7 +234,7 @@ def test_components_are_scored_when_training_is_complete(tmp_path: Path, monkeyp
     next_attempt(folder)
     assert worker.run(folder, never).scores == {}
     notes = [row["text"] for row in read_events(folder.events_path, kinds=["note"]).rows]
-    assert any("no score of independent components" in note and "ICA cannot know" in note for note in notes)
+    assert any("components are not scored" in note and "ICA cannot know" in note for note in notes)
 
 
 def test_no_run_trains_for_a_score_that_cannot_be_had(tmp_path: Path) -> None:
