@@ -4,9 +4,10 @@
     python benchmarks/demo_truth.py --store S --repeats 5 --jobs 1 --json
     python benchmarks/demo_truth.py --store S --rehearse       # the same at tiny size; no figure of it means anything
 
-Repeat r trains the demo's pool with fresh seeds, from 200 + 6r on (6 is the most that a method of the pool has), as runs
-of the store in the group ``demo-truth-RR``. Seeds below 200 had a part in choosing this pool or the one before it. ModelCentrality picks one without labels. Then the FactorVAE score of every
-model is computed by the paper's protocol, as the demo does.
+Repeat r trains the demo's pool as runs of the store in the group ``demo-truth-RR``, with fresh seeds: from 200 + 6r on,
+as 6 is the most that a method of the pool has. Seeds below 200 had a part in choosing this pool or the one before it.
+ModelCentrality picks one without labels. Then the FactorVAE score of every model is computed by the paper's protocol,
+as the demo does.
 
 The rule, written down before the first of these runs: the rank of the pick is 1 + the number of models in the pool with
 a strictly higher FactorVAE score, at the precision of the votes (500 a model). So a model that ties with the best is

@@ -95,7 +95,7 @@ def test_it_trains_scores_chooses_and_says_what_to_do_next(crtui, store, engine:
     assert len(engine.started) == len(demo.demo_specs())
     for said in ("plan:", "training 12 models", "scoring", "choosing", str(store.root)):
         assert said in result.err
-    for shown in ("FactorVAE", "model-centrality picks demo-vae-s4", "rank 1 of 12", "crtui --store"):
+    for shown in ("FactorVAE", "model-centrality picks demo-vae-s5", "rank 1 of 12", "crtui --store"):
         assert shown in result.out
 
 
