@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 TEXT_FIELDS = ("id", "name", "group", "method", "data", "status", "device")
 NUMBER_FIELDS = ("seed", "step", "total_steps", "attempt", "priority", "pid")
 TIME_FIELDS = ("created", "updated")
-FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *TIME_FIELDS)
+TAG = "tag"
+FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS, *TIME_FIELDS, TAG)
 SCORE = "score."
-_TERM = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(!=|<=|>=|==|=|<|>)\s*([^\s<>=!]+)(?=\s|$)")
+_TERM = re.compile(r"\s*([A-Za-z_][\w.-]*)\s*(!=|<=|>=|==|=|<|>|:)\s*([^\s<>=!]+)(?=\s|$)")
 _AND = re.compile(r"\s+and(?=\s)")
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
@@ -46,6 +47,7 @@ class SpecKeys:
     def __init__(self, records: Iterable[RunRecord] = ()) -> None:
         self._records = list(records)
         self._values: dict[str, dict[str, Any]] = {}
+        self._tags: dict[str, tuple[str, ...]] = {}
         self._known: list[str] | None = None
 
     def full(self, option: str, name: str) -> str:
@@ -74,7 +76,17 @@ class SpecKeys:
         """What a run has under a full key; ``None`` if nothing."""
         if key.startswith(SCORE):
             return record.scores.get(key.removeprefix(SCORE))
+        if key == TAG:
+            return " ".join(self.tags(record)) or None
         return getattr(record, key) if key in FIELDS else self._of(record).get(key)
+
+    def tags(self, record: RunRecord) -> tuple[str, ...]:
+        """The tags of a run."""
+        if record.id not in self._tags:
+            from engine.runs.labels import read_labels
+
+            self._tags[record.id] = read_labels(record.folder).tags
+        return self._tags[record.id]
 
     def _ends(self) -> Iterable[str]:
         return (key.rpartition(".")[2] for key in self._keys())
@@ -101,7 +113,8 @@ def parse_where(expression: str, keys: SpecKeys | None = None) -> Condition:
     """Compile ``--where``: ``name operator value`` terms, joined by spaces or ``and``, all of which must hold.
 
     Names are those of ``runs list``, ``score.<name>`` and the keys of a specification, in full or by their end;
-    operators ``= != < <= > >=``. A run without the value meets no term but ``!=``.
+    operators ``= != < <= > >=``. A run without the value meets no term but ``!=``. Tags are asked for as in the
+    dashboard's filter: ``tag=word``, ``tag!=word``, or ``tag:start``.
 
     Args:
         expression: the terms.
@@ -173,6 +186,14 @@ def _condition(name: str, sign: str, text: str, keys: SpecKeys) -> Condition:
     key = keys.full("--where", name)
     if key in TIME_FIELDS:
         raise InputError(f"--where cannot compare '{key}'; sort by it, or use another field")
+    if key == TAG and sign not in _ORDERINGS:
+        from engine.runs.labels import meets
+
+        return lambda record: meets(keys.tags(record), sign, text)
+    if key == TAG or sign == ":":
+        raise InputError(
+            f"--where asks for tags by =, != or :, and for nothing else by ':'; not '{name}{sign}{text[:80]}'"
+        )
     compare = _COMPARISONS[sign]
     if key in NUMBER_FIELDS or key.startswith(SCORE):
         wanted = _number(key, text)

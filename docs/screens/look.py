@@ -36,7 +36,7 @@ THEMES = ("crtui", "crtui-light", "crtui-colour-blind")
 WITHOUT = "no-colour"
 LOOKS = (*THEMES, WITHOUT)
 _GAP = 12
-_POLL, _STILL, _MOST = 0.1, 4, 150
+_POLL, _STILL, _MOST = 0.1, 3, 150
 """Seconds between two looks at a screen, for how many of them it must not change, and after how many it is taken as it
 is."""
 
@@ -89,8 +89,8 @@ SCREENS: dict[str, Shown] = {
     "note": Shown(("G", "N"), "Tags"),
     "question-delete": Shown(("G", "d"), "Delete"),
     "question-hidden": Shown(("a", "slash", *"status:f", "enter", "d"), "Delete", least=4),
-    "help-runs": Shown(("question_mark",), "all keys"),
-    "palette": Shown(("ctrl+p",), "Theme"),
+    "help-runs": Shown(("question_mark",), "start new runs"),
+    "palette": Shown(("ctrl+p",), "start new runs"),
     "palette-typed": Shown(("ctrl+p", *"res"), "Resume"),
     "logs": Shown(("G", "5"), "following"),
     "logs-failed": Shown((*_TO_FAILED, "5", "e"), "Traceback", least=4),
@@ -102,6 +102,7 @@ SCREENS: dict[str, Shown] = {
     "new-run-filled": Shown(("n", "a", "slash", *"rate", "enter"), "--preset"),
     "far": Shown(far=True, written="ssh"),
     "far-cut": Shown(("space",), "blind", far=True, cut=True),
+    "ranking-form": Shown(("m", "c"), "model-centrality", least=16),
     # Charts, selection and inspect.
     "charts": Shown(("a", "2"), "over steps"),
     "selection": Shown(("G", "3"), least=4),

@@ -44,6 +44,20 @@ def read_labels(folder: RunFolder) -> Labels:
         return Labels()
 
 
+def meets(tags: Sequence[str], sign: str, word: str) -> bool:
+    """Whether a run with these tags meets a term of a filter; case does not matter.
+
+    Args:
+        tags: of the run.
+        sign: ``:``, a tag begins with the word; ``=`` or ``==``, a tag is the word; ``!=``, none is.
+        word: what the tags are compared with.
+    """
+    wanted, there = word.casefold(), [tag.casefold() for tag in tags]
+    if sign == ":":
+        return any(tag.startswith(wanted) for tag in there)
+    return (wanted in there) != (sign == "!=")
+
+
 def change_labels(
     folder: RunFolder, add: Sequence[str] = (), remove: Sequence[str] = (), note: str | None = None
 ) -> Labels:

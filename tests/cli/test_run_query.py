@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cr_tui.cli.run_query import SpecKeys, parse_columns, parse_where, sort_runs
+from cr_tui.dashboard.model.data import Run
+from cr_tui.dashboard.runs.query import parse
 from engine.errors import InputError
+from engine.runs.folder import RunFolder
+from engine.runs.labels import change_labels, read_labels
 
 
 def record(name: str, **fields: object) -> SimpleNamespace:
@@ -58,6 +63,35 @@ def test_where_keeps_the_runs_that_meet_all_terms(expression: str, expected: lis
 
 
 @pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("tag=paper", ["one"]),
+        ("tag=PAPER", ["one"]),
+        ("tag:p", ["one", "two"]),
+        ("tag!=paper", ["two", "three"]),
+        ("tag:p and seed=2", ["two"]),
+        ("tag=図", ["three"]),
+        ("tag=pap", []),
+    ],
+)
+def test_tags_are_found_as_by_the_filter_of_the_dashboard(tmp_path: Path, expression: str, expected: list[str]) -> None:
+    runs = []
+    for seed, (name, tags) in enumerate({"one": ["paper"], "two": ["Poster"], "three": ["図"], "none": []}.items(), 1):
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        change_labels(folder, tags)
+        runs.append(record(name, seed=seed, folder=folder))
+    expected = [*expected, "none"] if "!=" in expression else expected
+    listed = [
+        Run(run.id, run.name, "", "infogan", "minisprites", run.seed, "finished", 1, 1, 0, 0, tags=tags)
+        for run in runs
+        for tags in [read_labels(run.folder).tags]
+    ]
+    assert [run.name for run in runs if parse_where(expression)(run)] == expected
+    assert [run.name for run in listed if parse(expression).passes(run)] == expected
+
+
+@pytest.mark.parametrize(
     ("expression", "hint"),
     [
         ("", "empty"),
@@ -74,6 +108,8 @@ def test_where_keeps_the_runs_that_meet_all_terms(expression: str, expected: lis
         ("score.>1", "score."),
         ("colour=red", "colour"),
         ("name<b", "name"),
+        ("name:b", "name:b"),
+        ("tag<b", "tag<b"),
         ("__class__=x", "__class__"),
     ],
 )

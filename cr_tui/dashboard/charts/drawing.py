@@ -8,6 +8,7 @@ from textual.widgets import Input
 from cr_tui.dashboard.charts.showing import ShownCharts
 from cr_tui.dashboard.charts.window import Window
 from cr_tui.dashboard.model.view_state import SMOOTHINGS
+from cr_tui.dashboard.shared.text_box import TextBox
 
 _MOST_ACROSS, _MOST_DOWN = 6, 6
 
@@ -62,16 +63,14 @@ class DrawingKeys(ShownCharts):
         self._draw()
 
     def action_filter(self) -> None:
-        filter_box = self.query_one("#filter", Input)
-        filter_box.display = True
-        filter_box.focus()
+        self.query_one("#filter", TextBox).ask()
 
     @on(Input.Changed, "#filter")
     @on(Input.Blurred, "#filter")
     def _filter_typed(self) -> None:
-        self.session.view.charts = self.query_one("#filter", Input).value[:500]
+        self.session.view.charts = self.query_one("#filter", TextBox).value[:500]
         self._draw()
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.grid.focus()
+        self.query_one("#filter", TextBox).leave(self.grid)

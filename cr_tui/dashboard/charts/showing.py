@@ -8,7 +8,7 @@ from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from cr_tui.dashboard.charts import words
 from cr_tui.dashboard.charts.chart_grid import ChartGrid
@@ -22,6 +22,7 @@ from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import rgb
@@ -49,7 +50,7 @@ class ShownCharts(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("charts")
         yield TextLine(widget_id="legend")
-        yield Input(placeholder="part of a chart's name: loss, score., lambda", id="filter", compact=True)
+        yield TextBox(placeholder="part of a chart's name: loss, score., lambda", widget_id="filter")
         with Horizontal(id="curves"):
             yield ChartGrid(widget_id="grid")
             yield CellsView(widget_id="values")
@@ -60,7 +61,7 @@ class ShownCharts(DashboardScreen):
 
     def on_mount(self) -> None:
         view = self.session.view
-        self.query_one("#filter", Input).value = view.charts
+        self.query_one("#filter", TextBox).value = view.charts
         self.grid.change(style=self._style)
         self._want()
 
@@ -116,10 +117,10 @@ class ShownCharts(DashboardScreen):
         runs = tuple(self.shown_runs)
         parts = self._parts(runs)
         keys = scalar_keys(run.curves for run in runs)
-        wanted = self.query_one("#filter", Input).value.lower()
+        wanted = self.query_one("#filter", TextBox).value.lower()
         named = tuple(key for key in keys if wanted in title_of(key).lower())
         self.grid.change(parts=self._led(parts), lead=self._lead, keys=named, style=self._style)
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.query_one("#curves").display = bool(named)
         empty = self.query_one("#empty", Static)
@@ -167,7 +168,7 @@ class ShownCharts(DashboardScreen):
                 settings = source.settings(run_id)
             except CrtuiError:
                 continue
-            self.app.call_from_thread(self._take_settings, run_id, settings)
+            self.show_from_thread(self._take_settings, run_id, settings)
 
     def _take_settings(self, run_id: str, settings: Mapping[str, object]) -> None:
         self._settings[run_id] = settings

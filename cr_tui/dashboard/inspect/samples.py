@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from cr_tui.dashboard.inspect.model_reader import ModelReader
 from cr_tui.dashboard.inspect.showing import ShownInspection
+from cr_tui.dashboard.shared.text_box import TextBox
 
 _STRIDE = 0.618
 """Part of the dataset between an image and the next that is shown: neighbours in a grid look alike."""
@@ -57,10 +58,10 @@ class SampleKeys(ShownInspection):
 
     def action_go_to_sample(self) -> None:
         if self.exploration is not None:
-            box = self.query_one("#go-to", Input)
+            box = self.query_one("#go-to", TextBox)
             box.placeholder = "number of an image" if self.exploration.sample.of_dataset else "number of a draw"
-            box.value, box.display = "", True
-            self.set_focus(box, scroll_visible=False)
+            box.value = ""
+            box.ask()
 
     @on(Input.Submitted, "#go-to")
     def _go_to(self, message: Input.Submitted) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Self
 
-from textual.widgets import Input
-
 from cr_tui.dashboard.inspect.codes import CodeKeys
 from cr_tui.dashboard.inspect.drawing import DrawingKeys
 from cr_tui.dashboard.inspect.models import ModelKeys
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.session import Session
+from cr_tui.dashboard.shared.text_box import TextBox
 from engine.errors import InputError
 
 
@@ -49,7 +48,7 @@ class InspectScreen(CodeKeys, ModelKeys, DrawingKeys):
             self._reader.write_traversals(exploration.picture_jobs(), exploration.labels(), subject, suffix)
 
     def action_back(self) -> None:
-        if self.query_one("#go-to", Input).has_focus:
+        if self.query_one("#go-to", TextBox).has_focus:
             self.set_focus(None)
         else:
             self.dismiss()

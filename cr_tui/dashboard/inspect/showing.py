@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.timer import Timer
-from textual.widgets import Input
 
 from cr_tui.dashboard.inspect.model_reader import ModelReader
 from cr_tui.dashboard.inspect.view import Inspection, InspectView
@@ -17,6 +16,7 @@ from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from engine.errors import CrtuiError
 
@@ -45,7 +45,7 @@ class ShownInspection(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("inspect")
         yield InspectView(self.session, self._inspection)
-        yield Input(id="go-to", compact=True, type="integer", max_length=9)
+        yield TextBox(widget_id="go-to", kind="integer", max_length=9)
         yield KeyFooter()
 
     @property

@@ -186,7 +186,7 @@ class LogsScreen(DashboardScreen):
 
     @on(Input.Submitted, "#search")
     def _search_done(self) -> None:
-        self.pane.focus()
+        self.query_one("#search", TextBox).leave(self.pane)
         # Begin with the newest line: the end of a log is looked at most.
         self._go_to_match(-1)
 

@@ -64,7 +64,7 @@ class Draft:
         opened: the request that it began with.
         methods: the methods to choose from.
         form: the settings of the method; None until they have been read.
-        advanced: whether every setting is shown.
+        advanced: whether every setting is shown; None where it depends on the room.
         filter: shown are settings whose name or explanation contains this.
         cursor: key of the setting under the cursor.
     """
@@ -72,7 +72,7 @@ class Draft:
     opened: NewRuns
     methods: Sequence[MethodChoice] = ()
     form: MethodForm | None = None
-    advanced: bool = False
+    advanced: bool | None = None
     filter: str = ""
     cursor: str = METHOD
     method: str = field(init=False)
@@ -118,10 +118,22 @@ class Draft:
         """A setting as it stands, shown or not."""
         return next((entry for entry in self._entries() if entry.setting.key == key), None)
 
-    def lines(self) -> list[Line]:
-        """What is shown, in sections."""
+    def lines(self, room: int = 0) -> list[Line]:
+        """What is shown, in sections.
+
+        Args:
+            room: lines that there are. If more than half of them would be empty, every setting is shown, unless the
+                user has chosen.
+        """
+        return self._lines(self.shows_all(room))
+
+    def shows_all(self, room: int = 0) -> bool:
+        """Whether every setting is shown in so many lines."""
+        return 2 * len(self._lines(False)) < room if self.advanced is None else self.advanced
+
+    def _lines(self, everything: bool) -> list[Line]:
         entries = self._entries()
-        shown = [entry for entry in entries if self._is_shown(entry)]
+        shown = [entry for entry in entries if self._is_shown(entry, everything)]
         lines: list[Line] = []
         for section in _SECTIONS:
             of_section = [entry for entry in shown if _section(entry) == section]
@@ -134,12 +146,12 @@ class Draft:
             lines.append(SectionHeading(hint, minor=True))
         return lines
 
-    def _is_shown(self, entry: Entry) -> bool:
+    def _is_shown(self, entry: Entry, everything: bool) -> bool:
         setting = entry.setting
         if self.filter:
             return self.filter.lower() in f"{setting.key} {setting.help}".lower()
         # A changed setting is never hidden.
-        return self.advanced or setting.basic or bool(entry.text)
+        return everything or setting.basic or bool(entry.text)
 
     def _entries(self) -> list[Entry]:
         if self.form is None:

@@ -25,6 +25,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.slots_text import slots_text
+from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
@@ -36,6 +37,8 @@ _SETTLE_SECONDS = 0.12
 _MANY = 20
 """Starting more runs than this needs a confirmation: each is a process of its own."""
 _NAMED = 3
+_ACCEPTS_LINES, _BROKEN = 2, 16
+"""Lines for which values a setting takes, so that what it means has room, and cells that breaking them may cost."""
 _WHILE_TYPING = frozenset({"submit"})
 
 
@@ -90,7 +93,7 @@ class NewRunScreen(DashboardScreen):
 
     def compose(self) -> ComposeResult:
         yield TitleBar("new runs")
-        yield Input(placeholder="part of a setting's name or meaning: learning, lambda", id="filter", compact=True)
+        yield TextBox(placeholder="part of a setting's name or meaning: learning, lambda", widget_id="filter")
         with Container(id="fields"):
             yield SettingList(self._look_at, widget_id="settings")
             yield ValueEditor(self._typing_done, widget_id="editor")
@@ -100,7 +103,7 @@ class NewRunScreen(DashboardScreen):
         yield KeyFooter()
 
     def on_mount(self) -> None:
-        self.query_one("#filter", Input).value = self._draft.filter
+        self.query_one("#filter", TextBox).value = self._draft.filter
         self._say_plan(Text("reading the settings …", style=self.look.faint))
         self._read_form(self.session.source, self._draft.method)
 
@@ -174,15 +177,15 @@ class NewRunScreen(DashboardScreen):
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._place_editor)
+        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         if not self.is_whole:
             return
         draft, check = self._draft, self._checked
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
-        self.settings.show(draft.lines(), draft.cursor, check.errors, check.name)
+        self.settings.show(draft.lines(self.settings.size.height), draft.cursor, check.errors, check.name)
         self._draw_help()
         if draft.form is not None and self._checked_request is not None:
             self._say_plan(_plan(check, self.look))
@@ -206,7 +209,10 @@ class NewRunScreen(DashboardScreen):
         if entry is not None:
             setting = entry.setting
             error = self._checked.errors.get(setting.key, "")
-            text.append(setting.key, style=f"bold {look.heading}").append(f"  {clean(setting.accepts)}")
+            text.append(setting.key, style=f"bold {look.heading}")
+            text.append(
+                f"  {clean(setting.accepts, _ACCEPTS_LINES * (self.size.width - 2) - len(setting.key) - _BROKEN)}"
+            )
             if entry.text:
                 text.append(f"  preset: {clean(entry.default, 60) or 'none'}", style=look.faint)
             text.append("\n").append(clean(error or setting.help), style=look.error if error else look.faint)
@@ -295,13 +301,11 @@ class NewRunScreen(DashboardScreen):
     # -- what is listed ----------------------------------------------------------------------------------------------
 
     def action_advanced(self) -> None:
-        self._draft.advanced = not self._draft.advanced
+        self._draft.advanced = not self._draft.shows_all(self.settings.size.height)
         self._draw()
 
     def action_filter(self) -> None:
-        filter_box = self.query_one("#filter", Input)
-        filter_box.display = True
-        self.set_focus(filter_box)
+        self.query_one("#filter", TextBox).ask()
 
     @on(Input.Changed, "#filter")
     def _filter_typed(self, message: Input.Changed) -> None:
@@ -317,7 +321,7 @@ class NewRunScreen(DashboardScreen):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.settings.focus()
+        self.query_one("#filter", TextBox).leave(self.settings)
 
     # -- starting and leaving ----------------------------------------------------------------------------------------
 
@@ -341,7 +345,7 @@ class NewRunScreen(DashboardScreen):
     def _show_first_error(self) -> None:
         """Go to the first setting with an error."""
         errors = self._checked.errors
-        shown = [line.setting.key for line in self._draft.lines() if isinstance(line, Entry)]
+        shown = [line.setting.key for line in self._draft.lines(self.settings.size.height) if isinstance(line, Entry)]
         key = next((key for key in shown if key in errors), next(iter(errors)))
         if key:
             self._draft.cursor = key
@@ -377,7 +381,7 @@ class NewRunScreen(DashboardScreen):
 
     @work
     async def action_back(self) -> None:
-        filter_box = self.query_one("#filter", Input)
+        filter_box = self.query_one("#filter", TextBox)
         if filter_box.has_focus or filter_box.value:
             filter_box.value = ""
             self.settings.focus()

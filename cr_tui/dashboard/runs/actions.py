@@ -13,6 +13,7 @@ from cr_tui.dashboard.runs.run_words import size_text
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.requests import FormRequested, LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.short_names import short_names
 from engine.errors import ChangedDataError, CrtuiError
 
 _ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})
@@ -37,7 +38,8 @@ APPLIES: dict[str, Callable[[Run], bool]] = {
     "next_view": lambda run: True,
 }
 """Which runs an action can be applied to. The footer dims actions that apply to none."""
-_NAMED = 3
+_NAMED, _NAME_CELLS = 3, 24
+"""How many runs are named in a sentence, and cells of each name."""
 _AT_ONCE = 8
 
 
@@ -93,7 +95,7 @@ class RunActions(DashboardScreen):
     def _weigh(self, runs: Sequence[Run]) -> None:
         """Count what would be deleted, then ask."""
         found = self.session.source.disk_use([run.id for run in runs])
-        self.app.call_from_thread(self._ask_to_delete, runs, found)
+        self.show_from_thread(self._ask_to_delete, runs, found)
 
     @work
     async def _ask_to_delete(self, runs: Sequence[Run], found: DiskUse) -> None:
@@ -113,11 +115,12 @@ class RunActions(DashboardScreen):
             self.session.undoable.pop()()
 
     def _spared_text(self, before: str, after: str = "") -> str:
-        names = [run.name for run in self.spared]
-        if not names:
+        runs = self.spared
+        if not runs:
             return ""
-        marked = "1 marked run" if len(names) == 1 else f"{len(names)} marked runs"
-        return f"{before}left alone: {marked} that the filter hides ({_listed(names)}){after}"
+        marked = "1 marked run" if len(runs) == 1 else f"{len(runs)} marked runs"
+        left = "Left" if after else "left"
+        return f"{before}{left} alone: {marked} that the filter hides ({_listed(runs)}){after}"
 
     def _applicable(self, action: str) -> list[Run]:
         return [run for run in self.targets if APPLIES[action](run)]
@@ -160,11 +163,11 @@ class RunActions(DashboardScreen):
         with ThreadPoolExecutor(_AT_ONCE) as executor:
             changed = [run for run in executor.map(attempt, runs) if run is not None]
         if changed:
-            self.say_from_thread(f"{done} {_listed([run.name for run in changed])}{hint}")
+            self.say_from_thread(f"{done} {_listed(changed)}{hint}")
             if after is not None:
                 self.app.call_from_thread(after, changed)
         if refused:
-            self.app.call_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
+            self.show_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
         self.post_message(LookRequested())
 
     @work
@@ -177,11 +180,13 @@ class RunActions(DashboardScreen):
 
 
 def _subject(runs: Sequence[Run]) -> str:
-    return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({_listed([run.name for run in runs])})"
+    return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({_listed(runs)})"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+def _listed(runs: Sequence[Run]) -> str:
+    """The first few names, short and told apart, and how many more there are."""
+    more = f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else ""
+    names = short_names([run.name for run in runs], _NAME_CELLS, [run.group for run in runs])
     return ", ".join(names[:_NAMED]) + more
 
 

@@ -15,6 +15,7 @@ _GIB = 2**30
 _MIB_A_GIB = 1024
 _FULL_PERCENT = 90.0
 _LITTLE_SPACE = 5 * _GIB
+_GPU_FACTS = 3
 
 
 class MachineStrip(TextLine):
@@ -41,6 +42,11 @@ class MachineStrip(TextLine):
         machine, look = self._machine, look_of(self.app)
         if machine is None:
             return
+        lines = [self._line(machine, look, facts) for facts in range(_GPU_FACTS, -1, -1)]
+        self.write(next((line for line in lines if line.cell_len <= self.content_size.width), lines[-1]))
+
+    def _line(self, machine: Machine, look: Look, gpu_facts: int) -> Text:
+        """The line with so many facts of each GPU; with none, the slots are left out and one fact stays."""
         share = 100 * machine.memory_used / max(machine.memory_total, 1)
         memory = f"{machine.memory_used / _GIB:.1f}/{machine.memory_total / _GIB:.1f}G"
         line = Text()
@@ -51,16 +57,16 @@ class MachineStrip(TextLine):
         ):
             line.append("   " if line else "").append(f"{name} ", style=look.faint)
             line.append(value, style=look.alert if alarming else "")
-        if machine.slots:
+        if machine.slots and gpu_facts:
             free = len(machine.slots) - sum(machine.slots.values())
             line.append("   ").append(slots_text(free, len(machine.slots)), style=look.faint)
         for gpu in machine.gpus:
-            line.append(f"   cuda:{gpu.index} ", style=look.faint).append_text(gpu_text(gpu, look))
-        self.write(line)
+            line.append(f"   cuda:{gpu.index} ", style=look.faint).append_text(gpu_text(gpu, look, gpu_facts or 1))
+        return line
 
 
-def gpu_text(gpu: Gpu, look: Look) -> Text:
-    """Utilisation, memory and temperature of a GPU, as far as they are known; else its name."""
+def gpu_text(gpu: Gpu, look: Look, most: int = _GPU_FACTS) -> Text:
+    """Utilisation, memory and temperature of a GPU, the first so many of those that are known; else its name."""
     parts = []
     if gpu.utilisation is not None:
         parts.append(f"{gpu.utilisation:.0f}%")
@@ -68,4 +74,4 @@ def gpu_text(gpu: Gpu, look: Look) -> Text:
         parts.append(f"{gpu.used_mib / _MIB_A_GIB:.1f}/{gpu.total_mib / _MIB_A_GIB:.0f}G")
     if gpu.celsius is not None:
         parts.append(f"{gpu.celsius:.0f}°C")
-    return Text(" ".join(parts) or clean(gpu.name, 20), style="" if parts else look.faint)
+    return Text(" ".join(parts[:most]) or clean(gpu.name, 20), style="" if parts else look.faint)

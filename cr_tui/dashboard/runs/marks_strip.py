@@ -12,7 +12,8 @@ from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import style_of
 
-_LEAST_NAME = 6
+_LEAST_NAME, _ENOUGH = 6, 12
+"""Cells of a name if all marked runs are to be named, and if some must be left out anyway."""
 _AROUND = 4
 """Cells around a name: its mark and the gap behind it."""
 
@@ -35,7 +36,9 @@ def marks_line(
     line.append("  ")
     colours = {run.id: run.colour for run in shown}
     room = width - line.cell_len
-    count = min(len(marked), max((room - len(f"+{len(marked)}")) // (_LEAST_NAME + _AROUND), 0))
+    left = room - len(f"+{len(marked)}")
+    all_fit = len(marked) * (_LEAST_NAME + _AROUND) <= left
+    count = len(marked) if all_fit else max(left // (_ENOUGH + _AROUND), 0)
     if not count:
         return line
     left_out = len(marked) - count

@@ -45,8 +45,9 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
     for title, belongs in GROUPS.items():
-        # The total says most of a method that has one.
-        found = sorted(filter(belongs, keys), key=lambda key: key[1] != _TOTAL)
+        # What most of the runs have compares most of them, and the total says most of a method that has one.
+        having = {key: sum(key in run.curves.measured for run in runs) for key in keys if belongs(key)}
+        found = sorted(having, key=lambda key: (-having[key], key[1] != _TOTAL))
         if len(runs) == 1:
             measured = runs[0].curves.measured
             lines = (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from cr_tui.dashboard.model.data import Run
+from engine.runs.labels import meets
 
 _TOKEN = re.compile(r'[()|]|!(?!=)|(?:"[^"]*"?|[^\s()|"])+')
 _TERM = re.compile(r"([a-z_][\w.-]*)(<=|>=|!=|==|<|>|=|:)(.+)", re.IGNORECASE)
@@ -88,7 +89,7 @@ def parse(query: str) -> Query:
       or of a key of the specification begins so;
     - ``number<=value`` with ``< <= > >= = !=``: ``step``, ``total_steps``, ``seed``, ``rank``, ``score.<name>`` or a
       key of the specification; words compare by ``=`` and ``!=``;
-    - ``tag:start`` or ``tag=word``: one of its tags;
+    - ``tag:start``, ``tag=word`` or ``tag!=word``: its tags, as in ``crtui runs list --where``;
     - text found in the id, name, group, method or dataset.
 
     A key of the specification is written in full (``method.noise``) or by its end (``noise``; ``learning_rate`` also
@@ -189,8 +190,8 @@ def _term(term: str) -> Term:
         return _text(term)
     name, sign, value = match.groups()
     name = _ALIASES.get(name, name)
-    if name == _TAG and sign in (":", *_SAME):
-        return _tagged(value, whole=sign != ":")
+    if name == _TAG and sign in (":", *_SAME, _OTHER):
+        return _tagged(value, sign)
     if sign == ":":
         return _begins(name, value) if name in _WORDS else _setting(name, lambda found: _word(found).startswith(value))
     if name in _WORDS:
@@ -224,15 +225,13 @@ def _begins(name: str, start: str) -> Term:
     return Term(lambda run: read(run).lower().startswith(start), doubt)
 
 
-def _tagged(text: str, *, whole: bool) -> Term:
-    def is_it(tag: str) -> bool:
-        return tag.lower() == text if whole else tag.lower().startswith(text)
-
+def _tagged(text: str, sign: str) -> Term:
     def doubt(runs: Collection[Run]) -> str:
         there = {tag for run in runs for tag in run.tags}
-        return "" if any(map(is_it, there)) else f"no run has a tag '{text}'{_there_are(there)}"
+        known = meets(list(there), ":" if sign == ":" else "=", text)
+        return "" if known else f"no run has a tag '{text}'{_there_are(there)}"
 
-    return Term(lambda run: any(map(is_it, run.tags)), doubt)
+    return Term(lambda run: meets(run.tags, sign, text), doubt)
 
 
 def _word_term(term: str, name: str, sign: str, value: str) -> Term:

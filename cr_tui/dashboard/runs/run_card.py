@@ -9,7 +9,14 @@ from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run, RunFacts
-from cr_tui.dashboard.runs.run_words import changed_lines, label_lines, progress_lines, reason_lines, score_lines
+from cr_tui.dashboard.runs.run_words import (
+    changed_lines,
+    label_lines,
+    progress_lines,
+    reason_lines,
+    score_lines,
+    setting_lines,
+)
 from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.theme import look_of
 from cr_tui.render.cells import Cells
@@ -17,7 +24,11 @@ from cr_tui.render.cells import Cells
 _COLUMN, _SCORE_COLUMN = 36, 21
 """Cells that a column of facts, and of scores, takes at least."""
 _MOST_TRACE = 12
-"""Lines of a traceback; the list of everything has the rest."""
+"""Lines of state, reason and traceback that are shown before all else; with more room there are more."""
+_LEAST_SETTINGS = 4
+"""Lines that settings must have to be shown below the rest."""
+_SAID = frozenset({"name", "group", "seed", "preset", "method.name", "data.name"})
+"""Settings that stand elsewhere on the screen."""
 _MORE = "… i shows everything"
 
 
@@ -60,24 +71,44 @@ class RunCard(CellsView):
             self.show(Cells(()))
             return
         look = look_of(self.app)
-        reason = self._wrapped(reason_lines(run, facts, look), width)
-        if len(reason) > _MOST_TRACE:
-            # What went wrong stands at the end of a traceback.
-            head = self._wrapped(list(reason_lines(run, None, look)), width)
-            reason = [*head, *reason[len(head) - _MOST_TRACE :]]
         progress = list(progress_lines(run, facts, speed, now, look))
         scores = list(score_lines(run, look))
-        lines = [
-            *reason,
+        rest = [
             *self._wrapped(label_lines(facts, look), width),
             *_in_columns(progress, max(width // _COLUMN, 1), width),
             *_in_columns(scores, max(width // _SCORE_COLUMN, 1), width),
             *self._wrapped(changed_lines(facts, look), width),
         ]
+        lines = [*self._reason(run, facts, width, max(height - len(rest), _MOST_TRACE)), *rest]
+        lines = self._filled(lines, facts, width, height)
         if len(lines) > height:
             lines = [*lines[: height - 1], Text(_MORE, style=look.faint)]
         drawn = tuple(tuple(self._segments(line)) for line in lines)
         self.show(Cells(drawn + ((),) * (height - len(drawn))))
+
+    def _reason(self, run: Run, facts: RunFacts | None, width: int, room: int) -> list[Text]:
+        """Why it ended. Of a traceback that has no room, its end: there stands what went wrong."""
+        look = look_of(self.app)
+        head, *trace = (self._wrapped([line], width) for line in reason_lines(run, facts, look))
+        kept: list[Text] = []
+        for number, parts in enumerate(reversed(trace)):
+            if len(head) + len(parts) + len(kept) + (number < len(trace) - 1) > room:
+                return [*head, Text("…", style=look.faint), *kept]
+            kept = [*parts, *kept]
+        return [*head, *kept]
+
+    def _filled(self, lines: list[Text], facts: RunFacts | None, width: int, height: int) -> list[Text]:
+        """The lines, and below them as much of the specification as there is room for."""
+        look, most = look_of(self.app), max(width // _COLUMN, 1)
+        settings = list(setting_lines(facts, look, but=_SAID)) if facts is not None else []
+        rows = height - len(lines) - 2
+        if not settings or rows < min(_LEAST_SETTINGS, len(settings)):
+            return lines
+        # In fewer columns values have more room.
+        across = next((count for count in range(1, most) if rows * count >= len(settings)), most)
+        shown = settings if len(settings) <= rows * across else settings[: (rows - 1) * across]
+        more = [Text(_MORE, style=look.faint)] if len(shown) < len(settings) else []
+        return [*lines, Text(), Text("settings", style=look.heading), *_in_columns(shown, across, width), *more]
 
     def _wrapped(self, lines: Iterable[Text], width: int) -> list[Text]:
         return [part for line in lines for part in line.wrap(self.app.console, width)]
@@ -85,6 +116,8 @@ class RunCard(CellsView):
     def _segments(self, line: Text) -> list[Segment]:
         line.end = ""
         line.rstrip()
+        # Rich forgets the style of a text in which nothing else is styled.
+        line.stylize_before(line.style)
         return [segment for segment in line.render(self.app.console) if segment.text]
 
 

@@ -88,9 +88,9 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._strips: dict[str, tuple[object, Strip]] = {}
         self._seen: tuple[str, ...] = ()
         self._named: tuple[list[str], list[str], list[str]] = ([], [], [])
-        self._names = Shortener(())
+        self._names = self._grouped_names = Shortener(())
+        self._name_widths: Sequence[int] = (0, 0)
         self._numbers: Mapping[str, int] = {}
-        self._name_width = 0
         self._header_drawn: object = None
 
     # -- what is shown -----------------------------------------------------------------------------------------------
@@ -139,8 +139,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         if not self.size.width:
             return
         self._take_names(runs)
-        room = self.size.width - _MARK_WIDTH
-        columns = choose_columns(runs, room, self.skip, self.order.key, self._name_width)
+        columns = self._columns_for(runs)
         fits = [(column.key, column.width) for column in columns] == [(old.key, old.width) for old in self._columns]
         if not fits:
             self._columns = columns
@@ -159,15 +158,26 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         if self.selected_id != selected:
             self.post_message(self.Moved())
 
+    def _columns_for(self, runs: Sequence[Run]) -> list[Column]:
+        """The columns that fit. Names that clash need more room where no column tells their groups."""
+        columns: list[Column] = []
+        for longest in self._name_widths:
+            columns = choose_columns(runs, self.size.width - _MARK_WIDTH, self.skip, self.order.key, longest)
+            if _has_groups(columns):
+                break
+        return columns
+
     def _take_names(self, runs: Sequence[Run]) -> None:
         """Find out how names are told apart, if they are others than before."""
         named = [run.id for run in runs], [run.name for run in runs], [run.group for run in runs]
         if named != self._named:
             self._named = named
             ids, names, groups = named
-            self._names = Shortener(names, groups)
+            self._names, self._grouped_names = Shortener(names), Shortener(names, groups)
+            self._name_widths = [
+                max(map(cell_len, those.full), default=0) for those in (self._names, self._grouped_names)
+            ]
             self._numbers = dict(zip(ids, range(len(ids)), strict=True))
-            self._name_width = max(map(cell_len, self._names.full), default=0)
             self._strips.clear()
 
     def _in_order(self, runs: Sequence[Run], columns: Sequence[Column]) -> list[Run]:
@@ -288,7 +298,8 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _cell(self, column: Column, run: Run, look: Look) -> Text:
         if column.key != "name":
             return column.draw(run, self._now, look)
-        cell = Text(self._names.short(self._numbers[run.id], column.width))
+        names = self._names if _has_groups(self._columns) else self._grouped_names
+        cell = Text(names.short(self._numbers[run.id], column.width))
         cell.align("left", column.width)
         return cell
 
@@ -378,3 +389,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
                 self.post_message(self.Sorted())
                 return
             left += column.width + PADDING
+
+
+def _has_groups(columns: Sequence[Column]) -> bool:
+    return any(column.key == "group" for column in columns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.text import Text
 
@@ -98,9 +98,18 @@ def label_lines(facts: RunFacts | None, look: Look) -> Iterator[Text]:
         yield Text(clean(line), style=look.key)
 
 
-def setting_lines(facts: RunFacts, look: Look) -> Iterator[Text]:
-    """Its whole specification, a line a setting; those unlike the preset stand out."""
-    for key in dict.fromkeys((*facts.settings, *facts.changed)):
+def setting_lines(facts: RunFacts, look: Look, but: Collection[str] = ()) -> Iterator[Text]:
+    """Its whole specification, a line a setting: first of method, data and training, then of where it runs.
+
+    Settings unlike the preset stand out.
+
+    Args:
+        facts: of the run.
+        look: colours.
+        but: keys that are left out.
+    """
+    keys = [key for key in dict.fromkeys((*facts.settings, *facts.changed)) if key not in but]
+    for key in sorted(keys, key=lambda key: "." not in key):
         own = facts.settings.get(key)
         line = Text(f"{clean(key)} = ", style=look.faint)
         if key in facts.changed:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -47,6 +48,8 @@ _FACTS_SECONDS = 5.0
 _LEAST_TABLE, _SHORT_TABLE = 5, 0.4
 """Lines that the table always has, and the share of the screen below which it counts as short."""
 _WIDE = 150
+_FILTER_EDGES = 6
+"""Cells around the words of the filter, the caret included."""
 _SPEED = ("train", "iterations_per_second")
 
 EMPTY = """\
@@ -192,8 +195,10 @@ class RunsScreen(RunActions):
         if self._is_filtered:
             found = Text(f"{len(self._listed)} of {len(runs)}", style=self.look.heading)
             found.append(f"  {clean(remark)}" if remark else "", style=self.look.alert)
-            found.no_wrap, found.overflow = True, "ellipsis"
             self.query_one("#found", Static).update(found)
+            # The words of the filter are needed to mend it: a long remark stands below them.
+            room = self.size.width - cell_len(self._query[0]) - _FILTER_EDGES
+            self.query_one("#filter-line").set_class(bool(remark) and found.cell_len > room, "-stacked")
         nothing = self.query_one("#nothing", Static)
         nothing.display = bool(runs) and not self._listed
         nothing.update(Text(NOTHING_FOUND).append(f"\n\n{clean(remark)}." if remark else "", style=self.look.alert))
@@ -315,12 +320,11 @@ class RunsScreen(RunActions):
         except CrtuiError:
             return
         if not worker.is_cancelled:
-            self.app.call_from_thread(self._take_facts, facts)
+            self.show_from_thread(self._take_facts, facts)
 
     def _take_facts(self, facts: RunFacts) -> None:
-        if self.is_whole:
-            self._facts = facts
-            self._show_card()
+        self._facts = facts
+        self._show_card()
 
     @work
     async def action_everything(self) -> None:
@@ -349,7 +353,7 @@ class RunsScreen(RunActions):
             machine = source.machine()
         except CrtuiError:
             return
-        self.app.call_from_thread(self._show_machine, machine)
+        self.show_from_thread(self._show_machine, machine)
 
     def _look_at_machine(self) -> None:
         if not self.is_covered:
@@ -481,7 +485,7 @@ class RunsScreen(RunActions):
         if before := box.value:
             self.session.undoable.append(lambda: self._set_filter(before))
         box.value = ""
-        self.query_one(RunTable).focus()
+        box.leave(self.query_one(RunTable))
         self._tick()
 
     def _set_filter(self, text: str) -> None:
@@ -497,7 +501,7 @@ class RunsScreen(RunActions):
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:
-        self.query_one(RunTable).focus()
+        self.query_one("#filter", TextBox).leave(self.query_one(RunTable))
         self._tick()
 
     # -- going -------------------------------------------------------------------------------------------------------

@@ -49,4 +49,4 @@ class ComputingKeys(SelectionPages):
             self.say_from_thread(str(error), "error")
         else:
             self.say_from_thread(done)
-        self.app.call_from_thread(self._read_again)
+        self.show_from_thread(self._read_again)

@@ -114,6 +114,14 @@ class DashboardScreen(Screen[None]):
         """Tell the user a sentence, from a thread."""
         self.app.call_from_thread(self.say, message, severity)
 
+    def show_from_thread(self, show: Callable[..., object], *found: object) -> None:
+        """Show what a thread has found. It is dropped if the screen's widgets are gone by then, as at quitting."""
+        self.app.call_from_thread(self._show_if_whole, show, *found)
+
+    def _show_if_whole(self, show: Callable[..., object], *found: object) -> None:
+        if self.is_whole:
+            show(*found)
+
     def copy_text(self, text: str, what: str) -> None:
         """Put text on the clipboard of the user's own terminal, by OSC 52, and say what was copied."""
         self.app.copy_to_clipboard(text)

@@ -84,7 +84,7 @@ def cut_in_the_middle(text: str, width: int) -> str:
     while tail and not cell_len(tail[0]):
         # A combining mark must not stand on the ellipsis.
         tail = tail[1:]
-    return f"{head}{ELLIPSIS}{tail}"
+    return f"{head.rstrip(ELLIPSIS)}{ELLIPSIS}{tail.lstrip(ELLIPSIS)}"
 
 
 def _with_groups(names: list[str], groups: Sequence[str] | None) -> list[str]:

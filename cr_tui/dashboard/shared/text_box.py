@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from textual.widget import Widget
 from textual.widgets import Input
+from textual.widgets._input import InputType
 
 
 class TextBox(Input):
@@ -12,8 +14,15 @@ class TextBox(Input):
     which stands there only to show its text, the next key would be typed into it instead of obeyed.
     """
 
-    def __init__(self, *, placeholder: str = "", widget_id: str | None = None) -> None:
-        super().__init__(placeholder=placeholder, id=widget_id, compact=True)
+    def __init__(
+        self,
+        *,
+        placeholder: str = "",
+        widget_id: str | None = None,
+        kind: InputType = "text",
+        max_length: int = 0,
+    ) -> None:
+        super().__init__(placeholder=placeholder, id=widget_id, type=kind, max_length=max_length, compact=True)
         self.can_focus = False
 
     def ask(self) -> None:
@@ -21,6 +30,10 @@ class TextBox(Input):
         self.display = True
         self.can_focus = True
         self.focus()
+
+    def leave(self, to: Widget) -> None:
+        """Type elsewhere; where the other widget cannot have the focus, as while it is hidden, no widget has it."""
+        self.screen.set_focus(to if to.focusable else None)
 
     def on_blur(self) -> None:
         self.can_focus = False

@@ -10,7 +10,7 @@ class TextLine(Static):
     """One line, cut at the edge and shown literally; it is drawn only when its text has changed."""
 
     DEFAULT_CSS = """
-    TextLine { height: 1; }
+    TextLine { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
     """
 
     def __init__(self, *, widget_id: str | None = None) -> None:
@@ -19,7 +19,6 @@ class TextLine(Static):
 
     def write(self, text: Text) -> None:
         """Show another text."""
-        text.no_wrap, text.overflow = True, "ellipsis"
         if text.markup != self._written.markup:
             self._written = text
             # The height is fixed, so nothing around it has to move.

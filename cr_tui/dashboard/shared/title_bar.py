@@ -15,7 +15,10 @@ from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
 
 _LEAST_PLACE = 12
+_GAP = 2
 _COUNTED = ("running", "queued", "failed", "crashed")
+_WORDINGS = ((True, True), (True, False), (False, False))
+"""Whether all runs are counted, and whether each status is called by its word: the fullest that fits is shown."""
 
 
 class TitleBar(TextLine):
@@ -61,8 +64,8 @@ class TitleBar(TextLine):
             self.write(right)
             return
         left = self._tabs()
-        full = right.copy().append_text(self._counts(words=True))
-        right = full if left.cell_len + full.cell_len + 1 <= width else right.append_text(self._counts(words=False))
+        wordings = [right.copy().append_text(self._counts(total, words)) for total, words in _WORDINGS]
+        right = next((one for one in wordings if left.cell_len + _GAP + one.cell_len <= width), wordings[-1])
         room = width - left.cell_len - right.cell_len - 4
         if self._location and room >= _LEAST_PLACE:
             left.append("  " + clean(self._location, room), style=look.faint)
@@ -80,11 +83,10 @@ class TitleBar(TextLine):
         line.rstrip()
         return line
 
-    def _counts(self, *, words: bool) -> Text:
+    def _counts(self, total: bool, words: bool) -> Text:
         look = look_of(self.app)
         counts = Counter("stalled" if run.stalled else run.status for run in self._runs)
-        total = len(self._runs)
-        line = Text(f"{total} run{'' if total == 1 else 's'}" if words else "", style=look.faint)
+        line = Text(f"{len(self._runs)} run{'' if len(self._runs) == 1 else 's'}" if total else "", style=look.faint)
         for status in _COUNTED:
             if counts[status]:
                 glyph, colour = look.statuses[status]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections.abc import Sequence
@@ -24,13 +25,19 @@ from cr_tui.text import clean
 _GIB, _MIB = 2**30, 2**20
 _MIB_A_GIB = 1024
 _NAME = 10
+_LEAST_NAME, _MOST_FACT = 8, 24
+"""Cells that names and stores have at least, and other columns at most, in the table of processes."""
 _BAR = 24
 _NARROW_BAR = 12
 _FULL = 0.9
 _NARROW = 100
 _AROUND = 4
 """Lines of the screen that are not the view's: title, footer, padding."""
-_LEAST_CHART, _MOST_CHART, _LEAST_CHART_WIDTH, _GAP = 5, 14, 38, 2
+_WIDE = 150
+"""Cells from which on slots and processes stand beside the gauges, not below them."""
+_LEAST_CHART, _LEAST_CHART_WIDTH, _GAP = 5, 38, 2
+_SHAPE = 4
+"""Cells across that are worth as much to a chart as a line."""
 _GPU_SLOT = re.compile(r"gpu-((?:GPU|MIG)-.+)-(\d+)")
 Line = tuple[Segment, ...]
 
@@ -75,8 +82,9 @@ class MachineView(CellsView):
         if machine is None or not width:
             return
         look = look_of(self.app)
-        pen = _Pen(look, width)
-        lines: list[Line] = [
+        beside = width >= _WIDE
+        pen = _Pen(look, width // 2 - _GAP if beside else width)
+        gauges = [
             pen.title(f"{clean(machine.host, 40)}", f"{machine.cores} cores, load {machine.load:.1f}"),
             pen.gauge("cpu", machine.cpu / 100, f"{machine.cpu:.0f}%"),
             pen.gauge(
@@ -90,11 +98,12 @@ class MachineView(CellsView):
                 f"{machine.disk_free / _GIB:.1f} GiB free for the store",
             ),
             (),
+            *self._gpu_lines(machine, pen),
         ]
-        lines += self._gpu_lines(machine, pen)
-        lines += self._slot_lines(machine, pen)
-        lines += worker_lines(self._workers, machine, self._store, pen)
-        lines += self._waiting_lines(machine, pen)
+        users = self._slot_lines(machine, pen)
+        users += worker_lines(self._workers, machine, self._store, pen)
+        users += self._waiting_lines(machine, pen)
+        lines = _beside(gauges, users, width // 2) if beside else [*gauges, *users]
         room = self.screen.size.height - len(lines) - _AROUND
         lines += history_lines(self._history, machine, width, room, look)
         self.show(Cells(tuple(lines)))
@@ -111,14 +120,14 @@ class MachineView(CellsView):
             facts = [clean(gpu.name, 30)]
             facts += [f"{gpu.celsius:.0f} °C"] if gpu.celsius is not None else []
             facts += [f"{gpu.watts:.0f} W"] if gpu.watts is not None else []
-            facts.append(", ".join(cut_in_the_middle(clean(run.name), 24) for run in here) or _strangers(gpu))
             busy = (gpu.utilisation or 0.0) / 100
             used, total = gpu.used_mib or 0.0, gpu.total_mib or 0.0
             text = "–" if gpu.utilisation is None else f"{gpu.utilisation:.0f}%"
             lines.append(pen.gauge(f"cuda:{gpu.index}", busy, text))
             memory = f"{used / _MIB_A_GIB:.1f} of {total / _MIB_A_GIB:.1f} GiB" if total else "–"
             lines.append(pen.gauge("", used / max(total, 1.0), memory))
-            lines.append(pen.plain(" " * _NAME + "  ·  ".join(facts)))
+            text = " " * _NAME + "  ·  ".join(facts) + "  ·  "
+            lines.append(pen.plain(text + (_named(here, pen.width - cell_len(text)) or _strangers(gpu))))
         return [*lines, ()]
 
     def _slot_lines(self, machine: Machine, pen: _Pen) -> list[Line]:
@@ -160,47 +169,48 @@ def worker_lines(workers: Sequence[Worker], machine: Machine, store: str, pen: _
     if not workers:
         return [pen.title("Processes", "no run trains on this machine"), ()]
     others = any(worker.store not in ("", store) for worker in workers)
-    widths = {"PID": 8, "Where": 16, "CPU": 6, "Memory": 10, "it/s": 8}
-    store_width = min(max(pen.width // 4, 12), 40) if others else 0
-    room = pen.width - sum(widths.values()) - store_width - 2 * (len(widths) + others)
-    names = short_names([worker.name for worker in workers], max(min(room, 40), 8))
+    facts = [
+        (
+            str(worker.pid),
+            ", ".join(slot_title(slot, machine.gpus) for slot in worker.slots) or "no slot",
+            "–" if worker.cpu is None else f"{worker.cpu:.0f}%",
+            f"{worker.memory / _MIB:,.0f} MiB",
+            "–" if worker.speed is None else f"{worker.speed:.3g}",
+        )
+        for worker in workers
+    ]
+    titles = ("PID", "Where", "CPU", "Memory", "it/s")
+    widths = [min(max(map(cell_len, column)), _MOST_FACT) for column in zip(titles, *facts, strict=True)]
+    stores = ["this" if worker.store == store else worker.store or "–" for worker in workers] if others else []
+    # What is left is shared by names and stores, as far as these need it.
+    left = pen.width - sum(widths) - 2 * (len(widths) + others)
+    store_width = min(max(map(cell_len, ["Store", *stores])), max(left // 2, _LEAST_NAME)) if others else 0
+    names = short_names([worker.name for worker in workers], max(min(left - store_width, 40), _LEAST_NAME))
     longest = max(4, *(cell_len(name) for name in names))
-    header = [("Run", -longest), *((title, width) for title, width in widths.items())]
-    header += [("Store", -store_width)] if others else []
-    lines = [pen.title("Processes", f"{len(workers)}"), pen.row([(text, width) for text, width in header], faint=True)]
-    for worker, name in zip(workers, names, strict=True):
-        where = ", ".join(slot_title(slot, machine.gpus) for slot in worker.slots) or "no slot"
-        cells = [
-            (name, -longest),
-            (str(worker.pid), widths["PID"]),
-            (where, widths["Where"]),
-            ("–" if worker.cpu is None else f"{worker.cpu:.0f}%", widths["CPU"]),
-            (f"{worker.memory / _MIB:,.0f} MiB", widths["Memory"]),
-            ("–" if worker.speed is None else f"{worker.speed:.3g}", widths["it/s"]),
-        ]
-        own = worker.store == store
-        cells += [("this" if own else worker.store or "–", -store_width)] if others else []
-        lines.append(pen.row(cells))
+    header = [("Run", -longest), *zip(titles, widths, strict=True)] + ([("Store", -store_width)] if others else [])
+    lines = [pen.title("Processes", f"{len(workers)}"), pen.row(header, faint=True)]
+    for number, name in enumerate(names):
+        cells = [(name, -longest), *zip(facts[number], widths, strict=True)]
+        lines.append(pen.row(cells + ([(stores[number], -store_width)] if others else [])))
     return [*lines, ()]
 
 
 def history_lines(history: MachineHistory, machine: Machine, width: int, room: int, look: Look) -> list[Line]:
     """Charts of the last hour, as many as fit into the room that is left; none in too little."""
     percent = (0.0, 100.0)
+    # What is busy most often comes first: where there is little room, the rest is left out.
     charts: list[tuple[str, Curve, tuple[float, float] | None]] = [
         ("cpu %", history.cpu, percent),
+        *((f"cuda:{gpu.index} %", history.gpu(gpu.uuid), percent) for gpu in machine.gpus),
         ("memory GiB", history.memory, (0.0, machine.memory_total / _GIB)),
+        *((f"cuda:{gpu.index} GiB", history.gpu_memory(gpu.uuid), None) for gpu in machine.gpus),
         ("disk free GiB", history.disk, None),
     ]
-    for gpu in machine.gpus:
-        charts.append((f"cuda:{gpu.index} %", history.gpu(gpu.uuid), percent))
-        charts.append((f"cuda:{gpu.index} GiB", history.gpu_memory(gpu.uuid), None))
     charts = [entry for entry in charts if len(entry[1][0]) > 1]
-    across = max(min(width // _LEAST_CHART_WIDTH, len(charts)), 1)
-    rows = min(-(-len(charts) // across), (room - 1) // (_LEAST_CHART + 1))
+    across, rows = _grid(len(charts), width, room - 1)
     if not charts or rows < 1:
         return []
-    height = min((room - 1) // rows - 1, _MOST_CHART)
+    height = (room - 1) // rows - 1
     cells = width // across - _GAP
     lines: list[Line] = [_Pen(look, width).title("The last hour", "minutes before now")]
     for row in range(rows):
@@ -223,6 +233,35 @@ def history_lines(history: MachineHistory, machine: Machine, width: int, room: i
             lines.append(tuple(line))
         lines.append(())
     return lines
+
+
+def _grid(count: int, width: int, room: int) -> tuple[int, int]:
+    """How many charts stand side by side, and in how many rows, so that each is as large as it can be.
+
+    If not all have room, the most that have.
+    """
+    most = max(width // _LEAST_CHART_WIDTH, 1)
+    grids = [(across, -(-count // across)) for across in range(1, most + 1)]
+    usable = [(across, rows) for across, rows in grids if rows and room // rows > _LEAST_CHART]
+    if not usable:
+        return most, min(-(-count // most), room // (_LEAST_CHART + 1))
+    return max(usable, key=lambda grid: min(width // grid[0], _SHAPE * (room // grid[1])))
+
+
+def _beside(left: Sequence[Line], right: Sequence[Line], cells: int) -> list[Line]:
+    """Two columns, the right one beginning after so many cells."""
+    pairs = itertools.zip_longest(left, right, fillvalue=())
+    return [(*Segment.adjust_line_length(list(one), cells, None), *other) for one, other in pairs]
+
+
+def _named(runs: Sequence[Run], width: int) -> str:
+    """Names of runs in at most so many cells; of those that have no room, the number."""
+    names = [cut_in_the_middle(clean(run.name), 24) for run in runs]
+    for count in range(len(names), 0, -1):
+        text = ", ".join(names[:count]) + (f" and {len(names) - count} more" if count < len(names) else "")
+        if cell_len(text) <= width or count == 1:
+            return text
+    return ""
 
 
 class _Pen:

@@ -82,12 +82,11 @@ class SystemScreen(DashboardScreen):
                 self.say_from_thread(self._trouble, "error")
             return
         self._trouble = ""
-        self.app.call_from_thread(self._show, machine, workers)
+        self.show_from_thread(self._show, machine, workers)
 
     def _show(self, machine: Machine, workers: list[Worker]) -> None:
         self.session.machine.add(machine)
-        for view in self.query(MachineView):
-            view.show_machine(machine, workers, self.session.source.location)
+        self.query_one(MachineView).show_machine(machine, workers, self.session.source.location)
 
     def action_back(self) -> None:
         self.dismiss()

@@ -23,6 +23,8 @@ _MARGIN = 6
 """Cells of the y axis: five of most labels, and the line."""
 _SAMPLE = 2
 """Cells of a piece of line in legends."""
+_LEAST_NAME = 6
+"""Cells of the first name of a legend, if there is no room for all of it."""
 _BULLET: dict[CellMode, str] = {"blocks": "●", "ascii": "*"}
 _BAR: dict[CellMode, str] = {"blocks": "│", "ascii": "|"}
 _GUIDE: dict[CellMode, str] = {"blocks": "┈", "ascii": "-"}
@@ -110,7 +112,8 @@ def chart(
     coloured = _coloured(series)
     span_x = x_span(series) if window is None else window
     if span_x is None or width < 12 or height < 4:
-        return _empty(_legend(title, "", coloured, width, mode, cursor, ink), width, height, ink)
+        words = "no points yet" if span_x is None else ""
+        return _empty(_legend(title, "", coloured, width, mode, cursor, ink), words, width, height, ink)
     rows = max(height - 2, _SMALLEST_PLOT[1])
     margin = _MARGIN
     strokes, span, note, labels = _measured(series, width - margin - 1, rows, span_x, scale)
@@ -266,7 +269,11 @@ def _legend(
         bullet = pattern_sample(entry.pattern) if ink.patterns and mode == "blocks" else _BULLET[mode]
         needed = 2 * (used > 0) + cell_len(bullet) + 1 + cell_len(name) + len(text)
         rest = len(series) - number
-        if used + needed + (0 if rest == 1 else 2 + len(f"+{rest - 1}")) > width:
+        excess = used + needed + (0 if rest == 1 else 2 + len(f"+{rest - 1}")) - width
+        if excess > 0 and not number and cell_len(name) - excess >= _LEAST_NAME:
+            # A legend that names nobody would say nothing.
+            name, needed = clean(name, cell_len(name) - excess), needed - excess
+        elif excess > 0:
             more = f"+{rest}" if number else f"{rest}"
             if used + 2 + len(more) <= width and len(series) > 1:
                 line.append(Segment(f"  {more}", faint))
@@ -281,9 +288,9 @@ def _legend(
     return tuple(line)
 
 
-def _empty(legend: tuple[Segment, ...], width: int, height: int, ink: Ink) -> Cells:
+def _empty(legend: tuple[Segment, ...], words: str, width: int, height: int, ink: Ink) -> Cells:
     lines: list[tuple[Segment, ...]] = [() for _ in range(max(height, 1))]
     lines[0] = legend
     if height > 1:
-        lines[height // 2] = (Segment(set_cell_size("no points yet".center(width), width), style_of(ink.faint)),)
+        lines[height // 2] = (Segment(set_cell_size(words.center(width), width), style_of(ink.faint)),)
     return Cells(tuple(lines))
