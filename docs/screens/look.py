@@ -91,7 +91,7 @@ SCREENS: dict[str, Shown] = {
     "question-hidden": Shown(("a", "slash", *"status:f", "enter", "d"), "Delete", least=4),
     "help-runs": Shown(("question_mark",), "start new runs"),
     "palette": Shown(("ctrl+p",), "start new runs"),
-    "palette-typed": Shown(("ctrl+p", *"res"), "Resume"),
+    "palette-typed": Shown(("ctrl+p", *"res"), "go on from"),
     "logs": Shown(("G", "5"), "following"),
     "logs-failed": Shown((*_TO_FAILED, "5", "e"), "Traceback", least=4),
     "logs-wrapped": Shown(

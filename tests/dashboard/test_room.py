@@ -229,9 +229,9 @@ async def test_what_is_found_after_the_end_is_dropped(
         ended.wait(10)
         return answers(*arguments)
 
+    setattr(source, asked, late)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        setattr(source, asked, late)
         drive.press(app, *way)
         for _ in range(200):
             if begun.is_set():
