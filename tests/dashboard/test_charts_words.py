@@ -36,7 +36,7 @@ def _run(number: int, *, drawn: bool = True, name: str = "") -> ShownRun:
 def test_no_line_is_dimmed_where_the_leading_run_has_none() -> None:
     runs = [_run(number, drawn=number > 0) for number in range(5)]
     scene = Scene(led(runs_as_parts(runs), "run-0", GREY, STRONG), lead="run-0", keys=(LOSS,))
-    assert [curve.dimmed for curve in scene.curves(LOSS)] == [False] * 4
+    assert [(curve.dimmed, curve.band) for curve in scene.curves(LOSS)] == [(False, False)] * 4
     leading = replace(scene, parts=led(runs_as_parts(runs), "run-1", GREY, STRONG), lead="run-1")
     assert [curve.dimmed for curve in leading.curves(LOSS)] == [False, True, True, True]
 
