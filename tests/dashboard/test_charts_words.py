@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from cr_tui.dashboard.charts import words
+from cr_tui.dashboard.charts.differences import differences_table
 from cr_tui.dashboard.charts.parts import averaged_parts, led, runs_as_parts
 from cr_tui.dashboard.charts.scene import ChartStyle, Scene
 from cr_tui.dashboard.charts.window import Window
@@ -35,7 +36,7 @@ def _run(number: int, *, drawn: bool = True, name: str = "") -> ShownRun:
 def test_no_line_is_dimmed_where_the_leading_run_has_none() -> None:
     runs = [_run(number, drawn=number > 0) for number in range(5)]
     scene = Scene(led(runs_as_parts(runs), "run-0", GREY, STRONG), lead="run-0", keys=(LOSS,))
-    assert [curve.dimmed for curve in scene.curves(LOSS)] == [False] * 4
+    assert [(curve.dimmed, curve.band) for curve in scene.curves(LOSS)] == [(False, False)] * 4
     leading = replace(scene, parts=led(runs_as_parts(runs), "run-1", GREY, STRONG), lead="run-1")
     assert [curve.dimmed for curve in leading.curves(LOSS)] == [False, True, True, True]
 
@@ -81,3 +82,22 @@ def test_names_in_the_legend_have_the_room_that_there_is() -> None:
     )
     assert "a-name-of-thirty-six-cells-number-2" in words.legend(scene, 3, 198, LOOK, patterns=False).plain
     assert cell_len(words.legend(scene, 3, 78, LOOK, patterns=False).plain) <= 78
+
+
+def test_of_many_runs_those_that_differ_most_are_compared() -> None:
+    runs = [_run(number) for number in range(8)]
+    settings = [
+        {
+            "seed": number,
+            "method.name": "beta-vae" if number > 5 else "infogan",
+            "learning_rate_decay_steps": number // 7,
+        }
+        for number in range(8)
+    ]
+    table = differences_table(runs, settings, 60, 10, LOOK).plain.splitlines()
+    assert [name for name in table[0].split() if name.startswith("run")] == ["run-0", "run-6", "run-7"]
+    assert "+5" in table[0]
+    assert [line.split() for line in table[2:]] == [
+        ["method.name", "infogan", "beta-vae", "beta-vae"],
+        ["learning_rate_decay_steps", "0", "0", "1"],
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -54,8 +53,8 @@ async def test_columns_without_room_come_into_view_one_by_one(opened: Open, sour
         def keys() -> list[str]:
             return [heading.key for heading in table._headings]
 
-        assert keys() == ["rank", "name", "model-centrality", "medoid", "interval"]
-        assert re.search(r"Run +l \+3 ", at.text)
+        assert keys()[:5] == ["rank", "name", "model-centrality", "medoid", "interval"]
+        await at.until(lambda: f"l +{8 - len(keys())} " in at.text)
         seen = set(keys())
         for _ in range(5):
             at.send("l")
