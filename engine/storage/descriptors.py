@@ -411,14 +411,16 @@ def owner_of_new(path: Path) -> int:
     Raises:
         OSError: none can be made.
     """
-    probe = path / f".probe-{secrets.token_hex(4)}"
-    with opened_folder(path) as folder:
-        descriptor = _made(folder, probe, os.O_WRONLY)
-        try:
-            return os.fstat(descriptor).st_uid
-        finally:
-            release(descriptor)
-            os.unlink(probe.name, dir_fd=folder)
+    return _status_of_new(path).st_uid
+
+
+def time_of_new(path: Path) -> float:
+    """The time of a file that is made in a folder now, by the clock of its file system, in seconds since 1970.
+
+    Raises:
+        OSError: none can be made.
+    """
+    return _status_of_new(path).st_mtime
 
 
 def tree_bytes(path: Path) -> int:
@@ -440,6 +442,17 @@ def touch(path: Path) -> None:
     """
     with opened_folder(path.parent) as folder:
         os.utime(path.name, dir_fd=folder, follow_symlinks=False)
+
+
+def _status_of_new(path: Path) -> os.stat_result:
+    probe = path / f".probe-{secrets.token_hex(4)}"
+    with opened_folder(path) as folder:
+        descriptor = _made(folder, probe, os.O_WRONLY)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            release(descriptor)
+            os.unlink(probe.name, dir_fd=folder)
 
 
 def _entries(path: Path) -> list[tuple[str, bool]]:
