@@ -23,6 +23,7 @@ import torch
 import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError
+from engine.launch.supervising.patience import patiently
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
@@ -48,6 +49,8 @@ from engine.training.loop import Scalars, train
 
 SYSTEM_SECONDS = 30.0
 """Seconds between two rows of kind ``system``."""
+_OUTCOME_SECONDS = 60.0
+"""How long a store may refuse the last thing that a worker writes."""
 LONG_SECONDS = 120.0
 """A run that takes longer says so."""
 RANKING_SCORE = "factor_vae"
@@ -69,8 +72,20 @@ def main(arguments: list[str]) -> int:
         outcome = Outcome(status=Status.FAILED, reason=_reason(error), traceback=traceback.format_exc())
     if outcome.traceback:
         say(outcome.traceback, error=True)
-    folder.write_outcome(outcome.model_copy(update={"usage": _usage(began)}))
+    outcome = outcome.model_copy(update={"usage": _usage(began)})
+    try:
+        # The work is done: a store that refuses for a moment must not make it a failure.
+        patiently(lambda: _write_outcome(folder, outcome), patience=_OUTCOME_SECONDS, who="worker")
+    except CrtuiError as error:
+        say(f"error: how this attempt ended cannot be kept: {error}", error=True)
+        return 1
     return 0 if outcome.status is not Status.FAILED else 1
+
+
+def _write_outcome(folder: RunFolder, outcome: Outcome) -> None:
+    if folder.is_gone():
+        raise InputError(f"run folder {folder.path} is gone")
+    folder.write_outcome(outcome)
 
 
 def run(folder: RunFolder, stop: _StopFlag) -> Outcome:

@@ -17,7 +17,10 @@ _Result = TypeVar("_Result")
 
 
 def patiently(
-    act: Callable[[], _Result], wait: Callable[[float], None] = time.sleep, patience: float = PATIENCE_SECONDS
+    act: Callable[[], _Result],
+    wait: Callable[[float], None] = time.sleep,
+    patience: float = PATIENCE_SECONDS,
+    who: str = "supervisor",
 ) -> _Result:
     """Do something with the store, again and again until the store does not refuse it.
 
@@ -25,6 +28,7 @@ def patiently(
         act: what to do; called until it raises no :class:`StoreError`.
         wait: waits for so many seconds, or less.
         patience: seconds until the last error is raised.
+        who: which process says in the log that it waits.
 
     Raises:
         StoreError: the store refused all the while.
@@ -39,7 +43,7 @@ def patiently(
             if time.monotonic() > deadline:
                 raise
             if not said:
-                say(f"supervisor: {error}; waiting until the store answers again")
+                say(f"{who}: {error}; waiting until the store answers again")
                 said = True
         wait(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

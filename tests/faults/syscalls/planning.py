@@ -9,8 +9,8 @@ written) are failed one by one, in every way. Of calls that only look, what cann
 - All but the first of those about files of Python, of its libraries and of this repository (source lines for messages,
   fonts, translations): a command makes hundreds of them, at one place in a library.
 
-Closing a lock or a pipe is left out, too: a call that strace fails is not carried out, and whoever waits for the lock or
-for the end of the pipe would wait for ever. The kernel closes them whatever it answers.
+Closing a lock or a pipe is left out, too: a call that strace fails is not carried out, and whoever waits for the lock
+or for the end of the pipe would wait for ever. The kernel closes them whatever it answers.
 
 What an interpreter reads as it starts and imports is not among the calls at all: the work begins in a process that has
 done that.
