@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.choosing.scoring import score_run
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 from engine.launch import worker
 from engine.machine.processor import processor_name
 from engine.metrics.independent_components import IndependentComponents
@@ -25,7 +25,7 @@ from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.specification.resolving import resolve
-from engine.runs.state import RunState, Status
+from engine.runs.state import Outcome, RunState, Status
 from engine.selection import common_codes
 from engine.storage.store import Store
 from engine.training import checkpoints, estimate
@@ -145,15 +145,21 @@ def test_events_are_safe_before_the_checkpoint_that_they_led_to(
     assert seen == {19: 15, 20: 20, 40: 40, 50: 50}
 
 
-def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path) -> None:
+def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_run(Store.open(tmp_path / "store"), steps=2)
-    state = folder.state()
+    state, sleep, waited = folder.state(), time.sleep, []
     folder.state_path.unlink()
-    process = start_worker(folder)
-    # Long enough to have read it; as a supervisor does with its next heartbeat.
-    time.sleep(5.0)
-    folder.write_state(state)
-    assert process.wait(timeout=120) == 0
+
+    def repair(seconds: float) -> None:
+        """As a supervisor does with its next heartbeat."""
+        if not waited:
+            folder.write_state(state)
+        waited.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", repair)
+    assert worker.main([str(folder.path)]) == 0
+    assert waited
     outcome = folder.outcome()
     assert outcome is not None
     assert (outcome.status, outcome.step) == (Status.FINISHED, 2)
@@ -259,3 +265,28 @@ def test_a_long_run_says_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.M
     assert [row["step"] for row in told] == [10, 25]
     assert told[0]["text"].startswith("about ")
     assert "to go: 20 updates at" in told[0]["text"]
+
+
+def test_a_store_that_refuses_the_outcome_for_a_moment_makes_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = new_run(Store.open(tmp_path / "store"))
+    monkeypatch.setattr(worker, "run", lambda folder, stop, patience: Outcome(status=Status.FINISHED, step=STEPS))
+    write, refusals = RunFolder.write_outcome, [StoreError("outcome.json cannot be written: Permission denied")]
+
+    def refuse_once(self: RunFolder, outcome: Outcome) -> None:
+        if refusals:
+            raise refusals.pop()
+        write(self, outcome)
+
+    monkeypatch.setattr(RunFolder, "write_outcome", refuse_once)
+    assert worker.main([str(folder.path)]) == 0
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert outcome.status is Status.FINISHED
+    # Nobody waits for a run that was deleted, and nobody sees a traceback.
+    folder.delete()
+    assert worker.main([str(folder.path)]) == 1
+    assert capfd.readouterr().err.splitlines() == [
+        f"error: how this attempt ended cannot be kept: run folder {folder.path} is gone"
+    ]
