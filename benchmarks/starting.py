@@ -6,9 +6,9 @@
 ``crtui --help`` is held against ``python -c "import typer"``, the least that a program of this library does: the two
 take turns, so that a change of the machine's speed meets both. A training process that makes two updates is held
 against the same one with PyTorch's compiler loaded, as its optimisers would load it. Every command is a process of its
-own, its output is read to the end and thrown away. The stores are those of ``benchmarks/dashboard.py``, with short event
-logs; first paint is from the start of the process until the table is in a pseudo-terminal. Printed are the median of the
-seconds and of the processor time, which other work on the machine moves less.
+own, its output is read to the end and thrown away. The stores are those of ``benchmarks/dashboard.py``, with short
+event logs; first paint is from the start of the process until the table is in a pseudo-terminal. Printed are the median
+of the seconds and of the processor time, which other work on the machine moves less.
 """
 
 from __future__ import annotations
