@@ -42,13 +42,17 @@ class Estimate:
 
 
 def centrality_selector(matrix: FloatArray) -> Selector:
-    """The medoid of a pool, from the cross-scores ``[n, n]`` of all models (row = encoder, column = generator)."""
+    """The medoid of a pool, from the cross-scores ``[n, n]`` of all models (row = encoder, column = generator).
+
+    A model that was not compared, whose row and column are NaN, is behind all others.
+    """
     similarity: FloatArray = (matrix + matrix.T) / 2
+    compared = np.isfinite(similarity.diagonal())
     np.fill_diagonal(similarity, 0.0)
 
     def scores(pools: IntArray) -> FloatArray:
-        within: FloatArray = similarity[pools[:, :, None], pools[:, None, :]].sum(axis=2)
-        return within
+        within: FloatArray = np.nansum(similarity[pools[:, :, None], pools[:, None, :]], axis=2)
+        return np.where(compared[pools], within, -np.inf)
 
     return scores
 
@@ -128,6 +132,13 @@ def regrets(selectors: Mapping[str, Selector], truth: FloatArray, pools: IntArra
             picks = selector(some).argmax(axis=1)
             parts[name].append(best - within[np.arange(len(some)), picks])
     return {name: np.concatenate(rows) for name, rows in parts.items()}
+
+
+def estimate_of_independent(values: FloatArray) -> Estimate:
+    """The mean of ``values`` ``[pools, scores]`` of pools that share no model, with its 95 % interval (Student's t)."""
+    count = len(values)
+    error = values.std(axis=0, ddof=1) / np.sqrt(count)
+    return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error)
 
 
 def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:

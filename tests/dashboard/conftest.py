@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -362,6 +363,56 @@ class Driver:
 def drive() -> Driver:
     """How tests drive the application."""
     return Driver()
+
+
+class At:
+    """A dashboard that runs, as a test sees and drives it.
+
+    Args:
+        app: the application.
+        drive: presses keys and waits.
+        pilot: Textual's own driver, for what only that can do: the mouse, the size of the terminal.
+    """
+
+    def __init__(self, app: Dashboard, drive: Driver, pilot: Pilot[None]) -> None:
+        self.app, self.drive, self.pilot = app, drive, pilot
+
+    @property
+    def text(self) -> str:
+        """What is on the screen."""
+        return self.drive.text(self.app)
+
+    @property
+    def screen(self) -> Any:
+        """The screen in front."""
+        return self.app.screen
+
+    @property
+    def focused(self) -> str | None:
+        """The id of the widget that keys go to."""
+        return self.drive.focused(self.app)
+
+    @property
+    def footer(self) -> dict[str, bool]:
+        """Labels of the footer with whether they can be used."""
+        return self.drive.footer(self.app)
+
+    def send(self, *keys: str) -> None:
+        """Press keys and wait for nothing."""
+        self.drive.press(self.app, *keys)
+
+    async def press(self, *keys: str, until: str | Callable[[], bool]) -> None:
+        """Press keys, then wait as :meth:`until` does."""
+        self.send(*keys)
+        await self.until(until)
+
+    async def until(self, so: str | Callable[[], bool]) -> None:
+        """Wait until something is so; a text is waited for on the screen."""
+        await self.drive.settle(self.pilot, (lambda: so in self.text) if isinstance(so, str) else so)
+
+    async def settle(self) -> None:
+        """Wait until nothing is being read or drawn."""
+        await self.drive.settle(self.pilot)
 
 
 @pytest.fixture

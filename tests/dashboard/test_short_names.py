@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -26,6 +26,11 @@ def test_the_names_of_a_sweep_stay_different(width: int) -> None:
 def test_what_all_share_is_left_out_first() -> None:
     assert short_names(["factor-vae-shapes3d-s1", "factor-vae-shapes3d-s12"], 4) == ["…s1", "…s12"]
     assert short_names(SWEEP, 16)[:2] == ["…lambda0.5-seed1", "…lambda0.5-seed2"]
+
+
+def test_names_of_one_form_are_shortened_to_one_form() -> None:
+    names = ["infogan-lambda=0.01-s00", "infogan-lambda=0.05-s01", "infogan-lambda=0.2-s02", "infogan-lambda=0.01-s03"]
+    assert short_names(names, 10) == ["…0.01-s00", "…0.05-s01", "…0.2-s02", "…0.01-s03"]
 
 
 def test_a_name_unlike_the_others_does_not_hide_what_they_share() -> None:
@@ -62,6 +67,7 @@ def test_groups_for_other_names_are_refused() -> None:
         short_names(["a", "b"], 5, ["g"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=30), max_size=6), st.integers(0, 20))
 def test_never_wider_than_asked(names: list[str], width: int) -> None:
     assert all(cell_len(name) <= width for name in short_names(names, width))

@@ -10,27 +10,32 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from engine.choosing.scoring import score_run
+from engine.errors import InputError, StoreError
 from engine.launch import worker
 from engine.machine.processor import processor_name
+from engine.metrics.independent_components import IndependentComponents
 from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.specification.resolving import resolve
-from engine.runs.state import RunState, Status
+from engine.runs.state import Outcome, RunState, Status
+from engine.selection import common_codes
 from engine.storage.store import Store
 from engine.training import checkpoints, estimate
 
-STEPS = 90
+STEPS = 60
 
 
-def new_run(store: Store, *overrides: str, steps: int = STEPS) -> RunFolder:
+def new_run(store: Store, *overrides: str, steps: int = STEPS, preset: str | None = None) -> RunFolder:
     settings = ["checkpoint_every=20", "log_every=5", "score_every=0", "batch_size=16", *overrides]
-    (spec,) = resolve(overrides=settings, flags={"training.steps": steps, "threads": 1, "device": "cpu"})
+    (spec,) = resolve(preset=preset, overrides=settings, flags={"training.steps": steps, "threads": 1, "device": "cpu"})
     ((folder, lease),) = create_run_folders(store, [spec])
     os.close(lease)
     return folder
@@ -140,15 +145,21 @@ def test_events_are_safe_before_the_checkpoint_that_they_led_to(
     assert seen == {19: 15, 20: 20, 40: 40, 50: 50}
 
 
-def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path) -> None:
+def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_run(Store.open(tmp_path / "store"), steps=2)
-    state = folder.state()
+    state, sleep, waited = folder.state(), time.sleep, []
     folder.state_path.unlink()
-    process = start_worker(folder)
-    # Long enough to have read it; as a supervisor does with its next heartbeat.
-    time.sleep(5.0)
-    folder.write_state(state)
-    assert process.wait(timeout=120) == 0
+
+    def repair(seconds: float) -> None:
+        """As a supervisor does with its next heartbeat."""
+        if not waited:
+            folder.write_state(state)
+        waited.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", repair)
+    assert worker.main([str(folder.path)]) == 0
+    assert waited
     outcome = folder.outcome()
     assert outcome is not None
     assert (outcome.status, outcome.step) == (Status.FINISHED, 2)
@@ -210,6 +221,38 @@ def test_a_specification_that_cannot_be_built_is_one_sentence(tmp_path: Path) ->
     assert json.loads(folder.spec_path.read_text())["method"]["generator"]["channels"] == [8, 8, 8, 8, 8]
 
 
+def test_components_are_scored_when_training_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common_codes, "COMMON_IMAGES", 1000)  # which is faster
+    folder = new_run(Store.open(tmp_path / "store"), "score_codes=ica", steps=3, preset="quick")
+    never: Any = SimpleNamespace(requested=False)
+    outcome = worker.run(folder, never)
+    folder.update_state(lambda state: state.completed_from(outcome))
+    Registry(folder.store).update_runs([folder])
+    [record] = list_runs(folder.store)
+    by_command = score_run(folder.store, record, ["factor_vae"], codes="ica")["scores"]["factor_vae"]
+    assert record.scores == {"factor_vae_ica": by_command}
+    [row] = read_events(folder.events_path, kinds=["score"]).rows
+    assert (row["step"], row["factor_vae_ica"]) == (3, by_command)
+
+    # An attempt that finds the run trained, as after a crash before the score; and codes that cannot be known.
+    unknown = IndependentComponents(np.eye(4), np.zeros(4), np.ones(4, dtype=np.bool_), 0.5, 4, settled=True)
+    monkeypatch.setattr(worker, "find_components", lambda *_, **__: unknown)
+    next_attempt(folder)
+    assert worker.run(folder, never).scores == {}
+    notes = [row["text"] for row in read_events(folder.events_path, kinds=["note"]).rows]
+    assert any("components are not scored" in note and "ICA cannot know" in note for note in notes)
+
+
+def test_no_run_trains_for_a_score_that_cannot_be_had(tmp_path: Path) -> None:
+    np.save(tmp_path / "photos.npy", np.tile(np.arange(256, dtype=np.uint8), (20, 64, 1))[:, :, ::4])
+    store = Store.open(tmp_path / "store")
+    for settings in ([f"data.name={tmp_path / 'photos.npy'}"], ["codes=0", "lambda_cr=0", "categorical_codes=[3,3]"]):
+        folder = new_run(store, "score_codes=ica", *settings, steps=3, preset="quick")
+        never: Any = SimpleNamespace(requested=False)
+        with pytest.raises(InputError, match=r"(no known factors|no continuous codes).*score_codes=own"):
+            worker.run(folder, never)
+
+
 def test_a_long_run_says_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "LONG_SECONDS", 0.0)
     monkeypatch.setattr(estimate, "LEAST_SECONDS", 0.0)
@@ -222,3 +265,28 @@ def test_a_long_run_says_how_long_it_takes(tmp_path: Path, monkeypatch: pytest.M
     assert [row["step"] for row in told] == [10, 25]
     assert told[0]["text"].startswith("about ")
     assert "to go: 20 updates at" in told[0]["text"]
+
+
+def test_a_store_that_refuses_the_outcome_for_a_moment_makes_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = new_run(Store.open(tmp_path / "store"))
+    monkeypatch.setattr(worker, "run", lambda folder, stop, patience: Outcome(status=Status.FINISHED, step=STEPS))
+    write, refusals = RunFolder.write_outcome, [StoreError("outcome.json cannot be written: Permission denied")]
+
+    def refuse_once(self: RunFolder, outcome: Outcome) -> None:
+        if refusals:
+            raise refusals.pop()
+        write(self, outcome)
+
+    monkeypatch.setattr(RunFolder, "write_outcome", refuse_once)
+    assert worker.main([str(folder.path)]) == 0
+    outcome = folder.outcome()
+    assert outcome is not None
+    assert outcome.status is Status.FINISHED
+    # Nobody waits for a run that was deleted, and nobody sees a traceback.
+    folder.delete()
+    assert worker.main([str(folder.path)]) == 1
+    assert capfd.readouterr().err.splitlines() == [
+        f"error: how this attempt ended cannot be kept: run folder {folder.path} is gone"
+    ]

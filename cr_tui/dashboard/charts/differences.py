@@ -15,7 +15,8 @@ from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
 
 _NOT_SETTINGS = frozenset({"name", "priority", "retries"})
-_KEY_WIDTH = 28
+_KEY_WIDTH, _WIDE_KEY, _KEY_SHARE = 28, 44, 0.3
+"""Cells of a key at most, those on a wide screen, and the part of a screen that is wide enough for them."""
 _LEAST_WIDTH, _MOST_WIDTH = 6, 18
 _MISSING = "–"
 NOTHING = "the settings of these runs do not differ"
@@ -41,7 +42,11 @@ def differences_table(
     rows = differences(settings)
     if not rows:
         return Cells(((Segment(clean(NOTHING if len(runs) > 1 else ONE, width), faint),),))
-    key_width = min(max(cell_len(clean(key)) for key in rows) + 1, _KEY_WIDTH, max(width // 2, 1))
+    key_width = min(
+        max(cell_len(clean(key)) for key in rows) + 1,
+        max(_KEY_WIDTH, min(int(width * _KEY_SHARE), _WIDE_KEY)),
+        max(width // 2, 1),
+    )
     cells = {key: [_shown(value) for value in values] for key, values in rows.items()}
     full = short_names([run.name for run in runs], _MOST_WIDTH, [run.group for run in runs])
     widest = max(cell_len(text) for texts in cells.values() for text in texts)
@@ -49,23 +54,46 @@ def differences_table(
     column = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
     names = short_names([run.name for run in runs], column - 2, [run.group for run in runs])
     count = _columns(width - key_width, column, len(runs))
+    chosen = _unlike(list(zip(*cells.values(), strict=True)), count)
     header = [Segment(" " * key_width)]
-    for run, name in zip(runs[:count], names, strict=False):
+    for number in chosen:
         header += [
-            Segment("● ", style_of(run.colour)),
-            Segment(set_cell_size(name, column - 2), faint),
+            Segment("● ", style_of(runs[number].colour)),
+            Segment(set_cell_size(names[number], column - 2), faint),
             Segment("  "),
         ]
     if count < len(runs):
         header.append(Segment(f"+{len(runs) - count}", style_of(rgb(look.alert))))
     lines = [tuple(header)]
-    for key, texts in list(cells.items())[: max(height - 1, 0)]:
-        values = "".join(set_cell_size(cut_in_the_middle(text, column), column) + "  " for text in texts[:count])
-        lines.append((Segment(set_cell_size(clean(key, key_width - 1), key_width), faint), Segment(values)))
+    for key, texts in zip(short_names(list(cells), key_width - 1), cells.values(), strict=True):
+        shown = (set_cell_size(cut_in_the_middle(texts[number], column), column) for number in chosen)
+        lines.append((Segment(set_cell_size(key, key_width), faint), Segment("  ".join(shown))))
+    del lines[max(height, 1) :]
     hidden = len(cells) - max(height - 1, 0)
     if hidden > 0 and height > 1:
         lines[-1] = (Segment(f"… and {hidden + 1} more", faint),)
     return Cells(tuple(lines))
+
+
+def _unlike(runs: Sequence[Sequence[str]], count: int) -> list[int]:
+    """The runs that are shown where not all fit: the first, then those that differ most from all before them.
+
+    Args:
+        runs: the values of each.
+        count: how many fit.
+    """
+    if count >= len(runs):
+        return list(range(len(runs)))
+    chosen = [0]
+    nearest = [_unequal(runs[0], values) for values in runs]
+    while len(chosen) < count:
+        chosen.append(max(range(len(runs)), key=lambda number: (nearest[number], -number)))
+        nearest = [min(known, _unequal(runs[chosen[-1]], values)) for known, values in zip(nearest, runs, strict=True)]
+    return sorted(chosen)
+
+
+def _unequal(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(here != there for here, there in zip(one, other, strict=True))
 
 
 def _columns(width: int, column: int, runs: int) -> int:

@@ -17,9 +17,9 @@ from cr_tui.text import clean
 GROUP = "group"
 _NOT_BY = frozenset({"seed", GROUP})
 """Keys that are not offered for averaging: seeds are what is averaged over, and the group is offered first."""
-_UNDIMMED = 3
+UNDIMMED = 3
 """As many lines can be told apart without dimming any."""
-_UNKNOWN = "–"
+_UNKNOWN, _NO_GROUP = "–", "no group"
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Part:
         place: its number: that of its pattern.
         dimmed: whether it stands behind the others.
         pinned: whether it stays when other runs are marked.
+        banded: whether it may have a band.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Part:
     place: int = 0
     dimmed: bool = False
     pinned: bool = False
+    banded: bool = True
 
     def curve(self, key: ScalarKey, axis: Axis, *, smooth: bool, band: bool, named: bool = False) -> Curve | None:
         """A scalar as it is drawn; None where no run has it."""
@@ -94,7 +96,7 @@ def averaged_parts(
     """
     members: dict[str, list[ShownRun]] = {}
     for run in runs:
-        value = run.group or _UNKNOWN if by == GROUP else _value(settings.get(run.id, {}).get(by))
+        value = run.group or _NO_GROUP if by == GROUP else _value(settings.get(run.id, {}).get(by))
         members.setdefault(value, []).append(run)
     short = by.rpartition(".")[2]
     return [
@@ -109,17 +111,25 @@ def averaged_parts(
     ]
 
 
-def led(parts: Sequence[Part], lead: str | None) -> tuple[Part, ...]:
+def led(parts: Sequence[Part], lead: str | None, rest: Rgb, strong: Rgb) -> tuple[Part, ...]:
     """The parts with the leading one on top of all and, where there are many, the others dimmed.
 
     Args:
         parts: all of them.
         lead: id of the leading one; None leaves all alike.
+        rest: colour of those for which there is none.
+        strong: what the leading one has in its place: it is the one that is looked at.
     """
     if lead is None or all(part.id != lead for part in parts):
         return tuple(parts)
-    dims = len(parts) > _UNDIMMED
-    return tuple(replace(part, dimmed=dims and part.id != lead and not part.pinned) for part in parts)
+    dims = len(parts) > UNDIMMED
+
+    def as_it_stands(part: Part) -> Part:
+        if part.id != lead:
+            return replace(part, dimmed=dims and not part.pinned)
+        return replace(part, colour=strong) if part.colour == rest else part
+
+    return tuple(map(as_it_stands, parts))
 
 
 def keys_to_average_by(run_ids: Collection[str], settings: Mapping[str, Mapping[str, object]]) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cr_tui.dashboard.charts.parts import Part
+from cr_tui.dashboard.charts.parts import UNDIMMED, Part
 from cr_tui.dashboard.charts.window import Window
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
 from cr_tui.render.curves.chart import Scale
@@ -89,15 +89,20 @@ class Scene:
         return self.window.shown(self.whole)
 
     def curves(self, key: ScalarKey, *, named: bool = False) -> tuple[Curve, ...]:
-        """The lines of a scalar's chart, that of the leading part first."""
+        """The lines of a scalar's chart, that of the leading part first. Where it has none, no other is dimmed."""
         ordered = sorted(self.parts, key=lambda part: (part.id != self.lead, not part.pinned))
-        found = (self.curve_of(part, key, named=named) for part in ordered)
+        there = [part for part in ordered if self.curve_of(part, key) is not None]
+        if self.lead is not None and all(part.id != self.lead for part in there):
+            # Bands of many lines would hide the lines.
+            there = [replace(part, dimmed=False, banded=len(there) <= UNDIMMED) for part in there]
+        found = (self.curve_of(part, key, named=named) for part in there)
         return tuple(curve for curve in found if curve is not None)
 
     def curve_of(self, part: Part, key: ScalarKey, *, named: bool = False) -> Curve | None:
         """The line of one part in a scalar's chart; None where it has none."""
         style = self.style
-        return part.curve(key, style.axis, smooth=style.smooth, band=style.band, named=named)
+        band = style.band and part.banded
+        return part.curve(key, style.axis, smooth=style.smooth, band=band, named=named)
 
     def height_of(self, key: ScalarKey) -> tuple[float, float]:
         """The part of its height that a chart shows, as shares from the bottom."""

@@ -16,9 +16,10 @@ from cr_tui.render.curves.axis import short_number
 from cr_tui.render.curves.chart import pattern_sample
 from cr_tui.text import short_duration, with_noise
 
-VALUES_WIDTH = 38
-_NAME = 24
-_NUMBER = 9
+_LEAST_VALUES, _MOST_VALUES, _VALUES_SHARE = 38, 80, 1 / 3
+_NAME, _MOST_NAME = 24, 60
+"""Cells of a name in the legend: at least, and where the line has room for more."""
+_NUMBER, _SPREAD = 9, 6
 _GAP = 2
 
 
@@ -36,7 +37,9 @@ def legend(scene: Scene, chosen: int, width: int, look: Look, *, patterns: bool)
     line, parts = Text(), sorted(scene.parts, key=lambda part: (part.id != scene.lead, not part.pinned))
     missing = chosen - len(scene.runs)
     more = f"  and {missing} runs more than can be drawn" if missing > 0 else ""
-    names = short_names([part.name for part in parts], _NAME)
+    bullets = max((cell_len(bullet_of(part, patterns=patterns)) for part in parts), default=0)
+    room = width // max(len(parts), 1) - _GAP - bullets - 1
+    names = short_names([part.name for part in parts], min(max(room, _NAME), _MOST_NAME))
     for number, (part, name) in enumerate(zip(parts, names, strict=True)):
         bullet = bullet_of(part, patterns=patterns)
         rest = len(parts) - number
@@ -59,9 +62,10 @@ def bullet_of(part: Part, *, patterns: bool) -> str:
     return "◆" if part.pinned else "●"
 
 
-def form(scene: Scene, view: ViewState, look: Look) -> Text:
-    """How curves are drawn, and which part of them."""
+def form(scene: Scene, view: ViewState, width: int, look: Look) -> Text:
+    """How curves are drawn, and which part of them. What is as usual is left out first where there is no room."""
     style, is_time = scene.style, scene.style.axis == "time"
+    usual = {"not smoothed", "linear", "over steps"}
     parts = [f"smoothing {view.smoothing:g}" if view.smoothing else "not smoothed"]
     parts += [f"mean ± s.d. by {view.average}"] if view.average else []
     parts.append("log" if style.log_y else "linear")
@@ -76,12 +80,14 @@ def form(scene: Scene, view: ViewState, look: Look) -> Text:
     if scene.focused is not None and scene.height_of(scene.focused) != WHOLE_HEIGHT:
         low, high = scene.height_of(scene.focused)
         parts.append(f"{high - low:.0%} of its height")
-    line = Text(" · ".join(parts), style=look.faint)
+    end = Text()
     if scene.window.cursor is not None:
-        line.append(f"  cursor at {position(scene.window.cursor, is_time)}", style=look.key)
+        end.append(f"  cursor at {position(scene.window.cursor, is_time)}", style=look.key)
     if any(not run.curves.complete for run in scene.runs):
-        line.append("  reading …", style=look.alert)
-    return line
+        end.append("  reading …", style=look.alert)
+    while parts and cell_len(" · ".join(parts)) + end.cell_len > width:
+        parts.remove(next((part for part in reversed(parts) if part in usual), parts[0]))
+    return Text(" · ".join(parts), style=look.faint).append_text(end)
 
 
 def readings(scene: Scene) -> list[tuple[Part, float | None, float | None]]:
@@ -97,18 +103,36 @@ def readings(scene: Scene) -> list[tuple[Part, float | None, float | None]]:
     return found
 
 
-def values(scene: Scene, height: int, look: Look, *, patterns: bool) -> Cells:
+def values_width(scene: Scene, width: int, *, patterns: bool) -> int:
+    """Cells of the values beside a chart, as many as the names want; 0 where there is no room on a screen so wide."""
+    most = int(width * _VALUES_SHARE)
+    if most < _LEAST_VALUES:
+        return 0
+    wanted = max((cell_len(part.name) for part in scene.parts), default=0) + _around_names(scene, patterns=patterns)
+    return min(max(wanted, _LEAST_VALUES), most, _MOST_VALUES)
+
+
+def _around_names(scene: Scene, *, patterns: bool) -> int:
+    """Cells of a line of values that its name cannot have."""
+    widths = [_number_width(spread) for _, _, spread in readings(scene)]
+    bullets = [cell_len(bullet_of(part, patterns=patterns)) for part in scene.parts]
+    return 4 + max(widths, default=0) + max(bullets, default=0)
+
+
+def _number_width(spread: float | None) -> int:
+    return _NUMBER + (_SPREAD if spread is not None else 0)
+
+
+def values(scene: Scene, width: int, height: int, look: Look, *, patterns: bool) -> Cells:
     """A line for each part: its colour, name and value; the last one says how many have no room."""
     faint = style_of(rgb(look.faint))
     lines: list[tuple[Segment, ...]] = [
         (Segment("at the cursor" if scene.window.cursor is not None else "newest", faint),)
     ]
-    rows = readings(scene)
     bullets = [bullet_of(part, patterns=patterns) for part in scene.parts]
-    widths = [_NUMBER + (6 if spread is not None else 0) for _, _, spread in rows]
-    room = VALUES_WIDTH - 4 - max(widths, default=0) - max(map(cell_len, bullets), default=0)
-    names = short_names([part.name for part in scene.parts], max(room, 1))
-    for bullet, name, (part, value, spread), width in zip(bullets, names, rows, widths, strict=True):
+    room = max(width - _around_names(scene, patterns=patterns), 1)
+    names = short_names([part.name for part in scene.parts], room)
+    for bullet, name, (part, value, spread) in zip(bullets, names, readings(scene), strict=True):
         shown = "–" if value is None else short_number(value)
         if value is not None and spread is not None:
             shown = with_noise(value, spread, 6) if abs(value) < 1000 else f"{shown}±{short_number(spread)}"
@@ -116,7 +140,7 @@ def values(scene: Scene, height: int, look: Look, *, patterns: bool) -> Cells:
             (
                 Segment(f"{bullet} ", style_of(part.colour)),
                 Segment(set_cell_size(name, room), None if part.id == scene.lead else faint),
-                Segment(f" {shown:>{width}}"),
+                Segment(f" {shown:>{_number_width(spread)}}"),
             )
         )
     if len(lines) > height > 1:

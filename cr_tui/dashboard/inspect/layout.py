@@ -11,16 +11,18 @@ COMPACT_MARGIN = 21
 """The same where the slider, and the counterpart, stand there as well."""
 CAPTION = 1
 GAP = 2
-_PANEL_SHARE = 0.42
+_PANEL_SHARES = (0.42, 0.3, 0.2)
+"""Parts of the width that the panel takes at most."""
 _LEAST_PANEL = 20
 _SMALLEST_TILE, _WITH_SLIDER, _WITH_VALUES = 2, 3, 4
 """Lines of an image: the fewest; the fewest with a slider above; the fewest with values below as well."""
+_MARGIN_LINES, _PARTNER_LINES = 2, 2
 _LOOSE = 4
 """Lines of a compact row from which one stays free."""
 ZOOMS = (1.0, 1.6, 2.5, 4.0)
 """How much larger codes can be than they are where all fit."""
 _FEWEST_STEPS, _MOST_STEPS = 3, 21
-_FEW_STEPS, _USUAL_STEPS = 5, 11
+_FEW_STEPS, _USUAL_STEPS = 5, 17
 """The fewest and the most images along a code, unless others are asked for."""
 
 
@@ -68,7 +70,12 @@ class Layout:
     def row_height(self) -> int:
         """Lines of a code."""
         stacked = 1 if self.beside else self.strips
-        return self.strip_top + stacked * (self.tile_down + 1) - 1 + self.values
+        return max(self.strip_top + stacked * (self.tile_down + 1) - 1 + self.values, self.margin_lines)
+
+    @property
+    def margin_lines(self) -> int:
+        """Lines left of a code's images: its name, its value or slider, and its counterpart in a second run."""
+        return _MARGIN_LINES + (_PARTNER_LINES if self.strips > 1 and not self.compact else 0)
 
     @property
     def least_down(self) -> int:
@@ -127,19 +134,24 @@ def arrange(
     """
     # A cell is twice as high as wide.
     aspect = shape[0] / shape[1] / 2
-    room = max(int(width * _PANEL_SHARE), _LEAST_PANEL)
-    columns, across = max(
-        ((count, _largest(room, height, pictures, count, aspect)) for count in range(1, pictures + 1)),
-        key=lambda option: (option[1], -option[0]),
-    )
-    if whole_pixels and across > shape[1]:
-        across -= across % shape[1]
-    panel = columns * (across + GAP) - GAP
-    found = replace(layout, across=across, down=_lines(across, aspect), columns=columns)
+    tried = []
+    for count in range(1, pictures + 1):
+        for share in _PANEL_SHARES:
+            room = max(int(width * share), _LEAST_PANEL)
+            across = _largest(room, height, pictures, count, aspect)
+            if whole_pixels and across > shape[1]:
+                across -= across % shape[1]
+            panel = replace(layout, across=across, down=_lines(across, aspect), columns=count)
+            tried.append(_with_rows(panel, width, height, aspect, codes, zoom))
+    # Codes first, and of what serves them alike the largest pictures.
+    return max(tried, key=lambda one: (one.tile_across, one.across, -one.columns))
+
+
+def _with_rows(panel: Layout, width: int, height: int, aspect: float, codes: int, zoom: int) -> Layout:
+    """A layout of the panel, with the form of rows that tells most beside it."""
     pitch = min(max(int(height / max(codes, 1) * ZOOMS[zoom]), 1), height)
-    tried = [
-        _with_tiles(replace(found, **form), width - panel - GAP, pitch, aspect) for form in _forms(layout.strips > 1)
-    ]
+    forms = _forms(panel.strips > 1)
+    tried = [_with_tiles(replace(panel, **form), width - panel.panel - GAP, pitch, aspect) for form in forms]
     fitting = [one for one in tried if one.row_height <= pitch]
     if not fitting:
         return min(tried, key=lambda one: one.row_height)

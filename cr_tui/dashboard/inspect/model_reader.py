@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from textual.worker import get_current_worker
 from cr_tui.dashboard.model.data import EncodedImage, MatchedCode, ModelFacts, Run, Source
 from cr_tui.dashboard.model.exploration import DecodeJob, TraversalLabels
 from cr_tui.dashboard.shared.screen import DashboardScreen
-from cr_tui.dashboard.shared.written_files import new_file
-from cr_tui.render.files import save_gif, save_png
+from cr_tui.render.files import gif_bytes, png_bytes
 from cr_tui.render.images.labelled import labelled_animation, labelled_grid
 from engine.errors import CrtuiError
 
@@ -113,7 +111,7 @@ class ModelReader:
             subject: part of the file's name.
             suffix: ``png`` for a picture, ``gif`` for an animation.
         """
-        self._screen.run_worker(lambda: self._write_traversals(jobs, labels, subject, suffix), group="act", thread=True)
+        self._screen.write_file(subject, suffix, lambda: self._content(jobs, labels, suffix))
 
     # -- in threads --------------------------------------------------------------------------------------------------
 
@@ -135,21 +133,12 @@ class ModelReader:
             self._screen.post_message(answer)
         return done
 
-    def _write_traversals(
-        self, jobs: Sequence[Sequence[DecodeJob | None]], labels: TraversalLabels, subject: str, suffix: str
-    ) -> None:
-        try:
-            frames = _decoded(self._source, jobs)
-            path = new_file(Path.cwd(), subject, suffix)
-            scale = max(1, -(-_PICTURE_PIXELS // frames.shape[3]))
-            if suffix == "png":
-                save_png(path, labelled_grid(frames, labels.rows, labels.title, labels.values, scale))
-            else:
-                save_gif(path, labelled_animation(frames, labels.codes, labels.runs, labels.title, scale))
-        except (CrtuiError, OSError) as error:
-            self._screen.say_from_thread(str(error), "error")
-            return
-        self._screen.say_from_thread(f"written to {path}")
+    def _content(self, jobs: Sequence[Sequence[DecodeJob | None]], labels: TraversalLabels, suffix: str) -> bytes:
+        frames = _decoded(self._source, jobs)
+        scale = max(1, -(-_PICTURE_PIXELS // frames.shape[3]))
+        if suffix == "png":
+            return png_bytes(labelled_grid(frames, labels.rows, labels.title, labels.values, scale))
+        return gif_bytes(labelled_animation(frames, labels.codes, labels.runs, labels.title, scale))
 
 
 def _decoded(source: Source, jobs: Sequence[Sequence[DecodeJob | None]]) -> NDArray[np.uint8]:

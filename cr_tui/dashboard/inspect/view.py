@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
@@ -27,6 +29,9 @@ from cr_tui.text import clean
 
 _AROUND = (3, 4)
 """Cells and lines of the screen that pictures and sliders cannot have: words, and the scroll bar."""
+_ARROW = "  ↔  "
+_LEAST_NAME, _MOST_NAME = 20, 60
+"""Cells of a name in the headline: as many as are kept before words beside it, and at most."""
 _LOW = 30
 """Lines of a screen that has none to spare."""
 
@@ -227,14 +232,10 @@ class InspectView(Vertical):
             return
         inspection, look = self._inspection, self.look
         exploration, run = inspection.exploration, inspection.run
-        pair = [run.name] if exploration is None else [run.name, *(side.run.name for side in exploration.sides[1:])]
-        line = Text(short_names(pair, 40)[0], style="bold").append(f"  {clean(run.method)}", style=look.faint)
+        line = self._headline(exploration) if exploration is not None else Text(clean(run.name, 60), style="bold")
         note = Text()
         if exploration is not None:
-            self._describe_checkpoints(line, exploration)
             note = self._note(exploration)
-        if inspection.status and exploration is not None:
-            note.append(f"  {clean(inspection.status)}", style=look.alert)
         self.query_one("#headline", TextLine).write(line)
         self.query_one("#note", TextLine).write(note)
         waiting = self.query_one("#waiting", Static)
@@ -243,34 +244,53 @@ class InspectView(Vertical):
             text = self._no_checkpoint() if inspection.awaits_checkpoint else clean(inspection.status)
             waiting.update(Text(text, style=look.faint if inspection.status.endswith("…") else ""))
 
-    def _describe_checkpoints(self, line: Text, exploration: Exploration) -> None:
-        look, facts = self.look, exploration.first.facts
-        steps = facts.checkpoints
-        place = f", {steps.index(facts.step) + 1} of {len(steps)}" if facts.step in steps else ""
-        line.append(f" · checkpoint {facts.step:,}{place}", style=look.faint)
-        if exploration.second is not None:
-            other = exploration.second
-            line.append("  ↔  ", style=look.faint).append(
-                short_names([exploration.first.run.name, other.run.name], 40)[1], style="bold"
-            )
-            line.append(f"  {clean(other.run.method)} · checkpoint {other.facts.step:,}", style=look.faint)
+    def _headline(self, exploration: Exploration) -> Text:
+        """The runs and their checkpoints; what has no room beside the names is left out."""
+        faint, width, sides = self.look.faint, max(self.screen.size.width - 2, 1), exploration.sides
+        steps = exploration.first.facts.checkpoints
+        checkpoints = [f"checkpoint {side.facts.step:,}" for side in sides]
+        if exploration.first.facts.step in steps:
+            checkpoints[0] += f", {steps.index(exploration.first.facts.step) + 1} of {len(steps)}"
+        full = [f"{clean(side.run.method)} · {said}" for side, said in zip(sides, checkpoints, strict=True)]
+        described = (full, checkpoints, [checkpoints[0], *("" for _ in sides[1:])])
+        names = [side.run.name for side in sides]
+        wanted = min(max(cell_len(clean(name)) for name in names), _LEAST_NAME)
+        details, room = next(
+            (found for found in ((one, self._name_room(one, width)) for one in described) if found[1] >= wanted),
+            (["" for _ in sides], self._name_room(["" for _ in sides], width)),
+        )
+        line = Text()
+        for name, detail in zip(short_names(names, min(max(room, 1), _MOST_NAME)), details, strict=True):
+            line.append(_ARROW if line.plain else "", style=faint).append(name, style="bold")
+            line.append(f"  {detail}" if detail else "", style=faint)
+        return line
+
+    def _name_room(self, details: Sequence[str], width: int) -> int:
+        """Cells that each name may have beside these words."""
+        taken = sum(cell_len(detail) + 2 for detail in details if detail) + cell_len(_ARROW) * (len(details) - 1)
+        return (width - taken) // len(details)
 
     def _note(self, exploration: Exploration) -> Text:
-        look, sample = self.look, exploration.sample
+        """What the codes begin from and how they are drawn; what has no room is left out, the least important first."""
+        look, sample, status = self.look, exploration.sample, clean(self._inspection.status)
         encoded = exploration.first.encoded
-        held = f"draw {sample.number}"
+        parts = [f"draw {sample.number}"]
         if encoded is not None:
-            held = f"image {encoded.number:,} of {encoded.images:,}"
-        parts = [held]
-        if encoded is not None and encoded.factors:
-            parts.append(", ".join(f"{clean(name, 24)} {clean(value, 12)}" for name, value in encoded.factors))
+            # The number stands above the image as well, so that the factors come first.
+            factors = ", ".join(f"{clean(name, 24)} {clean(value, 12)}" for name, value in encoded.factors)
+            parts = [factors] if factors else []
+            parts.append(f"image {encoded.number:,} of {encoded.images:,}")
         if sample.noise != sample.number and exploration.first.facts.codes.noise:
             parts.append(f"noise {sample.noise}")
         mode = self.session.image_mode
         parts.append(NUMBERS_ONLY if mode == "off" else f"{exploration.steps} steps")
         if mode != "off":
             parts.append("half-blocks" if mode == "halfblock" else mode)
-        return Text(" · ".join(parts), style=look.faint)
+        room = self.screen.size.width - 2 - (cell_len(status) + 2 if status else 0)
+        while len(parts) > 1 and cell_len(" · ".join(parts)) > room:
+            parts.pop()
+        note = Text(" · ".join(parts), style=look.faint)
+        return note.append(f"  {status}", style=look.alert) if status else note
 
     def _no_checkpoint(self) -> str:
         run = self._inspection.run
@@ -287,4 +307,4 @@ def _made_of(side: Side) -> str:
         return "moved"
     if side.encoded is None:
         return "as drawn"
-    return "reconstruction" if side.facts.has_posterior else "made of its codes"
+    return "reconstruction" if side.facts.has_posterior else "from its codes"

@@ -277,15 +277,10 @@ class Exploration:
         """What stands beside the images of a picture of the traversals."""
         point = self.first.point
         count = point.codes.count
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for code in range(count):
-            match = self.match_of(code)
-            other = (
-                "no match"
-                if match is None
-                else f"{'-' if match.sign < 0 else ''}c{match.partner} {match.agreement:.0%}"
-            )
-            rows.append((f"c{code}",) if self.second is None else (f"c{code}", other))
+            own = (f"c{code}",)
+            rows.append(own if self.second is None else (*own, _counterpart(self.match_of(code))))
         continuous = [code for code in range(count) if not point.categories(code)]
         return TraversalLabels(
             "  and  ".join(f"{side.run.name}, checkpoint {side.facts.step:,}" for side in self.sides),

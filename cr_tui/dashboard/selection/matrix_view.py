@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.geometry import Region
@@ -25,7 +26,6 @@ from cr_tui.render.matrices.matrix import (
     legend_line,
     value_line,
 )
-from cr_tui.text import clean
 
 _ABOVE = 2
 """Lines above the values: what rows and columns are, and the numbers of the columns."""
@@ -50,16 +50,15 @@ class MatrixView(Widget, can_focus=True):
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
         self._picture: MatrixPicture | None = None
-        self._caption = ""
         self._cursor = (0, 0)
         self._first = (0, 0)
         self._zoom: int | None = None
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def show(self, picture: MatrixPicture | None, caption: str) -> None:
+    def show(self, picture: MatrixPicture | None) -> None:
         """Show another matrix; the cursor stays at its place where there still is one."""
-        self._picture, self._caption = picture, caption
+        self._picture = picture
         last = max((picture.size if picture else 1) - 1, 0)
         self._cursor = (min(self._cursor[0], last), min(self._cursor[1], last))
         self.refresh()
@@ -139,11 +138,14 @@ class MatrixView(Widget, can_focus=True):
         return ()
 
     def _caption_of(self, picture: MatrixPicture, window: MatrixWindow) -> str:
-        parts = [self._caption]
-        for name, (first, last) in (("rows", window.rows), ("columns", window.columns)):
-            if last - first < picture.size:
-                parts.insert(0, f"{name} {first + 1}–{last} of {picture.size}")
-        return clean(" · ".join(parts), self.content_size.width)
+        """What rows and columns are, and which of them are on the screen."""
+        spans = (window.rows, window.columns)
+        rows, columns = (f" {first + 1}–{last}" if last - first < picture.size else "" for first, last in spans)
+        rows += f" of {picture.size}" if rows and not columns else ""
+        columns += f" of {picture.size}" if columns else ""
+        caption = f"encoder ↓{rows}  generator →{columns}"
+        # The lines about the pair name both as well, the numbers stand here only.
+        return caption if cell_len(caption) <= self.content_size.width else f"↓{rows}  →{columns}"
 
     # -- moving ------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events, on, work
@@ -30,7 +31,14 @@ _KEPT = 8
 _LABEL, _BETWEEN = 5, 13
 _LOWEST, _LOOSE, _HIGHEST = 2, 4, 10
 """Lines of a code: at least, those from which one stays free, and at most."""
-_FEWEST, _MOST = 3, 11
+_FEWEST, _ENOUGH, _MOST = 3, 5, 21
+"""Images along a code: until it is known how many have room, as many as are kept before images grow, and at most."""
+_MOST_COLUMNS, _BESIDE = 3, 3
+"""Codes side by side at most, and the cells between two."""
+_READABLE = 3
+"""Cells across from which an image shows something: no code is worth having all smaller."""
+_WORDS = 44
+"""Cells of the first line that words behind the names may take."""
 
 
 @dataclass
@@ -53,7 +61,9 @@ class PairLayout:
         down: lines of an image.
         pitch: lines from one code to the next.
         steps: images along a code.
-        rows: codes that have room.
+        rows: codes that have room one below the other.
+        columns: codes side by side.
+        width: of a column.
     """
 
     across: int
@@ -61,15 +71,27 @@ class PairLayout:
     pitch: int
     steps: int
     rows: int
+    columns: int
+    width: int
 
     @property
     def strip(self) -> int:
         """Cells of a traversal across."""
         return self.steps * (self.across + 1) - 1
 
+    @property
+    def shown(self) -> int:
+        """Codes that have room."""
+        return self.rows * self.columns
+
+    def place(self, number: int) -> tuple[int, int]:
+        """Left and top of a code's row, by its place among the codes."""
+        column, row = divmod(number, self.rows)
+        return column * (self.width + _BESIDE), row * self.pitch
+
 
 def pair_layout(width: int, height: int, codes: int, shape: Sequence[int]) -> PairLayout:
-    """The largest images with which all codes fit, or the smallest ones.
+    """The largest images with which all codes fit, or with which most do.
 
     Args:
         width: cells there are.
@@ -79,14 +101,22 @@ def pair_layout(width: int, height: int, codes: int, shape: Sequence[int]) -> Pa
     """
     # A cell is twice as high as wide.
     aspect = shape[0] / shape[1] / 2
-    room = max((width - _LABEL - _BETWEEN) // 2, 1)
-    pitch = min(max(height // max(codes, 1), _LOWEST), _HIGHEST)
+    tried = [_in_columns(columns, width, height, codes, aspect) for columns in range(1, _MOST_COLUMNS + 1)]
+    return max(tried, key=lambda one: (min(one.across, _READABLE), min(one.shown, codes), one.across, -one.columns))
+
+
+def _in_columns(columns: int, width: int, height: int, codes: int, aspect: float) -> PairLayout:
+    """The largest images with so many codes side by side."""
+    wide = (width - _BESIDE * (columns - 1)) // columns
+    room = max((wide - _LABEL - _BETWEEN) // 2, 1)
+    pitch = min(max(height // max(-(-codes // columns), 1), _LOWEST), _HIGHEST)
     # Where there is room, a free line keeps rows from running into each other.
     down = pitch - (pitch >= _LOOSE)
-    widest = max((room + 1) // _FEWEST - 1, 1)
-    across = max(min(int(down / aspect), widest), 1)
+    across = max(min(int(down / aspect), (room + 1) // _ENOUGH - 1), 1)
     steps = min(max((room + 1) // (across + 1), 1), _MOST)
-    return PairLayout(across, down, pitch, steps - (steps % 2 == 0 and steps > 1), max(height // pitch, 1))
+    steps -= steps % 2 == 0 and steps > 1
+    down = min(down, max(-(-int(2 * across * aspect) // 2), 1))
+    return PairLayout(across, down, pitch, steps, max(height // pitch, 1), columns, wide)
 
 
 class PairView(PicturesView):
@@ -236,9 +266,10 @@ class PairView(PicturesView):
         texts.append((0, 0, Cells((self._headline(width, look),))))
         pair, layout = self.pair, self._layout
         if pair is not None and pair.exploration is not None and layout is not None:
-            for row, code in enumerate(self._codes(pair)[: layout.rows]):
-                texts += self._row_texts(pair.exploration, code, 1 + row * layout.pitch, layout, look)
-                pictures += self._row_pictures(pair.exploration, code, 1 + row * layout.pitch, layout)
+            for number, code in enumerate(self._codes(pair)[: layout.shown]):
+                left, top = layout.place(number)
+                texts += self._row_texts(pair.exploration, code, left, 1 + top, layout, look)
+                pictures += self._row_pictures(pair.exploration, code, left, 1 + top, layout)
         self.show_pictures(width, height, texts, pictures)
 
     def _codes(self, pair: _Pair) -> list[int]:
@@ -253,12 +284,14 @@ class PairView(PicturesView):
         faint = style_of(rgb(look.faint))
         if self._wanted is None:
             return (Segment(clean("no pair to compare", width), faint),)
-        first, second = short_names(
-            [run.name for run in self._wanted], max((width - 44) // 2, 8), [run.group for run in self._wanted]
-        )
-        line = [Segment(first, Style(bold=True)), Segment("  ↔  ", faint), Segment(second, Style(bold=True))]
-        used = sum(segment.cell_length for segment in line)
         words, style = self._state(look)
+        arrow = "  ↔  "
+        room = width - cell_len(arrow) - min(cell_len(words) + 2, max(_WORDS, width // 2))
+        first, second = short_names(
+            [run.name for run in self._wanted], max(room // 2, 8), [run.group for run in self._wanted]
+        )
+        line = [Segment(first, Style(bold=True)), Segment(arrow, faint), Segment(second, Style(bold=True))]
+        used = sum(segment.cell_length for segment in line)
         return (*line, Segment(clean("  " + words, max(width - used, 1)), style))
 
     def _state(self, look: Look) -> tuple[str, Style]:
@@ -279,16 +312,16 @@ class PairView(PicturesView):
         strong = sum(_agreement(pair.exploration, code) >= WEAK for code in range(count))
         words = f"{strong} of {count} codes have a counterpart"
         layout = self._layout
-        hidden = count - layout.rows if layout is not None else 0
+        hidden = count - layout.shown if layout is not None else 0
         return words + (f", {hidden} without room" if hidden > 0 else ""), faint if strong == count else alert
 
     def _row_texts(
-        self, exploration: Exploration, code: int, top: int, layout: PairLayout, look: Look
+        self, exploration: Exploration, code: int, start: int, top: int, layout: PairLayout, look: Look
     ) -> list[tuple[int, int, Cells]]:
         faint, heading = style_of(rgb(look.faint)), style_of(rgb(look.heading)) + Style(bold=True)
-        texts = [(0, top, Cells(((Segment(f"c{code}", heading),),)))]
+        texts = [(start, top, Cells(((Segment(f"c{code}", heading),),)))]
         match = exploration.match_of(code)
-        left = _LABEL + layout.strip + 1
+        left = start + _LABEL + layout.strip + 1
         if match is None:
             if exploration.matches is not None:
                 texts.append((left, top, Cells(((Segment("no match", faint),),))))
@@ -301,14 +334,16 @@ class PairView(PicturesView):
             texts.append((left, top + 1, Cells(((Segment(f"  {match.agreement:.0%}", faint),),))))
         return texts
 
-    def _row_pictures(self, exploration: Exploration, code: int, top: int, layout: PairLayout) -> list[Picture]:
+    def _row_pictures(
+        self, exploration: Exploration, code: int, start: int, top: int, layout: PairLayout
+    ) -> list[Picture]:
         found = []
         for number, side in enumerate(exploration.sides):
             frames = side.strips.get(code)
             match = exploration.match_of(code)
             if frames is None or len(frames) > layout.steps or (number and match is None):
                 continue
-            left = _LABEL + number * (layout.strip + _BETWEEN)
+            left = start + _LABEL + number * (layout.strip + _BETWEEN)
             found.append(Picture(frames, left, top, layout.across, layout.down))
         return found
 

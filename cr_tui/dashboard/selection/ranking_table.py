@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from itertools import accumulate
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -18,12 +20,8 @@ from cr_tui.text import clean
 from engine.choosing.methods import SELECTION_METHODS
 from engine.choosing.result import MethodResult
 
-_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 5, 11, 48, 7, 7, 24
+_AROUND_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 2, 11, 48, 7, 6, 32
 _SHORT_SCORE, _LONG_SCORE = 7, 12
-_SCROLLED = 8
-"""Cells by which a key moves the columns."""
-_ROOMY = 64
-"""Cells from which the methods have their long titles."""
 
 
 class RankingTable(KeyedTable):
@@ -34,17 +32,27 @@ class RankingTable(KeyedTable):
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self._shown: tuple[ShownSelection | None, Mapping[str, Rgb | None]] = (None, {})
+        self._skipped = 0
 
     def on_resize(self, event: events.Resize) -> None:
         shown, marked = self._shown
-        if shown is not None and tuple(_columns(shown, event.size.width)) != self._headings:
+        if shown is not None and tuple(self._columns(shown, event.size.width)) != self._headings:
             self.show(shown, marked, event.size.width)
 
     def action_columns_on(self) -> None:
-        self.scroll_relative(x=_SCROLLED, animate=False)
+        self._skip(1)
 
     def action_columns_back(self) -> None:
-        self.scroll_relative(x=-_SCROLLED, animate=False)
+        self._skip(-1)
+
+    def _skip(self, by: int) -> None:
+        """Show columns further right, or further left; rank and name stay."""
+        shown, marked = self._shown
+        if shown is not None:
+            count = len(_values(shown, roomy=False))
+            at_the_end = self._skipped + len(self._headings) - len(("rank", "name")) >= count
+            self._skipped = max(self._skipped + (0 if by > 0 and at_the_end else by), 0)
+            self.show(shown, marked, self.size.width)
 
     def show(self, shown: ShownSelection | None, marked: Mapping[str, Rgb | None], width: int) -> None:
         """Show a selection.
@@ -61,28 +69,56 @@ class RankingTable(KeyedTable):
             self.fill([], {})
             return
         look = look_of(self.app)
-        columns = _columns(shown, width)
+        columns = self._columns(shown, width)
         rows = {run_id: _row(shown, place, columns, marked, look) for place, run_id in enumerate(shown.order)}
         self.fill(columns, rows)
 
+    def _columns(self, shown: ShownSelection, width: int) -> list[Heading]:
+        scrolls = len(shown.order) + self.header_height > self.size.height > 0
+        return _columns(shown, width - (self.scrollbar_size_vertical if scrolls else 0), self._skipped)
 
-def _columns(shown: ShownSelection, width: int) -> list[Heading]:
-    """Rank, name, the ordering score and how sure it is; then the other methods, which may need scrolling."""
-    found, roomy = shown.found, width >= _ROOMY
+
+def _columns(shown: ShownSelection, width: int, skipped: int = 0) -> list[Heading]:
+    """Rank and name, then the ordering score, how sure it is and the other methods, as many columns as fit whole.
+
+    The title of the names says how many have no room, and which key brings them into view.
+
+    Args:
+        shown: what is shown.
+        width: cells.
+        skipped: columns after the name that are left out.
+    """
+    longest = max((cell_len(clean(name, _MOST_NAME)) for name in shown.names.values()), default=0) + 1
+    rank = len(str(len(shown.order))) + _AROUND_RANK
+    # Long titles only where every column fits with them.
+    every = _values(shown, roomy=True)
+    if rank + max(_LEAST_NAME, longest) + sum(heading.width for heading in every) > width:
+        every = _values(shown, roomy=False)
+    wanted = every[min(skipped, len(every) - 1) :]
+    room = width - rank - _LEAST_NAME
+    ends = accumulate(heading.width for heading in wanted)
+    fitting = wanted[: max(sum(end <= room for end in ends), 1)]
+    spare = max(room - sum(heading.width for heading in fitting), 0)
+    # Names get room before intervals: they must be told apart.
+    name = _LEAST_NAME + min(spare, max(longest - _LEAST_NAME, 0))
+    bar = _LEAST_BAR + min(spare - (name - _LEAST_NAME), _MOST_BAR - _LEAST_BAR)
+    fitting = [replace(one, title="95 %".ljust(bar), width=bar) if one.key == "interval" else one for one in fitting]
+    title = "Run"
+    if hidden := len(wanted) - len(fitting):
+        title += f"l +{hidden}".rjust(name - 1 - len(title))
+    return [Heading("rank", "#".rjust(rank - 2), rank), Heading("name", title, name), *fitting]
+
+
+def _values(shown: ShownSelection, *, roomy: bool) -> list[Heading]:
+    """All columns after the name."""
+    found = shown.found
     headings = {method: _score_heading(method, method == shown.order_by, roomy) for method in shown.methods}
     own = headings.pop(shown.order_by)
     has_intervals = found is not None and any(found.intervals)
     has_shares = has_intervals and found is not None and any(map(math.isfinite, found.medoid_probability))
-    taken = _RANK + own.width + sum(heading.width for heading in headings.values())
-    spare = width - taken - _LEAST_NAME - (_SHARE if has_shares else 0) - (_LEAST_BAR if has_intervals else 0)
-    # Names get room before intervals: they must be told apart.
-    longest = max((cell_len(clean(name, _MOST_NAME)) for name in shown.names.values()), default=0) + 1
-    more = min(max(spare, 0), max(longest - _LEAST_NAME, 0))
-    bar = _LEAST_BAR + min(max(spare - more, 0), _MOST_BAR - _LEAST_BAR)
     sure = [Heading("medoid", "Medoid".rjust(_SHARE - 1), _SHARE)] if has_shares else []
-    sure += [Heading("interval", "95 %".ljust(bar), bar)] if has_intervals else []
-    name = Heading("name", "Run", _LEAST_NAME + more)
-    return [Heading("rank", "#".rjust(_RANK - 2), _RANK), name, own, *sure, *headings.values()]
+    sure += [Heading("interval", "95 %", _LEAST_BAR)] if has_intervals else []
+    return [own, *sure, *headings.values()]
 
 
 def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
@@ -104,7 +140,7 @@ def _row(
         if column.key == "rank":
             number = str(place + 1) if ranked else "–"
             colour = marked.get(run_id)
-            cell = Text(f"{number:>{_RANK - 2}}", style=look.key if first else look.faint)
+            cell = Text(f"{number:>{column.width - 2}}", style=look.key if first else look.faint)
             cell.append(f"{mark} ", style_of(colour) if colour else look.faint)
         elif column.key == "name":
             style = f"bold {look.strong}" if first else "" if ranked else look.faint

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Self
 
+from textual import work
 from textual.screen import Screen
 
 from cr_tui.dashboard.keys.keymap import CHANGING_ACTIONS
@@ -13,8 +15,10 @@ from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.key_footer import KeyFooter, Severity
 from cr_tui.dashboard.shared.title_bar import TitleBar
+from cr_tui.dashboard.shared.written_files import new_file, write
 from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.text import clean
+from engine.errors import CrtuiError
 
 
 class DashboardScreen(Screen[None]):
@@ -122,6 +126,23 @@ class DashboardScreen(Screen[None]):
         """Put text on the clipboard of the user's own terminal, by OSC 52, and say what was copied."""
         self.app.copy_to_clipboard(text)
         self.say(f"copied {what}; inside tmux this needs 'set-clipboard on'")
+
+    @work(thread=True, group="act")
+    def write_file(self, subject: str, suffix: str, content: Callable[[], bytes]) -> None:
+        """Write a file into the working folder, and say where it is or why there is none.
+
+        Args:
+            subject: part of the file's name.
+            suffix: what its name ends in, without a dot.
+            content: makes what is written; called in a thread.
+        """
+        try:
+            path = new_file(Path.cwd(), subject, suffix)
+            write(path, content())
+        except (CrtuiError, OSError) as error:
+            self.say_from_thread(str(error), "error")
+            return
+        self.say_from_thread(f"written to {path}")
 
     # -- events ------------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,8 @@ def short_names(names: Sequence[str], width: int, groups: Sequence[str] | None =
     """Names as they stand side by side in a column, a legend or a matrix.
 
     A name that fits stays as it is. Of a longer name, the words and numbers stay in which it differs from another name
-    of the list, then as many of the words before them as fit. If even these do not fit, the middle is cut.
+    of the list, then all after them, if that fits, then as many of the words before them as fit. So names of one form
+    are shortened to one form. If not even the words that differ fit, the middle is cut.
 
     Args:
         names: of runs, in any order; control characters are made visible.
@@ -129,6 +130,9 @@ def _shortened(name: str, branches: Iterable[int], width: int) -> str:
     kept = {max(number for number, start in enumerate(starts) if start <= at) for at in branches} or {len(parts) - 1}
     if cell_len(_joined(parts, kept)) > width:
         return cut_in_the_middle(_joined(parts, kept), width)
+    to_the_end = kept | set(range(max(kept), len(parts)))
+    if cell_len(_joined(parts, to_the_end)) <= width:
+        kept = to_the_end
     for number in reversed(range(len(parts))):
         if number + 1 in kept and cell_len(_joined(parts, kept | {number})) <= width:
             kept.add(number)

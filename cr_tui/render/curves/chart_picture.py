@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,37 @@ _TEXT: Rgb = (48, 48, 48)
 _GRID: Rgb = (222, 222, 222)
 _BAND_SHARE, _DIMMED_SHARE = 0.25, 0.45
 _NAME_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class _Box:
+    """The plotting area in pixels, and the positions and values at its edges; exponents of ten on a logarithmic axis.
+
+    Args:
+        left: of its first column.
+        top: of its first line.
+        right: of its last column.
+        bottom: of its last line.
+        span_x: positions at the left and the right edge.
+        span_y: values at the lower and the upper edge.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    span_x: tuple[float, float]
+    span_y: tuple[float, float]
+
+    def x(self, position: float) -> float:
+        """The column of a position."""
+        start, end = self.span_x
+        return self.left + ((position - start) / (end - start) if end > start else 0.0) * (self.right - self.left)
+
+    def y(self, value: float) -> float:
+        """The line of a value."""
+        low, high = self.span_y
+        return self.bottom - (value - low) / (high - low) * (self.bottom - self.top)
 
 
 def chart_picture(
@@ -57,22 +89,22 @@ def chart_picture(
     image = Image.new("RGB", (width, height + _LEGEND_LINE * len(named) + _LEGEND_LINE // 2), _BACKGROUND)
     draw = ImageDraw.Draw(image)
     font = ImageFont.load_default(_FONT_PIXELS)
-    box = (_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
+    left, right = _LEFT, width - _RIGHT
     draw.text((_LEFT, 14), clean(title, 100), fill=_TEXT, font=font)
     span_x = window or x_span(series)
     if span_x is not None:
-        strokes = [line.stroke(box[2] - box[0], *span_x, log=log_y) for line in series]
-        span_y = _span(strokes)
-        _axes(draw, font, box, span_x, span_y, log_y, x_kind)
+        strokes = [line.stroke(right - left, *span_x, log=log_y) for line in series]
+        box = _Box(left, _TOP, right, height - _BOTTOM, span_x, _span(strokes))
+        _axes(draw, font, box, log_y, x_kind)
         colours = [_on_white(line, number) for number, line in enumerate(series)]
         for colour, stroke in reversed(list(zip(colours, strokes, strict=True))):
             if stroke.low is not None and stroke.high is not None:
-                _band(draw, stroke.low, stroke.high, box, span_y, blend(colour, _BACKGROUND, _BAND_SHARE))
+                _band(draw, stroke.low, stroke.high, box, blend(colour, _BACKGROUND, _BAND_SHARE))
         # The first lies on top, dimmed ones behind all others.
         order = sorted(range(len(series)), key=lambda number: (not series[number].dimmed, -number))
         for number in order:
             share = _DIMMED_SHARE if series[number].dimmed else 1.0
-            _curve(draw, strokes[number].line, box, span_y, blend(colours[number], _BACKGROUND, share))
+            _curve(draw, strokes[number].line, box, blend(colours[number], _BACKGROUND, share))
     for place, (number, line) in enumerate(named):
         y = height + _LEGEND_LINE * place
         draw.rectangle((_LEFT, y + 10, _LEFT + 40, y + 18), fill=_on_white(line, number))
@@ -99,61 +131,39 @@ def _span(strokes: Sequence[Stroke]) -> tuple[float, float]:
 def _axes(
     draw: ImageDraw.ImageDraw,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    box: tuple[int, int, int, int],
-    span_x: tuple[float, float],
-    span_y: tuple[float, float],
+    box: _Box,
     log_y: bool,
     x_kind: XKind,
 ) -> None:
-    left, top, right, bottom = box
-    values = ticks(*span_y, 6)
+    values = ticks(*box.span_y, 6)
     step = values[1] - values[0] if len(values) > 1 else 0.0
     for value in values:
-        y = bottom - (value - span_y[0]) / (span_y[1] - span_y[0]) * (bottom - top)
-        draw.line((left, y, right, y), fill=_GRID)
+        y = box.y(value)
+        draw.line((box.left, y, box.right, y), fill=_GRID)
         label = short_number(10.0**value) if log_y else tick_label(value, step)
-        draw.text((left - 12, y), label, fill=_TEXT, font=font, anchor="rm")
-    for position, label in x_ticks(*span_x, 8, x_kind):
-        share = (position - span_x[0]) / (span_x[1] - span_x[0]) if span_x[1] > span_x[0] else 0.0
-        x = left + share * (right - left)
-        draw.line((x, bottom, x, bottom + 8), fill=_TEXT)
-        draw.text((x, bottom + 12), label, fill=_TEXT, font=font, anchor="ma")
-    draw.line((left, top, left, bottom, right, bottom), fill=_TEXT, width=2)
+        draw.text((box.left - 12, y), label, fill=_TEXT, font=font, anchor="rm")
+    for position, label in x_ticks(*box.span_x, 8, x_kind):
+        x = box.x(position)
+        draw.line((x, box.bottom, x, box.bottom + 8), fill=_TEXT)
+        draw.text((x, box.bottom + 12), label, fill=_TEXT, font=font, anchor="ma")
+    draw.line((box.left, box.top, box.left, box.bottom, box.right, box.bottom), fill=_TEXT, width=2)
 
 
-def _curve(
-    draw: ImageDraw.ImageDraw,
-    columns: Columns,
-    box: tuple[int, int, int, int],
-    span_y: tuple[float, float],
-    colour: Rgb,
-) -> None:
-    left, top, _, bottom = box
-    scale = (bottom - top) / (span_y[1] - span_y[0])
-    there = np.flatnonzero(np.isfinite(columns.low))
+def _curve(draw: ImageDraw.ImageDraw, columns: Columns, box: _Box, colour: Rgb) -> None:
     points = [
-        (left + column, bottom - (float(values[column]) - span_y[0]) * scale)
-        for column in there.tolist()
+        (box.left + column, box.y(float(values[column])))
+        for column in np.flatnonzero(np.isfinite(columns.low)).tolist()
         for values in (columns.first, columns.low, columns.high, columns.last)
     ]
     if len(points) > 1:
         draw.line(points, fill=colour, width=_LINE_PIXELS)
 
 
-def _band(
-    draw: ImageDraw.ImageDraw,
-    low: FloatArray,
-    high: FloatArray,
-    box: tuple[int, int, int, int],
-    span_y: tuple[float, float],
-    colour: Rgb,
-) -> None:
-    left, top, _, bottom = box
-    scale = (bottom - top) / (span_y[1] - span_y[0])
+def _band(draw: ImageDraw.ImageDraw, low: FloatArray, high: FloatArray, box: _Box, colour: Rgb) -> None:
     there = np.flatnonzero(np.isfinite(low) & np.isfinite(high))
     if there.size < 2:
         return
     across = np.arange(there[0], there[-1] + 1)
-    edges = [bottom - (np.interp(across, there, edge[there]) - span_y[0]) * scale for edge in (low, high)]
-    for column, below, above in zip(across.tolist(), *(edge.tolist() for edge in edges), strict=True):
-        draw.line((left + column, below, left + column, above), fill=colour)
+    lows, highs = (np.interp(across, there, edge[there]).tolist() for edge in (low, high))
+    for column, below, above in zip(across.tolist(), lows, highs, strict=True):
+        draw.line((box.left + column, box.y(below), box.left + column, box.y(above)), fill=colour)

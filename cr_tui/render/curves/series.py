@@ -148,7 +148,7 @@ class Aggregate:
 
     @property
     def newest(self) -> float | None:
-        """The mean of the members' last values; None without points."""
+        """The mean of the members' last values, as far as they are finite; None without points."""
         return _mean([member.newest for member in self.members])
 
     def stroke(self, count: int, start: float, end: float, *, log: bool) -> Stroke:
@@ -169,7 +169,7 @@ class Aggregate:
         return Stroke(line, mean - spread, mean + spread)
 
     def at(self, x: float) -> float | None:
-        """The mean of the members' values nearest to a position; None where there is none."""
+        """The mean of the finite ones of the members' values nearest to a position; None where there is none."""
         return _mean([member.at(x) for member in self.members])
 
     def spread(self, x: float | None) -> float | None:
@@ -191,7 +191,9 @@ def x_span(curves: Sequence[Curve]) -> tuple[float, float] | None:
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+    # A run that ended with NaN would hide what all others say; the chart marks it.
+    finite = [value for value in known if math.isfinite(value)]
+    return float(np.mean(finite or known)) if known else None
 
 
 def _bridged(line: FloatArray) -> FloatArray:

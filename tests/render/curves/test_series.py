@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -204,3 +206,10 @@ def test_a_legend_without_room_says_how_many_more_there_are() -> None:
     shown = legend.count("●")
     assert legend.rstrip().endswith(f"+{9 - shown}")
     assert len(legend) <= 40
+
+
+def test_a_run_that_ended_with_nan_does_not_hide_what_the_others_say() -> None:
+    broken, whole = (Series("", np.array([0.0, 1.0]), np.array([0.5, last])) for last in (np.nan, 0.25))
+    mean = Aggregate("", (broken, whole))
+    assert mean.newest == mean.at(1.0) == 0.25
+    assert math.isnan(Aggregate("", (broken, broken)).newest or 0.0)
