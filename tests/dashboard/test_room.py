@@ -152,6 +152,18 @@ def test_processes_have_names_in_80_cells() -> None:
     assert max(map(len, lines)) <= 76
 
 
+@pytest.mark.parametrize("width", [80, 120, 200])
+async def test_a_far_store_is_named_at_every_width(dashboard: Build, source: Any, drive: Any, width: int) -> None:
+    source.location = "ssh://ada@gpu1.lab.example/data"
+    app = dashboard()
+    async with app.run_test(size=(width, 24)) as pilot:
+        await drive.settle(pilot, lambda: "pool-s0" in drive.text(app))
+        title = drive.text(app).splitlines()[0]
+        assert source.location in title
+        assert "1 runs" in title
+        assert "6" in title
+
+
 # -- room ----------------------------------------------------------------------------------------------------------
 
 
