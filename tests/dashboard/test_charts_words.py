@@ -101,3 +101,20 @@ def test_of_many_runs_those_that_differ_most_are_compared() -> None:
         ["method.name", "infogan", "beta-vae", "beta-vae"],
         ["learning_rate_decay_steps", "0", "0", "1"],
     ]
+
+
+def test_curves_that_end_early_have_an_axis_of_their_own() -> None:
+    def run(number: int, key: tuple[str, str], end: float) -> ShownRun:
+        steps = np.linspace(0.0, end, 3)
+        pyramid = Pyramid()
+        pyramid.extend(steps)
+        return replace(_run(number), curves=RunCurves(f"run-{number}", {key: Curve(steps, steps, pyramid.levels)}))
+
+    short, long = ("train", "loss_discriminator"), ("train", "kl")
+    for end, own in ((300.0, 300.0), (1500.0, 2500.0)):
+        parts = tuple(runs_as_parts([run(0, short, end), run(1, long, 2500.0)]))
+        scene = Scene(parts, keys=(short, long))
+        assert scene.shown_of(long) == (0.0, 2500.0)
+        assert scene.shown_of(short) == (0.0, own)
+    zoomed = replace(scene, window=Window((100.0, 200.0)))
+    assert zoomed.shown_of(short) == zoomed.shown_of(long) == (100.0, 200.0)

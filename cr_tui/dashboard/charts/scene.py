@@ -17,6 +17,8 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 36, 8
 _NARROWEST, _LOWEST = 16, 4
 """Cells and lines of a chart, if somebody asks for more of them than are comfortable."""
 _MOST_COLUMNS = 5
+_SHORT = 0.5
+"""Part of the common x axis below which curves have an axis of their own."""
 WHOLE_HEIGHT = (0.0, 1.0)
 
 
@@ -87,6 +89,19 @@ class Scene:
     def shown(self) -> tuple[float, float]:
         """The first and last position that is shown."""
         return self.window.shown(self.whole)
+
+    def whole_of(self, key: ScalarKey | None) -> tuple[float, float]:
+        """The first and last position of a scalar's chart: those of all charts, so that charts can be compared.
+
+        Curves that all end in the first half have a shorter axis: on that of all they would be a corner of their chart.
+        """
+        start, end = self.whole
+        own = x_span(self.curves(key)) if key is not None else None
+        return (start, own[1]) if own is not None and start < own[1] < start + _SHORT * (end - start) else self.whole
+
+    def shown_of(self, key: ScalarKey | None) -> tuple[float, float]:
+        """The first and last position that is shown in a scalar's chart."""
+        return self.window.shown(self.whole_of(key))
 
     def curves(self, key: ScalarKey, *, named: bool = False) -> tuple[Curve, ...]:
         """The lines of a scalar's chart, that of the leading part first. Where it has none, no other is dimmed."""

@@ -30,7 +30,8 @@ from engine.choosing.result import SelectionResult
 
 _MATRIX_SHARE, _ZOOMED_SHARE = 0.55, 0.7
 """Of the width, at most: the matrix by itself, and after somebody asked for larger values."""
-_LEAST_MATRIX = 26
+_LEAST_MATRIX, _LEAST_RANKING = 26, 30
+"""Cells across at least; those of the ranking as in ``screen.tcss``."""
 
 
 class ShownSelections(UsableKeys):
@@ -150,7 +151,8 @@ class ShownSelections(UsableKeys):
 
     def _fit_matrix(self) -> None:
         """Give the matrix the width that it can use, up to a share of the screen."""
-        most = int(self.size.width * (_ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE))
+        share = _ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE
+        most = max(min(int(self.size.width * share), self.size.width - _LEAST_RANKING), 1)
         least = max(_LEAST_MATRIX, self.size.width // 3)
         wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), least)
         self._matrix_width = min(wanted, most)

@@ -64,6 +64,9 @@ async def test_columns_without_room_come_into_view_one_by_one(opened: Open, sour
         assert keys()[:2] == ["rank", "name"]
         assert keys()[-1] == "supervised"
         await at.press("h", "h", "h", "h", "h", until=lambda: keys()[2] == "model-centrality")
+        at.send("plus", "plus", "plus")
+        await at.settle()
+        await at.until(lambda: table.region.right == at.screen.size.width)
 
 
 @pytest.mark.parametrize(("width", "height", "columns"), [(78, 9, 1), (118, 17, 2), (198, 22, 2), (298, 34, 2)])
