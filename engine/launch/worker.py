@@ -41,7 +41,7 @@ from engine.runs.loading import describe
 from engine.runs.log import say
 from engine.runs.ownership import require_own
 from engine.runs.specification.spec import RunSpec
-from engine.runs.state import Outcome, Status, Usage
+from engine.runs.state import Outcome, RunState, Status, Usage
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.checkpoints import Checkpoint
@@ -49,8 +49,8 @@ from engine.training.loop import Scalars, train
 
 SYSTEM_SECONDS = 30.0
 """Seconds between two rows of kind ``system``."""
-_OUTCOME_SECONDS = 60.0
-"""How long a store may refuse the last thing that a worker writes."""
+_REFUSAL_SECONDS = 60.0
+"""How long a store may refuse the first thing that a worker reads and the last that it writes."""
 LONG_SECONDS = 120.0
 """A run that takes longer says so."""
 RANKING_SCORE = "factor_vae"
@@ -62,9 +62,9 @@ def main(arguments: list[str]) -> int:
     prepare_to_compute()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
-    os.umask(folder.store.umask)
     stop = _StopFlag()
     try:
+        os.umask(patiently(lambda: folder.store.umask, patience=_REFUSAL_SECONDS, who="worker"))
         outcome = run(folder, stop)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
     outcome = outcome.model_copy(update={"usage": _usage(began)})
     try:
         # The work is done: a store that refuses for a moment must not make it a failure.
-        patiently(lambda: _write_outcome(folder, outcome), patience=_OUTCOME_SECONDS, who="worker")
+        patiently(lambda: _write_outcome(folder, outcome), patience=_REFUSAL_SECONDS, who="worker")
     except CrtuiError as error:
         say(f"error: how this attempt ended cannot be kept: {error}", error=True)
         return 1
@@ -94,9 +94,7 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
     Raises:
         CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
     """
-    # Whoever can write into the store of a group can write a specification that names my files as its data.
-    require_own(folder)
-    spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
+    spec, state = patiently(lambda: _read(folder), patience=_REFUSAL_SECONDS, who="worker")
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
@@ -131,6 +129,12 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         return outcome.model_copy(update={"status": Status.STOPPED, "reason": "asked to stop"})
     say(f"finished at step {step}")
     return outcome
+
+
+def _read(folder: RunFolder) -> tuple[RunSpec, RunState]:
+    # Whoever can write into the store of a group can write a specification that names my files as its data.
+    require_own(folder)
+    return folder.spec(), folder.state(patience=REPAIR_SECONDS)
 
 
 def _in_line(values: Mapping[str, object]) -> str:
