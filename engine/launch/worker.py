@@ -69,9 +69,9 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
     patience = patience_of(folder)
-    os.umask(patience(lambda: folder.store.umask))
     stop = _StopFlag()
     try:
+        os.umask(patience(lambda: folder.store.umask))
         outcome = run(folder, stop, patience)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
