@@ -30,15 +30,22 @@ _AT_ONCE = 2_000
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A mean over pools with its 95 % interval, float64, one entry a score."""
+    """A mean over pools with its 95 % interval, one entry a score.
+
+    Args:
+        mean: float64.
+        half_width: of the interval, float64.
+        freedom: degrees of freedom of Student's t behind the interval.
+    """
 
     mean: FloatArray
     half_width: FloatArray
+    freedom: int
 
-    @property
-    def resolved(self) -> NDArray[np.bool_]:
-        """Where the interval leaves out zero."""
-        return np.abs(self.mean) > self.half_width
+    def resolved(self, comparisons: int) -> NDArray[np.bool_]:
+        """Where zero is left out by the interval that so many comparisons take together (Bonferroni)."""
+        one, all_ = (float(t.ppf(1 - 0.025 / number, self.freedom)) for number in (1, comparisons))
+        return np.abs(self.mean) > self.half_width * all_ / one
 
 
 def centrality_selector(matrix: FloatArray) -> Selector:
@@ -138,7 +145,7 @@ def estimate_of_independent(values: FloatArray) -> Estimate:
     """The mean of ``values`` ``[pools, scores]`` of pools that share no model, with its 95 % interval (Student's t)."""
     count = len(values)
     error = values.std(axis=0, ddof=1) / np.sqrt(count)
-    return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error)
+    return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error, count - 1)
 
 
 def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:
@@ -152,4 +159,4 @@ def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:
     count = len(names)
     variance = (count - 1) / count * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
     quantile = float(t.ppf(0.975, count - 1))
-    return Estimate(values.mean(axis=0), quantile * np.sqrt(variance))
+    return Estimate(values.mean(axis=0), quantile * np.sqrt(variance), count - 1)

@@ -337,17 +337,20 @@ def put_tables(table: dict[str, tuple[Estimate, Estimate]]) -> None:
     print(f"\nRegret, mean ± half of the 95 % interval:\n\n{head}")
     for name, (own, _) in table.items():
         print(f"| {name} | {' | '.join(_cells(own))} |")
-    print(f"\nDifference to {DEFAULT}; **bold** where the interval leaves out zero:\n\n{head}")
-    for name, (_, difference) in table.items():
-        if name not in (DEFAULT, BEST, RANDOM):
-            print(f"| {name} | {' | '.join(_cells(difference, mark=True))} |")
+    compared_to_default = [name for name in table if name not in (DEFAULT, BEST, RANDOM)]
+    comparisons = len(compared_to_default) * len(COLUMNS)
+    print(f"\nDifference to {DEFAULT}; **bold** where it is resolved among {comparisons} comparisons:\n\n{head}")
+    for name in compared_to_default:
+        print(f"| {name} | {' | '.join(_cells(table[name][1], comparisons))} |")
 
 
-def _cells(found: Estimate, *, mark: bool = False) -> list[str]:
+def _cells(found: Estimate, comparisons: int = 0) -> list[str]:
+    """Means with the interval of each alone; differences are marked where they stand among all comparisons."""
     cells = []
-    for mean, half, resolved in zip(found.mean, found.half_width, found.resolved, strict=True):
-        cell = f"{mean:+.3f} ± {half:.3f}" if mark else f"{mean:.3f} ± {half:.3f}"
-        cells.append(f"**{cell}**" if mark and resolved else cell)
+    marks = found.resolved(comparisons) if comparisons else [False] * len(found.mean)
+    for mean, half, resolved in zip(found.mean, found.half_width, marks, strict=True):
+        cell = f"{mean:+.3f} ± {half:.3f}" if comparisons else f"{mean:.3f} ± {half:.3f}"
+        cells.append(f"**{cell}**" if resolved else cell)
     return cells
 
 

@@ -63,6 +63,13 @@ def test_pools_that_share_nothing_have_the_interval_of_a_mean() -> None:
     assert (found.mean[0], found.half_width[0]) == pytest.approx((0.1, 4.3027 * 0.1 / 3**0.5), abs=1e-4)
 
 
+def test_many_comparisons_together_resolve_less_than_one() -> None:
+    # Student's t with two degrees of freedom: 4.303 for one comparison, 7.649 for three.
+    found = estimate_of_independent(np.array([[4.9, 8.4]]) + 3**0.5 * np.array([[-1], [0], [1]]))
+    assert found.resolved(1).tolist() == [True, True]
+    assert found.resolved(3).tolist() == [False, True]
+
+
 def test_regret_is_what_the_pick_lacks_to_the_best() -> None:
     truth = np.array([[0.9, 0.1], [0.5, 0.2], [0.7, 0.3]])
     pools = np.array([[0, 1, 2], [2, 1, 0]])
