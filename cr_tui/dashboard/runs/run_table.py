@@ -161,7 +161,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _columns_for(self, runs: Sequence[Run]) -> list[Column]:
         """The columns that fit. Names that clash need more room where no column tells their groups."""
         columns: list[Column] = []
-        for longest in self._name_widths:
+        for longest in dict.fromkeys(self._name_widths):
             columns = choose_columns(runs, self.size.width - _MARK_WIDTH, self.skip, self.order.key, longest)
             if _has_groups(columns):
                 break
