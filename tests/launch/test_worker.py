@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from engine.launch import worker
 from engine.machine.processor import processor_name
+from engine.runs import folder as folder_module
 from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
@@ -140,18 +141,23 @@ def test_events_are_safe_before_the_checkpoint_that_they_led_to(
     assert seen == {19: 15, 20: 20, 40: 40, 50: 50}
 
 
-def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path) -> None:
+def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_run(Store.open(tmp_path / "store"), steps=2)
     state = folder.state()
     folder.state_path.unlink()
-    process = start_worker(folder)
-    # Long enough to have read it; as a supervisor does with its next heartbeat.
-    time.sleep(5.0)
-    folder.write_state(state)
-    assert process.wait(timeout=120) == 0
-    outcome = folder.outcome()
-    assert outcome is not None
+    waits = []
+
+    def repair(seconds: float) -> None:
+        """As a supervisor does with its next heartbeat."""
+        waits.append(seconds)
+        if len(waits) == 3:
+            folder.write_state(state)
+
+    monkeypatch.setattr(folder_module.time, "sleep", repair)
+    never: Any = SimpleNamespace(requested=False)
+    outcome = worker.run(folder, never)
     assert (outcome.status, outcome.step) == (Status.FINISHED, 2)
+    assert len(waits) >= 3
 
 
 def test_sigterm_stops_after_a_checkpoint(tmp_path: Path) -> None:
