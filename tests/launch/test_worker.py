@@ -21,6 +21,7 @@ from engine.errors import InputError, StoreError
 from engine.launch import worker
 from engine.machine.processor import processor_name
 from engine.metrics.independent_components import IndependentComponents
+from engine.runs import folder as folder_module
 from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
 from engine.runs.folder import RunFolder, create_run_folders
@@ -156,22 +157,21 @@ def test_events_are_safe_before_the_checkpoint_that_they_led_to(
 
 def test_a_state_that_is_lost_before_it_is_read_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = new_run(Store.open(tmp_path / "store"), steps=2)
-    state, sleep, waited = folder.state(), time.sleep, []
+    state = folder.state()
     folder.state_path.unlink()
+    waits = []
 
     def repair(seconds: float) -> None:
         """As a supervisor does with its next heartbeat."""
-        if not waited:
+        waits.append(seconds)
+        if len(waits) == 3:
             folder.write_state(state)
-        waited.append(seconds)
-        sleep(seconds)
 
-    monkeypatch.setattr(time, "sleep", repair)
-    assert worker.main([str(folder.path)]) == 0
-    assert waited
-    outcome = folder.outcome()
-    assert outcome is not None
+    monkeypatch.setattr(folder_module.time, "sleep", repair)
+    never: Any = SimpleNamespace(requested=False)
+    outcome = worker.run(folder, never)
     assert (outcome.status, outcome.step) == (Status.FINISHED, 2)
+    assert len(waits) >= 3
 
 
 def test_sigterm_stops_after_a_checkpoint(tmp_path: Path) -> None:
