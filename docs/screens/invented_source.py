@@ -80,13 +80,18 @@ class InventedSource:
         count: how many runs.
         far: whether the store is one of another machine.
         cut: whether the connection to it breaks after the first look.
+        pool: if not empty, all runs have finished in one group, which is ``ranked``, ``unsure`` or ``computing``.
     """
 
-    def __init__(self, count: int, *, far: bool = False, cut: bool = False) -> None:
+    def __init__(self, count: int, *, far: bool = False, cut: bool = False, pool: str = "") -> None:
         self.now = time.time()
         self.location = FAR if far else HERE
         self._listed = invented_runs(count, self.now)
         self._plans = dict(zip((run.id for run in self._listed), plans(count), strict=True))
+        self._pool = pool
+        if pool:
+            self._listed = [_of_pool(self._listed[0], run, number) for number, run in enumerate(self._listed)]
+            self._plans = dict.fromkeys(self._plans, plans(1)[0])
         self._histories: dict[str, History] = {}
         self._cut, self._looks = cut, 0
 
@@ -225,15 +230,32 @@ class InventedSource:
             pool = [run for run in self._listed if run.group == group and run.status == "finished"]
             if len(pool) > 1:
                 found.append(_ranking(pool, self.now))
-        return found
+        if self._pool == "computing":
+            return []
+        return [_without_consensus(one) for one in found] if self._pool == "unsure" else found
 
     def damaged_selections(self) -> int:
         """None."""
         return 0
 
     def computations(self) -> list[Computation]:
-        """None."""
-        return []
+        """None, unless the pool is being ranked; then the first half of its columns is known."""
+        if self._pool != "computing" or len(self._listed) < 2:
+            return []
+        full = _ranking(self._listed, self.now)
+        assert full.matrix is not None, "a ranking of a pool has a matrix"
+        matrix, count = full.matrix.copy(), len(self._listed)
+        matrix[:, count // 2 :] = np.nan
+        unknown = {"verdict": "", "warnings": (), "intervals": (), "medoid_probability": ()}
+        central = full.methods["model-centrality"].model_copy(update=unknown)
+        known = {"matrix": matrix, "methods": {"model-centrality": central}, "partial": True}
+        partial = full.model_copy(update=known)
+        done = count * (count // 2)
+        return [
+            Computation(
+                True, "comparing models", "job", full.runs, done, count**2, 754.0, self.now - 900, True, partial
+            )
+        ]
 
     def select(self, request: SelectionRequest) -> None:
         """Nothing is computed."""
@@ -325,6 +347,28 @@ class InventedSource:
 
     def close(self) -> None:
         """There is nothing to close."""
+
+
+def _of_pool(first: Run, run: Run, number: int) -> Run:
+    """A run as the seed of a sweep whose names are long and differ at their end."""
+    dice = np.random.default_rng(number)
+    weight = ("0.01", "0.05", "0.2")[number % 3]
+    name = f"infogan-cr-dsprites-lambda_info={weight}-s{number:02}"
+    score = float(np.clip(0.72 + 0.1 * dice.standard_normal(), 0.3, 0.97))
+    scores = {**first.scores, "factor_vae": score}
+    return replace(first, id=run.id, name=name, group="lambda-sweep", seed=number, created=run.created, scores=scores)
+
+
+def _without_consensus(found: SelectionResult) -> SelectionResult:
+    """The same selection of models that agree no better than chance."""
+    none = (
+        "the models agree no better than unrelated ones (0.46; by chance up to 0.48): there is no consensus for the "
+        "pick to be the centre of"
+    )
+    central = found.methods["model-centrality"]
+    changes = {"verdict": "no consensus", "warnings": (none, *central.warnings), "agreement": 0.46}
+    changed = central.model_copy(update={**changes, "agreement_by_chance": 0.48})
+    return found.model_copy(update={"methods": {**found.methods, "model-centrality": changed}})
 
 
 def _ranking(pool: Sequence[Run], now: float) -> SelectionResult:

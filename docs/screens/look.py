@@ -54,6 +54,7 @@ class Shown:
         cut: whether the connection to it is cut.
         empty: whether the store has no run, whatever is asked for.
         read_only: whether nothing may be changed.
+        pool: whether all runs are of one pool, and what it says: ``ranked``, ``unsure`` or ``computing``.
     """
 
     keys: tuple[str, ...] = ()
@@ -64,11 +65,16 @@ class Shown:
     cut: bool = False
     empty: bool = False
     read_only: bool = False
+    pool: str = ""
 
 
 _TO_FAILED = ("G", "k", "k")
 """From anywhere in the table of runs to the one that failed: the third oldest."""
 _FILTER = tuple("score.mig>0.1 not group:lambda-sweep-again")
+
+_TO_TWO = ("G", "space", "k", "space", "G")
+"""Marks the two oldest runs and goes to the oldest."""
+_STEPS, _PAIR, _DRAWN = "over steps", "centrality of", "half-blocks"
 
 SCREENS: dict[str, Shown] = {
     "runs": Shown(),
@@ -91,7 +97,7 @@ SCREENS: dict[str, Shown] = {
     "question-hidden": Shown(("a", "slash", *"status:f", "enter", "d"), "Delete", least=4),
     "help-runs": Shown(("question_mark",), "start new runs"),
     "palette": Shown(("ctrl+p",), "start new runs"),
-    "palette-typed": Shown(("ctrl+p", *"res"), "Resume"),
+    "palette-typed": Shown(("ctrl+p", *"res"), "go on from"),
     "logs": Shown(("G", "5"), "following"),
     "logs-failed": Shown((*_TO_FAILED, "5", "e"), "Traceback", least=4),
     "logs-wrapped": Shown(
@@ -104,9 +110,26 @@ SCREENS: dict[str, Shown] = {
     "far-cut": Shown(("space",), "blind", far=True, cut=True),
     "ranking-form": Shown(("m", "c"), "model-centrality", least=16),
     # Charts, selection and inspect.
-    "charts": Shown(("a", "2"), "over steps"),
-    "selection": Shown(("G", "3"), least=4),
-    "inspect": Shown(("G", "4"), "▀"),
+    "charts": Shown(("a", "2"), _STEPS),
+    "charts-one-run": Shown(("G", "2"), _STEPS),
+    "charts-noisy": Shown(("slash", *"group:cr-3dteapots", "enter", "a", "2"), _STEPS, least=60),
+    "charts-smoothed": Shown(("a", "2"), _STEPS, least=4, view={"smoothing": 0.97}),
+    "charts-mean": Shown(("a", "2", "a"), "mean ±", least=16),
+    "charts-alone": Shown(("a", "2", "enter", ">"), "cursor at", least=4),
+    "charts-differences": Shown(("a", "2", "d"), "seed", least=4),
+    "charts-nothing": Shown(("2", "slash", *"zzz", "enter"), "No chart has that"),
+    "selection": Shown(("m",), "select", pool="ranked"),
+    "selection-why": Shown(("m", "w"), _PAIR, least=16, pool="ranked"),
+    "selection-unsure": Shown(("m",), _PAIR, least=4, pool="unsure"),
+    "selection-computing": Shown(("m",), "comparing models", least=4, pool="computing"),
+    "inspect": Shown(("G", "t"), _DRAWN),
+    "inspect-zoomed": Shown(("G", "t", "v", "v"), _DRAWN),
+    "inspect-image": Shown(("G", "t", "i"), "image 0"),
+    "inspect-pair": Shown((*_TO_TWO, "t", "c"), "98%", least=4),
+    "inspect-pair-image": Shown((*_TO_TWO, "t", "c", "i"), "image 0", least=4),
+    "inspect-characters": Shown(("G", "t", "m"), "ascii"),
+    "inspect-numbers": Shown(("G", "t", "m", "m"), "Images are off"),
+    "inspect-waiting": Shown(("t",), "No checkpoint yet", least=4),
 }
 """Every state that is looked at. A new one takes one line."""
 
@@ -154,7 +177,7 @@ async def draw(shown: Shown, size: tuple[int, int], count: int, looks: Sequence[
     """Pictures of a screen by look."""
     if not looks:
         return {}
-    source = InventedSource(0 if shown.empty else count, far=shown.far, cut=shown.cut)
+    source = InventedSource(0 if shown.empty else count, far=shown.far, cut=shown.cut, pool=shown.pool)
     app = Dashboard(source, read_only=shown.read_only)
     for key, value in shown.view.items():
         setattr(app.session.view, key, value)

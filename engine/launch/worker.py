@@ -69,9 +69,9 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
     patience = patience_of(folder)
-    os.umask(patience(lambda: folder.store.umask))
     stop = _StopFlag()
     try:
+        os.umask(patience(lambda: folder.store.umask))
         outcome = run(folder, stop, patience)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
@@ -80,8 +80,18 @@ def main(arguments: list[str]) -> int:
     if outcome.traceback:
         say(outcome.traceback, error=True)
     ended = outcome.model_copy(update={"usage": _usage(began)})
-    patience(lambda: folder.write_outcome(ended))
+    try:
+        patience(lambda: _write_outcome(folder, ended))
+    except CrtuiError as error:
+        say(f"error: how this attempt ended cannot be kept: {error}", error=True)
+        return 1
     return 0 if outcome.status is not Status.FAILED else 1
+
+
+def _write_outcome(folder: RunFolder, outcome: Outcome) -> None:
+    if folder.is_gone():
+        raise InputError(f"run folder {folder.path} is gone")
+    folder.write_outcome(outcome)
 
 
 def run(folder: RunFolder, stop: _StopFlag, patience: Patience | None = None) -> Outcome:

@@ -421,15 +421,16 @@ def owner_of_new(path: Path) -> int:
     Raises:
         OSError: none can be made.
     """
-    # As `secrets` does it, whose modules `crtui --help` need not load.
-    probe = path / f".probe-{os.urandom(4).hex()}"
-    with opened_folder(path) as folder:
-        descriptor = _made(folder, probe, os.O_WRONLY)
-        try:
-            return os.fstat(descriptor).st_uid
-        finally:
-            release(descriptor)
-            os.unlink(probe.name, dir_fd=folder)
+    return _status_of_new(path).st_uid
+
+
+def time_of_new(path: Path) -> float:
+    """The time of a file that is made in a folder now, by the clock of its file system, in seconds since 1970.
+
+    Raises:
+        OSError: none can be made.
+    """
+    return _status_of_new(path).st_mtime
 
 
 def tree_bytes(path: Path) -> int:
@@ -451,6 +452,18 @@ def touch(path: Path) -> None:
     """
     with opened_folder(path.parent) as folder:
         os.utime(path.name, dir_fd=folder, follow_symlinks=False)
+
+
+def _status_of_new(path: Path) -> os.stat_result:
+    # As `secrets` does it, whose modules `crtui --help` need not load.
+    probe = path / f".probe-{os.urandom(4).hex()}"
+    with opened_folder(path) as folder:
+        descriptor = _made(folder, probe, os.O_WRONLY)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            release(descriptor)
+            os.unlink(probe.name, dir_fd=folder)
 
 
 def _entries(path: Path) -> list[tuple[str, bool]]:

@@ -166,7 +166,7 @@ def save(
         with contextlib.suppress(OSError):
             remove_tree(temporary)
         passes = isinstance(error, StoreError) or may_pass(error)
-        said = f"checkpoint at step {step} could not be written to {folder}: {error}"
+        said = f"checkpoint at step {step} could not be written to {folder}: {cause(error)}"
         raise (StoreError if passes else WorkError)(said) from error
     return Checkpoint(path, step, milestone, dict(description), files[WEIGHTS]["sha256"])
 

@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from cr_tui.dashboard.charts import words
+from cr_tui.dashboard.charts.differences import differences_table
 from cr_tui.dashboard.charts.parts import averaged_parts, led, runs_as_parts
 from cr_tui.dashboard.charts.scene import ChartStyle, Scene
 from cr_tui.dashboard.charts.window import Window
@@ -35,7 +36,7 @@ def _run(number: int, *, drawn: bool = True, name: str = "") -> ShownRun:
 def test_no_line_is_dimmed_where_the_leading_run_has_none() -> None:
     runs = [_run(number, drawn=number > 0) for number in range(5)]
     scene = Scene(led(runs_as_parts(runs), "run-0", GREY, STRONG), lead="run-0", keys=(LOSS,))
-    assert [curve.dimmed for curve in scene.curves(LOSS)] == [False] * 4
+    assert [(curve.dimmed, curve.band) for curve in scene.curves(LOSS)] == [(False, False)] * 4
     leading = replace(scene, parts=led(runs_as_parts(runs), "run-1", GREY, STRONG), lead="run-1")
     assert [curve.dimmed for curve in leading.curves(LOSS)] == [False, True, True, True]
 
@@ -81,3 +82,39 @@ def test_names_in_the_legend_have_the_room_that_there_is() -> None:
     )
     assert "a-name-of-thirty-six-cells-number-2" in words.legend(scene, 3, 198, LOOK, patterns=False).plain
     assert cell_len(words.legend(scene, 3, 78, LOOK, patterns=False).plain) <= 78
+
+
+def test_of_many_runs_those_that_differ_most_are_compared() -> None:
+    runs = [_run(number) for number in range(8)]
+    settings = [
+        {
+            "seed": number,
+            "method.name": "beta-vae" if number > 5 else "infogan",
+            "learning_rate_decay_steps": number // 7,
+        }
+        for number in range(8)
+    ]
+    table = differences_table(runs, settings, 60, 10, LOOK).plain.splitlines()
+    assert [name for name in table[0].split() if name.startswith("run")] == ["run-0", "run-6", "run-7"]
+    assert "+5" in table[0]
+    assert [line.split() for line in table[2:]] == [
+        ["method.name", "infogan", "beta-vae", "beta-vae"],
+        ["learning_rate_decay_steps", "0", "0", "1"],
+    ]
+
+
+def test_curves_that_end_early_have_an_axis_of_their_own() -> None:
+    def run(number: int, key: tuple[str, str], end: float) -> ShownRun:
+        steps = np.linspace(0.0, end, 3)
+        pyramid = Pyramid()
+        pyramid.extend(steps)
+        return replace(_run(number), curves=RunCurves(f"run-{number}", {key: Curve(steps, steps, pyramid.levels)}))
+
+    short, long = ("train", "loss_discriminator"), ("train", "kl")
+    for end, own in ((300.0, 300.0), (1500.0, 2500.0)):
+        parts = tuple(runs_as_parts([run(0, short, end), run(1, long, 2500.0)]))
+        scene = Scene(parts, keys=(short, long))
+        assert scene.shown_of(long) == (0.0, 2500.0)
+        assert scene.shown_of(short) == (0.0, own)
+    zoomed = replace(scene, window=Window((100.0, 200.0)))
+    assert zoomed.shown_of(short) == zoomed.shown_of(long) == (100.0, 200.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -67,6 +67,7 @@ def test_groups_for_other_names_are_refused() -> None:
         short_names(["a", "b"], 5, ["g"])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(max_size=30), max_size=6), st.integers(0, 20))
 def test_never_wider_than_asked(names: list[str], width: int) -> None:
     assert all(cell_len(name) <= width for name in short_names(names, width))

@@ -85,7 +85,7 @@ class ChartGrid(DrawnView, can_focus=True):
             if drawn.holds(x, event.y):
                 axis = drawn.cells.lines[1] if drawn.cells.height > 1 else ()
                 margin = axis[0].cell_length if axis else 0
-                start, end = self.scene.shown
+                start, end = self.scene.shown_of(key)
                 share = (x - drawn.left - margin) / max(drawn.width - margin - 2, 1)
                 return key, start + min(max(share, 0.0), 1.0) * (end - start)
         return None
@@ -106,7 +106,7 @@ class ChartGrid(DrawnView, can_focus=True):
         if self._dragged_from is None or not event.button or abs(event.x - self._dragged_from) <= _CLICK:
             return
         width = next((drawn.width for drawn in self._kept.values()), self.size.width)
-        start, end = self.scene.shown
+        start, end = self.scene.shown_of(self.scene.focused)
         distance = (self._dragged_from - event.x) * (end - start) / max(width, 1)
         self.change(window=self.scene.window.shifted(self.scene.whole, distance))
         self._dragged_from = event.x
@@ -122,7 +122,7 @@ class ChartGrid(DrawnView, can_focus=True):
         event.stop()
         at = self._position(event)
         if at is not None:
-            self.change(window=self.scene.window.zoomed(self.scene.whole, factor, about=at[1]))
+            self.change(window=self.scene.window.zoomed(self.scene.whole_of(at[0]), factor, about=at[1]))
             self.post_message(self.Pointed())
 
 
@@ -157,7 +157,7 @@ def _chart(scene: Scene, key: ScalarKey, kept: _Drawn | None, width: int, height
         height,
         title=("" if scene.alone else _HERE if here else _ELSEWHERE) + title_of(key),
         scale=scene.scale(key),
-        window=scene.shown,
+        window=scene.shown_of(key),
         cursor=scene.window.cursor,
         x_kind="number" if scene.style.axis == "step" else "duration",
         guides=scene.style.guides,

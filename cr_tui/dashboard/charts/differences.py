@@ -54,23 +54,46 @@ def differences_table(
     column = min(max(widest, _LEAST_WIDTH), _MOST_WIDTH)
     names = short_names([run.name for run in runs], column - 2, [run.group for run in runs])
     count = _columns(width - key_width, column, len(runs))
+    chosen = _unlike(list(zip(*cells.values(), strict=True)), count)
     header = [Segment(" " * key_width)]
-    for run, name in zip(runs[:count], names, strict=False):
+    for number in chosen:
         header += [
-            Segment("● ", style_of(run.colour)),
-            Segment(set_cell_size(name, column - 2), faint),
+            Segment("● ", style_of(runs[number].colour)),
+            Segment(set_cell_size(names[number], column - 2), faint),
             Segment("  "),
         ]
     if count < len(runs):
         header.append(Segment(f"+{len(runs) - count}", style_of(rgb(look.alert))))
     lines = [tuple(header)]
-    for key, texts in list(cells.items())[: max(height - 1, 0)]:
-        values = "".join(set_cell_size(cut_in_the_middle(text, column), column) + "  " for text in texts[:count])
-        lines.append((Segment(set_cell_size(clean(key, key_width - 1), key_width), faint), Segment(values)))
+    for key, texts in zip(short_names(list(cells), key_width - 1), cells.values(), strict=True):
+        shown = (set_cell_size(cut_in_the_middle(texts[number], column), column) for number in chosen)
+        lines.append((Segment(set_cell_size(key, key_width), faint), Segment("  ".join(shown))))
+    del lines[max(height, 1) :]
     hidden = len(cells) - max(height - 1, 0)
     if hidden > 0 and height > 1:
         lines[-1] = (Segment(f"… and {hidden + 1} more", faint),)
     return Cells(tuple(lines))
+
+
+def _unlike(runs: Sequence[Sequence[str]], count: int) -> list[int]:
+    """The runs that are shown where not all fit: the first, then those that differ most from all before them.
+
+    Args:
+        runs: the values of each.
+        count: how many fit.
+    """
+    if count >= len(runs):
+        return list(range(len(runs)))
+    chosen = [0]
+    nearest = [_unequal(runs[0], values) for values in runs]
+    while len(chosen) < count:
+        chosen.append(max(range(len(runs)), key=lambda number: (nearest[number], -number)))
+        nearest = [min(known, _unequal(runs[chosen[-1]], values)) for known, values in zip(nearest, runs, strict=True)]
+    return sorted(chosen)
+
+
+def _unequal(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(here != there for here, there in zip(one, other, strict=True))
 
 
 def _columns(width: int, column: int, runs: int) -> int:

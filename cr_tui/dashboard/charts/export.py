@@ -72,7 +72,7 @@ def as_png(scene: Scene, key: ScalarKey) -> bytes:
         scene.curves(key, named=True),
         title_of(key),
         log_y=scene.style.log_y,
-        window=scene.shown,
+        window=scene.shown_of(key),
         x_kind="number" if scene.style.axis == "step" else "duration",
     )
     content = io.BytesIO()

@@ -50,19 +50,19 @@ class MovingKeys(ShownCharts):
         self._point(-10)
 
     def _point(self, by: int) -> None:
-        self._show_window(self.scene.window.pointed(self.scene.whole, by))
+        self._show_window(self.scene.window.pointed(self._whole, by))
 
     def action_zoom_in(self) -> None:
-        self._show_window(self.scene.window.zoomed(self.scene.whole))
+        self._show_window(self.scene.window.zoomed(self._whole))
 
     def action_zoom_out(self) -> None:
-        self._show_window(self.scene.window.zoomed(self.scene.whole, 2.0))
+        self._show_window(self.scene.window.zoomed(self._whole, 2.0))
 
     def action_pan_on(self) -> None:
-        self._show_window(self.scene.window.panned(self.scene.whole, 1))
+        self._show_window(self.scene.window.panned(self._whole, 1))
 
     def action_pan_back(self) -> None:
-        self._show_window(self.scene.window.panned(self.scene.whole, -1))
+        self._show_window(self.scene.window.panned(self._whole, -1))
 
     def action_whole(self) -> None:
         self.grid.change(heights={})
@@ -79,6 +79,11 @@ class MovingKeys(ShownCharts):
 
     def action_lower(self) -> None:
         self._show_height(lambda shown: moved_height(shown, -1))
+
+    @property
+    def _whole(self) -> tuple[float, float]:
+        """First and last position of the focused chart."""
+        return self.scene.whole_of(self.scene.focused)
 
     def _show_height(self, change: Callable[[tuple[float, float]], tuple[float, float]]) -> None:
         """Show another part of the height of the focused chart."""

@@ -17,7 +17,7 @@ from cr_tui.text import clean
 GROUP = "group"
 _NOT_BY = frozenset({"seed", GROUP})
 """Keys that are not offered for averaging: seeds are what is averaged over, and the group is offered first."""
-_UNDIMMED = 3
+UNDIMMED = 3
 """As many lines can be told apart without dimming any."""
 _UNKNOWN, _NO_GROUP = "–", "no group"
 
@@ -34,6 +34,7 @@ class Part:
         place: its number: that of its pattern.
         dimmed: whether it stands behind the others.
         pinned: whether it stays when other runs are marked.
+        banded: whether it may have a band.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Part:
     place: int = 0
     dimmed: bool = False
     pinned: bool = False
+    banded: bool = True
 
     def curve(self, key: ScalarKey, axis: Axis, *, smooth: bool, band: bool, named: bool = False) -> Curve | None:
         """A scalar as it is drawn; None where no run has it."""
@@ -120,7 +122,7 @@ def led(parts: Sequence[Part], lead: str | None, rest: Rgb, strong: Rgb) -> tupl
     """
     if lead is None or all(part.id != lead for part in parts):
         return tuple(parts)
-    dims = len(parts) > _UNDIMMED
+    dims = len(parts) > UNDIMMED
 
     def as_it_stands(part: Part) -> Part:
         if part.id != lead:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cr_tui.dashboard.charts.parts import Part
+from cr_tui.dashboard.charts.parts import UNDIMMED, Part
 from cr_tui.dashboard.charts.window import Window
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
 from cr_tui.render.curves.chart import Scale
@@ -17,6 +17,8 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 36, 8
 _NARROWEST, _LOWEST = 16, 4
 """Cells and lines of a chart, if somebody asks for more of them than are comfortable."""
 _MOST_COLUMNS = 5
+_SHORT = 0.5
+"""Part of the common x axis below which curves have an axis of their own."""
 WHOLE_HEIGHT = (0.0, 1.0)
 
 
@@ -88,19 +90,34 @@ class Scene:
         """The first and last position that is shown."""
         return self.window.shown(self.whole)
 
+    def whole_of(self, key: ScalarKey | None) -> tuple[float, float]:
+        """The first and last position of a scalar's chart: those of all charts, so that charts can be compared.
+
+        Curves that all end in the first half have a shorter axis: on that of all they would be a corner of their chart.
+        """
+        start, end = self.whole
+        own = x_span(self.curves(key)) if key is not None else None
+        return (start, own[1]) if own is not None and start < own[1] < start + _SHORT * (end - start) else self.whole
+
+    def shown_of(self, key: ScalarKey | None) -> tuple[float, float]:
+        """The first and last position that is shown in a scalar's chart."""
+        return self.window.shown(self.whole_of(key))
+
     def curves(self, key: ScalarKey, *, named: bool = False) -> tuple[Curve, ...]:
         """The lines of a scalar's chart, that of the leading part first. Where it has none, no other is dimmed."""
         ordered = sorted(self.parts, key=lambda part: (part.id != self.lead, not part.pinned))
-        found = [(part, curve) for part in ordered if (curve := self.curve_of(part, key, named=named)) is not None]
-        if any(part.id == self.lead for part, _ in found):
-            return tuple(curve for _, curve in found)
-        bright = (self.curve_of(replace(part, dimmed=False), key, named=named) for part, _ in found)
-        return tuple(curve for curve in bright if curve is not None)
+        there = [part for part in ordered if self.curve_of(part, key) is not None]
+        if self.lead is not None and all(part.id != self.lead for part in there):
+            # Bands of many lines would hide the lines.
+            there = [replace(part, dimmed=False, banded=len(there) <= UNDIMMED) for part in there]
+        found = (self.curve_of(part, key, named=named) for part in there)
+        return tuple(curve for curve in found if curve is not None)
 
     def curve_of(self, part: Part, key: ScalarKey, *, named: bool = False) -> Curve | None:
         """The line of one part in a scalar's chart; None where it has none."""
         style = self.style
-        return part.curve(key, style.axis, smooth=style.smooth, band=style.band, named=named)
+        band = style.band and part.banded
+        return part.curve(key, style.axis, smooth=style.smooth, band=band, named=named)
 
     def height_of(self, key: ScalarKey) -> tuple[float, float]:
         """The part of its height that a chart shows, as shares from the bottom."""

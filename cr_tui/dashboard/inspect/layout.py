@@ -11,7 +11,8 @@ COMPACT_MARGIN = 21
 """The same where the slider, and the counterpart, stand there as well."""
 CAPTION = 1
 GAP = 2
-_PANEL_SHARE = 0.42
+_PANEL_SHARES = (0.42, 0.3, 0.2)
+"""Parts of the width that the panel takes at most."""
 _LEAST_PANEL = 20
 _SMALLEST_TILE, _WITH_SLIDER, _WITH_VALUES = 2, 3, 4
 """Lines of an image: the fewest; the fewest with a slider above; the fewest with values below as well."""
@@ -133,19 +134,24 @@ def arrange(
     """
     # A cell is twice as high as wide.
     aspect = shape[0] / shape[1] / 2
-    room = max(int(width * _PANEL_SHARE), _LEAST_PANEL)
-    columns, across = max(
-        ((count, _largest(room, height, pictures, count, aspect)) for count in range(1, pictures + 1)),
-        key=lambda option: (option[1], -option[0]),
-    )
-    if whole_pixels and across > shape[1]:
-        across -= across % shape[1]
-    panel = columns * (across + GAP) - GAP
-    found = replace(layout, across=across, down=_lines(across, aspect), columns=columns)
+    tried = []
+    for count in range(1, pictures + 1):
+        for share in _PANEL_SHARES:
+            room = max(int(width * share), _LEAST_PANEL)
+            across = _largest(room, height, pictures, count, aspect)
+            if whole_pixels and across > shape[1]:
+                across -= across % shape[1]
+            panel = replace(layout, across=across, down=_lines(across, aspect), columns=count)
+            tried.append(_with_rows(panel, width, height, aspect, codes, zoom))
+    # Codes first, and of what serves them alike the largest pictures.
+    return max(tried, key=lambda one: (one.tile_across, one.across, -one.columns))
+
+
+def _with_rows(panel: Layout, width: int, height: int, aspect: float, codes: int, zoom: int) -> Layout:
+    """A layout of the panel, with the form of rows that tells most beside it."""
     pitch = min(max(int(height / max(codes, 1) * ZOOMS[zoom]), 1), height)
-    tried = [
-        _with_tiles(replace(found, **form), width - panel - GAP, pitch, aspect) for form in _forms(layout.strips > 1)
-    ]
+    forms = _forms(panel.strips > 1)
+    tried = [_with_tiles(replace(panel, **form), width - panel.panel - GAP, pitch, aspect) for form in forms]
     fitting = [one for one in tried if one.row_height <= pitch]
     if not fitting:
         return min(tried, key=lambda one: one.row_height)

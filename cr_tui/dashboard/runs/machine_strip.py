@@ -42,10 +42,11 @@ class MachineStrip(TextLine):
         machine, look = self._machine, look_of(self.app)
         if machine is None:
             return
-        lines = [self._line(machine, look, facts) for facts in range(_GPU_FACTS, 0, -1)]
+        lines = [self._line(machine, look, facts) for facts in range(_GPU_FACTS, -1, -1)]
         self.write(next((line for line in lines if line.cell_len <= self.content_size.width), lines[-1]))
 
     def _line(self, machine: Machine, look: Look, gpu_facts: int) -> Text:
+        """The line with so many facts of each GPU; with none, the slots are left out and one fact stays."""
         share = 100 * machine.memory_used / max(machine.memory_total, 1)
         memory = f"{machine.memory_used / _GIB:.1f}/{machine.memory_total / _GIB:.1f}G"
         line = Text()
@@ -56,11 +57,11 @@ class MachineStrip(TextLine):
         ):
             line.append("   " if line else "").append(f"{name} ", style=look.faint)
             line.append(value, style=look.alert if alarming else "")
-        if machine.slots:
+        if machine.slots and gpu_facts:
             free = len(machine.slots) - sum(machine.slots.values())
             line.append("   ").append(slots_text(free, len(machine.slots)), style=look.faint)
         for gpu in machine.gpus:
-            line.append(f"   cuda:{gpu.index} ", style=look.faint).append_text(gpu_text(gpu, look, gpu_facts))
+            line.append(f"   cuda:{gpu.index} ", style=look.faint).append_text(gpu_text(gpu, look, gpu_facts or 1))
         return line
 
 

@@ -35,19 +35,24 @@ class GroupRow:
 
     def draw(self, look: Look, width: int) -> Text:
         """Its name, how many runs have which status, and its best score."""
+        line = self._line(look, words=True)
+        if line.cell_len > width:
+            line = self._line(look, words=False)
+        line.truncate(width, overflow="ellipsis", pad=True)
+        return line
+
+    def _line(self, look: Look, *, words: bool) -> Text:
         line = Text("▸ ", style=look.heading).append(clean(self.group, 40), style="bold")
         line.append(f"  {len(self.runs)} run{'' if len(self.runs) == 1 else 's'}", style=look.faint)
         counts = Counter(run.status for run in self.runs)
         for status in _COUNTED:
             if counts[status]:
                 glyph, colour = look.statuses[status]
-                line.append(f"  {glyph} {counts[status]} {status}", style=colour)
+                line.append(f"  {glyph} {counts[status]}{f' {status}' if words else ''}", style=colour)
         for name, title in SCORE_TITLES.items():
             values = [run.scores[name] for run in self.runs if name in run.scores]
             if values:
-                line.append(f"  best {title} {max(values):.3f}", style=look.faint)
-                break
-        line.truncate(width, overflow="ellipsis", pad=True)
+                return line.append(f"  best {title} {max(values):.3f}", style=look.faint)
         return line
 
 

@@ -139,15 +139,13 @@ class MatrixView(Widget, can_focus=True):
 
     def _caption_of(self, picture: MatrixPicture, window: MatrixWindow) -> str:
         """What rows and columns are, and which of them are on the screen."""
-        long, short = [], []
-        for name, arrow, (first, last) in (("encoder", "↓", window.rows), ("generator", "→", window.columns)):
-            part = f" {first + 1}–{last}" if last - first < picture.size else ""
-            long.append(f"{name} {arrow}{part}")
-            short.append(f"{arrow}{part}")
-        ending = f" of {picture.size}" if "–" in "".join(short) else ""
-        caption = "  ".join(long) + ending
+        spans = (window.rows, window.columns)
+        rows, columns = (f" {first + 1}–{last}" if last - first < picture.size else "" for first, last in spans)
+        rows += f" of {picture.size}" if rows and not columns else ""
+        columns += f" of {picture.size}" if columns else ""
+        caption = f"encoder ↓{rows}  generator →{columns}"
         # The lines about the pair name both as well, the numbers stand here only.
-        return caption if cell_len(caption) <= self.content_size.width else "  ".join(short) + ending
+        return caption if cell_len(caption) <= self.content_size.width else f"↓{rows}  →{columns}"
 
     # -- moving ------------------------------------------------------------------------------------------------------
 

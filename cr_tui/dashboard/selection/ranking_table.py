@@ -20,7 +20,7 @@ from cr_tui.text import clean
 from engine.choosing.methods import SELECTION_METHODS
 from engine.choosing.result import MethodResult
 
-_AROUND_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 3, 11, 48, 7, 6, 32
+_AROUND_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 2, 11, 48, 7, 6, 32
 _SHORT_SCORE, _LONG_SCORE = 7, 12
 
 

@@ -30,7 +30,8 @@ from engine.choosing.result import SelectionResult
 
 _MATRIX_SHARE, _ZOOMED_SHARE = 0.55, 0.7
 """Of the width, at most: the matrix by itself, and after somebody asked for larger values."""
-_LEAST_MATRIX = 26
+_LEAST_MATRIX, _LEAST_RANKING = 26, 30
+"""Cells across at least; those of the ranking as in ``screen.tcss``."""
 
 
 class ShownSelections(UsableKeys):
@@ -129,25 +130,29 @@ class ShownSelections(UsableKeys):
         # The order and the names decide what is drawn, with the scores that a result has for ever.
         names = tuple(shown.names.items()) if shown else ()
         scores = tuple(run.scores.get("factor_vae") for run in self._runs)
-        now = (result, shown and shown.order_by, names, scores, marked, self.size, self.app.theme, self._even)
+        now = (result, shown and shown.order_by, names, scores, marked, self.size, self.app.theme)
         if now == self._drawn:
             return
         self._drawn = now
         at = self._pair_of_ids()
-        matrix = shown.matrix if shown else None
-        if shown is not None and matrix is not None:
-            labels = shown.labels(MOST_NAME)
-            self.matrix.show(MatrixPicture(matrix, labels, even=self._even, shorten=shown.labels))
-            self._fit_matrix()
-        else:
-            self.matrix.show(None)
-        beside = self._matrix_width if matrix is not None else self.size.width // 2
+        self._draw_matrix()
+        beside = self._matrix_width if shown is not None and shown.matrix is not None else self.size.width // 2
         self.table.show(shown, marked, self.size.width - beside)
         self._follow_ids(at)
 
+    def _draw_matrix(self) -> None:
+        shown = self._selection
+        if shown is None or shown.matrix is None:
+            self.matrix.show(None)
+            return
+        labels = shown.labels(MOST_NAME)
+        self.matrix.show(MatrixPicture(shown.matrix, labels, even=self._even, shorten=shown.labels))
+        self._fit_matrix()
+
     def _fit_matrix(self) -> None:
         """Give the matrix the width that it can use, up to a share of the screen."""
-        most = int(self.size.width * (_ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE))
+        share = _ZOOMED_SHARE if self._zoomed else _MATRIX_SHARE
+        most = max(min(int(self.size.width * share), self.size.width - _LEAST_RANKING), 1)
         least = max(_LEAST_MATRIX, self.size.width // 3)
         wanted = max(self.matrix.width_for(most, self.query_one("#body").size.height), least)
         self._matrix_width = min(wanted, most)
@@ -197,7 +202,7 @@ class ShownSelections(UsableKeys):
 
     def action_scale(self) -> None:
         self._even = not self._even
-        self._draw()
+        self._draw_matrix()
         self.say("each colour stands for as many pairs" if self._even else "colours are spread over the values")
 
     def action_larger(self) -> None:

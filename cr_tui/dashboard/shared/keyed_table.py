@@ -48,7 +48,7 @@ class KeyedTable(DataTable[Text]):
         if tuple(headings) == self._headings and list(rows) == list(self._rows):
             for key, cells in rows.items():
                 for heading, cell, before in zip(headings, cells, self._rows[key], strict=True):
-                    if cell is not before and cell.markup != before.markup:
+                    if not _alike(cell, before):
                         self.update_cell(key, heading.key, cell)
         else:
             self._rebuild(headings, rows)
@@ -66,3 +66,8 @@ class KeyedTable(DataTable[Text]):
             if selected is not None and selected in rows:
                 self.move_cursor(row=list(rows).index(selected), scroll=False)
                 self.scroll_to(y=scroll.y, animate=False, force=True)
+
+
+def _alike(one: Text, other: Text) -> bool:
+    """Whether two texts look the same. Their markup would say so too, ten times as slowly."""
+    return one is other or (one == other and one.style == other.style)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cr_tui.dashboard.inspect.code_row import CodeRow
+from cr_tui.dashboard.inspect.layout import GAP, Layout, arrange, fitting_steps
 from cr_tui.render.images.image_modes import TerminalImages
 from engine.models.codes import Codes
 from tests.dashboard.inspect.conftest import SIZES
@@ -112,6 +113,19 @@ async def test_a_pair_fits_and_both_names_are_read(opened: Open, source: Any, si
         assert "-s0" in headline
         assert "-s1" in headline
         assert "checkpoint 4,000, 3 of 3" in headline
+
+
+@pytest.mark.parametrize(("width", "height"), [(77, 20), (117, 35), (197, 45), (297, 75)])
+@pytest.mark.parametrize(("pictures", "strips"), [(1, 1), (2, 1), (2, 2), (3, 2)])
+def test_traversals_stay_on_the_screen_beside_every_panel(width: int, height: int, pictures: int, strips: int) -> None:
+    def arranged(steps: int) -> Layout:
+        return arrange(width, height, pictures, Layout(steps, strips), (64, 64), whole_pixels=True, codes=10)
+
+    layout = arranged(fitting_steps(arranged))
+    assert 10 * layout.row_height <= height
+    last = layout.strip_place(strips - 1)[0] + layout.strip
+    assert layout.panel + GAP + last <= width
+    assert layout.tile_across >= 2
 
 
 async def test_an_image_of_the_dataset_says_its_true_factors(

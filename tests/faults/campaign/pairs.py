@@ -76,7 +76,9 @@ def fill_now(story: Story) -> Strike:
     ballast = story.disk / "ballast"
     story.undo.callback(ballast.unlink)
     fill(ballast)
-    endings = OUT_OF_SPACE | {"crashed": OUT_OF_SPACE["failed"]}
+    # Nobody can repair a damaged state then, so that its worker finds none.
+    failed = f"{OUT_OF_SPACE['failed']}|^state.json of run"
+    endings = {"finished": "", "failed": failed, "crashed": failed}
     return Strike(tuple(story.folders), "full file system", Expected(endings, events=True))
 
 

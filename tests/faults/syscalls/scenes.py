@@ -276,9 +276,11 @@ def _broken_rules(root: Path, scene: Scene, before: Found, done: Found, ending: 
     code, said, store = ending.code, ending.said, Store(root / "store")
     if code not in (0, 1, 2, -signal.SIGKILL):
         yield f"it ended with {code}" if code != HUNG else "it did not end"
-    # Matplotlib prints one of its own where it cannot read a font, and draws on. A worker prints one into its log.
-    if "Traceback" in said and code != 0 and not (scene.act is _train and code == 1):
-        yield f"a traceback: {said.strip().splitlines()[-1]}"
+    # Matplotlib prints one of its own where it cannot read a font, and draws on, or raises the error that we then say.
+    # A worker prints one into its log.
+    last = said.strip().rpartition("\n")[2]
+    if "Traceback" in said and code != 0 and not last.startswith("error: ") and not (scene.act is _train and code == 1):
+        yield f"a traceback: {last}"
     shown = look(root, scene)
     listed = _listed(store)
     if listed != shown.runs:
