@@ -42,6 +42,13 @@ def few_images(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipe, "STEP_SIZE", 1e-3)
 
 
+@pytest.fixture
+def very_few_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too few to learn anything."""
+    monkeypatch.setattr(pipe, "TRAINING_IMAGES", 320)
+    monkeypatch.setattr(pipe, "TEST_IMAGES", 500)
+
+
 def test_dependence_is_seen_and_independence_is_not(few_images: None) -> None:
     draws = np.random.default_rng(0)
     independent = draws.uniform(-1, 1, (4000, 2))
@@ -75,7 +82,7 @@ def test_images_of_any_size_can_be_told(side: int) -> None:
 
 
 def test_a_pool_is_ranked_and_what_encodes_nothing_left_out(
-    store: Store, make_run: Callable[..., RunRecord], few_images: None, monkeypatch: pytest.MonkeyPatch
+    store: Store, make_run: Callable[..., RunRecord], very_few_images: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = [make_run(name, seed=seed) for seed, name in enumerate("ab")]
     found = select_runs(store, pool, ["pipe"]).methods["pipe"]
