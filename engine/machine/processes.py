@@ -16,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _DEAD_STATES = frozenset("ZXx")
 _SUSPENDED_STATES = frozenset("Tt")
+_LOOKS, _PAUSE_SECONDS = 5, 0.02
+"""How often a process is looked at where the system refuses, and how long is waited between two looks."""
 
 
 class ProcessIdentity(BaseModel):
@@ -168,12 +170,17 @@ def _start_time(pid: int) -> float | None:
 
 def _stat(pid: int) -> tuple[str, float]:
     """State letter and start time of a process, as Linux gives them; one that does not exist is dead."""
-    try:
-        # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
-        return fields[0], float(fields[19])
-    except (OSError, IndexError):
-        return "X", 0.0
+    for _ in range(_LOOKS):
+        try:
+            # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+            return fields[0], float(fields[19])
+        except (FileNotFoundError, ProcessLookupError, IndexError):
+            break
+        except OSError:
+            # For want of descriptors, say. That does not mean that the process is gone.
+            time.sleep(_PAUSE_SECONDS)
+    return "X", 0.0
 
 
 def _start_time_by_psutil(pid: int) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -68,3 +70,17 @@ def test_other_machine_and_reboot_are_told_apart() -> None:
     own = ProcessIdentity.own()
     assert own.model_copy(update={"boot_id": "earlier"}).before_reboot
     assert own.model_copy(update={"boot_id": "earlier", "host": "elsewhere"}).elsewhere
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, read, refusals = ProcessIdentity.own(), Path.read_bytes, [OSError(errno.ENFILE, os.strerror(errno.ENFILE))]
+
+    def refuse_once(path: Path) -> bytes:
+        if refusals:
+            raise refusals.pop()
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse_once)
+    assert own.alive()
+    assert not refusals
