@@ -94,7 +94,7 @@ def test_help_has_room_for_every_label() -> None:
     text = help_text("runs", False).plain
     for place in PLACE_TITLES:
         for key in keymap.keys_of([place], read_only=False):
-            assert f"{key.label}  " in text
+            assert f"{key.label} " in text
 
 
 @pytest.mark.parametrize(("width", "shown"), [(160, "63°C"), (110, "40.0/80G"), (80, "76%")])

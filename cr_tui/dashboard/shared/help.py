@@ -13,7 +13,7 @@ from cr_tui.dashboard.keys.key import Key
 from cr_tui.dashboard.keys.keymap import PLACE_TITLES
 from cr_tui.dashboard.theme import DARK, Look, look_of
 
-_KEY_WIDTH, _LABEL_WIDTH = 8, 17
+_KEY_WIDTH, _LABEL_WIDTH = 8, 14
 
 
 class HelpScreen(ModalScreen[None]):
