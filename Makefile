@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lowest check format slow demo keys docs build
+.PHONY: help install test lowest hashes check format slow demo keys docs build
 
 help:  ## list these commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -15,6 +15,9 @@ test:  ## run every test that takes seconds, on all cores
 
 lowest:  ## run them at the lowest versions that pyproject.toml allows, in .venv-lowest
 	.ci/lowest
+
+hashes:  ## write constraints-hashed.txt anew, after constraints.txt has changed
+	.ci/hashes
 
 check:  ## look for mistakes without running anything: lint, format, types, direction of imports
 	$(PYTHON) -m ruff check .

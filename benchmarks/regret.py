@@ -30,25 +30,36 @@ _AT_ONCE = 2_000
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A mean over pools with its 95 % interval, float64, one entry a score."""
+    """A mean over pools with its 95 % interval, one entry a score.
+
+    Args:
+        mean: float64.
+        half_width: of the interval, float64.
+        freedom: degrees of freedom of Student's t behind the interval.
+    """
 
     mean: FloatArray
     half_width: FloatArray
+    freedom: int
 
-    @property
-    def resolved(self) -> NDArray[np.bool_]:
-        """Where the interval leaves out zero."""
-        return np.abs(self.mean) > self.half_width
+    def resolved(self, comparisons: int) -> NDArray[np.bool_]:
+        """Where zero is left out by the interval that so many comparisons take together (Bonferroni)."""
+        one, all_ = (float(t.ppf(1 - 0.025 / number, self.freedom)) for number in (1, comparisons))
+        return np.abs(self.mean) > self.half_width * all_ / one
 
 
 def centrality_selector(matrix: FloatArray) -> Selector:
-    """The medoid of a pool, from the cross-scores ``[n, n]`` of all models (row = encoder, column = generator)."""
+    """The medoid of a pool, from the cross-scores ``[n, n]`` of all models (row = encoder, column = generator).
+
+    A model that was not compared, whose row and column are NaN, is behind all others.
+    """
     similarity: FloatArray = (matrix + matrix.T) / 2
+    compared = np.isfinite(similarity.diagonal())
     np.fill_diagonal(similarity, 0.0)
 
     def scores(pools: IntArray) -> FloatArray:
-        within: FloatArray = similarity[pools[:, :, None], pools[:, None, :]].sum(axis=2)
-        return within
+        within: FloatArray = np.nansum(similarity[pools[:, :, None], pools[:, None, :]], axis=2)
+        return np.where(compared[pools], within, -np.inf)
 
     return scores
 
@@ -130,6 +141,13 @@ def regrets(selectors: Mapping[str, Selector], truth: FloatArray, pools: IntArra
     return {name: np.concatenate(rows) for name, rows in parts.items()}
 
 
+def estimate_of_independent(values: FloatArray) -> Estimate:
+    """The mean of ``values`` ``[pools, scores]`` of pools that share no model, with its 95 % interval (Student's t)."""
+    count = len(values)
+    error = values.std(axis=0, ddof=1) / np.sqrt(count)
+    return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error, count - 1)
+
+
 def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:
     """The mean of ``values`` ``[pools, scores]`` with its 95 % interval by the jackknife over units."""
     names = np.unique(units)
@@ -141,4 +159,4 @@ def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:
     count = len(names)
     variance = (count - 1) / count * ((without - without.mean(axis=0)) ** 2).sum(axis=0)
     quantile = float(t.ppf(0.975, count - 1))
-    return Estimate(values.mean(axis=0), quantile * np.sqrt(variance))
+    return Estimate(values.mean(axis=0), quantile * np.sqrt(variance), count - 1)

@@ -8,7 +8,7 @@ float32. The sizes are those of the protocols (``engine.metrics.SetSizes``). Our
 images are encoded. Plain is ``benchmarks/plain_scores.py``: the formulas as one writes them. Both get the same arrays
 and take turns, so that a change of the machine's speed meets both; encoding and importing are in neither. Printed are
 medians of the turns: seconds of the processor, which other work on the machine moves less, and the ratios of these and
-of the clock's.
+of the clock's. Scores that have no plain way are timed once.
 
 Where ``disent`` (PyPI, Python 3.12 or newer) is installed, its scores are timed too, at the sizes of protocol ``lib``.
 It draws and encodes while it scores; the time of that is taken off, and ours is given the very codes that it saw.
@@ -53,6 +53,8 @@ LONG: set[tuple[Protocol, str]] = {
     ("lib", "dci_gradient_boosting"),
 }
 """Scores that take minutes, almost all of them in scikit-learn's trees."""
+ALONE = ("infomec", "jemmig", "dcimig", "dci_es")
+"""Scores whose formula is not written the plain way: ours are timed alone."""
 TURNS, ENOUGH_SECONDS = 7, 10.0
 
 
@@ -99,7 +101,7 @@ def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--protocol", choices=get_args(Protocol), action="append", help="repeatable; default: both")
-    parser.add_argument("--metric", choices=PLAIN, action="append", help="repeatable; default: all but the long ones")
+    parser.add_argument("--metric", choices=[*PLAIN, *ALONE], action="append", help="default: all but the long")
     arguments = parser.parse_args()
     # Solvers that reach their iterations' end say so; who stops where is seen in the values.
     warnings.simplefilter("ignore")
@@ -108,7 +110,10 @@ def main() -> None:
     protocols: list[Protocol] = arguments.protocol or list(get_args(Protocol))
     for protocol in protocols:
         sets = draw(protocol)
-        for name in arguments.metric or [name for name in PLAIN if (protocol, name) not in LONG]:
+        for name in arguments.metric or [name for name in (*PLAIN, *ALONE) if (protocol, name) not in LONG]:
+            if name in ALONE:
+                report_alone(name, protocol, *timed(ours_of(name, sets)))
+                continue
             report(name, protocol, *compared(ours_of(name, sets), lambda name=name, sets=sets: PLAIN[name](sets)))
     if "lib" not in protocols:
         return
@@ -263,6 +268,12 @@ def report(name: str, protocol: Protocol, ours: Array, other: Array, values: Val
     clock, processor = other / ours
     line = f"{name:<26}{protocol:<10}{ours[1]:>8.3f}{other[1]:>9.3f}{processor:>14.2f}{clock:>14.2f}  "
     print(line + ", ".join(cell((others[key], values[key])) for key in values), flush=True)
+
+
+def report_alone(name: str, protocol: Protocol, ours: Array, values: Values) -> None:
+    """A line of a table without another's time."""
+    line = f"{name:<26}{protocol:<10}{ours[1]:>8.3f}{'–':>9}{'–':>14}{'–':>14}  "
+    print(line + ", ".join(f"{value:.4f}" for value in values.values()), flush=True)
 
 
 if __name__ == "__main__":

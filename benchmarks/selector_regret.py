@@ -1,6 +1,7 @@
 """The benchmark of selectors: what each way of choosing a model without labels loses against the best of a pool.
 
     python benchmarks/selector_regret.py --store S --group G [--group G ...] [--pool-size 10] [--pipe] [--json FILE]
+    python benchmarks/selector_regret.py --store S --group 'demo-truth-*' --each-group --components
 
 Takes the finished runs of the groups, GANs and models with a posterior (VAEs) apart, compares all pairs of each kind
 once, and then lets every selector choose from many pools of them. Prints for each selector the mean regret by each of
@@ -8,6 +9,11 @@ the seven scores with its 95 % interval, and the difference to the product's def
 random and the best by the FactorVAE score. InfoGAN and InfoGAN-CR of one seed are one model until the regulariser comes
 on: they form one unit, and no pool has two of them (see ``regret.py``). Other runs are units of their own, though VAEs
 of one seed begin from the same weights; the output says how alike runs of one seed are, and runs of two.
+
+``--each-group`` takes each group as one pool as it is, of any kinds of models. Groups that share no model are
+independent, so their intervals are those of a mean. ``--components`` adds ModelCentrality among models with the
+independent components in their codes' place, judged by the scores of the pick's own codes. With ``--each-group`` it is
+judged by those of the pick's components, too.
 
 What was compared and scored is kept in the store. So an interrupted call goes on where it was.
 """
@@ -17,23 +23,28 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.choosing.comparison import pairs_of
-from engine.choosing.independent import components_of
 from engine.choosing.methods.pipe import score_of
 from engine.choosing.pool import Pool
+from engine.choosing.scoring import score_run
+from engine.metrics.independent_components import IndependentComponents
+from engine.models.model import Model
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.state import Status
 from engine.selection import SIMILARITIES
 from engine.selection.common_codes import CommonCodes
 from engine.selection.generated_set import VotingProtocol
+from engine.selection.independent import components_of, unmixed_by
 from engine.selection.stability import udr_pairs
 from engine.storage.store import Store
 from method_table import COLUMNS
@@ -46,13 +57,19 @@ from regret import (
     centrality_selector,
     draw_pools,
     estimate,
+    estimate_of_independent,
     rank_mean_selector,
     regrets,
     supervised_selector,
     udr_selector,
 )
 
+Found = TypeVar("Found")
 DEFAULT = f"ModelCentrality ({SIMILARITIES[0]})"
+OF_COMPONENTS = f"{DEFAULT} --codes ica"
+TURNED = f"{OF_COMPONENTS}, its pick's components"
+SHUFFLES = 200
+"""Orders in which a whole pool is looked at, so that ties go to each of the tied alike."""
 SHARED_TRUNK = {"infogan", "infogan-cr"}
 """Methods whose runs of one seed are one model until the regulariser comes on."""
 
@@ -62,8 +79,8 @@ class Collection:
     """All models of one kind, with what every selector needs.
 
     Args:
-        kind: "GANs" or "VAEs".
-        names: of the runs, ``[n]``.
+        kind: "GANs" or "VAEs", or the name of a group.
+        runs: of the models, ``[n]``.
         units: which of them are one draw, int64 ``[n]``.
         truth: supervised scores by the paper's protocol, float64 ``[n, 7]`` in the order of the table's columns.
         selectors: by name.
@@ -71,32 +88,65 @@ class Collection:
     """
 
     kind: str
-    names: list[str]
+    runs: list[RunRecord]
     units: NDArray[np.int64]
     truth: NDArray[np.float64]
     selectors: dict[str, Selector]
     alike: tuple[float, float]
+
+    @property
+    def names(self) -> list[str]:
+        """What people call the runs."""
+        return [run.name or run.id for run in self.runs]
 
 
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Regret of every selector over resampled pools")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--group", action="append", required=True, help="runs of this group; repeatable")
+    parser.add_argument("--group", action="append", required=True, help="runs of groups of this pattern; repeatable")
+    parser.add_argument("--each-group", action="store_true", help="each group is one pool, of any kinds of models")
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--components", action="store_true", help="also ModelCentrality of independent components")
     parser.add_argument("--pipe", action="store_true", help="also PIPE, which trains a network for each model")
     parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    wanted = [run for run in list_runs(store) if run.group in arguments.group]
+    wanted = [run for run in list_runs(store) if any(fnmatch(run.group or "", each) for each in arguments.group)]
     records = [run for run in wanted if run.status is Status.FINISHED]
     if len(records) < len(wanted):
         print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
+    extra = Extra(arguments.jobs, arguments.pipe, arguments.components)
+    tables = each_group(store, records, extra) if arguments.each_group else resampled(store, records, extra, arguments)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(tables, indent=1))
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What is computed beside the usual.
+
+    Args:
+        jobs: processes that score at once.
+        pipe: also PIPE.
+        components: also ModelCentrality of independent components.
+    """
+
+    jobs: int = 1
+    pipe: bool = False
+    components: bool = False
+
+
+def resampled(
+    store: Store, records: Sequence[RunRecord], extra: Extra, arguments: argparse.Namespace
+) -> dict[str, dict[str, Any]]:
+    """The tables of many pools drawn from all runs, those of each kind apart."""
     tables = {}
-    for collection in collections(store, records, arguments.jobs, pipe=arguments.pipe):
+    for kind, pool in kinds_of(store, records):
+        collection = _collected(kind, pool, extra)
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
         if units < arguments.pool_size:
@@ -105,82 +155,141 @@ def main() -> None:
         table = compared(collection, arguments.pool_size, arguments.pools, arguments.seed)
         put(collection, table)
         tables[collection.kind] = as_json(collection, table)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(tables, indent=1))
+    return tables
 
 
-def collections(store: Store, records: Sequence[RunRecord], jobs: int, *, pipe: bool = False) -> Iterator[Collection]:
-    """Compare and score the runs of each kind, or take what an earlier call kept."""
+def each_group(store: Store, records: Sequence[RunRecord], extra: Extra) -> dict[str, Any]:
+    """The tables of pools that are there: every group one."""
+    by_group = defaultdict(list)
+    for record in records:
+        by_group[str(record.group)].append(record)
+    found: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
+    pools: dict[str, Any] = {}
+    draws = np.random.default_rng(0)
+    for group, members in sorted(by_group.items()):
+        collection = _collected(group, _loaded(store, members), extra)
+        print(f"pool {len(pools) + 1} of {len(by_group)}: {group}", file=sys.stderr)
+        everything = draws.permuted(np.tile(np.arange(len(collection.names)), (SHUFFLES, 1)), axis=1)
+        for name, values in regrets(collection.selectors, collection.truth, everything).items():
+            found[name].append(values.mean(axis=0))
+        if extra.components:
+            found[TURNED].append(collection.truth.max(axis=0) - _turned(store, collection))
+        picks = {name: collection.names[_pick(each, len(members))] for name, each in collection.selectors.items()}
+        pools[group] = {"models": collection.names, "truth": collection.truth.tolist(), "picks": picks}
+    values = {name: np.array(rows) for name, rows in found.items()}
+    table = {
+        name: (estimate_of_independent(rows), estimate_of_independent(rows - values[DEFAULT]))
+        for name, rows in sorted(values.items(), key=lambda row: float(row[1][:, 0].mean()))
+    }
+    print(f"\n{len(pools)} pools, {len(records)} models.")
+    put_tables(table)
+    return {"pools": pools, "regret": {name: rows.tolist() for name, rows in values.items()}}
+
+
+def _pick(selector: Selector, models: int) -> int:
+    return int(selector(np.arange(models)[None])[0].argmax())
+
+
+def _turned(store: Store, collection: Collection) -> NDArray[np.float64]:
+    """The scores of the components of the model that ModelCentrality picks by components; else of its own codes."""
+    place = _pick(collection.selectors[OF_COMPONENTS], len(collection.names))
+    if not np.isfinite(collection.selectors[OF_COMPONENTS](np.array([[place]]))).any():
+        return collection.truth[place]
+    scores = score_run(store, collection.runs[place], list(COLUMNS), "paper", codes="ica")["scores"]
+    return np.array([scores[key] for key in COLUMNS])
+
+
+def _loaded(store: Store, records: Sequence[RunRecord]) -> Pool:
+    """The pool of all runs that can be loaded."""
     pool = Pool(store, list(records), VotingProtocol(), "cpu", progress=_report)
     pool.load()
     for reason in pool.excluded.values():
         print(f"left out: {reason}", file=sys.stderr)
+    return _part(pool, list(pool.models))
+
+
+def _part(pool: Pool, members: Sequence[int]) -> Pool:
+    models = {place: pool.models[index] for place, index in enumerate(members)}
+    return replace(pool, records=[pool.records[index] for index in members], models=models, excluded={})
+
+
+def kinds_of(store: Store, records: Sequence[RunRecord]) -> Iterator[tuple[str, Pool]]:
+    """The pools of the runs of each kind."""
+    pool = _loaded(store, records)
     for kind, has_posterior in (("GANs", False), ("VAEs", True)):
         members = [index for index, model in pool.models.items() if model.has_posterior is has_posterior]
         if members:
-            models = {place: pool.models[index] for place, index in enumerate(members)}
-            part = replace(pool, records=[pool.records[index] for index in members], models=models, excluded={})
-            yield _collected(kind, part, jobs, pipe)
+            yield kind, _part(pool, members)
 
 
-def _collected(kind: str, pool: Pool, jobs: int, pipe: bool) -> Collection:
-    records = pool.records
-    everything = np.ones((len(records), len(records)), dtype=np.bool_)
-    matrices = {}
-    for similarity in SIMILARITIES:
-        pool.similarity = similarity
-        pairs = pairs_of(pool)
-        pairs.evaluate(everything, lambda done, total: _report("comparing models", done, total))
-        matrices[similarity] = pairs.result().matrix
-    common = [pool.codes[index] for index in range(len(records))]
-    usable = np.array([not isinstance(codes, str) for codes in common])
-    usable &= np.isfinite(matrices[SIMILARITIES[0]].diagonal())
-    kept = np.flatnonzero(usable)
-    for index in np.flatnonzero(~usable):
-        print(f"left out: {records[index].name} cannot be compared", file=sys.stderr)
-    codes = [each for each, use in zip(common, usable, strict=True) if use and not isinstance(each, str)]
-    selectors = {
-        f"ModelCentrality ({name})": centrality_selector(matrix[np.ix_(kept, kept)])
-        for name, matrix in matrices.items()
-    }
+def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
+    """Compare and score the runs of a pool, or take what an earlier call kept."""
+    matrices = {name: _matrix(replace(pool, similarity=name)) for name in SIMILARITIES}
+    default = matrices[SIMILARITIES[0]]
+    kept = [
+        place
+        for place, codes in pool.codes.items()
+        if not isinstance(codes, str) and np.isfinite(default[place, place])
+    ]
+    for place in set(pool.models) - set(kept):
+        print(f"left out: {pool.records[place].name} cannot be compared", file=sys.stderr)
+    codes = [found for place in kept if not isinstance(found := pool.codes[place], str)]
+    square = np.ix_(kept, kept)
+    selectors = {f"ModelCentrality ({name})": centrality_selector(matrix[square]) for name, matrix in matrices.items()}
     for udr_kind in ("lasso", "spearman"):
         pairs_by_udr = udr_pairs([each.codes for each in codes], [each.kl for each in codes], udr_kind)
         selectors[f"UDR ({udr_kind})"] = udr_selector(pairs_by_udr)
     selectors["rank mean"] = rank_mean_selector(selectors[DEFAULT], selectors["UDR (lasso)"])
-    selectors["ICA"] = supervised_selector(_by_itself(pool, kept, _agreement))
-    if pipe:
-        selectors["PIPE"] = supervised_selector(_by_itself(pool, kept, _indifference))
-    runs = [records[index] for index in kept]
-    scores = score_pool(pool.store, runs, "paper", jobs, lambda text: print(text, file=sys.stderr))
+    found = dict(zip(kept, _by_itself(_part(pool, kept), codes, components_of), strict=True))
+    selectors["ICA"] = supervised_selector(np.array([_agreement(found[place]) for place in kept]))
+    if extra.components:
+        selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, found))[square])
+    if extra.pipe:
+        selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, _indifference)))
+    runs = [pool.records[place] for place in kept]
+    scores = score_pool(pool.store, runs, "paper", extra.jobs, lambda text: print(text, file=sys.stderr))
     truth = np.array([[scores[run.id][key] for key in COLUMNS] for run in runs])
     selectors[BEST] = supervised_selector(truth[:, 0])
-    units = _units(runs)
-    default = matrices[SIMILARITIES[0]][np.ix_(kept, kept)]
     seeds = np.array([run.folder.spec().seed for run in runs])
-    return Collection(kind, [run.name or run.id for run in runs], units, truth, selectors, _alike(default, seeds))
+    return Collection(kind, runs, _units(runs), truth, selectors, _alike(default[square], seeds))
+
+
+def _matrix(pool: Pool) -> NDArray[np.float64]:
+    """The cross-scores of a pool's loaded models ``[n, n]``, NaN for the others."""
+    size, members = len(pool.records), list(pool.models)
+    matrix = np.full((size, size), np.nan)
+    if members:
+        pairs = pairs_of(pool)
+        everything = np.ones((len(members), len(members)), dtype=np.bool_)
+        pairs.evaluate(everything, lambda done, total: _report("comparing models", done, total))
+        matrix[np.ix_(members, members)] = pairs.result().matrix
+    return matrix
+
+
+def _unmixed(pool: Pool, found: dict[int, IndependentComponents]) -> Pool:
+    """The pool whose models have their components in the codes' place, without those of which ICA cannot know them."""
+    models = {place: unmixed_by(pool.models[place], one) for place, one in found.items() if not one.doubt}
+    return replace(pool, models=models)
 
 
 def _by_itself(
-    pool: Pool, kept: NDArray[np.int64], score: Callable[[Pool, int, CommonCodes], float]
-) -> NDArray[np.float64]:
-    """The score of each kept model, which does not depend on the others."""
+    pool: Pool, codes: Sequence[CommonCodes], look: Callable[[Model, CommonCodes, int], Found]
+) -> list[Found]:
+    """What is found out about each model, and does not depend on the others."""
     found = []
-    for done, index in enumerate(kept):
-        _report("models by themselves", done, len(kept))
-        codes = pool.codes[int(index)]
-        assert not isinstance(codes, str)
-        found.append(score(pool, int(index), codes))
-    return np.array(found)
+    for place, own in enumerate(codes):
+        _report("models by themselves", place, len(codes))
+        found.append(look(pool.models[place], own, pool.seed))
+    return found
 
 
-def _agreement(pool: Pool, index: int, codes: CommonCodes) -> float:
+def _agreement(found: IndependentComponents) -> float:
     """How nearly codes are their independent components; below all others where ICA cannot know."""
-    found = components_of(pool.models[index], codes, pool.seed)
     return -1.0 if found.doubt else found.agreement
 
 
-def _indifference(pool: Pool, index: int, codes: CommonCodes) -> float:
-    return score_of(pool.models[index], codes.codes, pool.seed)
+def _indifference(model: Model, codes: CommonCodes, seed: int) -> float:
+    return score_of(model, codes.codes, seed)
 
 
 def _units(runs: Sequence[RunRecord]) -> NDArray[np.int64]:
@@ -219,21 +328,29 @@ def put(collection: Collection, table: dict[str, tuple[Estimate, Estimate]]) -> 
     one, two = collection.alike
     print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units.")
     print(f"Mean cross-score of two models of one seed {one:.3f}, of two seeds {two:.3f}.")
+    put_tables(table)
+
+
+def put_tables(table: dict[str, tuple[Estimate, Estimate]]) -> None:
+    """Print regrets, and differences to the default selector's."""
     head = f"| selector | {' | '.join(COLUMNS.values())} |\n| --- |{' --- |' * len(COLUMNS)}"
     print(f"\nRegret, mean ± half of the 95 % interval:\n\n{head}")
     for name, (own, _) in table.items():
         print(f"| {name} | {' | '.join(_cells(own))} |")
-    print(f"\nDifference to {DEFAULT}; **bold** where the interval leaves out zero:\n\n{head}")
-    for name, (_, difference) in table.items():
-        if name not in (DEFAULT, BEST, RANDOM):
-            print(f"| {name} | {' | '.join(_cells(difference, mark=True))} |")
+    compared_to_default = [name for name in table if name not in (DEFAULT, BEST, RANDOM)]
+    comparisons = len(compared_to_default) * len(COLUMNS)
+    print(f"\nDifference to {DEFAULT}; **bold** where it is resolved among {comparisons} comparisons:\n\n{head}")
+    for name in compared_to_default:
+        print(f"| {name} | {' | '.join(_cells(table[name][1], comparisons))} |")
 
 
-def _cells(found: Estimate, *, mark: bool = False) -> list[str]:
+def _cells(found: Estimate, comparisons: int = 0) -> list[str]:
+    """Means with the interval of each alone; differences are marked where they stand among all comparisons."""
     cells = []
-    for mean, half, resolved in zip(found.mean, found.half_width, found.resolved, strict=True):
-        cell = f"{mean:+.3f} ± {half:.3f}" if mark else f"{mean:.3f} ± {half:.3f}"
-        cells.append(f"**{cell}**" if mark and resolved else cell)
+    marks = found.resolved(comparisons) if comparisons else [False] * len(found.mean)
+    for mean, half, resolved in zip(found.mean, found.half_width, marks, strict=True):
+        cell = f"{mean:+.3f} ± {half:.3f}" if comparisons else f"{mean:.3f} ± {half:.3f}"
+        cells.append(f"**{cell}**" if resolved else cell)
     return cells
 
 

@@ -4,10 +4,11 @@
     python benchmarks/starting.py --runs 200 --starts 3
 
 ``crtui --help`` is held against ``python -c "import typer"``, the least that a program of this library does: the two
-take turns, so that a change of the machine's speed meets both. Every command is a process of its own, its output is
-read to the end and thrown away. The stores are those of ``benchmarks/dashboard.py``, with short event logs; first
-paint is from the start of the process until the table is in a pseudo-terminal. Printed are the median of the seconds
-and of the processor time, which other work on the machine moves less.
+take turns, so that a change of the machine's speed meets both. A training process that makes two updates is held
+against the same one with PyTorch's compiler loaded, as its optimisers would load it. Every command is a process of its
+own, its output is read to the end and thrown away. The stores are those of ``benchmarks/dashboard.py``, with short
+event logs; first paint is from the start of the process until the table is in a pseudo-terminal. Printed are the median
+of the seconds and of the processor time, which other work on the machine moves less.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import build, first_paints
+from engine.runs.folder import create_run_folders
+from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 
 POINTS = 200
@@ -33,6 +36,7 @@ HELP_BOUND = 2.5
 """Most that ``crtui --help`` may take of the time that importing Typer takes."""
 STORE_BOUND = 1.5
 """Seconds that a list, and a first paint, may take, whatever the store holds."""
+WORKER = "import sys; from engine.launch.worker import main; sys.exit(main(sys.argv[1:]))"
 CRTUI = (sys.executable, "-m", "cr_tui")
 Array = NDArray[np.float64]
 
@@ -46,6 +50,7 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}, Python {sys.version.split()[0]}")
     print(f"{'':<44}{'seconds':>9}{'processor':>11}{'bound':>9}")
     compare_help(arguments.starts)
+    compare_workers(arguments.starts)
     for runs in arguments.runs:
         with tempfile.TemporaryDirectory() as name:
             store, _, _ = build(Path(name) / "store", runs, POINTS)
@@ -58,6 +63,31 @@ def compare_help(starts: int) -> None:
     say('python -c "import typer"', turns[:, 0])
     say("crtui --help", turns[:, 1])
     say("the one divided by the other", turns[:, 1] / turns[:, 0], f"{HELP_BOUND:.1f}")
+
+
+def compare_workers(starts: int) -> None:
+    """A training process of two updates, without PyTorch's compiler and with it."""
+    settings = ["training.score_every=0", "device=cpu", "threads=1"]
+    specs = resolve(
+        "infogan", preset="quick", overrides=settings, flags={"training.steps": 2}, seeds=range(2 * starts + 2)
+    )
+    turns = []
+    with tempfile.TemporaryDirectory() as name:
+        created = create_run_folders(Store.open(Path(name) / "store"), specs)
+        for _, lease in created:
+            os.close(lease)
+        folders = [str(folder.path) for folder, _ in created]
+        for without, with_it in zip(folders[::2], folders[1::2], strict=True):
+            turns.append(
+                [
+                    answered((sys.executable, "-c", code, path))
+                    for code, path in ((WORKER, without), (f"import torch._dynamo\n{WORKER}", with_it))
+                ]
+            )
+    table = np.array(turns[1:])
+    say("a training process of two updates", table[:, 0])
+    say("the same with PyTorch's compiler loaded", table[:, 1])
+    say("the one divided by the other", table[:, 0] / table[:, 1])
 
 
 def measure(store: Store, runs: int, state: Path, starts: int) -> None:

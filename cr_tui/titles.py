@@ -11,6 +11,7 @@ SCORE_TITLES = {
     "dci_completeness": "DCI-C",
     "dci_informativeness": "DCI-I",
     "factor_vae_revised": "FactorVAE r",
+    "factor_vae_ica": "FactorVAE ICA",
     "irs": "IRS",
     "dhsic": "dHSIC",
     "gaussian_total_correlation": "Gauss TC",

@@ -14,15 +14,18 @@ A part that cannot be used is left out with one warning, which names it and its 
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
 
 GROUPS = ("crtui.methods", "crtui.datasets", "crtui.scores", "crtui.selectors")
 """The groups of entry points that are read."""
@@ -140,9 +143,12 @@ class Registry(MutableMapping[str, T]):
 @cache
 def installed() -> tuple[Plugin, ...]:
     """Every part that an installed package announces, whether it can be used or not."""
+    # It brings the readers of e-mail and of archives with it, which `crtui --help` does not need.
+    from importlib.metadata import distributions
+
     found: dict[tuple[str, str], Plugin] = {}
     seen: set[str] = set()
-    for distribution in importlib.metadata.distributions():
+    for distribution in distributions():
         for plugin in _announced(distribution, seen):
             key = (plugin.group, plugin.name)
             if key in found:
@@ -157,7 +163,7 @@ def leave_out(error: InputError) -> None:
     warnings.warn(f"{error}; it is left out", stacklevel=2)
 
 
-def _announced(distribution: importlib.metadata.Distribution, seen: set[str]) -> list[Plugin]:
+def _announced(distribution: Distribution, seen: set[str]) -> list[Plugin]:
     """The parts that one package announces; none of a package that was seen earlier on the search path."""
     try:
         text = distribution.read_text("entry_points.txt") or ""

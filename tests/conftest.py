@@ -1,11 +1,17 @@
 """What all tests share."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from engine.machine import cores
+from engine.machine import cores, gpus
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("crtui", deadline=None)
+settings.load_profile("crtui")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -32,3 +38,19 @@ def signals_mean_afterwards_what_they_meant_before() -> Iterator[None]:
     yield
     for number, handler in zip(asking, before, strict=True):
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def fake_nvidia_smi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Put a program in the place of ``nvidia-smi``: lines of a shell."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    monkeypatch.delenv(gpus.VISIBLE_VARIABLE, raising=False)
+
+    def put(commands: str) -> None:
+        program = folder / "nvidia-smi"
+        program.write_text(f"#!/bin/sh\n{commands}\n")
+        program.chmod(0o700)
+
+    return put

@@ -64,3 +64,30 @@ def test_tests_stand_where_the_code_stands() -> None:
 def test_no_test_edits_the_search_path_of_modules() -> None:
     edited = [path for path in (ROOT / "tests").rglob("*.py") if SEARCH_PATH_EDIT.search(path.read_text())]
     assert edited == []
+
+
+def test_the_pinned_versions_with_hashes_are_those_without() -> None:
+    def lines(name: str) -> list[str]:
+        text = (ROOT / name).read_text().replace("\\\n", " ")
+        return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+    def pinned(line: str) -> tuple[str, str, str]:
+        name, version, marker = re.fullmatch(
+            r"(\S+)==([^\s;]+)\s*(?:;\s*([^-]+?))?\s*", line.partition("--hash")[0]
+        ).groups()
+        return (
+            re.sub(r"[-_.]+", "-", name).lower(),
+            version,
+            (marker or "").replace("python_full_version", "python_version"),
+        )
+
+    hashed = lines("constraints-hashed.txt")
+    assert sorted(map(pinned, hashed)) == sorted(map(pinned, lines("constraints.txt")))
+    assert all(re.fullmatch(r"(\s*--hash=sha256:[0-9a-f]{64})+", line[line.index("--hash") :]) for line in hashed)
+
+
+def test_the_lowest_versions_are_those_that_the_security_page_gives_reasons_for() -> None:
+    table = re.findall(r"^\| ([a-z-]+) \| ([0-9.]+) \|", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
+    floors = dict(re.findall(r'"([a-z-]+)>=([0-9.]+)[",]', (ROOT / "pyproject.toml").read_text()))
+    assert len(table) > 5
+    assert dict(table) == {name: floors[name] for name, _ in table}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -105,6 +106,12 @@ def crtui(
         print(context.get_help())
 
 
+@functools.cache
+def _commands() -> Any:
+    """All commands, made ready once: that takes longer than many of them run."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: Sequence[str] | None) -> int:
     """Run a command. Turn its errors into a sentence and an exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -113,7 +120,8 @@ def run(arguments: Sequence[str] | None) -> int:
             stream.reconfigure(errors="backslashreplace")
     warnings.showwarning = _show_warning
     try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="crtui", standalone_mode=False)
+        words = None if arguments is None else list(arguments)
+        code = _commands()(args=words, prog_name="crtui", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except _UsageError as error:

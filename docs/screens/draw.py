@@ -22,11 +22,13 @@ SIZE = (120, 34)
 SCREENS: dict[str, tuple[tuple[str, ...], str]] = {
     "runs": ((), "losses"),
     "charts": (("space", "j", "space", "j", "space", "2"), "over steps"),
-    "selection": (("3",), "is the medoid"),
+    "selection": (("3",), "▀"),
     "inspect": (("3", "enter"), "▀"),
     "new-run": (("n",), "--preset quick"),
 }
 """Keys that lead to each screen, and what is written there once it is complete."""
+UNDER_WAY = ("reading both models", "matching their codes")
+"""What is written while something is still being computed."""
 
 
 class ShownSource(StoreSource):
@@ -67,7 +69,9 @@ async def draw(store: Path, group: str, keys: tuple[str, ...], complete: str) ->
 
 
 async def _written(app: Dashboard, pilot: Pilot[None], text: str) -> None:
-    while text not in app.export_screenshot().replace("&#160;", " "):
+    while text not in (shown := app.export_screenshot().replace("&#160;", " ")) or any(
+        map(shown.__contains__, UNDER_WAY)
+    ):
         await pilot.pause(0.2)
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.choosing.comparison import COMPARING, exclusions, pairs_of
-from engine.choosing.independent import check_codes
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS, PoolRanking, check_methods
 from engine.choosing.partial import PartialReport
 from engine.choosing.pool import Pool
@@ -25,6 +24,7 @@ from engine.runs.catalogue import RunRecord
 from engine.runs.data_record import recorded
 from engine.runs.folder import new_run_ids
 from engine.selection import VOTING_PROTOCOLS
+from engine.selection.independent import check_codes
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def select_runs(
         methods: names of :data:`engine.choosing.methods.SELECTION_METHODS`.
         similarity: what ModelCentrality compares models by, one of :data:`engine.selection.SIMILARITIES`.
         codes: ``own``, or ``ica``: every model is looked at with the independent components of its codes in their place
-            (:mod:`engine.choosing.independent`), so a pick means the run with these.
+            (:mod:`engine.selection.independent`), so a pick means the run with these.
         protocol: how ModelCentrality draws the images that it compares by, one of
             :data:`engine.selection.VOTING_PROTOCOLS`; ``paper`` is the authors' way.
         votes: ModelCentrality's votes for a pair of models; default: 100 a code.

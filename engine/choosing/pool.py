@@ -89,7 +89,7 @@ class Pool:
         Raises:
             InputError: the dataset cannot be used.
         """
-        from engine.choosing.independent import components_of, unmixed_by
+        from engine.selection.independent import components_of, unmixed_by
 
         for index, codes in self.codes.items():
             model = self.models[index]

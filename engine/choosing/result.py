@@ -32,7 +32,7 @@ from pydantic import (
 
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.partial import PartialMatrix
-from engine.errors import InputError, StoreError
+from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.registry import Registry, SelectionRow
 from engine.storage.descriptors import cause, move, remove_tree, status
 from engine.storage.files import make_folders, read_file, replace_file
@@ -350,8 +350,10 @@ def provisional_result(result_id: str, runs: Sequence[str], known: PartialMatrix
 def keep_result(store: Store, result: SelectionResult) -> None:
     """Write a result in a folder of its own, which appears whole, and add it to the registry.
 
+    Once the folder has its name, the result is kept. The registry, where it can be written, makes it quicker to find.
+
     Raises:
-        WorkError: the disk refused.
+        WorkError: the disk refused, and nothing is left.
     """
     folder = store.selections / result.id
     making = folder.with_name(f".new-{folder.name}")
@@ -368,7 +370,8 @@ def keep_result(store: Store, result: SelectionResult) -> None:
         raise
     picks: dict[str, str | None] = {method: found.pick for method, found in result.methods.items()}
     created = datetime.fromtimestamp(result.created, UTC)
-    Registry(store).add_selection(SelectionRow(id=result.id, created=created, runs=list(result.runs), picks=picks))
+    with contextlib.suppress(CrtuiError):
+        Registry(store).add_selection(SelectionRow(id=result.id, created=created, runs=list(result.runs), picks=picks))
 
 
 def read_result(folder: Path) -> SelectionResult:

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.choosing.independent import check_codes, find_components, unmixed_by
 from engine.choosing.kept_scores import (
     ScoresBySeed,
     keep_scores,
@@ -26,6 +25,7 @@ from engine.metrics.scoring import choose
 from engine.progress import PhaseProgress
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, add_scores
+from engine.selection.independent import check_codes, find_components, unmixed_by
 from engine.storage.store import Store
 from engine.version import VERSION
 
@@ -77,7 +77,7 @@ def score_run(
         seed: seed of the evaluation sets, of codes that are drawn, and of latent vectors; with ``repeats``, the first.
         progress: see :data:`engine.progress.PhaseProgress`.
         codes: ``own``, or ``ica`` for the independent components of the model's codes
-            (:mod:`engine.choosing.independent`). Such scores are returned and kept nowhere: the run does not have them.
+            (:mod:`engine.selection.independent`). Such scores are returned and not kept: the run does not have them.
         device: ``auto``, or a torch device.
         dataset: the run's dataset, if it is loaded already.
         repeats: how many evaluation seeds: ``seed``, ``seed + 1`` and so on.

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.data.partial import PartialFile
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError, WorkError
 from engine.progress import Progress, ignore_progress
 from engine.storage.descriptors import open_regular, sync_folder
-from engine.storage.files import make_folders, replacing
+from engine.storage.files import is_full, make_folders, may_pass, replacing
 from engine.storage.locks import lock_for_long
 
 BlocksFrom = Callable[[int], Generator[NDArray[Any], None, None]]
@@ -37,8 +37,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 VERIFIED_BYTES = 1 << 30
 """A file up to this size, in bytes, is checked against its SHA-256 whenever it is opened. A larger one is checked once,
 when it has been made: reading it whole would delay every start."""
-_NOT_WRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NOT_WRITABLE = {errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ELOOP}
 
 
 class _DamagedError(Exception):
@@ -80,7 +79,8 @@ class PreparedFile:
 
         Raises:
             InputError: the folder cannot be written.
-            WorkError: the disk refused. Nothing is left behind.
+            WorkError: the disk is full. Nothing is left behind.
+            StoreError: the disk refused just now.
         """
         return self._obtain(lambda: self._write(blocks(), progress or ignore_progress))
 
@@ -103,8 +103,9 @@ class PreparedFile:
 
         Raises:
             InputError: the folder cannot be written.
-            WorkError: the disk refused. Nothing is left behind. (A process that is killed or interrupted leaves its
-                half-made file for the next call.)
+            WorkError: the disk is full. Nothing is left behind.
+            StoreError: the disk refused just now. As by a process that is killed or interrupted, a half-made file is
+                left for the next call.
         """
         return self._obtain(lambda: self._continue(blocks, source, progress or ignore_progress))
 
@@ -147,7 +148,8 @@ class PreparedFile:
                 warnings.warn(f"{self.path} {damage}; making it again", stacklevel=5)
             return None
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from error
+            kind = StoreError if may_pass(error) else InputError
+            raise kind(f"{self.path} cannot be read: {error.strerror or error}") from error
 
     def _check_layout(self, file: BinaryIO) -> None:
         size = os.fstat(file.fileno()).st_size
@@ -187,8 +189,10 @@ class PreparedFile:
                 file.flush()
                 os.fsync(file.fileno())
             partial.finish()
-        except Exception:
-            partial.discard()
+        except Exception as error:
+            # What the disk refused for a moment is continued, like the work of a process that was killed.
+            if not may_pass(error):
+                partial.discard()
             raise
         sync_folder(self.path.parent)
 
@@ -200,7 +204,7 @@ class PreparedFile:
         try:
             os.posix_fallocate(file.fileno(), 0, self._size)
         except OSError as error:
-            if error.errno in _FULL:
+            if is_full(error):
                 raise
 
     def _write_blocks(
@@ -238,7 +242,8 @@ def _told(path: Path) -> Iterator[None]:
             raise InputError(
                 f"prepared data cannot be written to {path.parent}: {cause}; give a store that can be written"
             ) from error
-        raise WorkError(f"{path.name} cannot be written to {path.parent}: {cause}") from error
+        kind = StoreError if may_pass(error) else WorkError
+        raise kind(f"{path.name} cannot be written to {path.parent}: {cause}") from error
 
 
 def _note_nothing(file: BinaryIO, done: int, digest: hashlib._Hash) -> None:

@@ -127,7 +127,7 @@ def resume(record: RunRecord, worker: Sequence[str] = WORKER) -> RunRecord:
 
 def look(folder: RunFolder, state: RunState) -> Sighting:
     """A run of this machine has ended when its processes are gone; of other machines, only the heartbeat is known."""
-    return by_heartbeat(state)
+    return by_heartbeat(folder, state)
 
 
 def _begin(folder: RunFolder, lease: int, worker: Sequence[str]) -> None:

@@ -245,7 +245,7 @@ def look(folder: RunFolder, state: RunState) -> Sighting:
     """What Slurm says about a run's job. If Slurm cannot be asked, the run counts as alive."""
     if state.job is None:
         # Not submitted yet: the process that submits it is its supervisor so far.
-        return by_heartbeat(state)
+        return by_heartbeat(folder, state)
     try:
         job = slurm_jobs.look_up(state.job)
     except CrtuiError:

@@ -21,13 +21,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import CrtuiError, InputError, StoreError
+from engine.launch.patience import patiently
 from engine.launch.queueing import may_retry
 from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.alarm import Alarm, blocked_signals
 from engine.launch.supervising.endings import MemoryKills, WorkerEnd, ending, said_outcome
 from engine.launch.supervising.follower import FollowerProcess
-from engine.launch.supervising.patience import patiently
 from engine.launch.supervising.sites import MachineSite, Site
 from engine.launch.supervising.watched_run import USUAL_PACE, Pace, WatchedRun
 from engine.launch.supervising.worker_process import WorkerProcess

@@ -13,7 +13,18 @@ from engine.errors import CrtuiError, InputError, StoreError
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
-from engine.storage.descriptors import cause, is_folder, is_there, make_folder, move, names_in, release, status, touch
+from engine.storage.descriptors import (
+    cause,
+    is_folder,
+    is_there,
+    make_folder,
+    move,
+    move_back,
+    names_in,
+    release,
+    status,
+    touch,
+)
 from engine.storage.store import Store
 
 KEPT_SECONDS = 86_400.0
@@ -46,7 +57,7 @@ def discard(store: Store, record: RunRecord) -> None:
         try:
             Registry(store).remove_run(folder.id)
         except BaseException:
-            move(store.trash / folder.id, folder.path)
+            move_back(store.trash / folder.id, folder.path)
             raise
     except OSError as error:
         raise StoreError(f"run {folder.id} cannot be moved to {store.trash}: {cause(error)}") from error

@@ -6,6 +6,7 @@ the current update, writes a checkpoint and stops. It ignores SIGHUP, so a close
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -13,16 +14,19 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import psutil
 import torch
 
 import engine.data
 from engine.data.dataset import Dataset
-from engine.errors import CrtuiError, InputError
+from engine.errors import CrtuiError, InputError, StoreError
+from engine.launch.patience import Patience
+from engine.machine.compiler import leave_out_compiler
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
@@ -41,6 +45,9 @@ from engine.runs.log import say
 from engine.runs.ownership import require_own
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Outcome, Status, Usage
+from engine.selection.independent import find_components, unmixed_by
+from engine.storage.descriptors import is_there
+from engine.storage.files import may_pass
 from engine.training import checkpoints
 from engine.training.batches import Batches
 from engine.training.checkpoints import Checkpoint
@@ -52,42 +59,63 @@ LONG_SECONDS = 120.0
 """A run that takes longer says so."""
 RANKING_SCORE = "factor_vae"
 """The score by which ``training.keep_best`` ranks checkpoints."""
+_Result = TypeVar("_Result")
 
 
 def main(arguments: list[str]) -> int:
     """Train the run whose folder is the only argument; return the exit code."""
     prepare_to_compute()
+    leave_out_compiler()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
-    os.umask(folder.store.umask)
+    patience = patience_of(folder)
     stop = _StopFlag()
     try:
-        outcome = run(folder, stop)
+        os.umask(patience(lambda: folder.store.umask))
+        outcome = run(folder, stop, patience)
     except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error), traceback=traceback.format_exc())
     except Exception as error:
         outcome = Outcome(status=Status.FAILED, reason=_reason(error), traceback=traceback.format_exc())
     if outcome.traceback:
         say(outcome.traceback, error=True)
-    folder.write_outcome(outcome.model_copy(update={"usage": _usage(began)}))
+    ended = outcome.model_copy(update={"usage": _usage(began)})
+    try:
+        patience(lambda: _write_outcome(folder, ended))
+    except CrtuiError as error:
+        say(f"error: how this attempt ended cannot be kept: {error}", error=True)
+        return 1
     return 0 if outcome.status is not Status.FAILED else 1
 
 
-def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
+def _write_outcome(folder: RunFolder, outcome: Outcome) -> None:
+    if folder.is_gone():
+        raise InputError(f"run folder {folder.path} is gone")
+    folder.write_outcome(outcome)
+
+
+def run(folder: RunFolder, stop: _StopFlag, patience: Patience | None = None) -> Outcome:
     """Build what the specification says, continue from the newest checkpoint if there is one, and train.
+
+    Args:
+        folder: the run.
+        stop: whether somebody has asked it to stop.
+        patience: with which everything is read from the store and written into it; default: the usual.
 
     Raises:
         CrtuiError: the specification, the dataset or the checkpoints cannot be used, or training diverged.
     """
+    patience = patience or patience_of(folder)
     # Whoever can write into the store of a group can write a specification that names my files as its data.
-    require_own(folder)
-    spec, state = folder.spec(), folder.state(patience=REPAIR_SECONDS)
+    patience(lambda: require_own(folder))
+    spec, changes = _read(folder, patience, folder.spec), _read(folder, patience, folder.changes)
+    state = _read(folder, patience, lambda: folder.state(patience=REPAIR_SECONDS))
     torch.set_num_threads(spec.threads)
     device = torch.device(given_device(state.device or spec.device))
     say(f"attempt {state.attempt}: {spec.method.name} on {spec.data.name}, seed {spec.seed}, {device}")
     engine.data.require_found(spec.data.name, f"run {folder.id}")
-    dataset = engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options())
-    identity = data_record.record(folder, dataset.fingerprint())
+    dataset = patience(lambda: engine.data.load(spec.data.name, root=folder.store.data, **spec.data.options()))
+    identity = patience(lambda: data_record.record(folder, dataset.fingerprint()))
     cls = method_class(spec.method.name)
     try:
         setup = Setup(dataset.image_shape, len(dataset), spec.seed, spec.training.steps, device)
@@ -96,19 +124,23 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         hint = "" if spec.data.name in engine.data.DATASETS else "; or set data.size=64, which resizes the images"
         message = f"method '{spec.method.name}' cannot be built for '{spec.data.name}': {error}{hint}"
         raise InputError(message) from error
-    with EventLog(folder.events_path, attempt=state.attempt) as events:
-        recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop)
-        start = recorder.restore()
+    if spec.training.score_codes == "ica":
+        _require_scorable_components(method, dataset)
+    with EventLog(folder.events_path, state.attempt, patience) as events:
+        recorder = _Recorder(folder, spec, dataset, method, device, events, state.attempt, stop, patience)
+        start = _read(folder, patience, recorder.restore)
         batches = Batches(dataset, spec.training.batch_size * method.batches_per_update, spec.seed, device)
         events.note(start, identity)
         events.note(start, f"hidden layers compute in {recorder.precision}")
         if package := package_of(spec.method.name):
             events.note(start, f"method {spec.method.name} is of the package {package}")
-        for change in folder.changes():
+        for change in changes:
             if change.attempt == state.attempt:
                 events.note(start, f"changed for this attempt: {_in_line(change.values)}")
         events.note(start, computed_by_note(processor_name(), torch.__version__))
         step = train(method, batches, spec.training, start, recorder, recorder.precision)
+        if spec.training.score_codes == "ica" and step == spec.training.steps:
+            recorder.evaluate_components(step)
     scores: dict[str, float | None] = dict(recorder.scores)
     outcome = Outcome(status=Status.FINISHED, step=step, scores=scores, precision=recorder.precision)
     if step < spec.training.steps:
@@ -116,6 +148,46 @@ def run(folder: RunFolder, stop: _StopFlag) -> Outcome:
         return outcome.model_copy(update={"status": Status.STOPPED, "reason": "asked to stop"})
     say(f"finished at step {step}")
     return outcome
+
+
+def _require_scorable_components(method: AnyMethod, dataset: Dataset) -> None:
+    """Refuse to train for a score that cannot be computed in the end.
+
+    Raises:
+        InputError: the dataset has no factors, or the method no continuous codes.
+    """
+    instead = "train with training.score_codes=own"
+    if obstacle := evaluation.obstacle_to(dataset, RANKING_SCORE):
+        raise InputError(f"{obstacle}, so independent components cannot be scored; {instead}")
+    if not method.codes_of(method.settings).continuous:
+        raise InputError(f"the method has no continuous codes, and ICA is for these; {instead}")
+
+
+def patience_of(folder: RunFolder) -> Patience:
+    """How long a worker waits for a store that refuses, rather than lose what it has computed."""
+    return Patience("worker", in_vain=partial(_will_not_pass, folder))
+
+
+def _will_not_pass(folder: RunFolder, error: StoreError) -> bool:
+    """Whether there is no sense in waiting: somebody has to make room or to tidy up, or has deleted the run."""
+    if isinstance(error.__cause__, OSError) and not may_pass(error.__cause__):
+        return True
+    with contextlib.suppress(StoreError):
+        return folder.is_gone()
+    return False
+
+
+def _read(folder: RunFolder, patience: Patience, read: Callable[[], _Result]) -> _Result:
+    """What is read of a run; while its store is away, nothing is taken for missing."""
+
+    def whole() -> _Result:
+        try:
+            return read()
+        finally:
+            if not is_there(folder.path):
+                raise StoreError(f"{folder.path} is not there at present")
+
+    return patience(whole)
 
 
 def _in_line(values: Mapping[str, object]) -> str:
@@ -184,6 +256,7 @@ class _Recorder:
         events: EventLog,
         attempt: int,
         stop: _StopFlag,
+        patience: Patience,
     ) -> None:
         self._folder = folder
         self._spec = spec
@@ -193,6 +266,7 @@ class _Recorder:
         self._events = events
         self._attempt = attempt
         self._stop = stop
+        self._patience = patience
         self._process = psutil.Process()
         self._system_due = 0.0
         self.scores: Scalars = {}
@@ -261,19 +335,46 @@ class _Recorder:
     def evaluate(self, step: int) -> None:
         if evaluation.obstacle_to(self._dataset, RANKING_SCORE):
             return
+        score = self._score(self._model())
+        self._ranked[step] = score
+        self._put_score(step, RANKING_SCORE, score)
+
+    def evaluate_components(self, step: int) -> None:
+        """Score the independent components of the trained model's codes, or say why they mean nothing."""
+        model = self._model()
+        try:
+            components = find_components(model, self._dataset, device=str(self._device))
+            score = self._score(unmixed_by(model, components))
+        except InputError as error:
+            self.note(step, f"independent components are not scored; {error}")
+            return
+        self._put_score(step, f"{RANKING_SCORE}_ica", score)
+
+    def _model(self) -> Model:
         decoder, encoder = self._method.latent_networks()
         codes = self._method.codes_of(self._spec.method)
-        model = Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
-        encode = model.encoder_of("sample")
-        self.scores = evaluation.score(encode, self._dataset, [RANKING_SCORE], protocol="paper")
-        self._events.write(step, "score", **self.scores)
-        self._ranked[step] = self.scores[RANKING_SCORE]
-        shown = ", ".join(f"{name} {value:.3f}" for name, value in self.scores.items())
-        say(f"step {step}: {shown}")
+        return Model(codes, self._dataset.image_shape, decoder, encoder, self._spec.name)
+
+    def _score(self, model: Model) -> float:
+        return evaluation.score(model.encoder_of("sample"), self._dataset, [RANKING_SCORE])[RANKING_SCORE]
+
+    def _put_score(self, step: int, name: str, score: float) -> None:
+        self.scores[name] = score
+        self._events.write(step, "score", **{name: score})
+        say(f"step {step}: {name} {score:.3f}")
 
     def save(self, step: int, milestone: bool) -> None:
         # Events first: no later attempt computes again what came before a checkpoint.
         self._events.sync()
+        waited = self._patience.waited
+        self._patience(lambda: self._write_checkpoint(step, milestone))
+        waited += self._patience.waited
+        _read(self._folder, self._patience, self._delete_checkpoints)
+        say(f"step {step}: checkpoint")
+        if waited:
+            self._events.note(step, f"the store refused to be written for {in_words(waited)}; training waited")
+
+    def _write_checkpoint(self, step: int, milestone: bool) -> None:
         checkpoints.save(
             self._folder.checkpoints,
             step,
@@ -282,10 +383,11 @@ class _Recorder:
             describe(self._method, self._dataset.image_shape, self._spec.data.name, self.precision),
             milestone,
         )
+
+    def _delete_checkpoints(self) -> None:
         training = self._spec.training
         best = checkpoints.best_steps(self._folder.checkpoints, self._ranked, training.keep_best)
         checkpoints.prune(self._folder.checkpoints, training.keep_checkpoints, best)
-        say(f"step {step}: checkpoint")
 
     def stop_requested(self) -> bool:
         return self._stop.requested

@@ -15,7 +15,7 @@ from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, removed_ids, run_folders
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
-from engine.runs.sightings import Sighting
+from engine.runs.sightings import Sighting, is_elsewhere, is_silent
 from engine.runs.state import RunState, Status
 from engine.storage.descriptors import is_there, kind, status
 from engine.storage.store import Store
@@ -159,7 +159,8 @@ def look_at(folder: RunFolder) -> RunRecord:
         state = state if step is None else state.model_copy(update={"step": step})
     # The supervisor of a halted worker goes on beating.
     halted = state.status is Status.RUNNING and state.worker is not None and state.worker.suspended()
-    return _record(row_of(folder, state), folder, state.stalled or halted)
+    late = is_silent(folder, state) if is_elsewhere(state) else state.stalled
+    return _record(row_of(folder, state), folder, late or halted)
 
 
 def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:

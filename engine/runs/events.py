@@ -15,7 +15,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,7 +24,7 @@ import orjson
 
 from engine.errors import StoreError
 from engine.runs.state import MAX_INTEGER
-from engine.storage.descriptors import cause, open_file, open_regular, status
+from engine.storage.descriptors import cause, open_file, open_regular, release, status
 from engine.storage.files import read_tail
 
 if TYPE_CHECKING:
@@ -48,30 +48,39 @@ _LAST_BYTES = 64 * 1024
 _MAX_LINE_BYTES = 2**20
 
 
+def _once(act: Callable[[], None]) -> None:
+    act()
+
+
 class EventLog:
     """Appends events: whole lines in one write, training rows buffered for at most a second or 100 rows.
+
+    What the disk refuses is kept, and written with what comes next. Rows stay in memory until they were synced: what
+    the system still held of them when a disk failed may be lost, and then is written again in its place.
 
     Args:
         path: ``events.jsonl`` of the run; created if it is not there. A torn last line is closed first, or it would
             swallow the next one.
         attempt: number of the attempt, 1 for the first.
+        patiently: does what it is given, which raises :class:`StoreError` where the disk refuses; default: once.
 
     Raises:
         WorkError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path, attempt: int = 1) -> None:
+    def __init__(self, path: Path, attempt: int = 1, patiently: Callable[[Callable[[], None]], None] = _once) -> None:
         self._path = path
         self._attempt = attempt
+        self._patiently = patiently
         self._buffer: list[bytes] = []
-        self._torn = False
+        self._unsynced = bytearray()
+        self._safe_size = 0
+        # What follows the safe part of the file: whether all of it is there is in doubt after an error.
+        self._in_doubt = False
+        self._descriptor = -1
+        self._closed = False
         self._flushed = self._synced = time.monotonic()
-        try:
-            self._descriptor = open_file(path, os.O_RDWR | os.O_APPEND)
-            size = os.fstat(self._descriptor).st_size
-            self._torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {cause(error)}") from error
+        patiently(self._open)
 
     def write(self, step: int, kind: Kind, **numbers: object) -> None:
         """Add one row.
@@ -82,7 +91,7 @@ class EventLog:
             numbers: anything that is a number, NumPy's and 0-d tensors included; strings (``text`` of a note) as is.
 
         Raises:
-            WorkError: the disk refused. Rows still in the buffer are lost, what was written before is not.
+            WorkError: the disk refused. The rows are kept for the next call.
         """
         if kind not in KINDS or not _RESERVED.isdisjoint(numbers):
             raise ValueError(f"an event is one of {', '.join(KINDS)} and its 'time' and 'attempt' are not the caller's")
@@ -118,17 +127,8 @@ class EventLog:
             WorkError: the disk refused.
         """
         self._flushed = time.monotonic()
-        if not self._buffer:
-            return
-        lines = b"".join([b"\n" if self._torn else b"", *self._buffer])
-        self._buffer.clear()
-        try:
-            written = 0
-            while written < len(lines):
-                written += os.write(self._descriptor, lines[written:])
-                self._torn = lines[written - 1 : written] != b"\n"
-        except OSError as error:
-            raise StoreError(f"{self._path} cannot be written: {cause(error)}") from error
+        if self._buffer or self._in_doubt:
+            self._patiently(self._write_rows)
 
     def sync(self) -> None:
         """Flush, and wait until the rows would survive a power cut. Called with every checkpoint.
@@ -136,12 +136,8 @@ class EventLog:
         Raises:
             WorkError: the disk refused.
         """
-        self.flush()
-        self._synced = time.monotonic()
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise StoreError(f"{self._path} cannot be written: {cause(error)}") from error
+        self._flushed = self._synced = time.monotonic()
+        self._patiently(self._sync_rows)
 
     def close(self) -> None:
         """Sync and close. Closing twice is harmless.
@@ -149,19 +145,73 @@ class EventLog:
         Raises:
             WorkError: the disk refused; the file is closed all the same.
         """
-        if self._descriptor < 0:
+        if self._closed:
             return
+        self._closed = True
         try:
             self.sync()
         finally:
-            os.close(self._descriptor)
-            self._descriptor = -1
+            self._take_descriptor(-1)
 
     def __enter__(self) -> EventLog:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _open(self) -> None:
+        with self._refusal_told():
+            self._take_descriptor(open_file(self._path, os.O_RDWR | os.O_APPEND))
+            self._safe_size = size = os.fstat(self._descriptor).st_size
+            torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
+            self._buffer = [b"\n"] if torn else []
+
+    def _write_rows(self) -> None:
+        with self._refusal_told():
+            if self._in_doubt:
+                self._write_again()
+            lines = b"".join(self._buffer)
+            self._buffer.clear()
+            self._unsynced += lines
+            written = 0
+            while written < len(lines):
+                written += os.write(self._descriptor, lines[written:])
+
+    def _sync_rows(self) -> None:
+        self._write_rows()
+        with self._refusal_told():
+            size = os.fstat(self._descriptor).st_size
+            os.fsync(self._descriptor)
+            self._safe_size = size
+            self._unsynced.clear()
+
+    def _write_again(self) -> None:
+        """Open the file anew, and write all that is not known to be on disk in the place where it belongs."""
+        # Not for appending: most of it is there already, as far as a reader can see.
+        descriptor = open_file(self._path, os.O_RDWR)
+        try:
+            # Somebody may have cut it meanwhile.
+            place = min(self._safe_size, os.fstat(descriptor).st_size)
+            written = 0
+            while written < len(self._unsynced):
+                written += os.pwrite(descriptor, self._unsynced[written:], place + written)
+        finally:
+            release(descriptor)
+        self._take_descriptor(open_file(self._path, os.O_RDWR | os.O_APPEND))
+        self._in_doubt = False
+
+    def _take_descriptor(self, descriptor: int) -> None:
+        if self._descriptor >= 0:
+            release(self._descriptor)
+        self._descriptor = descriptor
+
+    @contextlib.contextmanager
+    def _refusal_told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._in_doubt = True
+            raise StoreError(f"{self._path} cannot be written: {cause(error)}") from error
 
 
 @dataclass

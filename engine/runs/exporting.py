@@ -104,7 +104,7 @@ def export_run(
     checkpoint = find_checkpoint(record.folder.path, step)
     if unmixing:
         refuse_unmixed(checkpoint)
-    making = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+    left = making = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
     try:
         making.mkdir()
     except OSError as error:
@@ -112,10 +112,11 @@ def export_run(
     try:
         written = _write(record, checkpoint, making, picture, onnx, licence, unmixing or {})
         making.rename(target)
+        left = target
         sync(target.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            shutil.rmtree(making)
+            shutil.rmtree(left)
         if isinstance(error, OSError | SafetensorError):
             # safetensors reports a full disk through an exception of its own.
             raise WorkError(f"'{target}' cannot be written: {cause(error)}") from error

@@ -33,6 +33,7 @@ from engine.storage.descriptors import (
     kind,
     make_folder,
     move,
+    move_back,
     names_in,
     new_file,
     open_file,
@@ -44,7 +45,7 @@ from engine.storage.descriptors import (
     sync_folder,
     unlink,
 )
-from engine.storage.files import read_file, replace_file
+from engine.storage.files import is_full, read_file, replace_file
 from engine.storage.locks import exclusive_lock, is_locked, try_lock_file
 from engine.storage.store import Store
 from engine.training.step_folders import step_folder
@@ -63,7 +64,6 @@ REMOVED = ".removed-"
 """What the name of a folder begins with that is being deleted."""
 _RESERVE = ".reserve"
 _RESERVE_BYTES = 64 * 1024
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -375,8 +375,7 @@ class RunFolder:
 
     def bring_back(self, aside: Path) -> None:
         """Undo :meth:`set_aside`, as far as the disk allows."""
-        with contextlib.suppress(OSError):
-            move(aside, self.path)
+        move_back(aside, self.path)
 
     @property
     def _lock_path(self) -> Path:
@@ -456,6 +455,11 @@ class RunFolder:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                raise InputError(
+                    f"{path.name} of run {self.id} has '{where}', which this crtui does not know: "
+                    "a newer one wrote it, or the file is damaged"
+                ) from error
             detail = f"{where}: {first['msg']}" if where else first["msg"]
             raise InputError(f"{path.name} of run {self.id} is damaged ({detail})") from error
 
@@ -646,8 +650,7 @@ def _write(path: Path, model: BaseModel, *, final: bool = False, group_writes: b
     try:
         replace_file(path, content, group_writes=group_writes)
     except StoreError as error:
-        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
-        if not (final and full):
+        if not (final and is_full(error.__cause__)):
             raise
         with contextlib.suppress(OSError):
             unlink(path.with_name(_RESERVE), missing_ok=True)

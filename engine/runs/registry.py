@@ -15,6 +15,7 @@ file can be rebuilt.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -136,12 +137,14 @@ class Registry:
         return self._validated(RUNS, _RUN_ROWS)
 
     def selections(self) -> list[SelectionRow]:
-        """All selections, in no particular order.
+        """All selections, in no particular order, those that the file does not have yet included.
 
         Raises:
             InputError: the file is damaged; the message says how to rebuild it.
+            StoreError: the folder of selections cannot be listed just now.
         """
-        return self._validated(SELECTIONS, _SELECTION_ROWS)
+        rows = {row.id: row for row in self._validated(SELECTIONS, _SELECTION_ROWS)}
+        return list(_selections_on_disk(self._store, rows))
 
     def add_runs(self, folders: Iterable[RunFolder]) -> None:
         """Add the runs that are missing, all in one write.
@@ -211,7 +214,7 @@ class Registry:
             WorkError: the disk refused.
         """
         with exclusive_lock(self._lock_path):
-            before, aside = self._rows_or_aside()
+            before, chosen, aside = self._rows_or_aside()
             database = TinyDB(storage=MemoryStorage)
             runs, selections = database.table(RUNS, persist_empty=True), database.table(SELECTIONS, persist_empty=True)
             folders = run_folders(self._store)
@@ -219,7 +222,7 @@ class Registry:
             # Of a run that cannot be read just now, what was known stays.
             kept = (rows.get(folder.id) or before.get(folder.id) for folder in folders)
             runs.insert_multiple([_plain(row) for row in kept if row is not None])
-            selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store))
+            selections.insert_multiple(_plain(row) for row in _selections_on_disk(self._store, chosen, again=True))
             _set_version(database)
             self._commit(database)
             sweep(self._store)
@@ -292,19 +295,19 @@ class Registry:
                 unlink(linking, missing_ok=True)
             replace_file(backup, read_file(self._path, _MAX_BYTES))
 
-    def _rows_or_aside(self) -> tuple[dict[str, RunRow], Path | None]:
-        """The rows by run; where the file is damaged none, and where it was moved."""
+    def _rows_or_aside(self) -> tuple[dict[str, RunRow], dict[str, SelectionRow], Path | None]:
+        """The rows of runs and selections by id; where the file is damaged none, and where it was moved."""
         try:
             rows = {row.id: row for row in self.rows()}
-            self.selections()
+            selections = {row.id: row for row in self._validated(SELECTIONS, _SELECTION_ROWS)}
         except InputError:
             aside = self._path.with_name(f"registry.damaged-{time.time_ns()}.json")
             try:
                 rename(self._path, aside)
             except OSError as error:
                 raise StoreError(f"{self._path} cannot be moved aside: {cause(error)}") from error
-            return {}, aside
-        return rows, None
+            return {}, {}, aside
+        return rows, selections, None
 
     def _validated(self, table: str, adapter: TypeAdapter[list[_Row]]) -> list[_Row]:
         try:
@@ -357,15 +360,40 @@ def row_of(folder: RunFolder, state: RunState | None = None) -> RunRow:
     return RunRow.model_validate(row)
 
 
-def _selections_on_disk(store: Store) -> Iterator[SelectionRow]:
-    names: list[str] = []
-    with contextlib.suppress(OSError):
-        names = sorted(folders_in(store.selections))
-    for name in names:
-        with contextlib.suppress(InputError, StoreError, OSError, ValueError, KeyError, TypeError, AttributeError):
+def _selections_on_disk(
+    store: Store, known: Mapping[str, SelectionRow], *, again: bool = False
+) -> Iterator[SelectionRow]:
+    """The rows of the selections that are there.
+
+    Args:
+        store: where.
+        known: rows by id.
+        again: whether to read also what is known. Of one that cannot be read just now, what was known stays.
+
+    Raises:
+        StoreError: they cannot be listed just now.
+    """
+    for name in _selection_ids(store):
+        if name in known and not again:
+            yield known[name]
+            continue
+        try:
             ranking = orjson.loads(read_file(store.selections / name / "ranking.json", _MAX_RANKING_BYTES))
-            created = datetime.fromisoformat(ranking["created"]).timestamp()
-            yield SelectionRow.of(name, created, ranking)
+            yield SelectionRow.of(name, datetime.fromisoformat(ranking["created"]).timestamp(), ranking)
+        except StoreError:
+            if name in known:
+                yield known[name]
+        except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+
+
+def _selection_ids(store: Store) -> list[str]:
+    try:
+        return sorted(name for name in folders_in(store.selections) if re.fullmatch(ID_PATTERN, name))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StoreError(f"{store.selections} cannot be listed: {cause(error)}") from error
 
 
 def _put(table: Table, rows: Sequence[RunRow | SelectionRow]) -> None:

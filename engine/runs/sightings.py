@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+from engine.runs.folder import RunFolder
 from engine.runs.state import RunState, Status
+from engine.storage.descriptors import status, time_of_new
 
 _SILENCE_SECONDS = 15 * 60.0
-"""A run of another machine counts as crashed after this time without a heartbeat: nothing else can be known of it."""
+"""A run of another machine counts as crashed after this time without a heartbeat: nothing else can be known of it. It
+is as long as a supervisor waits for a store that refuses its heartbeats."""
+_CLOCK_SECONDS = 60.0
+_clocks: dict[Path, tuple[float, float]] = {}
+"""How far the clock of a store's file system is ahead of the monotonic one here, and when that was found out."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +38,49 @@ class Sighting:
     by_scheduler: bool = False
 
 
-def by_heartbeat(state: RunState) -> Sighting:
+def is_elsewhere(state: RunState) -> bool:
+    """Whether a run is another machine's, so that its processes cannot be seen from here."""
+    return any(identity.elsewhere for identity in (state.supervisor, state.worker) if identity)
+
+
+def is_silent(folder: RunFolder, state: RunState) -> bool:
+    """Whether a run of another machine has not been heard of for longer than it promised. That proves nothing yet."""
+    promise = (state.next_beat or 0.0) - (state.heartbeat or 0.0)
+    return not state.status.terminal and state.next_beat is not None and _silence(folder) > promise
+
+
+def _silence(folder: RunFolder) -> float:
+    """Seconds since a state was written, by the one clock that machines share: that of the store's file system.
+
+    Those of the machines themselves may differ by any time, and then a live run would seem dead.
+
+    Raises:
+        StoreError: the state cannot be looked at just now.
+    """
+    runs = folder.path.parent
+    now = time.monotonic()
+    ahead, found_out = _clocks.get(runs, (0.0, now - _CLOCK_SECONDS))
+    if now - found_out >= _CLOCK_SECONDS:
+        try:
+            ahead = time_of_new(runs) - now
+        except OSError:
+            # Who may not write there has no other clock than this machine's.
+            ahead = time.time() - now
+        _clocks[runs] = ahead, now
+    written = status(folder.state_path)
+    return 0.0 if written is None else now + ahead - written.st_mtime
+
+
+def by_heartbeat(folder: RunFolder, state: RunState) -> Sighting:
     """What the state itself says: a run of this machine without processes is over, one of another counts as alive for a
     while after its last heartbeat.
+
+    Raises:
+        StoreError: that cannot be found out just now.
     """
     identities = [identity for identity in (state.supervisor, state.worker) if identity]
-    if any(identity.elsewhere for identity in identities):
-        alive = time.time() - (state.next_beat or state.updated) < _SILENCE_SECONDS
+    if is_elsewhere(state):
+        alive = _silence(folder) < _SILENCE_SECONDS
         minutes = _SILENCE_SECONDS / 60
         return Sighting(
             alive, reason=f"nothing was heard of it for {minutes:.0f} minutes from machine '{identities[0].host}'"

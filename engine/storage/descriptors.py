@@ -17,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -358,12 +357,23 @@ def move(old: Path, new: Path) -> None:
     """Rename a file or folder, and wait until a power cut could not undo that, nor lose it between two folders.
 
     Raises:
-        OSError: the disk refused.
+        OSError: the disk refused; the old name is there.
     """
     rename(old, new)
-    # The new name first: between the two, a power cut leaves both names, never none.
-    sync_folder(new.parent)
-    if old.parent != new.parent:
+    try:
+        # The new name first: between the two, a power cut leaves both names, never none.
+        sync_folder(new.parent)
+        if old.parent != new.parent:
+            sync_folder(old.parent)
+    except OSError:
+        move_back(new, old)
+        raise
+
+
+def move_back(moved: Path, old: Path) -> None:
+    """Undo :func:`move`, as far as the disk allows."""
+    with contextlib.suppress(OSError):
+        rename(moved, old)
         sync_folder(old.parent)
 
 
@@ -411,14 +421,16 @@ def owner_of_new(path: Path) -> int:
     Raises:
         OSError: none can be made.
     """
-    probe = path / f".probe-{secrets.token_hex(4)}"
-    with opened_folder(path) as folder:
-        descriptor = _made(folder, probe, os.O_WRONLY)
-        try:
-            return os.fstat(descriptor).st_uid
-        finally:
-            release(descriptor)
-            os.unlink(probe.name, dir_fd=folder)
+    return _status_of_new(path).st_uid
+
+
+def time_of_new(path: Path) -> float:
+    """The time of a file that is made in a folder now, by the clock of its file system, in seconds since 1970.
+
+    Raises:
+        OSError: none can be made.
+    """
+    return _status_of_new(path).st_mtime
 
 
 def tree_bytes(path: Path) -> int:
@@ -440,6 +452,18 @@ def touch(path: Path) -> None:
     """
     with opened_folder(path.parent) as folder:
         os.utime(path.name, dir_fd=folder, follow_symlinks=False)
+
+
+def _status_of_new(path: Path) -> os.stat_result:
+    # As `secrets` does it, whose modules `crtui --help` need not load.
+    probe = path / f".probe-{os.urandom(4).hex()}"
+    with opened_folder(path) as folder:
+        descriptor = _made(folder, probe, os.O_WRONLY)
+        try:
+            return os.fstat(descriptor)
+        finally:
+            release(descriptor)
+            os.unlink(probe.name, dir_fd=folder)
 
 
 def _entries(path: Path) -> list[tuple[str, bool]]:

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import itertools
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -33,10 +32,25 @@ from engine.storage.descriptors import (
 
 _USUAL_MODE = 0o666
 """Rights of a new file as programs usually ask for them; the umask takes some away."""
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 _PIECE = 64 * 1024
 _NAME_PART = 200
 """Bytes of a name that leave room for more in the name of a temporary file."""
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error says that there is no more room: somebody has to make some."""
+    return isinstance(error, OSError) and error.errno in _FULL
+
+
+def may_pass(error: BaseException | None) -> bool:
+    """Whether the store may take in a moment what it has refused: neither room nor a right kind of file is missing."""
+    return (
+        isinstance(error, OSError)
+        and error.errno is not None
+        and not (is_full(error) or isinstance(error, WrongKindError))
+    )
 
 
 def make_folders(path: Path) -> None:
@@ -130,7 +144,7 @@ def saving(path: Path) -> Iterator[BinaryIO]:
         WorkError: the disk is full or failed; as after any exception in the context, an old file is untouched.
     """
     target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    temporary = target.with_name(f".{target.name[:_NAME_PART]}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".{target.name[:_NAME_PART]}.{os.urandom(4).hex()}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _USUAL_MODE)
     except OSError as error:

@@ -10,8 +10,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from platformdirs import user_data_dir
-
 from engine.errors import InputError, StoreError
 from engine.storage.descriptors import FOLDER_MODE, cause, group_mode
 from engine.storage.files import make_folders
@@ -114,4 +112,10 @@ class Store:
 
 def default_store() -> Path:
     """Where the store is unless a command says otherwise: ``$CRTUI_STORE``, else the user's data folder."""
-    return Path(os.environ.get(STORE_VARIABLE) or user_data_dir("crtui", appauthor=False)).expanduser()
+    named = os.environ.get(STORE_VARIABLE)
+    if named:
+        return Path(named).expanduser()
+    # Only now, because `crtui --help` does not need it.
+    from platformdirs import user_data_dir
+
+    return Path(user_data_dir("crtui", appauthor=False)).expanduser()

@@ -31,18 +31,19 @@ from torch import Tensor
 from engine.errors import InputError, StoreError, WorkError
 from engine.machine.processor import processor_name
 from engine.storage.descriptors import (
-    WrongKindError,
     cause,
     is_there,
     make_folder,
+    names_in,
     new_file,
     open_named,
     open_regular,
     remove_tree,
     rename,
     sync_folder,
+    unlink,
 )
-from engine.storage.files import read_file
+from engine.storage.files import may_pass, read_file
 from engine.training.step_folders import (
     EXPORTED_FILES,
     MANIFEST,
@@ -61,8 +62,7 @@ EXPORTED_FORMAT = 1
 _TRAINERS = {1: PICKLED_TRAINER, 2: TRAINER}
 _MOST_BYTES = 16 * 2**30
 """The largest file of a checkpoint that is read, in bytes."""
-_DAMAGE = {errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
-"""Errors that mean a file is lost. Others may pass, such as missing rights or an unmounted file system."""
+_PROBE = ".probe"
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ def save(
     """Write a checkpoint into a temporary folder, sync it to disk, and rename it.
 
     Raises:
-        WorkError: the disk is full, gone or read-only. Earlier checkpoints are untouched.
+        WorkError: the disk is full. Earlier checkpoints are untouched.
+        StoreError: the disk refused just now. Another call begins anew.
     """
     path = step_folder(folder, step)
     temporary = folder / f".{path.name}.tmp"
@@ -160,11 +161,13 @@ def save(
         sync_folder(temporary)
         _replace(temporary, path)
         sync_folder(folder)
-    except (OSError, SafetensorError, RuntimeError) as error:
+    except (OSError, StoreError, SafetensorError, RuntimeError) as error:
         # torch and safetensors report a full disk through exceptions of their own.
         with contextlib.suppress(OSError):
             remove_tree(temporary)
-        raise WorkError(f"checkpoint at step {step} could not be written to {folder}: {error}") from error
+        passes = isinstance(error, StoreError) or may_pass(error)
+        said = f"checkpoint at step {step} could not be written to {folder}: {cause(error)}"
+        raise (StoreError if passes else WorkError)(said) from error
     return Checkpoint(path, step, milestone, dict(description), files[WEIGHTS]["sha256"])
 
 
@@ -203,7 +206,7 @@ def load(path: Path) -> Checkpoint:
     except FileNotFoundError as error:
         raise InputError(f"{path} is not a whole checkpoint: {Path(error.filename).name} is missing") from error
     except OSError as error:
-        if _passes(error):
+        if may_pass(error):
             raise StoreError(f"checkpoint {path} cannot be read: {cause(error)}") from error
         raise InputError(f"checkpoint {path} is damaged: {cause(error)}") from error
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -214,13 +217,15 @@ def load(path: Path) -> Checkpoint:
 def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
     """The newest whole checkpoint. Newer ones that are damaged are renamed to ``….damaged`` and reported to ``warn``.
 
+    A file that cannot be read (EIO) is damaged if the disk takes and keeps another one. A disk that is away does not.
+
     Raises:
-        WorkError: the disk cannot read one, or a damaged one cannot be renamed.
+        StoreError: the disk cannot read one just now, or a damaged one cannot be renamed.
     """
     for step in reversed(steps(folder)):
         path = step_folder(folder, step)
         try:
-            return load(path)
+            return _load_or_lose(path)
         except InputError as error:
             aside = path.with_name(f"{path.name}.damaged")
             try:
@@ -230,6 +235,33 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
                 raise StoreError(f"damaged checkpoint {path} cannot be set aside: {cause(refusal)}") from refusal
             warn(f"{error}; set aside, falling back to the checkpoint before it")
     return None
+
+
+def _load_or_lose(path: Path) -> Checkpoint:
+    """Like :func:`load`; what cannot be read although the disk works is damaged."""
+    try:
+        return load(path)
+    except StoreError as error:
+        if not _is_unreadable(error):
+            raise
+    try:
+        # A disk with a bad sector still works; one that is away does not.
+        probe = path.with_name(_PROBE)
+        with _new(probe) as file:
+            file.write(b"x")
+        unlink(probe)
+    except OSError as error:
+        raise StoreError(f"{path.parent} does not answer: {cause(error)}") from error
+    try:
+        return load(path)
+    except StoreError as error:
+        if not _is_unreadable(error):
+            raise
+        raise InputError(str(error)) from error
+
+
+def _is_unreadable(error: StoreError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EIO
 
 
 def best_steps(folder: Path, scores: Mapping[int, float], count: int) -> list[int]:
@@ -251,6 +283,7 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
         InputError: the newest checkpoint is damaged; nothing was deleted.
         WorkError: a checkpoint cannot be read or deleted.
     """
+    _finish_deleting(folder)
     present = steps(folder)
     if len(present) <= keep:
         return
@@ -266,6 +299,16 @@ def prune(folder: Path, keep: int, keep_also: Collection[int] = ()) -> None:
                 remove_tree(aside)
             except OSError as error:
                 raise StoreError(f"checkpoint {path} cannot be deleted: {cause(error)}") from error
+
+
+def _finish_deleting(folder: Path) -> None:
+    """Delete what an earlier call had renamed when the disk refused."""
+    try:
+        for name in names_in(folder):
+            if name.startswith(".step-") and name.endswith(".old"):
+                remove_tree(folder / name)
+    except OSError as error:
+        raise StoreError(f"{folder} cannot be tidied: {cause(error)}") from error
 
 
 def _is_milestone(path: Path) -> bool:
@@ -317,8 +360,4 @@ def _new(path: Path) -> Iterator[BinaryIO]:
 
 def _unreadable(path: Path, error: Exception) -> InputError | StoreError:
     """The error to raise for a file that cannot be read: whether that may pass."""
-    return (StoreError if _passes(error) else InputError)(f"{path} cannot be read: {cause(error)}")
-
-
-def _passes(error: Exception) -> bool:
-    return isinstance(error, OSError) and not isinstance(error, WrongKindError) and error.errno not in _DAMAGE
+    return (StoreError if may_pass(error) else InputError)(f"{path} cannot be read: {cause(error)}")

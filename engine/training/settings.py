@@ -29,6 +29,10 @@ class TrainingSettings(Settings):
     score_every: int = Field(
         default=11_520, ge=0, description="updates between two FactorVAE scores when the factors are known; 0 = never"
     )
+    score_codes: Literal["own", "ica"] = Field(
+        default="own",
+        description="ica: when training is complete, the independent components of the codes are scored too",
+    )
     precision: Literal["float32", "tf32", "bfloat16", "auto"] = Field(
         default="float32",
         description="number type of hidden layers in training; tf32: as CUDA GPUs round it; "

@@ -14,6 +14,7 @@ from regret import (
     centrality_selector,
     draw_pools,
     estimate,
+    estimate_of_independent,
     rank_mean_selector,
     regrets,
     supervised_selector,
@@ -49,6 +50,24 @@ def test_the_selectors_pick_what_the_engine_picks() -> None:
     for pool, by_centrality, by_udr in zip(pools, central, ranked, strict=True):
         assert by_centrality.argmax() == model_centrality(matrix[np.ix_(pool, pool)]).order[0]
         assert by_udr == pytest.approx(udr([codes[index] for index in pool], None, "spearman").scores)
+
+
+def test_a_model_that_was_not_compared_is_picked_last_and_counts_for_nobody() -> None:
+    matrix = np.array([[1.0, 0.5, np.nan, 0.9], [0.5, 1.0, np.nan, 0.4], [np.nan] * 4, [0.9, 0.4, np.nan, 1.0]])
+    scores = centrality_selector(matrix)(np.array([[2, 3, 1, 0]]))
+    assert scores[0] == pytest.approx([-np.inf, 1.3, 0.9, 1.4])
+
+
+def test_pools_that_share_nothing_have_the_interval_of_a_mean() -> None:
+    found = estimate_of_independent(np.array([[0.0], [0.1], [0.2]]))
+    assert (found.mean[0], found.half_width[0]) == pytest.approx((0.1, 4.3027 * 0.1 / 3**0.5), abs=1e-4)
+
+
+def test_many_comparisons_together_resolve_less_than_one() -> None:
+    # Student's t with two degrees of freedom: 4.303 for one comparison, 7.649 for three.
+    found = estimate_of_independent(np.array([[4.9, 8.4]]) + 3**0.5 * np.array([[-1], [0], [1]]))
+    assert found.resolved(1).tolist() == [True, True]
+    assert found.resolved(3).tolist() == [False, True]
 
 
 def test_regret_is_what_the_pick_lacks_to_the_best() -> None:

@@ -16,10 +16,9 @@ import pytest
 import torch
 
 import engine.data
-from engine.choosing import result as stored_result
 from engine.choosing.choose import compare_share, select_runs
 from engine.choosing.scoring import score_run
-from engine.errors import InputError, WorkError
+from engine.errors import InputError
 from engine.models.model import Model
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.loading import load_model
@@ -248,19 +247,6 @@ def test_bad_input_is_refused_and_leaves_nothing(store: Store, pool: list[RunRec
     with pytest.raises(InputError, match="'cuda:7' is not available"):
         _select(store, pool, device="cuda:7")
     assert list(store.selections.iterdir()) == []
-
-
-def test_a_refusing_disk_leaves_no_half_selection(
-    store: Store, pool: list[RunRecord], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(path: Path, content: bytes) -> None:
-        raise WorkError(f"{path} cannot be written: No space left on device")
-
-    monkeypatch.setattr(stored_result, "replace_file", refuse)
-    with pytest.raises(WorkError, match="No space left"):
-        _select(store, pool)
-    assert {path.name for path in store.selections.iterdir()} == {"cache"}
-    assert Registry(store).selections() == []
 
 
 def test_progress_speaks_of_every_phase(store: Store, pool: list[RunRecord]) -> None:

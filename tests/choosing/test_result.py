@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 import math
 import os
 import shutil
@@ -15,8 +16,17 @@ import orjson
 import pytest
 
 from engine.choosing.partial import PartialMatrix
-from engine.choosing.result import VERSION, MethodResult, SelectionResult, provisional_result, read_result
-from engine.errors import InputError
+from engine.choosing.result import (
+    VERSION,
+    MethodResult,
+    SelectionResult,
+    keep_result,
+    provisional_result,
+    read_result,
+)
+from engine.errors import InputError, StoreError, WorkError
+from engine.runs.registry import Registry
+from engine.storage.store import Store
 
 STORED = Path(__file__).parent / "stored"
 """Results that crtui 0.1 wrote before the format had a version."""
@@ -165,6 +175,29 @@ def test_a_file_that_is_not_there_or_elsewhere_is_refused(tmp_path: Path) -> Non
 def test_a_stored_result_never_passes_for_one_that_is_being_computed(tmp_path: Path) -> None:
     folder = _stored(tmp_path / "s", orjson.dumps(_document() | {"partial": True}))
     assert not read_result(folder).partial
+
+
+@pytest.mark.parametrize("call", ["choosing.result.replace_file", "storage.descriptors.sync_folder"])
+def test_a_refusing_disk_leaves_no_half_selection(store: Store, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(f"engine.{call}", refuse)
+    with pytest.raises(WorkError, match="No space left"):
+        keep_result(store, SelectionResult.from_json(_document()))
+    assert list(store.selections.iterdir()) == []
+    assert Registry(store).selections() == []
+
+
+def test_a_selection_is_kept_although_the_registry_refuses(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError("registry.json cannot be written: Input/output error")
+
+    monkeypatch.setattr("engine.runs.registry.replace_file", refuse)
+    result = SelectionResult.from_json(_document())
+    keep_result(store, result)
+    [row] = Registry(store).selections()
+    assert (row.id, row.runs) == (result.id, list(result.runs))
 
 
 def test_results_are_not_compared_by_value() -> None:

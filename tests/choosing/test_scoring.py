@@ -13,9 +13,9 @@ import torch
 
 import engine.data
 from engine.choosing import scoring
+from engine.choosing.choose import select_runs
 from engine.choosing.scoring import score_run
-from engine.errors import InputError
-from engine.machine.devices import usable_device
+from engine.errors import InputError, WorkError
 from engine.metrics import EvaluationSets, irs
 from engine.metrics.evaluation import evaluate, score
 from engine.metrics.scores.sample_quality import Judgement, SampleQuality
@@ -322,12 +322,18 @@ def test_sample_quality_is_for_models_of_dsprites_only(
     assert not (record.folder.path / "scores").exists()
 
 
-@pytest.mark.parametrize("name", ["cpu", "cpu:0", "auto"])
-def test_devices_that_are_there(name: str) -> None:
-    assert usable_device(name).split(":")[0] in ("cpu", "cuda")
+def test_auto_is_not_the_processor_where_the_tool_for_gpus_fails(
+    store: Store, make_run: RunMaker, fake_nvidia_smi: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_nvidia_smi("echo 'no driver'; exit 9")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    record = make_run("a")
+    for compute in (lambda: score_run(store, record, ["mig"], device="auto"), lambda: _selected(store, record)):
+        with pytest.raises(WorkError, match=r"nvidia-smi fails \(exit code 9: no driver\).*--device cpu"):
+            compute()
+    assert not (record.folder.path / "scores").exists()
+    assert score_run(store, record, ["mig"], device="cpu")["scores"]
 
 
-@pytest.mark.parametrize("name", ["cpu:1", "cuda:99", "cuda:x", "", "gpu"])
-def test_devices_that_are_not(name: str) -> None:
-    with pytest.raises(InputError, match="not available here"):
-        usable_device(name)
+def _selected(store: Store, record: RunRecord) -> object:
+    return select_runs(store, [record], ["model-centrality"], device="auto")

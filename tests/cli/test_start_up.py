@@ -7,6 +7,7 @@ import pytest
 
 HEAVY = ("torch", "textual", "numpy", "sklearn", "scipy", "rich.console", "matplotlib", "jinja2")
 """Typer itself asks pydantic to convert what it is given."""
+SLOW_PARTS_OF_PYTHON = ("importlib.metadata", "email", "hashlib", "concurrent.futures", "zipfile")
 COMMANDS = (
     (),
     ("demo",),
@@ -50,6 +51,11 @@ def test_no_help_text_imports_what_computes_or_draws() -> None:
     modules = imported_after([[*command, "--help"] for command in COMMANDS])
     assert "typer" in modules
     assert modules.isdisjoint(HEAVY)
+
+
+def test_the_list_of_commands_imports_no_slow_part_of_python_either() -> None:
+    modules = imported_after([["--help"]])
+    assert modules.isdisjoint((*HEAVY, "platformdirs", *SLOW_PARTS_OF_PYTHON))
 
 
 def test_listing_runs_imports_neither_torch_nor_textual(store) -> None:

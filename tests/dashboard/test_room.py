@@ -15,10 +15,11 @@ from rich.color import Color
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.keys.keymap import PLACE_TITLES
-from cr_tui.dashboard.model.curves import ShownRun
+from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Worker
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
+from cr_tui.dashboard.runs.overview import overview
 from cr_tui.dashboard.runs.rows import GroupRow
 from cr_tui.dashboard.runs.run_card import RunCard
 from cr_tui.dashboard.runs.run_detail import headline
@@ -74,6 +75,19 @@ def test_marks_are_named_so_that_they_differ(width: int) -> None:
     names = text.split("marked  ")[1].split("  ")[:-1]
     assert "……" not in text
     assert len(names) == len(set(names)) >= 2
+
+
+def test_without_colours_marks_are_the_letters_of_the_lines() -> None:
+    runs = [make_run(number) for number in range(3)]
+    shown = [ShownRun(run.id, run.name, (9, 9, 9), None) for run in runs]  # type: ignore[arg-type]
+    assert "a pool-s0  b pool-s1  c pool-s2" in marks_line(runs, shown, (), 78, DARK, letters=True).plain
+    assert "● pool-s0  ● pool-s1" in marks_line(runs, shown, (), 78, DARK).plain
+
+
+def test_charts_say_that_they_are_being_read() -> None:
+    run = ShownRun("a", "a", (9, 9, 9), RunCurves("a", complete=False))
+    assert not overview([run], DARK.runs)["losses"].is_read
+    assert "reading …" in chart([], 40, 8, empty="reading …").plain
 
 
 def test_help_has_room_for_every_label() -> None:
@@ -136,6 +150,18 @@ def test_processes_have_names_in_80_cells() -> None:
     assert "cr-baseline-s1" in lines[2]
     assert "/data/ada/older" in lines[3]
     assert max(map(len, lines)) <= 76
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+async def test_a_far_store_is_named_at_every_width(dashboard: Build, source: Any, drive: Any, width: int) -> None:
+    source.location = "ssh://ada@gpu1.lab.example/data"
+    app = dashboard()
+    async with app.run_test(size=(width, 24)) as pilot:
+        await drive.settle(pilot, lambda: "pool-s0" in drive.text(app))
+        title = drive.text(app).splitlines()[0]
+        assert source.location in title
+        assert "1 runs" in title
+        assert "6" in title
 
 
 # -- room ----------------------------------------------------------------------------------------------------------

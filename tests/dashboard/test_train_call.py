@@ -78,7 +78,7 @@ def requests(draw: st.DrawFn) -> NewRuns:
     return NewRuns(form.method.name, preset, texts)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # the first form imports all methods
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])  # the first form imports all methods
 @given(requests())
 def test_the_command_line_gives_exactly_the_specifications_that_the_form_starts(request: NewRuns) -> None:
     call = TrainCall.of(request)

@@ -1,5 +1,6 @@
 """Half-made files: what is continued after a kill, and what is made anew."""
 
+import errno
 import json
 import os
 import time
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from engine.data import partial
 from engine.data.prepared import PreparedFile
-from engine.errors import InputError
+from engine.errors import InputError, StoreError
 
 from .conftest import CONTENT, kill_once_stalled
 
@@ -163,6 +164,18 @@ def test_failure_leaves_nothing(file: PreparedFile, raised: type[Exception]) -> 
         file.resume(failing, "a")
     assert visible(file.path.parent) == set()
     assert finish(file) == [0]
+
+
+def test_what_a_disk_refused_for_a_moment_goes_on_where_it_was(file: PreparedFile) -> None:
+    begin(file)
+
+    def refused(start: int) -> Generator[NDArray[Any], None, None]:
+        yield CONTENT[start : start + 5]
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with pytest.raises(StoreError, match=r"numbers\.v1\.npy cannot be written to .*: Stale file handle"):
+        file.resume(refused, "a")
+    assert finish(file) == [15]
 
 
 def _work_and_stall(file: PreparedFile, stalled: Any) -> None:

@@ -23,7 +23,7 @@ def test_whatever_is_made_in_a_shared_store_is_the_groups(crtui: Call, tmp_path:
     for arguments in (
         ["train", "infogan", *few, "--seeds", "0-1", "--name", "labelled"],
         ["train", "infogan", *few, "--data", str(photos), "--name", "unlabelled"],
-        ["score", "labelled-s0"],
+        ["score", "labelled-s0", "--metric", "factor_vae"],
         ["select", "--group", "labelled", "--votes", "20", "--method", "model-centrality", "--method", "udr-spearman"],
     ):
         called = crtui(*arguments)

@@ -29,7 +29,7 @@ def ssh(tmp_path: Path) -> Iterator[list[str]]:
         yield server.login
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(80, 24), (200, 50)])
+@pytest.mark.parametrize(("columns", "rows"), [(80, 24), pytest.param(200, 50, marks=pytest.mark.slow)])
 def test_a_cut_connection_hurts_no_run_and_the_next_shows_it(
     ssh: list[str], crtui: Call, terminal: Open, environment: dict[str, str], columns: int, rows: int
 ) -> None:

@@ -37,7 +37,7 @@ def test_a_run_is_watched_and_outlives_the_dashboard(crtui: Call, terminal: Open
 
 
 def test_a_killed_run_is_listed_as_crashed_and_resumes_to_its_end(crtui: Call) -> None:
-    settings = ["--steps", "400", "--set", "checkpoint_every=50", "--set", "score_every=0"]
+    settings = ["--steps", "240", "--set", "checkpoint_every=40", "--set", "score_every=0"]
     (run,) = json.loads(crtui("train", *settings, "-d", "--json").stdout)
 
     def listed_when(holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
@@ -56,4 +56,4 @@ def test_a_killed_run_is_listed_as_crashed_and_resumes_to_its_end(crtui: Call) -
     resumed = crtui("runs", "resume", run["id"])
     assert resumed.returncode == 0, resumed.stderr
     listed = listed_when(lambda run: run["status"] not in ("queued", "running"))
-    assert (listed["status"], listed["step"]) == ("finished", 400)
+    assert (listed["status"], listed["step"]) == ("finished", 240)

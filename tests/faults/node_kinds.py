@@ -4,7 +4,7 @@
     python -m tests.faults.node_kinds --quick     # pipes and links, and the commands that need no PyTorch
 
 The kinds are a pipe that nobody writes into, a link to a private file, a folder, a file of a terabyte that holds
-nothing, and, as root, an endless device. A command holds if it ends within half a minute and within its memory, with an
+nothing, and, as root, an endless device. A command holds if it ends within a minute and within its memory, with an
 answer or with one sentence that names what is wrong, and if the private file is as it was and none of it was shown.
 Exits with 1 if anything did not hold.
 """
@@ -35,9 +35,10 @@ import orjson
 from cr_tui.cli.app import run as crtui
 from engine.choosing.jobs import JobState, job_folder
 from engine.choosing.request import SelectionRequest
+from engine.errors import CrtuiError
 from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
-from engine.runs.folder import create_run_folders
+from engine.runs.folder import RunFolder, create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.specification.changes import SpecChange
 from engine.runs.specification.resolving import validate
@@ -45,10 +46,11 @@ from engine.runs.state import Outcome, Status
 from engine.storage.store import Store
 
 SECRET = "a private line that nobody else may read"
-SECONDS = 30.0
+SECONDS = 60.0
 MEMORY = 3 * 2**30
 """Bytes that a command may take beyond what the program has when it begins."""
 _TERABYTE = 2**40
+_SELECT = ("select", "RUN", "OTHER", "--device", "cpu", "--votes", "4", "--group-size", "2")
 QUICK_COMMANDS = (
     ("runs", "list", "--json"),
     ("runs", "show", "RUN", "--json"),
@@ -59,6 +61,10 @@ QUICK_KINDS = ("pipe", "link")
 COMMANDS = (
     *QUICK_COMMANDS,
     ("runs", "list"),
+    ("dashboard",),
+    ("data", "list"),
+    ("data", "prepare", "PHOTOS", "--size", "8"),
+    (*_SELECT, "--json"),
     ("export", "RUN", "--to", "ELSEWHERE"),
     ("traverse", "RUN", "--images", "off"),
     ("plot", "curves", "RUN", "--save", "PLOT"),
@@ -69,7 +75,7 @@ COMMANDS = (
     ("runs", "rm", "RUN", "--yes"),
     ("runs", "list", "--json"),
 )
-"""The run has finished: ``stop`` and ``resume`` look at it, and refuse."""
+"""The run has finished: ``stop`` and ``resume`` look at it, and refuse. ``dashboard`` stands for what that reads."""
 
 
 @dataclass(frozen=True)
@@ -87,41 +93,27 @@ class _HungError(BaseException):
 
 
 def make_store(root: Path) -> Store:
-    """A store with every kind of file: a finished run, one that has lost its processes, and two selections."""
-    import torch
-
-    from engine.methods import method_class
-    from engine.methods.base import Setup
-    from engine.runs.loading import describe
-    from engine.training import checkpoints
-
+    """A store with every kind of file: two finished runs, one that has lost its processes, selections and data."""
     store = Store.open(root)
     widths = {"dense": [8], "channels": []}
     method = {"name": "infogan", "codes": 2, "noise": 1, "generator": widths, "discriminator": widths}
     tree = {"method": method, "data": {"name": "minisprites"}, "training": {"steps": 7}, "name": "struck"}
-    # Ids ascend: the finished run comes first.
-    [(run, lease), (lost, lease_of_lost)] = create_run_folders(store, [validate(tree), validate(tree)])
+    # Ids ascend: the finished runs come first.
+    made = create_run_folders(store, [validate(tree) for _ in range(3)])
+    [(run, lease), (other, lease_of_other), (lost, lease_of_lost)] = made
     gone = ProcessIdentity.own().model_copy(update={"start_time": 1.0})
     running = {"status": Status.RUNNING, "supervisor": gone, "worker": gone}
     lost.update_state(lambda state: state.model_copy(update=running))
     os.close(lease_of_lost)
-    with EventLog(run.events_path) as log:
-        for step in range(20):
-            log.write(step, "train", loss=1.0 / (step + 1))
-    run.log_path.write_text("a line\n" * 20)
-    network = method_class("infogan")(run.spec().method, Setup((8, 8, 1), 100, 0, 7, torch.device("cpu")))
-    described = describe(network, (8, 8, 1), "minisprites")
-    weights = network.networks.state_dict()
-    checkpoints.save(run.checkpoints, 7, weights, {"rng": torch.get_rng_state()}, described, milestone=True)
-    run.write_changes([SpecChange(attempt=1, values={"training.log_every": 2})])
-    run.write_outcome(Outcome(status=Status.FINISHED, step=7))
-    run.update_state(lambda state: state.ended_as(Status.FINISHED))
+    _finish(run, seed=0)
+    _finish(other, seed=1)
     (run.path / "data.json").write_text('{"fingerprint": null, "earlier": []}')
     (run.path / "scores").mkdir()
     scores = {"step": 7, "protocol": "paper", "scores": {"factor_vae": 0.5}, "fingerprint": ""}
     (run.path / "scores" / "step-00000007-paper.json").write_text(json.dumps(scores))
     os.close(lease)
-    Registry(store).add_runs([run, lost])
+    os.close(lease_of_other)
+    Registry(store).add_runs([run, other, lost])
     selection = store.selections / "20260101-000000-abcdef"
     selection.mkdir()
     ranked = {"scores": [0.5], "ranking": [run.id], "pick": run.id}
@@ -136,6 +128,48 @@ def make_store(root: Path) -> Store:
     (run.path / ".state.json.tmp").write_text("{")
     (store.root / ".registry.json.tmp").write_text("{")
     return store
+
+
+def _finish(run: RunFolder, seed: int) -> None:
+    """Give a run what training leaves behind."""
+    import torch
+
+    from engine.methods import method_class
+    from engine.methods.base import Setup
+    from engine.runs.loading import describe
+    from engine.training import checkpoints
+
+    with EventLog(run.events_path) as log:
+        for step in range(20):
+            log.write(step, "train", loss=1.0 / (step + 1))
+    run.log_path.write_text("a line\n" * 20)
+    torch.manual_seed(seed)
+    network = method_class("infogan")(run.spec().method, Setup((8, 8, 1), 100, seed, 7, torch.device("cpu")))
+    described = describe(network, (8, 8, 1), "minisprites")
+    weights = network.networks.state_dict()
+    checkpoints.save(run.checkpoints, 7, weights, {"rng": torch.get_rng_state()}, described, milestone=True)
+    run.write_changes([SpecChange(attempt=1, values={"training.log_every": 2})])
+    run.write_outcome(Outcome(status=Status.FINISHED, step=7))
+    run.update_state(lambda state: state.ended_as(Status.FINISHED))
+
+
+def add_computed(store: Store) -> None:
+    """Add what commands keep in a store: a selection with its cache of pairs, and prepared photos."""
+    from PIL import Image
+
+    photos = _photos(store)
+    photos.mkdir()
+    for number in range(3):
+        Image.new("RGB", (8, 8), (80 * number, 0, 0)).save(photos / f"{number}.png")
+    for command in (_SELECT, ("data", "prepare", str(photos), "--size", "8")):
+        words = {"RUN": _run(store), "OTHER": _run(store, 1)}
+        code, said, _ = _called(["--store", str(store.root), *(words.get(word, word) for word in command)])
+        assert code == 0, said
+
+
+def _photos(store: Store) -> Path:
+    """A folder of photos, which lies outside of the store."""
+    return store.root.with_name("photos")
 
 
 def kinds() -> dict[str, Callable[[Path, Path], None]]:
@@ -181,13 +215,19 @@ def _commands(store: Store, place: Path, commands: Sequence[Sequence[str]]) -> t
     """A copy of a store, and the commands for it."""
     copy = place / "store"
     shutil.copytree(store.root, copy)
-    words = {"RUN": _run(store), "ELSEWHERE": f"{place}/export", "PLOT": f"{place}/x.pdf"}
+    words = {
+        "RUN": _run(store),
+        "OTHER": _run(store, 1),
+        "PHOTOS": str(_photos(store)),
+        "ELSEWHERE": f"{place}/export",
+        "PLOT": f"{place}/x.pdf",
+    }
     return copy, [["--store", str(copy), *(words.get(word, word) for word in command)] for command in commands]
 
 
-def _run(store: Store) -> str:
-    """The id of the finished run."""
-    return min(folder.name for folder in store.runs.iterdir())
+def _run(store: Store, number: int = 0) -> str:
+    """The id of a finished run."""
+    return sorted(folder.name for folder in store.runs.iterdir())[number]
 
 
 def strike(store: Store, file: str, kind: str, commands: Sequence[Sequence[str]]) -> list[Fault]:
@@ -261,7 +301,7 @@ def _called(arguments: Sequence[str]) -> tuple[int | None, str, str]:
     signal.setitimer(signal.ITIMER_REAL, SECONDS)
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
-            code = crtui(arguments)
+            code = _read_as_dashboard(Path(arguments[1])) if arguments[2:] == ["dashboard"] else crtui(arguments)
     except _HungError:
         return None, f"it hangs: {traceback.format_exc().splitlines()[-4:]}", out.getvalue()
     except SystemExit as left:
@@ -273,6 +313,29 @@ def _called(arguments: Sequence[str]) -> tuple[int | None, str, str]:
     return code, error.getvalue(), out.getvalue()
 
 
+def _read_as_dashboard(root: Path) -> int:
+    """Ask a store all that the dashboard asks it of its own accord, and print the answers."""
+    from cr_tui.dashboard.store.source import StoreSource
+
+    source = StoreSource(Store.open(root, writing=False))
+    try:
+        runs = source.runs()
+        source.watch([run.id for run in runs])
+        print(source.runs(), source.selections(), source.damaged_selections(), source.computations())
+        for run in runs:
+            print(source.settings(run.id), source.facts(run.id), source.disk_use([run.id]))
+            follower, log = source.follow(run.id), source.follow_log(run.id)
+            follower.poll()
+            log.poll()
+            print(list(follower.log), list(log.lines))
+    except CrtuiError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    finally:
+        source.close()
+    return 0
+
+
 def sweep(
     store: Store,
     commands: Sequence[Sequence[str]] = COMMANDS,
@@ -280,7 +343,9 @@ def sweep(
     tell: Callable[[str], None] = print,
 ) -> tuple[int, list[Fault]]:
     """Every file of a store in every kind; how many commands were run, and what did not hold."""
-    files = sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+    found = sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+    # The other finished run has the same files as the first.
+    files = [file for file in found if _run(store, 1) not in file]
     rehearse(store, commands)
     faults: list[Fault] = []
     count = 0
@@ -301,7 +366,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as place:
         store = make_store(Path(place) / "store")
-        count, faults = sweep(store, QUICK_COMMANDS, QUICK_KINDS) if given.quick else sweep(store)
+        if given.quick:
+            count, faults = sweep(store, QUICK_COMMANDS, QUICK_KINDS)
+        else:
+            add_computed(store)
+            count, faults = sweep(store)
     print(f"{count} commands, {len(faults)} that did not hold")
     return 1 if faults else 0
 

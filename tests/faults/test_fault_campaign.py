@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from unittest import mock
 import pytest
 
 from engine.launch.local import start
-from engine.runs.folder import RunFolder
+from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.registry import Registry
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store
 from tests.toys import TOY_WORKER, toy, until
@@ -25,25 +27,35 @@ from tests.toys import TOY_WORKER, toy, until
 from .campaign import checks, injections
 from .campaign.damages import damage
 from .campaign.kinds import KINDS
+from .campaign.pairs import pair
+from .campaign.queueing import Queueing
 from .campaign.stories import Strike
 from .conftest import send, wait_for_end, wait_for_step
 
 ROOT = Path(__file__).parents[2]
 
 
-def finished(store: Store) -> RunFolder:
-    [record] = start(store, [toy(steps=10)], TOY_WORKER)
-    wait_for_end(record.folder)
-    until(lambda: not checks.processes_of(store.root), "the end of its supervisor")
-    return record.folder
+@pytest.fixture
+def finished(store: Store, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run to which nothing happened. It runs once for all tests, and each has a copy of its store."""
+    kept = tmp_path_factory.getbasetemp() / "store-of-a-finished-run"
+    if kept.exists():
+        shutil.rmtree(store.root)
+        shutil.copytree(kept, store.root)
+    else:
+        [record] = start(store, [toy(steps=10)], TOY_WORKER)
+        wait_for_end(record.folder)
+        until(lambda: not checks.processes_of(store.root), "the end of its supervisor")
+        shutil.copytree(store.root, kept)
+    [folder] = run_folders(store)
+    return folder
 
 
-def test_a_store_to_which_nothing_happened_passes(store: Store) -> None:
-    folder = finished(store)
-    [row] = checks.check_readable(store.root)
+def test_a_store_to_which_nothing_happened_passes(finished: RunFolder) -> None:
+    [row] = checks.check_readable(finished.store.root)
     checks.check_ending(row, checks.Expected({"finished": ""}))
-    assert checks.last_event(folder.path) == 10
-    assert checks.whole_checkpoints(folder.path) == [5, 10]
+    assert checks.last_event(finished.path) == 10
+    assert checks.whole_checkpoints(finished.path) == [5, 10]
 
 
 def _claim(**changes: object) -> Callable[[RunFolder], object]:
@@ -58,19 +70,17 @@ def _claim(**changes: object) -> Callable[[RunFolder], object]:
         (_claim(status=Status.FAILED), "without a reason"),
     ],
 )
-def test_what_is_not_true_is_found(store: Store, lie: Callable[[RunFolder], Any], sentence: str) -> None:
-    folder = finished(store)
-    lie(folder)
-    checks.crtui(store.root, "runs", "reindex")
+def test_what_is_not_true_is_found(finished: RunFolder, lie: Callable[[RunFolder], Any], sentence: str) -> None:
+    lie(finished)
+    checks.crtui(finished.store.root, "runs", "reindex")
     with pytest.raises(checks.BrokenError, match=sentence):
-        checks.check_readable(store.root)
+        checks.check_readable(finished.store.root)
 
 
-def test_a_list_that_differs_from_the_folders_is_found(store: Store) -> None:
-    folder = finished(store)
-    _claim(status=Status.CRASHED, reason="killed by SIGKILL")(folder)
+def test_a_list_that_differs_from_the_folders_is_found(finished: RunFolder) -> None:
+    _claim(status=Status.CRASHED, reason="killed by SIGKILL")(finished)
     with pytest.raises(checks.BrokenError, match="after reindex the list is"):
-        checks.check_readable(store.root)
+        checks.check_readable(finished.store.root)
 
 
 def test_an_ending_that_was_not_expected_is_found() -> None:
@@ -104,6 +114,19 @@ def test_the_plan_is_balanced_and_that_of_its_seed() -> None:
     assert planned != injections.plan(200, 1, list(KINDS), scenes)
 
 
+def test_what_two_faults_may_leave_is_what_either_may() -> None:
+    def one(story: Any) -> Strike:
+        return Strike(("a", "b"), "one", checks.Expected({"finished": "", "crashed": "KILL$"}, attempts=False))
+
+    def other(story: Any) -> Strike:
+        return Strike(("b", "c"), "other", checks.Expected({"failed": "full", "crashed": "vanished"}, lost=2))
+
+    struck = pair(one, other)(mock.Mock(dice=random.Random(0)))
+    assert (struck.runs, struck.detail) == (("a", "b", "c"), "one, then other")
+    endings = {"finished": "", "crashed": "KILL$|vanished", "failed": "full"}
+    assert struck.expected == checks.Expected(endings, lost=2, attempts=True)
+
+
 def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path) -> None:
     dice, path = random.Random(0), tmp_path / "file"
     told = set()
@@ -114,8 +137,10 @@ def test_every_way_to_spoil_a_file_spoils_it(tmp_path: Path) -> None:
     assert len(told) == 6
 
 
-def campaign(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
-    command = [sys.executable, "-m", "tests.faults.campaign", "--json", "--jobs", "1", *arguments]
+def campaign(*arguments: str, before: str = "") -> tuple[int, list[dict[str, Any]]]:
+    """The exit code and the injections of a campaign in a process of its own, which does something beforehand."""
+    program = f"import sys; {before}\nfrom tests.faults.campaign.__main__ import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--json", "--jobs", "1", *arguments]
     # Not in the store and slots of this test: the campaign makes its own.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CRTUI_")}
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
@@ -123,19 +148,39 @@ def campaign(*arguments: str) -> tuple[int, list[dict[str, Any]]]:
     return result.returncode, json.loads(result.stdout)["injections"]
 
 
-@pytest.mark.parametrize(("scene", "kind"), [("queueing", "SIGKILL"), ("selecting", "SIGKILL")])
-def test_faults_of_the_campaign_are_survived(scene: str, kind: str) -> None:
-    code, injections = campaign("--scene", scene, "--kind", kind, "--injections", "2")
-    assert [one["broken"] for one in injections] == [None] * 2
-    assert {(one["scene"], one["kind"]) for one in injections} == {(scene, kind)}
+def test_a_pair_of_faults_is_survived() -> None:
+    code, injections = campaign("--kind", "clock jump + SIGKILL", "--injections", "1")
+    assert [(one["scene"], one["broken"]) for one in injections] == [("queueing", None)]
+    assert code == 0
+
+
+def test_a_selection_is_that_of_a_call_that_nothing_killed() -> None:
+    fewer = "from tests.faults.campaign import selecting; selecting.MODELS, selecting._LONGEST_WAIT_SECONDS = 3, 0.5"
+    code, injections = campaign("--scene", "selecting", "--kind", "SIGKILL", "--injections", "1", before=fewer)
+    assert [(one["scene"], one["broken"]) for one in injections] == [("selecting", None)]
     assert code == 0
 
 
 @pytest.mark.slow
-def test_a_whole_campaign_is_survived() -> None:
-    code, injections = campaign("--injections", "200", "--seed", "1")
+@pytest.mark.parametrize(("what", "count"), [((), 200), (("--pairs",), 100)], ids=["faults", "pairs"])
+def test_a_whole_campaign_is_survived(what: tuple[str, ...], count: int) -> None:
+    code, injections = campaign("--injections", str(count), "--seed", "1", *what)
     assert [one for one in injections if one["broken"]] == []
-    assert (code, len(injections)) == (0, 200)
+    assert (code, len(injections)) == (0, count)
+
+
+class _Over(Queueing):
+    """A run that has failed before anything strikes, so that there is nothing to wait for."""
+
+    def begin(self) -> None:
+        for folder, lease in create_run_folders(self.store, [toy()]):
+            os.close(lease)
+            folder.update_state(lambda state: state.ended_as(Status.FAILED, "of itself"))
+            Registry(self.store).add_runs([folder])
+            self.folders.append(folder)
+
+    def moment(self) -> bool:
+        return True
 
 
 def test_what_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,7 +189,8 @@ def test_what_is_broken_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def forbid(story: Any) -> Strike:
         return Strike(tuple(story.folders), "nothing", checks.Expected({"crashed": "by magic"}))
 
-    monkeypatch.setitem(KINDS, "SIGKILL", {"queueing": forbid})
+    monkeypatch.setitem(injections.FAULTS, "SIGKILL", {"queueing": forbid})
+    monkeypatch.setitem(injections.SCENES, "queueing", _Over)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     with mock.patch.dict(os.environ):

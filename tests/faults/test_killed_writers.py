@@ -76,7 +76,7 @@ def check_killed_writers(store: Store, tmp_path: Path, updates: int, kills: int)
 
 
 def test_no_acknowledged_update_of_killed_writers_is_lost(store: Store, tmp_path: Path) -> None:
-    check_killed_writers(store, tmp_path, updates=25, kills=30)
+    check_killed_writers(store, tmp_path, updates=15, kills=20)
 
 
 @pytest.mark.slow

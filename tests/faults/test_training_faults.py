@@ -5,6 +5,8 @@ The worker runs in a forked copy of this process, which has PyTorch loaded, so t
 
 from __future__ import annotations
 
+import errno
+import itertools
 import multiprocessing
 import os
 import random
@@ -22,6 +24,7 @@ import torch
 from safetensors.torch import load_file
 
 from engine.launch import worker
+from engine.launch.patience import Patience
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import look_at
 from engine.runs.events import last_step, read_events
@@ -31,7 +34,7 @@ from engine.runs.specification.resolving import resolve
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store
 from engine.training import checkpoints
-from tests.toys import until
+from tests.toys import PATIENCE_SECONDS, until
 
 from .campaign.limits import enlarge_disk, may_mount, mount_small_disk
 from .campaign.stories import CHECKPOINT_EVERY, TINY
@@ -206,6 +209,65 @@ def test_an_attempt_whose_number_is_lost_repeats_no_step_in_the_event_log(
     assert all(torch.equal(ours[name], reference[name]) for name in reference)
     steps = [row["step"] for row in read_events(folder.events_path, kinds=["train"]).rows]
     assert steps == list(range(1, STEPS + 1))
+
+
+class _Refusing:
+    """Lets a store refuse everything, again and again, until the worker has waited twice.
+
+    Args:
+        calls: after how many calls of the system it refuses again: more than a checkpoint takes.
+    """
+
+    def __init__(self, calls: int) -> None:
+        self._errors = itertools.cycle([errno.EACCES, errno.EIO, errno.ESTALE])
+        self._calls = self._left = calls
+        self._waits = 0
+
+    def __call__(self) -> None:
+        usual = worker.patience_of
+
+        def patience_of(folder: RunFolder) -> Patience:
+            patience = usual(folder)
+            patience._wait = self._wait
+            return patience
+
+        worker.patience_of = patience_of
+        for name in ("open", "write", "fsync", "lstat", "rename", "unlink", "mkdir"):
+            setattr(os, name, self._unless_refused(getattr(os, name)))
+
+    def _unless_refused(self, act: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **more: object) -> object:
+            self._left -= 1
+            if self._left < 0:
+                error = next(self._errors)
+                raise OSError(error, os.strerror(error))
+            return act(*arguments, **more)
+
+        return call
+
+    def _wait(self, seconds: float) -> None:
+        assert self._left < 0, "it waited though nothing was refused"
+        self._waits += 1
+        if self._waits % 2 == 0:
+            self._left = self._calls
+
+
+def test_a_store_that_refuses_for_a_while_is_waited_for_wherever_it_happens(
+    store: Store, reference: dict[str, torch.Tensor]
+) -> None:
+    folder = new_run(store)
+    process = start_worker(folder, _Refusing(80))
+    process.join(PATIENCE_SECONDS)
+    process.kill()
+    outcome = folder.outcome()
+    assert outcome is not None, folder.log_path.read_text()
+    assert (outcome.status, outcome.step) == (Status.FINISHED, STEPS), outcome.traceback
+    ours = final_weights(folder)
+    assert all(torch.equal(ours[name], reference[name]) for name in reference)
+    events = read_events(folder.events_path)
+    assert [row["step"] for row in events.rows if row["kind"] == "train"] == list(range(1, STEPS + 1))
+    assert events.bad_lines == 0
+    assert any("refused to be written" in row.get("text", "") for row in events.rows)
 
 
 def _limit_file_size() -> None:

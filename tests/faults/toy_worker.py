@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-from engine.errors import WorkError
+from engine.errors import CrtuiError
 from engine.runs.events import EventLog, last_step
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.state import Outcome, Status
@@ -59,7 +59,7 @@ def main() -> None:
     folder = RunFolder(Path(sys.argv[1]))
     try:
         outcome = train(folder)
-    except WorkError as error:
+    except CrtuiError as error:
         outcome = Outcome(status=Status.FAILED, reason=str(error))
     folder.write_outcome(outcome)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from cr_tui.figures import drawing
 from cr_tui.figures.codes import FactorColumn, codes_by_factor_part, codes_part
@@ -18,12 +20,13 @@ from cr_tui.figures.traversal import traversal_part
 from engine.errors import InputError
 
 
-def texts(figure) -> str:
+def texts(drawn: Figure) -> str:
     """Every text in a figure, as a reader of the SVG finds it."""
-    return re.sub(r"<[^>]+>", " ", drawing.content(figure, "svg", text=True).decode())
+    return re.sub(r"<[^>]+>", " ", drawing.content(drawn, "svg", text=True).decode())
 
 
-def figures() -> dict[str, object]:
+def figure(name: str) -> Figure:
+    """A new figure of that name."""
     steps = np.arange(0, 500, 10, dtype=np.int64)
     seeds = [(steps, np.sin(steps / 50.0) + seed) for seed in range(3)]
     codes = np.random.default_rng(0).uniform(-1, 1, (200, 2)).astype(np.float32)
@@ -32,27 +35,31 @@ def figures() -> dict[str, object]:
     traversal = traversal_part(np.zeros((2, 3, 4, 8, 8, 1), np.uint8), ["c0", "c1", "c2"], (-1.0, 1.0))
     by_factor = codes_by_factor_part(codes, ["c0", "c1"], [column, kind])
     spread = codes_part(codes, ["c0", "c1"], "uniform")
-    return {
-        "curves": draw_curves([Panel("loss", {"a": over_seeds(seeds), "b": None})]),
-        "matrix": draw_matrix(np.array([[1.0, 0.5], [np.nan, 0.25]]), ["a", "b"]),
-        "ranking": draw_ranking(["a", "b"], {"Centrality": Scored([0.9, np.nan], [(0.8, 1.0), None], 0)}),
-        "traversal": drawing.stacked({"": traversal}),
-        "codes by factor": drawing.stacked({"": by_factor}),
-        "codes": drawing.stacked({"": spread}),
-        "several runs": drawing.stacked({"one $x$": traversal, "two": by_factor, "three": spread}),
+    draw: dict[str, Callable[[], Figure]] = {
+        "curves": lambda: draw_curves([Panel("loss", {"a": over_seeds(seeds), "b": None})]),
+        "matrix": lambda: draw_matrix(np.array([[1.0, 0.5], [np.nan, 0.25]]), ["a", "b"]),
+        "ranking": lambda: draw_ranking(["a", "b"], {"Centrality": Scored([0.9, np.nan], [(0.8, 1.0), None], 0)}),
+        "traversal": lambda: drawing.stacked({"": traversal}),
+        "codes by factor": lambda: drawing.stacked({"": by_factor}),
+        "codes": lambda: drawing.stacked({"": spread}),
+        "several runs": lambda: drawing.stacked({"one $x$": traversal, "two": by_factor, "three": spread}),
     }
+    return draw[name]()
 
 
-@pytest.mark.parametrize("name", list(figures()))
+FIGURES = ("curves", "matrix", "ranking", "traversal", "codes by factor", "codes", "several runs")
+
+
+@pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_written_as_each_kind(tmp_path: Path, name: str) -> None:
     for suffix, start in ((".pdf", b"%PDF"), (".svg", b"<?xml"), (".png", b"\x89PNG")):
         path = tmp_path / f"figure{suffix}"
-        drawing.save_figure(path, figures()[name])
+        drawing.save_figure(path, figure(name))
         assert path.read_bytes().startswith(start)
 
 
 def test_fonts_are_embedded_as_truetype(tmp_path: Path) -> None:
-    content = drawing.content(figures()["matrix"], "pdf")
+    content = drawing.content(figure("matrix"), "pdf")
     assert b"/CIDFontType2" in content
     assert b"/FontFile2" in content
     assert b"/Type3" not in content
@@ -60,19 +67,19 @@ def test_fonts_are_embedded_as_truetype(tmp_path: Path) -> None:
 
 def test_equal_figures_are_equal_files() -> None:
     for kind in ("pdf", "svg", "png"):
-        assert drawing.content(figures()["curves"], kind) == drawing.content(figures()["curves"], kind)
+        assert drawing.content(figure("curves"), kind) == drawing.content(figure("curves"), kind)
 
 
 def test_the_users_own_settings_change_nothing() -> None:
     import matplotlib
 
-    usual = drawing.content(figures()["ranking"], "svg")
+    usual = drawing.content(figure("ranking"), "svg")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "pdf.fonttype": 3}):
-        assert drawing.content(figures()["ranking"], "svg") == usual
+        assert drawing.content(figure("ranking"), "svg") == usual
 
 
 def test_figures_name_what_they_show() -> None:
-    drawn = {name: texts(figure) for name, figure in figures().items()}
+    drawn = {name: texts(figure(name)) for name in FIGURES}
     assert all(word in drawn["curves"] for word in ("loss", "step", "a (3 seeds)", "standard deviation"))
     assert all(word in drawn["matrix"] for word in ("encoder", "generator", "FactorVAE score", "0.25", "not compared"))
     assert all(word in drawn["ranking"] for word in ("Centrality", "pick", "95 % interval"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from engine.errors import InputError, StoreError
-from engine.launch.supervising import patience
-from engine.launch.supervising.patience import patiently
+from engine.launch import patience
+from engine.launch.patience import Patience, patiently
 
 
 class Refusing:
@@ -35,7 +35,32 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience.time, "monotonic", lambda: next(now))
     with pytest.raises(StoreError, match="Permission denied"):
         patiently(store, store.waited.append, patience=1000.0)
-    assert len(store.waited) == 10
+    # From the first refusal on.
+    assert len(store.waited) == 11
+
+
+def test_once_it_is_over_nobody_waits_anew_until_something_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 10**6, 100))
+    monkeypatch.setattr(patience.time, "monotonic", lambda: next(now))
+    waits = Patience("worker", lambda seconds: None, seconds=1000.0)
+    for at_once in (False, True):
+        store = Refusing(10**9)
+        waits._wait = store.waited.append
+        with pytest.raises(StoreError):
+            waits(store)
+        assert (store.waited == []) is at_once
+    assert waits(lambda: "read") == "read"
+    assert waits.waited == 0
+    store = Refusing(3)
+    waits._wait = store.waited.append
+    assert waits(store) == "read"
+    assert waits.waited > 0
+
+
+def test_what_is_in_vain_is_not_waited_for() -> None:
+    waits = Patience("worker", pytest.fail, in_vain=lambda error: "Permission" in str(error))
+    with pytest.raises(StoreError, match="Permission denied"):
+        waits(Refusing(1))
 
 
 def test_what_will_not_pass_is_not_waited_for() -> None:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from engine.errors import InputError, StoreError
+from engine.launch.patience import PATIENCE_SECONDS
 from engine.machine.processes import ProcessIdentity
 from engine.runs import folder as folder_module
 from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
@@ -146,16 +147,35 @@ def test_reboot_is_named(store: Store, make_run: MakeRun) -> None:
     assert (record.status, record.reason) == (Status.CRASHED, "the machine was rebooted")
 
 
-def test_run_of_another_machine_crashes_only_after_long_silence(store: Store, make_run: MakeRun) -> None:
+@pytest.mark.parametrize("clock", [0.0, -7200.0, 7200.0])
+def test_run_of_another_machine_is_told_by_its_silence_whatever_its_clock_says(
+    store: Store, make_run: MakeRun, clock: float
+) -> None:
     away = ProcessIdentity.own().model_copy(update={"boot_id": "theirs", "host": "elsewhere"})
-    folder = make_run(Status.RUNNING, supervisor=away, worker=away, next_beat=time.time() - 60)
-    record = only(store)
-    assert record.status is Status.RUNNING
-    assert record.stalled
-    folder.update_state(lambda state: state.model_copy(update={"next_beat": time.time() - 3600}))
-    record = only(store)
-    assert record.status is Status.CRASHED
-    assert "elsewhere" in record.reason
+    beat = time.time() + clock
+    folder = make_run(Status.RUNNING, supervisor=away, worker=away, heartbeat=beat, next_beat=beat + 15)
+
+    def seen_after(seconds: float) -> tuple[Status, bool]:
+        os.utime(folder.state_path, (time.time() - seconds,) * 2)
+        record = only(store)
+        return record.status, record.stalled
+
+    assert seen_after(10) == (Status.RUNNING, False)
+    assert seen_after(60) == (Status.RUNNING, True)
+    # As long as its supervisor may be waiting for the store.
+    assert seen_after(PATIENCE_SECONDS - 10) == (Status.RUNNING, True)
+    assert seen_after(PATIENCE_SECONDS + 60) == (Status.CRASHED, False)
+    assert "elsewhere" in (folder.state().reason or "")
+
+
+def test_clocks_of_a_store_are_compared_by_the_store(
+    store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = ProcessIdentity.own().model_copy(update={"boot_id": "theirs", "host": "elsewhere"})
+    make_run(Status.RUNNING, supervisor=away, worker=away, heartbeat=5.0, next_beat=20.0)
+    here = time.time
+    monkeypatch.setattr(time, "time", lambda: here() + 7200)
+    assert (only(store).status, only(store).stalled) == (Status.RUNNING, False)
 
 
 @pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])

@@ -112,6 +112,45 @@ def test_full_disk_is_a_work_error(path: Path, monkeypatch: pytest.MonkeyPatch) 
         log.write(1, "score", mig=0.1)
 
 
+@pytest.mark.parametrize("name", ["write", "fsync"])
+def test_rows_that_the_disk_refused_are_written_later_in_their_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    log = EventLog(path)
+    log.note(1, "safe")
+    log.sync()
+    safe = path.read_bytes()
+    refuse_after_half(monkeypatch, name, path)
+    with pytest.raises(StoreError, match="Input/output error"):
+        written_safely(log)
+    monkeypatch.undo()
+    # What a failed sync has left of it in the system's memory need not be what is on the disk.
+    path.write_bytes(safe + b"\0" * 7)
+    log.note(3, "later")
+    assert steps(path) == [1, 2, 3]
+    log.close()
+    assert read_events(path).bad_lines == 0
+
+
+def written_safely(log: EventLog) -> None:
+    log.write(2, "score", mig=0.5)
+    log.sync()
+
+
+def refuse_after_half(monkeypatch: pytest.MonkeyPatch, name: str, path: Path) -> None:
+    """Let the system write half of what it is given, and then refuse."""
+    half = [True]
+    act = getattr(os, name)
+
+    def refuse(descriptor: int, *content: bytes) -> int:
+        if content and half.pop():
+            half.append(False)
+            return act(descriptor, content[0][: len(content[0]) // 2])
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, name, refuse)
+
+
 def test_resumed_attempt_supersedes_later_steps(path: Path) -> None:
     with EventLog(path) as log:
         for step in range(1, 9):

@@ -194,12 +194,16 @@ def test_a_folder_with_content_is_left_alone(store: Store, tmp_path: Path) -> No
     assert (tmp_path / "full" / "mine").read_text() == "mine"
 
 
-def test_a_full_disk_leaves_nothing_behind(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("last", [False, True], ids=["while it is written", "once it has its name"])
+def test_a_full_disk_leaves_nothing_behind(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: bool
+) -> None:
     record = add_tiny_run(store, "a")
     before = sorted(path.name for path in tmp_path.iterdir())
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path) -> None:
+        if path == tmp_path or not last:
+            raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("engine.runs.exporting.sync", full)
     with pytest.raises(WorkError, match="No space left on device"):

@@ -242,6 +242,15 @@ class TestVersionOfTheSpecification:
         with pytest.raises(InputError, match=r"configuration file .* has version 2, and this crtui knows up to 1"):
             resolve(config=folder.spec_path)
 
+    def test_a_setting_of_a_newer_one_is_named(self, store: Store) -> None:
+        [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
+        tree = json.loads(folder.spec_path.read_text())
+        tree["training"]["mood"] = "good"
+        for path in (folder.spec_path, folder.path / ".spec.json.bak"):
+            path.write_text(json.dumps(tree))
+        with pytest.raises(InputError, match=r"has 'training\.mood', which this crtui does not know: a newer one"):
+            folder.spec()
+
     def test_a_run_can_be_repeated_from_its_file(self, store: Store) -> None:
         [folder] = close(create_run_folders(store, resolve("vae", preset="quick")))
         assert resolve(config=folder.spec_path) == [folder.spec()]

@@ -163,6 +163,29 @@ def test_reindex_drops_runs_that_are_gone_and_finds_selections(store: Store, mak
     assert [row.runs for row in registry.selections()] == [[]]
 
 
+def test_a_selection_counts_once_its_folder_is_there_and_as_long(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill between the folder and the registry loses none, and no read that fails for a moment does."""
+    content = orjson.dumps({"runs": [], "methods": {}, "created": "2026-01-02T03:04:05+00:00"})
+    for name in ("one", "two"):
+        (store.selections / name).mkdir()
+        (store.selections / name / "ranking.json").write_bytes(content)
+    registry = Registry(store)
+    assert [row.id for row in registry.selections()] == ["one", "two"]
+    registry.reindex()
+
+    def refuse(path: Path, limit: int) -> bytes:
+        if path.name == "ranking.json":
+            raise StoreError(f"{path.name} cannot be read: Input/output error")
+        return read_file(path, limit)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.runs.registry.read_file", refuse)
+        registry.reindex()
+    (store.selections / "one" / "ranking.json").unlink()
+    (store.selections / "one").rmdir()
+    assert [row.id for row in registry.selections()] == ["two"]
+
+
 def test_previous_version_is_kept_where_files_have_one_name_only(
     store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -207,6 +207,20 @@ def test_a_move_is_on_disk_in_both_folders(tmp_path: Path, monkeypatch: pytest.M
     assert names_in(tmp_path / "new") == ["run"]
 
 
+def test_a_move_that_cannot_be_synced_has_not_happened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old" / "run").mkdir()
+
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="Input/output error"):
+        move(tmp_path / "old" / "run", tmp_path / "new" / "run")
+    assert (names_in(tmp_path / "old"), names_in(tmp_path / "new")) == (["run"], [])
+
+
 def test_the_walk_opens_what_the_path_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system does not say where a descriptor leads, as without /proc."""
     (tmp_path / "a" / "b").mkdir(parents=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.errors import InputError, WorkError
+from engine.errors import InputError, StoreError, WorkError
 from engine.training import checkpoints
 
 
@@ -122,6 +122,42 @@ def test_what_may_be_readable_later_is_not_called_damaged(
     found = checkpoints.newest(tmp_path, lambda text: None)
     assert found is not None
     assert found.step == 1
+
+
+def test_a_disk_that_reads_nothing_and_takes_nothing_has_lost_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(checkpoints, "open_regular", refuse)
+    monkeypatch.setattr(checkpoints, "new_file", refuse)
+    with pytest.raises(StoreError, match="does not answer: Input/output error"):
+        checkpoints.newest(tmp_path, pytest.fail)
+    monkeypatch.undo()
+    found = checkpoints.newest(tmp_path, pytest.fail)
+    assert found is not None
+    assert found.step == 2
+
+
+def test_what_could_not_be_deleted_is_deleted_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in (1, 2):
+        save(tmp_path, step)
+    remove = checkpoints.remove_tree
+
+    def refuse(path: Path) -> None:
+        if path.exists():
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(checkpoints, "remove_tree", refuse)
+    with pytest.raises(StoreError, match="Stale file handle"):
+        checkpoints.prune(tmp_path, keep=1)
+    monkeypatch.setattr(checkpoints, "remove_tree", remove)
+    checkpoints.prune(tmp_path, keep=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000002"]
 
 
 def test_files_are_their_users_or_the_groups(tmp_path: Path) -> None:

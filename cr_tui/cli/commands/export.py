@@ -46,9 +46,9 @@ def export(
     prepare_to_compute()
     to = to.expanduser()
     [record] = find_models(invocation.open_store(), [run])
-    from engine.choosing.independent import check_codes, tensors_of, unmixed_by
     from engine.runs.exporting import check_target, export_run
     from engine.runs.loading import find_checkpoint, load_model, refuse_unmixed
+    from engine.selection.independent import check_codes, tensors_of, unmixed_by
 
     check_target(to)
     if onnx:
@@ -89,8 +89,8 @@ def export(
 
 def _components(invocation: Invocation, record: RunRecord, model: Model, accept_data: bool) -> IndependentComponents:
     """The independent components of a model's codes, with what is known of them as a note."""
-    from engine.choosing.independent import find_components
     from engine.choosing.scoring import load_dataset
+    from engine.selection.independent import find_components
 
     dataset = load_dataset(invocation.open_store(), record, accept_data=accept_data)
     components = find_components(model, dataset)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -177,6 +176,8 @@ def stop(
     as_json: JsonOption = False,
 ) -> None:
     """Stop runs, each with a checkpoint, and wait until they have."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from engine.launch import launchers
 
     store = invocation_of(context).open_store()
@@ -424,7 +425,7 @@ def _beginning(record: RunRecord) -> str:
 
     try:
         step = resuming_step(record.folder.checkpoints)
-    except OSError:
+    except CrtuiError:
         # It goes on all the same.
         return f"{record.status}, from its newest checkpoint"
     return f"{record.status}, from step {step}" if step else f"{record.status}, from the beginning: no whole checkpoint"

@@ -108,6 +108,13 @@ def train(
         str | None, typer.Option(metavar="NAME", help="Runs that belong together.", autocompletion=complete_group)
     ] = None,
     steps: Annotated[int | None, typer.Option(metavar="N", help="Updates to train for.")] = None,
+    codes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="own|ica",
+            help="ica: when training is complete, score the independent components of the codes too.",
+        ),
+    ] = None,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     priority: PriorityOption = None,
@@ -174,6 +181,7 @@ def train(
         "name": name,
         "group": group,
         "training.steps": steps,
+        "training.score_codes": codes,
         "device": device,
         "threads": threads,
         "launcher": launcher,

@@ -38,6 +38,7 @@ APPLIES: dict[str, Callable[[Run], bool]] = {
     "next_view": lambda run: True,
 }
 """Which runs an action can be applied to. The footer dims actions that apply to none."""
+_STOPPING = "Its update in progress is finished and a checkpoint written; r goes on from there."
 _NAMED, _NAME_CELLS = 3, 24
 """How many runs are named in a sentence, and cells of each name."""
 _AT_ONCE = 8
@@ -80,7 +81,8 @@ class RunActions(DashboardScreen):
         self.post_message(FormRequested(request))
 
     def action_stop_run(self) -> None:
-        consequence = "Its update in progress is finished and a checkpoint written; r goes on from there."
+        waits = all(run.status == "queued" for run in self._applicable("stop_run"))
+        consequence = "It leaves the line; r puts it back there." if waits else _STOPPING
         self._ask_and_do("stop_run", "Stop", consequence, "stopped", self.session.source.stop)
 
     def action_resume_run(self) -> None:

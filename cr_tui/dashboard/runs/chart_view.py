@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from cr_tui.dashboard.runs.overview import Chart
 from cr_tui.dashboard.shared.cells_view import DrawnView
@@ -35,4 +36,6 @@ class ChartView(DrawnView):
 
     async def drawn(self, width: int, height: int) -> Cells:
         shown, ink, scale = self._chart, ink_of(self.app), Scale(bounds=self._bounds)
-        return await asyncio.to_thread(chart, shown.series, width, height, title=shown.title, scale=scale, ink=ink)
+        empty = "no points yet" if shown.is_read else "reading …"
+        draw = partial(chart, title=shown.title, scale=scale, ink=ink, empty=empty)
+        return await asyncio.to_thread(draw, shown.series, width, height)

@@ -11,15 +11,29 @@ from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import style_of
+from cr_tui.render.curves.plot import letter_of
 
+MARK, SMALL_MARK = "●", "•"
+"""Marks of runs with and without a colour."""
 _LEAST_NAME, _ENOUGH = 6, 12
 """Cells of a name if all marked runs are to be named, and if some must be left out anyway."""
 _AROUND = 4
 """Cells around a name: its mark and the gap behind it."""
 
 
+def marks_of(shown: Sequence[ShownRun], letters: bool) -> dict[str, str]:
+    """The mark of each run that has a colour, by id: a disc, or the letter of its line in charts without colours."""
+    return {run.id: letter_of(place) if letters and len(shown) > 1 else MARK for place, run in enumerate(shown)}
+
+
 def marks_line(
-    marked: Sequence[Run], shown: Sequence[ShownRun], hidden: Collection[str], width: int, look: Look
+    marked: Sequence[Run],
+    shown: Sequence[ShownRun],
+    hidden: Collection[str],
+    width: int,
+    look: Look,
+    *,
+    letters: bool = False,
 ) -> Text:
     """The line, in at most ``width`` cells.
 
@@ -29,12 +43,14 @@ def marks_line(
         hidden: ids of those that the filter hides; they are never acted on.
         width: cells.
         look: colours.
+        letters: whether runs are known by the letters of their lines instead of their colours.
     """
     line = Text(f"{len(marked)} marked", style=look.heading)
     if hidden:
         line.append(f", {len(hidden)} hidden", style=look.alert)
     line.append("  ")
     colours = {run.id: run.colour for run in shown}
+    marks = marks_of(shown, letters)
     room = width - line.cell_len
     left = room - len(f"+{len(marked)}")
     all_fit = len(marked) * (_LEAST_NAME + _AROUND) <= left
@@ -46,6 +62,6 @@ def marks_line(
     names = short_names([run.name for run in marked], cells, [run.group for run in marked])
     for run, name in zip(marked[:count], names, strict=False):
         colour = colours.get(run.id)
-        line.append("● " if colour else "• ", style=style_of(colour) if colour else look.faint)
+        line.append(f"{marks.get(run.id, SMALL_MARK)} ", style=style_of(colour) if colour else look.faint)
         line.append(f"{name}  ", style=look.faint if run.id in hidden else "")
     return line.append(f"+{left_out}" if left_out else "", style=look.faint)

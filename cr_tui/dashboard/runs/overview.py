@@ -17,10 +17,11 @@ _ACCURACY = "_accuracy"
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart's title and its lines."""
+    """A chart's title and its lines; there may be more once all has been read."""
 
     title: str
     series: tuple[Series, ...] = ()
+    is_read: bool = True
 
 
 GROUPS: dict[str, Callable[[ScalarKey], bool]] = {
@@ -44,6 +45,7 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
     """
     keys = scalar_keys(run.curves for run in runs)
     charts: dict[str, Chart] = {}
+    is_read = all(run.curves.complete for run in runs)
     for title, belongs in GROUPS.items():
         # What most of the runs have compares most of them, and the total says most of a method that has one.
         having = {key: sum(key in run.curves.measured for run in runs) for key in keys if belongs(key)}
@@ -54,9 +56,10 @@ def overview(runs: Sequence[ShownRun], palette: Sequence[Rgb]) -> dict[str, Char
                 replace(series_of(measured[key], _short(key), colour=palette[place % len(palette)]), pattern=place)
                 for place, key in enumerate(found)
             )
-            charts[title] = Chart(title, tuple(lines))
+            charts[title] = Chart(title, tuple(lines), is_read)
         else:
-            charts[title] = Chart(title_of(found[0]), overlay(runs, found[0])) if found else Chart(title)
+            name, series = (title_of(found[0]), overlay(runs, found[0])) if found else (title, ())
+            charts[title] = Chart(name, series, is_read)
     return charts
 
 

@@ -25,6 +25,7 @@ from cr_tui.dashboard.runs.columns import (
     choose_columns,
     sort_runs,
 )
+from cr_tui.dashboard.runs.marks_strip import MARK, SMALL_MARK
 from cr_tui.dashboard.runs.rows import GroupRow, Row, arrange
 from cr_tui.dashboard.shared.changes import changed_span
 from cr_tui.dashboard.shared.short_names import Shortener
@@ -33,8 +34,6 @@ from cr_tui.render.cells import Rgb, style_of
 
 _HEADER = 1
 _MARK_WIDTH = 2
-_MARK = "●"
-_SMALL_MARK = "•"
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.skip = 0
         self.folded: Collection[str] = ()
         self.marked: Mapping[str, Rgb | None] = {}
+        self.marks: Mapping[str, str] = {}
         self._runs: Sequence[Run] = ()
         self._rows: list[Row] = []
         self._columns: list[Column] = []
@@ -161,7 +161,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _columns_for(self, runs: Sequence[Run]) -> list[Column]:
         """The columns that fit. Names that clash need more room where no column tells their groups."""
         columns: list[Column] = []
-        for longest in self._name_widths:
+        for longest in dict.fromkeys(self._name_widths):
             columns = choose_columns(runs, self.size.width - _MARK_WIDTH, self.skip, self.order.key, longest)
             if _has_groups(columns):
                 break
@@ -277,11 +277,11 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _mark(self, row: Row) -> tuple[str, Rgb | None]:
         if isinstance(row, GroupRow):
             marked = sum(run.id in self.marked for run in row.runs)
-            return (_SMALL_MARK if marked else " "), None
+            return (SMALL_MARK if marked else " "), None
         if row.id not in self.marked:
             return " ", None
         colour = self.marked[row.id]
-        return (_SMALL_MARK if colour is None else _MARK), colour
+        return (SMALL_MARK if colour is None else self.marks.get(row.id, MARK)), colour
 
     def _draw(self, row: Row, mark: tuple[str, Rgb | None], style: Style) -> Strip:
         look = look_of(self.app)

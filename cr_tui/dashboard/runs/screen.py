@@ -23,7 +23,7 @@ from cr_tui.dashboard.runs.actions import APPLIES, WHY_NOT, RunActions
 from cr_tui.dashboard.runs.columns import Column
 from cr_tui.dashboard.runs.labels_form import LabelsForm
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
-from cr_tui.dashboard.runs.marks_strip import marks_line
+from cr_tui.dashboard.runs.marks_strip import marks_line, marks_of
 from cr_tui.dashboard.runs.query import Query, parse
 from cr_tui.dashboard.runs.rows import GroupRow
 from cr_tui.dashboard.runs.run_card import RunCard
@@ -176,6 +176,7 @@ class RunsScreen(RunActions):
         self._show_found(query, runs)
         table = self.query_one(RunTable)
         table.marked = self.session.mark_colours(self.look.runs)
+        table.marks = marks_of(self.shown_runs if self.session.marked else (), self.app.no_color)
         table.show(self._listed, time.time())
         self._share_room()
         if runs and self.focused is None:
@@ -273,7 +274,8 @@ class RunsScreen(RunActions):
         line.display = bool(marked)
         if marked:
             hidden = {run.id for run in self.spared}
-            line.write(marks_line(marked, self.shown_runs, hidden, self.size.width - 2, self.look))
+            width, letters = self.size.width - 2, self.app.no_color
+            line.write(marks_line(marked, self.shown_runs, hidden, width, self.look, letters=letters))
 
     def on_resize(self) -> None:
         self._show_marks()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 
@@ -15,6 +16,8 @@ from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
 
 _LEAST_PLACE = 12
+_FAR_PLACE, _FAR = 24, "ssh://"
+"""Cells that the address of a store on another machine has at least, and how it begins."""
 _GAP = 2
 _COUNTED = ("running", "queued", "failed", "crashed")
 _WORDINGS = ((True, True), (True, False), (False, False))
@@ -25,7 +28,7 @@ class TitleBar(TextLine):
     """The screens with their keys on the left, counts of the runs on the right.
 
     If the store cannot be read, the reason takes the place of both. Where there is room the store's folder stands
-    between them.
+    between them; for the address of another machine room is made.
 
     Args:
         here: place of the screen that is shown; another word where it is none of the registered ones.
@@ -63,21 +66,30 @@ class TitleBar(TextLine):
             right.append(clean(self._trouble, max(width - right.cell_len, 1)), style=look.error)
             self.write(right)
             return
-        left = self._tabs()
+        left = self._tabs(words=True)
         wordings = [right.copy().append_text(self._counts(total, words)) for total, words in _WORDINGS]
         right = next((one for one in wordings if left.cell_len + _GAP + one.cell_len <= width), wordings[-1])
-        room = width - left.cell_len - right.cell_len - 4
+        if _FAR in self._location and self._room(left, right) < min(_FAR_PLACE, cell_len(self._location)):
+            # Whose machine this is matters more than what its screens are called.
+            left = self._tabs(words=False)
+        room = self._room(left, right)
         if self._location and room >= _LEAST_PLACE:
             left.append("  " + clean(self._location, room), style=look.faint)
         self.write(left.append(" " * max(width - left.cell_len - right.cell_len, 1)).append_text(right))
 
-    def _tabs(self) -> Text:
+    def _room(self, left: Text, right: Text) -> int:
+        """Cells for the store's folder between both ends."""
+        return self.content_size.width - left.cell_len - right.cell_len - 2 * _GAP
+
+    def _tabs(self, *, words: bool) -> Text:
+        """The screens with their keys; without ``words`` only the one that is shown has its name."""
         look = look_of(self.app)
         line, self._ends = Text(), []
         for entry in SCREENS:
             here = entry.place == self._here
             line.append(entry.key, style=look.key if here else look.faint)
-            line.append(f" {entry.tab_title}", style=f"bold {look.heading}" if here else look.faint)
+            if words or here:
+                line.append(f" {entry.tab_title}", style=f"bold {look.heading}" if here else look.faint)
             self._ends.append(line.cell_len)
             line.append(" ")
         line.rstrip()

@@ -85,6 +85,7 @@ def chart(
     x_kind: XKind = "number",
     guides: bool = False,
     ink: Ink | None = None,
+    empty: str = "no points yet",
 ) -> Cells:
     """Draw series as lines over a common x axis.
 
@@ -104,6 +105,7 @@ def chart(
         x_kind: whether positions are numbers, or seconds to be read as durations.
         guides: whether faint lines run at the round values of the y axis.
         ink: the other colours.
+        empty: what is said where there are no points.
 
     Returns:
         Exactly ``height`` lines.
@@ -112,7 +114,7 @@ def chart(
     coloured = _coloured(series)
     span_x = x_span(series) if window is None else window
     if span_x is None or width < 12 or height < 4:
-        words = "no points yet" if span_x is None else ""
+        words = empty if span_x is None else ""
         return _empty(_legend(title, "", coloured, width, mode, cursor, ink), words, width, height, ink)
     rows = max(height - 2, _SMALLEST_PLOT[1])
     margin = _MARGIN

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from engine.choosing.independent import components_of
 from engine.choosing.methods import PoolRanking
 from engine.choosing.pool import Pool
 from engine.errors import InputError
 from engine.selection import Ranking
+from engine.selection.independent import components_of
 
 
 def rank(pool: Pool) -> PoolRanking:

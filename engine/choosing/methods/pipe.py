@@ -60,7 +60,13 @@ def rank(pool: Pool) -> PoolRanking:
 
 
 def score_of(
-    model: Model, codes: NDArray[np.float64], seed: int, device: str = "cpu", progress: Progress | None = None
+    model: Model,
+    codes: NDArray[np.float64],
+    seed: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    *,
+    test_images: int | None = None,
 ) -> float:
     """The score of one model, in [0, 1].
 
@@ -70,6 +76,7 @@ def score_of(
         seed: of all draws.
         device: where the network learns.
         progress: called with how many training images are done, and how many there are.
+        test_images: held-out images that the network names, both kinds together; default: :data:`TEST_IMAGES`.
     """
     seeds = stream_seed(seed, "pipe", model.fingerprint)
     draws = torch.Generator().manual_seed(seeds)
@@ -81,7 +88,9 @@ def score_of(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds)
         network = _network(model.image_shape).to(device)
-    accuracy = _accuracy(network, images_of, own[0::2], own[1::2], progress or ignore_progress)
+    accuracy = _accuracy(
+        network, images_of, own[0::2], own[1::2], test_images or TEST_IMAGES, progress or ignore_progress
+    )
     return min(1.0, 2.0 * (1.0 - accuracy))
 
 
@@ -90,6 +99,7 @@ def _accuracy(
     images_of: Callable[[Tensor, int], tuple[Tensor, Tensor]],
     training: Tensor,
     test: Tensor,
+    test_images: int,
     progress: Progress,
 ) -> float:
     """Train the network and return the share of held-out images that it names right."""
@@ -106,7 +116,7 @@ def _accuracy(
     network.eval()
     right = named = 0
     with torch.inference_mode():
-        while named < TEST_IMAGES:
+        while named < test_images:
             images, shuffled = images_of(test, 250)
             right += int(((network(images)[:, 0] > 0) == (shuffled > 0.5)).sum())
             named += len(images)

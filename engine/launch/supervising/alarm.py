@@ -36,7 +36,8 @@ class Alarm:
     def wait(self, seconds: float) -> None:
         """Sleep for so many seconds at most; a signal ends the sleep."""
         select.select([self._reading], [], [], max(0.0, seconds))
-        with contextlib.suppress(BlockingIOError):
+        # What cannot be taken out of the pipe only ends the next sleep at once.
+        with contextlib.suppress(OSError):
             os.read(self._reading, 4096)
 
     def _terminate(self, number: int, frame: object) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from engine.errors import CrtuiError, InputError, StoreError
+from engine.launch.patience import patiently
 from engine.launch.stopping import GRACE_SECONDS
 from engine.launch.supervising.alarm import Alarm
-from engine.launch.supervising.patience import patiently
 from engine.machine.processes import uptime
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder

@@ -16,7 +16,7 @@ from engine.runs.state import MAX_INTEGER
 CHANGEABLE = (
     *("data.name", "device", "threads", "retries", "per_gpu"),
     *("training.log_every", "training.checkpoint_every", "training.keep_checkpoints", "training.keep_best"),
-    *("training.score_every", "training.cuda_graph"),
+    *("training.score_every", "training.score_codes", "training.cuda_graph"),
 )
 """Keys that say where the images lie, what a run computes on and what it writes, but not what it learns."""
 _CHANGEABLE_TABLE = "slurm."

@@ -3,10 +3,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+from engine.errors import StoreError
 from engine.launch import local, queueing
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
@@ -359,6 +361,15 @@ def test_resume_says_from_where_it_goes_on(crtui, add_run, monkeypatch) -> None:
         (checkpoint / "manifest.json").write_text(json.dumps({"files": {"weights.safetensors": {"bytes": size}}}))
     # The newest is cut off.
     assert "stopped, from step 40\n" in crtui("runs", "resume", "stopped").out
+
+    def refuse(checkpoints: Path) -> int:
+        raise StoreError(f"{checkpoints} cannot be listed: Input/output error")
+
+    monkeypatch.setattr("engine.training.step_folders.resuming_step", refuse)
+    # It was resumed: that nobody can say from where is no reason to call it again.
+    done = crtui("runs", "resume", "stopped")
+    assert (done.code, done.err) == (0, "")
+    assert "stopped, from its newest checkpoint" in done.out
 
 
 def test_csv_is_neither_obeyed_nor_computed(crtui, add_run) -> None:

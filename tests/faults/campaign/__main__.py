@@ -2,6 +2,7 @@
 
     python -m tests.faults.campaign                        # 200 injections, 10 to 15 minutes on two idle cores
     python -m tests.faults.campaign --injections 20 --kind SIGKILL --seed 7
+    python -m tests.faults.campaign --pairs --injections 400   # two faults at once
 
 After each injection, once nothing moves any more, the store is looked at by other eyes than those of the engine that
 was struck (``checks.py``): no run has lost more than one checkpoint interval, every run says truthfully how it
@@ -29,9 +30,10 @@ from pathlib import Path
 # Before PyTorch is imported: copies of this process compute, and a copy has none of the threads that OpenMP counts on.
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from .injections import SCENES, Injection, plan, table, tell
+from .injections import FAULTS, SCENES, Injection, plan, table, tell
 from .kinds import KINDS
 from .limits import may_mount
+from .pairs import PAIRS
 from .selecting import Selecting
 from .stories import Training, reference_weights
 
@@ -42,13 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--injections", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="stories that go on at a time")
-    parser.add_argument("--kind", action="append", choices=list(KINDS), help="only these faults")
+    parser.add_argument("--kind", action="append", choices=list(FAULTS), metavar="FAULT", help="only these faults")
+    parser.add_argument("--pairs", action="store_true", help="pairs of faults in place of single ones")
     parser.add_argument("--scene", action="append", choices=list(SCENES), help="only while this goes on")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     began = time.monotonic()
     may_mount()
-    scenes = given.scene or list(SCENES)
+    faults = given.kind or list(PAIRS if given.pairs else KINDS)
+    scenes = given.scene or [scene for scene in SCENES if any(scene in FAULTS[kind] for kind in faults)]
     root = Path(tempfile.mkdtemp(prefix="crtui-faults-"))
     if "training" in scenes:
         Training.reference = reference_weights(root / "training")
@@ -57,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     shutil.rmtree(root)
     told: list[Injection] = []
     with multiprocessing.get_context("fork").Pool(given.jobs) as pool:
-        stories = plan(given.injections, given.seed, given.kind or list(KINDS), scenes)
+        stories = plan(given.injections, given.seed, faults, scenes)
         # Who has seen enough is told what was found until then.
         with contextlib.suppress(KeyboardInterrupt):
             for injections in pool.imap_unordered(tell, stories):

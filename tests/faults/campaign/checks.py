@@ -85,6 +85,11 @@ class Running:
             self.status = os.waitstatus_to_exitcode(status) if pid else None
         return self.status is not None
 
+    def kill(self) -> None:
+        """End it at once, wherever it is."""
+        if not self.ended():
+            os.kill(self.pid, signal.SIGKILL)
+
     def answer(self) -> Answer:
         """Wait for its end.
 

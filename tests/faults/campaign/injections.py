@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .checks import BrokenError
-from .kinds import KINDS
+from .kinds import KINDS, Act
 from .limits import unmount
+from .pairs import PAIRS
 from .queueing import Queueing
 from .selecting import Selecting
 from .stories import Story, Training
 
 SCENES: dict[str, type[Story]] = {"training": Training, "queueing": Queueing, "selecting": Selecting}
+FAULTS: dict[str, dict[str, Act]] = KINDS | {name: {"queueing": act} for name, act in PAIRS.items()}
+"""What strikes, by name, and how it does so in each scene. Pairs strike where a story takes seconds."""
 _STRIKES_PER_STORY = 3
 
 
@@ -45,7 +48,7 @@ Plan = tuple[str, tuple[str, ...], int]
 def plan(injections: int, seed: int, kinds: Sequence[str], scenes: Sequence[str]) -> list[Plan]:
     """Which faults strike which stories: every pair of scene and kind about as often."""
     dice = random.Random(seed)
-    pairs = [(scene, kind) for kind in kinds for scene in scenes if scene in KINDS[kind]]
+    pairs = [(scene, kind) for kind in kinds for scene in scenes if scene in FAULTS[kind]]
     drawn: list[tuple[str, str]] = []
     while len(drawn) < injections:
         drawn += dice.sample(pairs, len(pairs))
@@ -69,7 +72,7 @@ def live(story: Story, kinds: Sequence[str]) -> list[Injection]:
                 story.settle()
                 story.begin()
             before = story.known()
-            strike = KINDS[kind][story.scene](story)
+            strike = FAULTS[kind][story.scene](story)
             detail = strike.detail
             story.settle()
             story.check(strike, before)
@@ -114,7 +117,7 @@ def tell(task: Plan) -> list[Injection]:
 def table(injections: Sequence[Injection]) -> str:
     """The counts by fault and scene, and the details of what was broken."""
     lines = ["| fault | while | injected | survived | broken |", "| --- | --- | --: | --: | --: |"]
-    for kind in KINDS:
+    for kind in FAULTS:
         for scene in SCENES:
             of = [one for one in injections if (one.kind, one.scene) == (kind, scene)]
             if of:

@@ -13,12 +13,8 @@ from typing import Any
 
 import psutil
 
-from engine.errors import CrtuiError
-from engine.launch.local import resume
 from engine.machine.processes import ProcessIdentity
-from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
-from engine.storage.descriptors import cause
 
 from . import selecting
 from .checks import Expected, raw_state, until
@@ -203,52 +199,15 @@ def damage_registry(story: Story) -> Strike:
     return Strike((), damage(story.store.registry_path, story.dice), Expected(SURVIVED))
 
 
-def kill_after_clock_jump(story: Story) -> Strike:
-    """The wall clock jumps, and a process dies."""
-    jump, struck = set_clock(story), kill(story)
-    return Strike(struck.runs, f"{jump.detail}, then {struck.detail}", struck.expected)
+Act = Callable[[Any], Strike]
 
 
-def resume_on_full_disk(story: Story) -> Strike:
-    """A run dies, the disk is filled to the last block where it is a small one, and the run is resumed on it."""
-    run = story.victim()
-    kill_all(run)
-    if story.disk is None:
-        return Strike((run,), "no small disk", Expected(VANISHED))
-    ballast = story.disk / "ballast"
-    story.undo.callback(ballast.unlink)
-    fill(ballast)
-    detail = "resumed"
-    try:
-        resume(look_at(run), story.worker)
-    except CrtuiError as error:
-        detail = f"refused: {cause(error)}"
-    both = "|".join((OUT_OF_SPACE["failed"], VANISHED["crashed"]))
-    endings = {"finished": "", "failed": OUT_OF_SPACE["failed"], "crashed": both}
-    return Strike(tuple(story.folders), detail, Expected(endings, events=True))
-
-
-def kill_while_slots_refuse(story: Story) -> Strike:
-    """A process dies, and for a while the folder of slots cannot be used: what is put back must wait for it."""
-    struck = kill(story)
-    slots, aside = story.root / "slots", story.root / "slots-aside"
-    slots.rename(aside)
-    slots.touch()
-    time.sleep(story.dice.uniform(0.2, 1.5))
-    slots.unlink()
-    aside.rename(slots)
-    return struck
-
-
-Injection = Callable[[Any], Strike]
-
-
-def _of_runs(act: Injection, of_selecting: Injection | None = None) -> dict[str, Injection]:
+def _of_runs(act: Act, of_selecting: Act | None = None) -> dict[str, Act]:
     acts = {"training": act, "queueing": act}
     return acts if of_selecting is None else acts | {"selecting": of_selecting}
 
 
-KINDS: dict[str, dict[str, Injection]] = {
+KINDS: dict[str, dict[str, Act]] = {
     "SIGKILL": _of_runs(kill, selecting.kill),
     "SIGSTOP, SIGCONT": _of_runs(halt, selecting.halt),
     "SIGHUP": _of_runs(hang_up, selecting.hang_up),
@@ -262,9 +221,6 @@ KINDS: dict[str, dict[str, Injection]] = {
     "damaged state.json": _of_runs(_damage_file("state.json"), selecting.damage_state),
     "damaged events.jsonl": _of_runs(_damage_file("events.jsonl", events=True)),
     "damaged registry.json": _of_runs(damage_registry, selecting.damage_registry),
-    "clock jump, SIGKILL": _of_runs(kill_after_clock_jump),
-    "SIGKILL, resume on a full disk": _of_runs(resume_on_full_disk),
-    "SIGKILL, slots refuse": _of_runs(kill_while_slots_refuse),
     "damaged pair cache": {"selecting": selecting.damage_cache},
 }
 """What strikes, by name, and how it does so in each scene."""

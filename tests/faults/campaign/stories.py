@@ -56,15 +56,19 @@ TINY = (
     "log_every=1",
     f"checkpoint_every={CHECKPOINT_EVERY}",
 )
-_CLOCK = """import os, time
-_true = time.time
+_SYSTEM = """import errno, os, time
+_true, _sync = time.time, os.fsync
 def _time():
     try:
-        with open({path!r}) as file:
+        with open({clock!r}) as file:
             return _true() + float(file.read())
     except (OSError, ValueError):
         return _true()
-time.time = _time
+def _fsync(file):
+    if os.path.exists({syncs!r}):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    _sync(file)
+time.time, os.fsync = _time, _fsync
 """
 Weights = Mapping[str, NDArray[np.generic]]
 
@@ -105,6 +109,8 @@ class Story(ABC):
         scene: its name in the table.
         interval: steps between two checkpoints.
         steps: length of a run.
+        clock: a file that says how many seconds the clock of all processes is ahead.
+        syncs_fail: a file that makes every sync fail in supervisors and workers while it is there.
         disk: the small file system, if there is one.
         undo: what takes faults away again that stay otherwise.
     """
@@ -116,9 +122,11 @@ class Story(ABC):
     def __init__(self, root: Path, dice: random.Random, *, small_disk: bool = False) -> None:
         self.root = root
         self.dice = dice
-        self.clock = root / "clock" / "seconds-ahead"
+        self.clock = root / "system" / "seconds-ahead"
+        self.syncs_fail = root / "system" / "syncs-fail"
         self.clock.parent.mkdir(parents=True)
-        (self.clock.parent / "sitecustomize.py").write_text(_CLOCK.format(path=str(self.clock)))
+        system = _SYSTEM.format(clock=str(self.clock), syncs=str(self.syncs_fail))
+        (self.clock.parent / "sitecustomize.py").write_text(system)
         environment = {
             "CRTUI_SLOTS": str(root / "slots"),
             "OMP_NUM_THREADS": "1",

@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SYSCALLS = (
-    *("openat", "read", "pread64", "write", "fsync", "rename", "renameat", "newfstatat", "fstat", "lstat", "stat"),
-    *("unlink", "unlinkat", "mkdir", "mkdirat", "link", "flock", "close", "getdents64", "ftruncate", "fchmod", "chmod"),
+    *("open", "openat", "read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat"),
+    *("newfstatat", "fstat", "lstat", "stat", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "link", "linkat"),
+    *("flock", "close", "getdents64", "ftruncate", "fallocate", "fchmod", "chmod", "utimensat", "sendfile"),
 )
 FAULTS = {
     "EIO": "error=EIO",
@@ -32,8 +33,32 @@ FAULTS = {
     "EINTR": "error=EINTR",
     "kill": "signal=KILL",
 }
+HUNG = 125
+"""The exit code told of work that did not end."""
+_LOOKS = {"open", "openat", "read", "pread64", "newfstatat", "fstat", "lstat", "stat", "close", "getdents64"}
+_WRITES = {"write", "pwrite64", "ftruncate", "fallocate", "sendfile"}
+_OPENED_TO_WRITE = re.compile(r"O_(CREAT|WRONLY|RDWR|TRUNC)")
 _PR_SET_PTRACER = 0x59616D61
 _PATIENCE_SECONDS = 60.0
+_MOST_SAID = 60_000
+_CALL = re.compile(r"(\w+)\((?:AT_FDCWD<[^>]*>|\d+<(?P<of>[^>]*)>)?(?:, )?(?:\"(?P<name>[^\"]*)\")?")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of the work.
+
+    Attributes:
+        syscall: which call.
+        number: the how manieth of its kind, from 1.
+        path: the file or folder that it is about.
+        changes: whether it may change something that others see.
+    """
+
+    syscall: str
+    number: int
+    path: str
+    changes: bool
 
 
 @dataclass(frozen=True)
@@ -56,7 +81,7 @@ class Ending:
     """What became of the work.
 
     Attributes:
-        code: its exit code, negative for a signal.
+        code: its exit code, negative for a signal, :data:`HUNG` where it did not end.
         said: what it printed on standard error.
     """
 
@@ -64,11 +89,24 @@ class Ending:
     said: str
 
 
-def calls_of(work: Callable[[], int]) -> Counter[str]:
-    """How often a piece of work makes each of the calls."""
+def calls_of(work: Callable[[], int]) -> list[Call]:
+    """The calls that a piece of work makes, one after the other."""
+    counts: Counter[str] = Counter()
+    calls, written = [], set()
     with tempfile.NamedTemporaryFile("r") as log:
-        _traced(work, ["-o", log.name, "-e", f"trace={','.join(f'?{name}' for name in SYSCALLS)}"])
-        return Counter(found[1] for line in log if (found := re.match(r"(\w+)\(", line)))
+        _traced(work, ["-y", "-o", log.name, "-e", f"trace={','.join(f'?{name}' for name in SYSCALLS)}"])
+        for line in log:
+            if found := _CALL.match(line):
+                syscall, path = found[1], str(Path(found["of"] or "", found["name"] or ""))
+                counts[syscall] += 1
+                closes = syscall == "close" and path in written
+                changes = syscall not in _LOOKS or closes or bool(_OPENED_TO_WRITE.search(line))
+                calls.append(Call(syscall, counts[syscall], path, changes))
+                if syscall in _WRITES:
+                    written.add(path)
+                elif closes:
+                    written.discard(path)
+    return calls
 
 
 def fail(work: Callable[[], int], injection: Injection) -> Ending:
@@ -90,16 +128,29 @@ def _traced(work: Callable[[], int], options: list[str]) -> Ending:
     try:
         _wait_for_tracer(pid, tracer)
         os.kill(pid, signal.SIGUSR1)
-        with os.fdopen(read, errors="replace") as pipe:
-            said = pipe.read()
-        ending = Ending(os.waitstatus_to_exitcode(_end(pid)), said)
+        code = _end(pid)
         # It writes its log when the traced process is gone.
         tracer.wait(_PATIENCE_SECONDS)
-        return ending
+        return Ending(code, _drained(read))
     finally:
+        os.close(read)
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             tracer.kill()
         tracer.communicate()
+
+
+def untraced(work: Callable[[], int]) -> Ending:
+    """Do a piece of work in a process of its own, and let nothing fail."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        _child(work, write, wait=False)
+    os.close(write)
+    try:
+        return Ending(_end(pid), _drained(read))
+    finally:
+        os.close(read)
 
 
 def _end(pid: int) -> int:
@@ -107,11 +158,19 @@ def _end(pid: int) -> int:
     while time.monotonic() < deadline:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:
-            return status
+            return os.waitstatus_to_exitcode(status)
         time.sleep(0.005)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    raise TimeoutError(f"it still ran after {_PATIENCE_SECONDS:.0f} seconds")
+    return HUNG
+
+
+def _drained(pipe: int) -> str:
+    """What lies in a pipe, whose size is larger than what a process says here."""
+    os.set_blocking(pipe, False)
+    with contextlib.suppress(BlockingIOError):
+        return os.read(pipe, _MOST_SAID).decode(errors="replace")
+    return ""
 
 
 def _wait_for_tracer(pid: int, tracer: subprocess.Popen[str]) -> None:
@@ -123,12 +182,13 @@ def _wait_for_tracer(pid: int, tracer: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def _child(work: Callable[[], int], pipe: int) -> None:
+def _child(work: Callable[[], int], pipe: int, *, wait: bool = True) -> None:
     """Wait for the tracer, do the work with its output in memory, and hand over what it said."""
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1 % 2**64), 0, 0, 0)
     said = io.StringIO()
     sys.stdout, sys.stderr = io.StringIO(), said
-    signal.sigwait([signal.SIGUSR1])
+    if wait:
+        signal.sigwait([signal.SIGUSR1])
     try:
         code = work()
     except SystemExit as exit_:
@@ -138,7 +198,7 @@ def _child(work: Callable[[], int], pipe: int) -> None:
 
         code = 70
         traceback.print_exc()
-    content = said.getvalue().encode(errors="replace")[:60_000]
+    content = said.getvalue().encode(errors="replace")[:_MOST_SAID]
     for _ in range(3):
         # The injected fault may be this very call.
         with contextlib.suppress(OSError):

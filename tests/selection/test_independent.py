@@ -12,7 +12,6 @@ import torch
 
 import engine
 from engine.choosing.choose import select_runs
-from engine.choosing.independent import components_of, find_components, tensors_of, unmixed_by
 from engine.choosing.scoring import score_run
 from engine.choosing.stored import newest_selection
 from engine.errors import InputError
@@ -23,6 +22,7 @@ from engine.runs.exported import find_models
 from engine.runs.exporting import export_run
 from engine.runs.loading import load_model
 from engine.selection.common_codes import CommonCodes
+from engine.selection.independent import components_of, find_components, tensors_of, unmixed_by
 from engine.storage.store import Store
 from tests.tiny_runs import TinyImages
 
@@ -106,7 +106,7 @@ def test_where_nothing_can_be_known_it_is_said(
     store: Store, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pool = [make_run(name, seed=seed) for seed, name in enumerate("ab")]
-    monkeypatch.setattr("engine.choosing.independent.independent_components", lambda *_, **__: UNKNOWN)
+    monkeypatch.setattr("engine.selection.independent.independent_components", lambda *_, **__: UNKNOWN)
     with pytest.raises(InputError, match="stay as they are: ICA cannot know their axes: 3 of the 3 components look"):
         score_run(store, pool[0], ["mig"], codes="ica")
     for options in ({"methods": ["ica"]}, {"codes": "ica"}):
