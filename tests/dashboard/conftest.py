@@ -410,6 +410,11 @@ class At:
         """Wait until something is so; a text is waited for on the screen."""
         await self.drive.settle(self.pilot, (lambda: so in self.text) if isinstance(so, str) else so)
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Give the terminal another size, then wait as :meth:`settle` does."""
+        await self.pilot.resize_terminal(*size)
+        await self.settle()
+
     async def settle(self) -> None:
         """Wait until nothing is being read or drawn."""
         await self.drive.settle(self.pilot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.inspect.screen import InspectScreen
 from engine.models.codes import Codes
+from tests.dashboard.conftest import Driver
 from tests.dashboard.inspect.conftest import SIZES, all_drawn
 
 Build = Callable[..., Dashboard]
@@ -19,21 +21,19 @@ def _ready(*keys: str, until: str) -> Callable[[Any], Any]:
     """Opens the screen, presses keys, and waits until a text and all images are there."""
 
     async def run(pilot: Any) -> None:
-        app = pilot.app
-        await pilot.pause()
-        for group in (("t",), keys):
-            await pilot.press(*group)
-            for _ in range(200):
-                await pilot.pause(0.05)
-                if isinstance(app.screen, InspectScreen) and all_drawn(app) and app.screen._images.is_idle:
-                    break
-        for _ in range(200):
-            strips = app.screen._compositor.render_strips(app.size)
-            if until in "\n".join("".join(segment.text for segment in strip) for strip in strips):
-                break
-            await pilot.pause(0.05)
+        app, drive = pilot.app, Driver()
+
+        def drawn() -> bool:
+            return isinstance(app.screen, InspectScreen) and all_drawn(app) and app.screen._images.is_idle
+
+        await drive.settle(pilot)
+        drive.press(app, "t")
+        await drive.settle(pilot, drawn)
+        drive.press(app, *keys)
+        await drive.settle(pilot, lambda: until in drive.text(app))
         # Traversals follow a moved slider after a rest.
-        await pilot.pause(0.5)
+        await asyncio.sleep(0.3)
+        await drive.settle(pilot, drawn)
 
     return run
 

@@ -19,14 +19,15 @@ FACTORS = (("shape", "2"), ("scale", "0.6"), ("orientation", "3.14"), ("[x]", "0
 
 
 class TestShowing:
-    @pytest.mark.parametrize("size", SIZES)
-    async def test_a_row_a_code_and_the_image_of_the_held_latents(self, opened: Open, size: tuple[int, int]) -> None:
-        async with opened(size) as at:
-            rows = list(at.screen.query(CodeRow))
-            assert [one.cells.plain.split()[0].strip("▸") for one in rows] == ["c0", "c1", "c2", "c3"]
-            assert all(one.cells.width <= one.size.width for one in rows)
-            assert "checkpoint 4,000, 3 of 3" in at.text
-            assert at.screen.query_one("#held").size.width * 2 < size[0]
+    async def test_a_row_a_code_and_the_image_of_the_held_latents(self, opened: Open) -> None:
+        async with opened(SIZES[0]) as at:
+            for size in SIZES:
+                await at.resize(size)
+                rows = list(at.screen.query(CodeRow))
+                assert [one.cells.plain.split()[0].strip("▸") for one in rows] == ["c0", "c1", "c2", "c3"]
+                assert all(one.cells.width <= one.size.width for one in rows)
+                assert "checkpoint 4,000, 3 of 3" in at.text
+                assert at.screen.query_one("#held").size.width * 2 < size[0]
 
     @pytest.mark.parametrize("look", ["crtui-light", "crtui-high-contrast", "crtui-colour-blind"])
     async def test_every_colour_is_the_themes(self, opened: Open, look: str) -> None:
@@ -41,8 +42,7 @@ class TestShowing:
     async def test_survives_resizing(self, opened: Open) -> None:
         async with opened((200, 50)) as at:
             for size in ((80, 24), (30, 8), (120, 40), (80, 24)):
-                await at.pilot.resize_terminal(*size)
-                await at.settle()
+                await at.resize(size)
             assert all(one.cells.width <= one.size.width for one in at.screen.query(CodeRow))
             assert at.all_drawn
 
@@ -58,22 +58,27 @@ class TestShowing:
 
 
 class TestRoom:
-    @pytest.mark.parametrize("size", [*SIZES, (300, 80)])
-    async def test_all_codes_fit_and_zoom_makes_them_larger(
-        self, opened: Open, source: Any, size: tuple[int, int]
-    ) -> None:
+    async def test_all_codes_fit_and_zoom_makes_them_larger(self, opened: Open, source: Any) -> None:
         source.codes = Codes(continuous=10, noise=1)
-        async with opened(size) as at:
-            assert at.shown_codes == list(range(10))
-            before = at.row(0).size.height
-            await at.press("v", "v", "v", until=lambda: at.row(0).size.height > before)
-            assert len(at.shown_codes) < 10
-            await at.press("V", "V", "V", until=lambda: len(at.shown_codes) == 10)
+        async with opened(SIZES[0]) as at:
+            for size in (*SIZES, (300, 80)):
+                await at.resize(size)
+                await at.until(lambda: at.shown_codes == list(range(10)))
+                before = at.row(0).size.height
+                await at.press("v", "v", "v", until=lambda: at.row(0).size.height > before)  # noqa: B023
+                assert len(at.shown_codes) < 10
+                await at.press("V", "V", "V", until=lambda: len(at.shown_codes) == 10)
 
-    async def test_a_pair_shows_all_codes_at_200_by_50(self, opened: Open, source: Any) -> None:
+    async def test_a_pair_shows_all_codes_and_both_names(self, opened: Open, source: Any) -> None:
         source.codes = Codes(continuous=10, noise=1)
-        async with opened((200, 50), beside="98%") as at:
-            await at.until(lambda: at.shown_codes == list(range(10)))
+        for number in range(2):
+            source.change(source.listed[number].id, name=f"infogan-cr-dsprites-lambda_info=0.05-s{number}")
+        async with opened(SIZES[0], beside="98%") as at:
+            for size in (*SIZES, (300, 80), (200, 50)):
+                await at.resize(size)
+                await at.until(lambda: at.shown_codes == list(range(10)))
+                headline = at.text.splitlines()[1]
+                assert all(part in headline for part in ("-s0", "-s1", "checkpoint 4,000, 3 of 3"))
             assert "↔ c1 98%" in at.row(0).cells.plain
             assert "●" in at.row(0).cells.plain.splitlines()[1], "the slider stands left of the images"
             before = at.exploration.first.point.share(0)
@@ -91,28 +96,13 @@ class TestRoom:
         source.codes = Codes(continuous=10, noise=1)
         async with opened((120, 40)) as at:
             first = at.exploration.steps
-            await at.pilot.resize_terminal(200, 50)
+            await at.resize((200, 50))
             await at.until(lambda: at.exploration.steps != first)
             at.send("minus")
             await at.settle()
             chosen = at.exploration.steps
-            await at.pilot.resize_terminal(120, 40)
-            await at.settle()
+            await at.resize((120, 40))
             assert at.exploration.steps == chosen
-
-
-@pytest.mark.parametrize("size", [*SIZES, (300, 80)])
-async def test_a_pair_fits_and_both_names_are_read(opened: Open, source: Any, size: tuple[int, int]) -> None:
-    source.codes = Codes(continuous=10, noise=1)
-    for number in range(2):
-        name = f"infogan-cr-dsprites-lambda_info=0.05-s{number}"
-        source.change(source.listed[number].id, name=name)
-    async with opened(size, beside="98%") as at:
-        await at.until(lambda: at.shown_codes == list(range(10)))
-        headline = at.text.splitlines()[1]
-        assert "-s0" in headline
-        assert "-s1" in headline
-        assert "checkpoint 4,000, 3 of 3" in headline
 
 
 @pytest.mark.parametrize(("width", "height"), [(77, 20), (117, 35), (197, 45), (297, 75)])

@@ -12,8 +12,9 @@ from textual.pilot import Pilot
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.model.selections import Computation
-from cr_tui.dashboard.runs.screen import RunsScreen
 from cr_tui.dashboard.selection.pair_view import PairView
+from cr_tui.dashboard.selection.screen import SelectionScreen
+from tests.dashboard.conftest import Driver
 from tests.dashboard.selection.results import NOW, SCREENS, full_selection
 
 Build = Callable[..., Dashboard]
@@ -23,27 +24,17 @@ def _at(*keys: str, until: str) -> Callable[[Pilot[None]], Any]:
     """Presses keys on the selection screen, then waits until a text is there."""
 
     async def run(pilot: Pilot[None]) -> None:
-        app = pilot.app
-        await pilot.pause()
-        await pilot.press("m")
-        for key in ("", *keys):
-            for _ in range(100):
-                if app.screen.is_mounted and not isinstance(app.screen, RunsScreen):
-                    break
-                await pilot.pause(0.05)
-            await pilot.pause(0.3)
-            if key:
-                await pilot.press(key)
-        seen, unchanged = "", 0
-        for _ in range(400):
-            strips = app.screen._compositor.render_strips(app.size)
-            text = "\n".join("".join(segment.text for segment in strip) for strip in strips)
-            # What threads compute for the pair comes later than the rest.
-            unchanged = unchanged + 1 if text == seen and until in text and _is_settled(app) else 0
-            if unchanged > 10:
-                break
-            seen = text
-            await pilot.pause(0.05)
+        app, drive = pilot.app, Driver()
+        assert isinstance(app, Dashboard)
+        await drive.settle(pilot)
+        drive.press(app, "m")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionScreen))
+        for key in keys:
+            drive.press(app, key)
+            await drive.settle(pilot)
+        # What threads compute for the pair comes later than the rest, and after it the images.
+        await drive.settle(pilot, lambda: until in drive.text(app) and _is_settled(app))
+        await drive.settle(pilot)
 
     return run
 

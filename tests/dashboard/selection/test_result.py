@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from cr_tui.dashboard.model.selections import Computation
 from tests.dashboard.selection.results import HOSTILE, NOW, SCREENS, full_selection, rows_of
 
@@ -15,36 +13,17 @@ Open = Callable[..., Any]
 
 
 class TestResult:
-    @pytest.mark.parametrize("size", SCREENS)
-    async def test_best_first_with_verdict_and_every_score(
-        self, opened: Open, source: Any, size: tuple[int, int]
-    ) -> None:
-        async with opened(size, "cannot tell") as at:
-            screen = at.screen
-            assert rows_of(screen) == [source.listed[k].id for k in (2, 1, 0)]
-            text = at.text
-            for shown in (
-                "pool-s2",
-                "62%",
-                "900 votes",
-                "0.74, by chance up to 0.48",
-                "by factor-vae, 400",
-                "1m00 ago",
-            ):
-                assert shown in text, shown
-            headings = [heading.key for heading in screen.table._headings]
-            every = [
-                "rank",
-                "name",
-                "model-centrality",
-                "medoid",
-                "interval",
-                "udr-lasso",
-                "udr-spearman",
-                "supervised",
-            ]
-            assert headings == (every[:5] if size == SCREENS[0] else every)
-            assert [line for line in text.splitlines() if "pool-s2" in line and "●" in line]
+    async def test_best_first_with_verdict_and_every_score(self, opened: Open, source: Any) -> None:
+        every = ["rank", "name", "model-centrality", "medoid", "interval", "udr-lasso", "udr-spearman", "supervised"]
+        said = ("pool-s2", "62%", "900 votes", "0.74, by chance up to 0.48", "by factor-vae, 400", "1m00 ago")
+        async with opened(SCREENS[0], "cannot tell") as at:
+            for size in SCREENS:
+                await at.resize(size)
+                assert rows_of(at.screen) == [source.listed[k].id for k in (2, 1, 0)]
+                assert [part for part in said if part not in at.text] == []
+                headings = [heading.key for heading in at.screen.table._headings]
+                assert headings == (every[:5] if size == SCREENS[0] else every)
+                assert [line for line in at.text.splitlines() if "pool-s2" in line and "●" in line]
 
     async def test_another_method_orders(self, opened: Open, source: Any) -> None:
         async with opened((120, 40)) as at:
@@ -103,24 +82,19 @@ class TestResult:
 
 
 class TestAtAGlance:
-    @pytest.mark.parametrize("size", [*SCREENS, (300, 80)])
-    async def test_verdict_and_caveat_stand_above_the_matrix(
-        self, opened: Open, source: Any, size: tuple[int, int]
+    async def test_verdict_and_caveat_stand_above_and_values_grow_with_the_room(
+        self, opened: Open, source: Any
     ) -> None:
-        async with opened(size) as at:
-            lines = at.text.splitlines()
-            matrix = next(number for number, line in enumerate(lines) if "encoder ↓" in line)
-            above = " ".join(" ".join(lines[:matrix]).split())
-            assert "cannot tell" in above
-            assert "900 votes a pair would settle it" in above
-
-    async def test_values_grow_with_the_room(self, opened: Open, source: Any) -> None:
         seen = []
-        for size in SCREENS:
-            async with opened(size) as at:
-                screen = at.screen
-                await at.until(lambda screen=screen: screen.matrix.window is not None)
-                seen.append(screen.matrix.window.cell)  # type: ignore[union-attr]
+        async with opened(SCREENS[0]) as at:
+            for size in (*SCREENS, (300, 80)):
+                await at.resize(size)
+                lines = at.text.splitlines()
+                matrix = next(number for number, line in enumerate(lines) if "encoder ↓" in line)
+                above = " ".join(" ".join(lines[:matrix]).split())
+                assert "cannot tell" in above
+                assert "900 votes a pair would settle it" in above
+                seen.append(at.screen.matrix.window.cell)
                 assert f"{source.stored[0].matrix[1, 2]:.2f}" in at.text
         assert seen[0].across < seen[-1].across
         assert seen[-1].halves > 2
