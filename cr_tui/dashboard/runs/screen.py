@@ -159,7 +159,7 @@ class RunsScreen(RunActions):
     @property
     def _under_cursor(self) -> list[Run]:
         """The run under the cursor, or the runs of a folded group."""
-        selected = next((table.selected for table in self.query(RunTable)), None)
+        selected = self.query_one(RunTable).selected if self.is_whole else None
         if isinstance(selected, GroupRow):
             return list(selected.runs)
         return [selected] if selected is not None else []
@@ -249,7 +249,10 @@ class RunsScreen(RunActions):
 
     @property
     def _is_filtered(self) -> bool:
-        return any(query.value or query.has_focus for query in self.query("#filter").results(TextBox))
+        if not self.is_whole:
+            return False
+        box = self.query_one("#filter", TextBox)
+        return bool(box.value or box.has_focus)
 
     @on(RunTable.Moved)
     def _cursor_moved(self) -> None:

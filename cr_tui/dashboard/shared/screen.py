@@ -90,7 +90,12 @@ class DashboardScreen(Screen[None]):
 
         What stands in a row or column is made last, before its row or column counts as mounted.
         """
-        return self.is_attached and bool(self.query(TitleBar)) and all(part.is_mounted for part in self.children)
+        parts = self.children
+        return (
+            self.is_attached
+            and any(isinstance(part, TitleBar) for part in parts)
+            and all(part.is_mounted for part in parts)
+        )
 
     @property
     def takes_keys(self) -> bool:

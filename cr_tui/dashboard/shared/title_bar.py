@@ -42,7 +42,8 @@ class TitleBar(TextLine):
         super().__init__(widget_id="title-bar")
         self._here = here
         self._location = ""
-        self._runs: Sequence[Run] = ()
+        self._total = 0
+        self._statuses: Counter[str] = Counter()
         self._read_only = False
         self._trouble = ""
         self._ends: list[int] = []
@@ -52,7 +53,9 @@ class TitleBar(TextLine):
 
     def show_runs(self, runs: Sequence[Run], read_only: bool, trouble: str = "", location: str = "") -> None:
         """Count the runs, or say why they could not be read."""
-        self._runs, self._read_only, self._trouble, self._location = runs, read_only, trouble, location
+        self._total = len(runs)
+        self._statuses = Counter("stalled" if run.stalled else run.status for run in runs)
+        self._read_only, self._trouble, self._location = read_only, trouble, location
         self.redraw()
 
     def redraw(self) -> None:
@@ -97,8 +100,8 @@ class TitleBar(TextLine):
 
     def _counts(self, total: bool, words: bool) -> Text:
         look = look_of(self.app)
-        counts = Counter("stalled" if run.stalled else run.status for run in self._runs)
-        line = Text(f"{len(self._runs)} run{'' if len(self._runs) == 1 else 's'}" if total else "", style=look.faint)
+        counts = self._statuses
+        line = Text(f"{self._total} run{'' if self._total == 1 else 's'}" if total else "", style=look.faint)
         for status in _COUNTED:
             if counts[status]:
                 glyph, colour = look.statuses[status]
