@@ -222,7 +222,7 @@ def test_a_queued_run_says_who_has_its_device(
     assert run.reason == sentence
     run = source.runs()[0]  # with its settings, which the second look reads
     assert source.runs()[0] is run
-    assert sentence in str(headline(run))
+    assert sentence in str(headline(run, 200))
     monkeypatch.setattr(run_list, "waits_of", lambda records: {})
     assert source.runs()[0].reason == ""
     source.close()

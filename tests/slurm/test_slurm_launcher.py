@@ -34,6 +34,8 @@ def begin(record: RunRecord, heard_ago: float = 1.0, **changes: object) -> RunFo
     running = {"status": Status.RUNNING, "supervisor": ELSEWHERE, "worker": ELSEWHERE, "started": now - 3600}
     heard = {"heartbeat": now - heard_ago, "next_beat": now - heard_ago + 15.0}
     record.folder.update_state(lambda state: state.model_copy(update=running | heard | changes))
+    # Machines go by the time of the file, as their own clocks may differ.
+    os.utime(record.folder.state_path, (now - heard_ago, now - heard_ago))
     return record.folder
 
 
