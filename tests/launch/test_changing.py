@@ -25,6 +25,7 @@ from engine.runs.state import Status
 from engine.runs.values import values_of
 from engine.storage.store import Store
 from engine.training import checkpoints
+from tests.stops_after import StopsAfter
 
 SETTINGS = ("batch_size=8", "checkpoint_every=4", "score_every=0", "log_every=2")
 
@@ -32,18 +33,6 @@ SETTINGS = ("batch_size=8", "checkpoint_every=4", "score_every=0", "log_every=2"
 def images(path: Path, side: int = 32, seed: int = 0) -> Path:
     np.savez(path, imgs=np.random.default_rng(seed).integers(0, 256, (40, side, side), dtype=np.uint8))
     return path
-
-
-class StopsAfter:
-    """A request to stop after so many updates."""
-
-    def __init__(self, updates: int) -> None:
-        self._left = updates
-
-    @property
-    def requested(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training.checkpoints import newest
+from tests.stops_after import StopsAfter
 
 from .recording import Recording, State, build, states
 
@@ -78,18 +79,6 @@ class Moment:
     before: Facts | None
     after: Facts | None
     state: State
-
-
-class _StopsAfter:
-    """A request to stop after so many updates."""
-
-    def __init__(self, updates: int) -> None:
-        self._left = updates
-
-    @property
-    def requested(self) -> bool:
-        self._left -= 1
-        return self._left < 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -177,7 +166,7 @@ def _do(root: Path, *words: str) -> None:
 def _work(root: Path, updates: int) -> None:
     """What a worker does, and then its supervisor."""
     [folder] = run_folders(Store(root))
-    stop: Any = _StopsAfter(updates)
+    stop: Any = StopsAfter(updates)
     outcome = worker.run(folder, stop)
     folder.write_outcome(outcome)
     folder.update_state(lambda state: state.completed_from(outcome))
