@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.color import Color
+from textual.timer import Timer
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
@@ -25,6 +26,7 @@ from cr_tui.dashboard.runs.run_card import RunCard
 from cr_tui.dashboard.runs.run_detail import headline
 from cr_tui.dashboard.selection.form import SelectionFormScreen
 from cr_tui.dashboard.shared.help import help_text
+from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.system.machine_view import _Pen, history_lines, worker_lines
 from cr_tui.dashboard.theme import DARK
 from cr_tui.render.curves.chart import chart
@@ -263,6 +265,34 @@ async def test_what_is_found_after_the_end_is_dropped(
             if begun.is_set():
                 break
             await asyncio.sleep(0.02)
-        await app.screen.remove_children()
+        screen = app.screen
+        app.exit()
+        await screen.remove_children()
         ended.set()
         await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("way", [(), ("2",), ("3",), ("4",), ("5",), ("6",), ("n",)])
+async def test_nothing_is_drawn_after_the_end(
+    dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch, way: tuple[str, ...]
+) -> None:
+    """What a screen put off until later comes to nothing once its widgets are gone, as at quitting."""
+    waiting: list[Callable[[], object]] = []
+
+    def keep(screen: DashboardScreen, seconds: float, act: Callable[[], object], **options: object) -> Timer:
+        waiting.append(act)
+        return Timer(screen, seconds)
+
+    monkeypatch.setattr(DashboardScreen, "set_timer", keep)
+    monkeypatch.setattr(DashboardScreen, "set_interval", keep)
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, *way)
+        await drive.settle(pilot)
+        screen = app.screen
+        app.exit()
+        await screen.remove_children()
+        for act in waiting:
+            act()
+    assert waiting

@@ -109,7 +109,7 @@ class ShownCharts(DashboardScreen):
         self.grid.redraw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw)
+        self.after_refresh(self._draw)
 
     def _draw(self) -> None:
         if not self.is_whole:

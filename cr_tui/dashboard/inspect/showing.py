@@ -81,7 +81,7 @@ class ShownInspection(DashboardScreen):
         self.view.draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw_resized)
+        self.after_refresh(self._draw_resized)
 
     def _draw_resized(self) -> None:
         before = self.exploration.steps if self.exploration is not None else 0
@@ -133,7 +133,7 @@ class ShownInspection(DashboardScreen):
         self._decode()
         if self._rest is not None:
             self._rest.stop()
-        self._rest = self.set_timer(_REST_SECONDS, lambda: self._wish_others(code))
+        self._rest = self.after(_REST_SECONDS, lambda: self._wish_others(code))
 
     def _wish_others(self, code: int) -> None:
         if self.exploration is not None:

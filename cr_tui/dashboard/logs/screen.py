@@ -127,7 +127,7 @@ class LogsScreen(DashboardScreen):
         self.pane.show_lines(message.lines, fallen, message.times)
         self._draw_headline()
         # The position is known only after the lines were drawn.
-        self.call_after_refresh(self._draw_headline)
+        self.after_refresh(self._draw_headline)
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """Show the run's status as it is now, or that the run is gone."""

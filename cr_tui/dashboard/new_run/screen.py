@@ -150,7 +150,7 @@ class NewRunScreen(DashboardScreen):
         self._draw()
         if self._settling is not None:
             self._settling.stop()
-        self._settling = self.set_timer(_SETTLE_SECONDS, self._check)
+        self._settling = self.after(_SETTLE_SECONDS, self._check)
 
     def _check(self) -> None:
         self._ask(self.session.source, self._draft.request)
@@ -177,7 +177,7 @@ class NewRunScreen(DashboardScreen):
         self._draw()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw)
+        self.after_refresh(self._draw)
 
     def _draw(self) -> None:
         if not self.is_whole:

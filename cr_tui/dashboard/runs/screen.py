@@ -110,9 +110,9 @@ class RunsScreen(RunActions):
         table = self.query_one(RunTable)
         table.order, table.skip, table.folded = Order(view.sort, view.descending), view.skip, frozenset(view.folded)
         self.query_one(RunDetail).view = view.view
-        self.set_interval(_AGES_SECONDS, self._tick)
-        self.set_interval(max(_MACHINE_SECONDS, self.session.refresh_seconds), self._look_at_machine)
-        self.set_interval(max(_FACTS_SECONDS, self.session.refresh_seconds), self._look_at_facts)
+        self.every(_AGES_SECONDS, self._tick)
+        self.every(max(_MACHINE_SECONDS, self.session.refresh_seconds), self._look_at_machine)
+        self.every(max(_FACTS_SECONDS, self.session.refresh_seconds), self._look_at_facts)
         self._look_at_machine()
 
     def on_screen_resume(self) -> None:
@@ -270,7 +270,7 @@ class RunsScreen(RunActions):
             self.show_curves(session.curves)
             if self._settling is not None:
                 self._settling.stop()
-            self._settling = self.set_timer(_SETTLE_SECONDS, self._settled)
+            self._settling = self.after(_SETTLE_SECONDS, self._settled)
 
     def _show_marks(self) -> None:
         line, marked = self.query_one("#marks", TextLine), self._marked_runs

@@ -50,7 +50,7 @@ class SelectionPages(DashboardScreen):
     def on_mount(self) -> None:
         self.session.want_curves(())
         self._read(self.session.source)
-        self.set_interval(max(self.session.refresh_seconds, _READ_SECONDS), self._read_again)
+        self.every(max(self.session.refresh_seconds, _READ_SECONDS), self._read_again)
 
     def _draw(self) -> None:
         """Show the page and the result as they are now."""

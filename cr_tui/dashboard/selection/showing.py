@@ -59,7 +59,7 @@ class ShownSelections(UsableKeys):
         yield KeyFooter()
 
     def on_resize(self, event: events.Resize) -> None:
-        self.call_after_refresh(self._draw)
+        self.after_refresh(self._draw)
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """Show names and groups as they are now."""
@@ -198,7 +198,7 @@ class ShownSelections(UsableKeys):
         self._why = not self.query_one("#strips").display
         self._drawn = None
         self._draw()
-        self.call_after_refresh(self._draw)
+        self.after_refresh(self._draw)
 
     def action_scale(self) -> None:
         self._even = not self._even

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Self
 
 from textual import work
 from textual.screen import Screen
+from textual.timer import Timer
 
 from cr_tui.dashboard.keys.keymap import CHANGING_ACTIONS
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
@@ -126,6 +128,18 @@ class DashboardScreen(Screen[None]):
     def _show_if_whole(self, show: Callable[..., object], *found: object) -> None:
         if self.is_whole:
             show(*found)
+
+    def after(self, seconds: float, act: Callable[[], object]) -> Timer:
+        """Do something once, some seconds from now, unless the screen's widgets are gone by then."""
+        return self.set_timer(seconds, partial(self._show_if_whole, act))
+
+    def every(self, seconds: float, act: Callable[[], object]) -> Timer:
+        """Do something again and again while the screen's widgets are there."""
+        return self.set_interval(seconds, partial(self._show_if_whole, act))
+
+    def after_refresh(self, act: Callable[[], object]) -> None:
+        """Do something once the screen is drawn, unless its widgets are gone by then."""
+        self.call_after_refresh(self._show_if_whole, act)
 
     def copy_text(self, text: str, what: str) -> None:
         """Put text on the clipboard of the user's own terminal, by OSC 52, and say what was copied."""

@@ -60,7 +60,7 @@ class SystemScreen(DashboardScreen):
     def on_mount(self) -> None:
         self.session.want_curves(())
         self._read(self.session.source)
-        self.set_interval(max(_SECONDS, self.session.refresh_seconds), lambda: self._read(self.session.source))
+        self.every(max(_SECONDS, self.session.refresh_seconds), lambda: self._read(self.session.source))
 
     def show_runs(self, runs: Sequence[Run]) -> None:
         """Show which runs use what."""
