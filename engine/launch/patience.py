@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from engine.errors import StoreError
-from engine.runs.log import say
+from engine.runs.log import Seldom, say
 
 PATIENCE_SECONDS = 900.0
 """How long a store may refuse before a supervisor or a worker gives up."""
@@ -45,6 +45,7 @@ class Patience:
         self._seconds = seconds
         self._in_vain = in_vain
         self._refused_since: float | None = None
+        self._log = Seldom()
 
     def __call__(self, act: Callable[[], _Result]) -> _Result:
         """Do something, which may have been begun before when it is called again.
@@ -54,7 +55,7 @@ class Patience:
         """
         began = time.monotonic()
         pause = _FIRST_PAUSE
-        said = False
+        refused = said = False
         while True:
             try:
                 result = act()
@@ -64,12 +65,12 @@ class Patience:
                     self._refused_since = now
                 if now - self._refused_since > self._seconds or self._in_vain(error):
                     raise
-                if not said:
-                    say(f"{self._who}: {error}; waiting until the store answers again")
-                    said = True
+                if not refused:
+                    refused = True
+                    said = self._log.say(f"{self._who}: {error}; waiting until the store answers again")
             else:
                 self._refused_since = None
-                self.waited = time.monotonic() - began if said else 0.0
+                self.waited = time.monotonic() - began if refused else 0.0
                 if said:
                     say(f"{self._who}: the store answers again after {self.waited:.0f} seconds")
                 return result

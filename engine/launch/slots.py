@@ -29,6 +29,7 @@ from engine.launch.owners import Owner, read_owner, write_owner
 from engine.launch.slot_folder import slot_folder
 from engine.machine.cores import usable_cores
 from engine.machine.gpus import VISIBLE_VARIABLE, computing_processes, visible_gpus
+from engine.machine.processes import process_exists
 from engine.runs.state import MAX_PER_GPU, MAX_PRIORITY
 from engine.storage.descriptors import cause, release
 from engine.storage.locks import is_linked, is_locked, lock_file, try_lock_file
@@ -178,12 +179,11 @@ def _taken_by_others(gpus: Sequence[str], places: int) -> frozenset[str]:
 
 def _holds_a_slot(pid: int, folder: Path, gpu: str) -> bool:
     """Whether a process that computes on a GPU holds one of its slots."""
-    files = Path(f"/proc/{pid}/fd")
-    if not files.parent.exists():
+    if not process_exists(pid):
         # In a container, nvidia-smi gives process numbers of the host. Then any held slot of the GPU counts.
         return any(is_held(path) for path in folder.glob(_slot(gpu, 0)[:-1] + "*"))
     with contextlib.suppress(OSError):
-        return any(_leads_to(file, folder.resolve()) for file in files.iterdir())
+        return any(_leads_to(file, folder.resolve()) for file in Path(f"/proc/{pid}/fd").iterdir())
     return False
 
 

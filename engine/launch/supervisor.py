@@ -153,7 +153,7 @@ class Supervisor:
         try:
             _shorten_log(self._run.folder.log_path, self._pace)
         except (OSError, CrtuiError) as error:
-            self._run.say_once(f"supervisor: log.txt is not shortened: {cause(error)}")
+            self._run.say_seldom(f"log.txt is not shortened: {cause(error)}")
 
     def _end(self, change: Callable[[RunState], RunState], retries: int = 0) -> bool:
         """Write how the attempt ended or, if it crashed and may be retried, that the run waits again.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import os
 import signal
@@ -10,6 +11,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,6 +20,16 @@ _DEAD_STATES = frozenset("ZXx")
 _SUSPENDED_STATES = frozenset("Tt")
 _LOOKS, _PAUSE_SECONDS = 5, 0.02
 """How often a process is looked at where the system refuses, and how long is waited between two looks."""
+_GONE = "X", 0.0
+"""State letter and start time of a process that is not there."""
+
+
+class Sight(Enum):
+    """What can be seen of a process from here."""
+
+    ALIVE = "it runs"
+    GONE = "it has ended"
+    HIDDEN = "a process with its number is there and cannot be looked at, so it may be this one"
 
 
 class ProcessIdentity(BaseModel):
@@ -46,9 +58,13 @@ class ProcessIdentity(BaseModel):
 
         Raises:
             ProcessLookupError: there is no such process, or it is a zombie.
+            PermissionError: it is another user's process, which cannot be seen.
         """
-        start_time = _start_time(pid)
-        if start_time is None:
+        found = _stat(pid)
+        if found is None:
+            raise _hidden(pid)
+        state, start_time = found
+        if state in _DEAD_STATES:
             raise ProcessLookupError(f"there is no live process {pid}")
         return cls(host=socket.gethostname(), boot_id=boot_id(), pid=pid, start_time=start_time)
 
@@ -67,19 +83,36 @@ class ProcessIdentity(BaseModel):
         """Whether this machine has been booted again since."""
         return self.boot_id != boot_id() and self.host == socket.gethostname()
 
+    def sight(self) -> Sight:
+        """Whether this very process still runs here. A zombie does not.
+
+        Who asks whether it has ended must not take *hidden* for *gone*: where ``/proc`` is mounted with ``hidepid``,
+        every live process of another user is hidden.
+        """
+        if self.boot_id != boot_id():
+            return Sight.GONE
+        found = _stat(self.pid)
+        if found is None:
+            return Sight.HIDDEN
+        state, start_time = found
+        return Sight.ALIVE if start_time == self.start_time and state not in _DEAD_STATES else Sight.GONE
+
     def alive(self) -> bool:
-        """Whether this very process still runs here. A zombie does not."""
-        return self.boot_id == boot_id() and _start_time(self.pid) == self.start_time
+        """Whether this very process is seen to run here."""
+        return self.sight() is Sight.ALIVE
 
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to this very process and no other.
 
         Returns:
             Whether it was there to receive it.
+
+        Raises:
+            PermissionError: it is another user's process, or may be.
         """
         try:
             if not hasattr(os, "pidfd_open"):
-                if self.alive():
+                if self._runs():
                     os.kill(self.pid, number)
                     return True
                 return False
@@ -88,7 +121,7 @@ class ProcessIdentity(BaseModel):
             return False
         try:
             # Asked after the descriptor is held: from here on it cannot come to mean another process.
-            if not self.alive():
+            if not self._runs():
                 return False
             signal.pidfd_send_signal(descriptor, number)
             return True
@@ -104,9 +137,9 @@ class ProcessIdentity(BaseModel):
             file: what ``os.stat`` says of the file.
 
         Raises:
-            PermissionError: it is another user's process.
+            PermissionError: it is another user's process, or may be.
         """
-        if not self.alive():
+        if not self._runs():
             return False
         try:
             return any(os.path.samestat(found, file) for found in _open_files(self.pid))
@@ -115,15 +148,42 @@ class ProcessIdentity(BaseModel):
 
     def suspended(self) -> bool:
         """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
-        return self.alive() and _stat(self.pid)[0] in _SUSPENDED_STATES
+        found = _stat(self.pid) if self.alive() else None
+        return found is not None and found[0] in _SUSPENDED_STATES
 
     def kill_group(self) -> None:
-        """Send SIGKILL to every process of the group that this process leads, if it still runs."""
-        if self.alive():
+        """Send SIGKILL to every process of the group that this process leads, if it still runs.
+
+        Raises:
+            PermissionError: it is another user's process, or may be.
+        """
+        if self._runs():
             try:
                 os.killpg(self.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):
                 self.signal(signal.SIGKILL)
+
+    def _runs(self) -> bool:
+        """Whether this very process runs here, for who is about to do something to it.
+
+        Raises:
+            PermissionError: it is hidden.
+        """
+        found = self.sight()
+        if found is Sight.HIDDEN:
+            raise _hidden(self.pid)
+        return found is Sight.ALIVE
+
+
+def process_exists(pid: int) -> bool:
+    """Whether a process of this machine has this number, even if ``/proc`` hides it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @functools.cache
@@ -160,34 +220,40 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
             yield path.stat()
 
 
-def _start_time(pid: int) -> float | None:
-    """When the process started, ``None`` where it does not exist or is a zombie."""
+def _hidden(pid: int) -> PermissionError:
+    return PermissionError(errno.EPERM, f"process {pid} cannot be looked at")
+
+
+def _stat(pid: int) -> tuple[str, float] | None:
+    """State letter and start time of a process; ``None`` of one that is there and cannot be looked at.
+
+    One that is not there counts as dead.
+    """
     if sys.platform != "linux":
-        return _start_time_by_psutil(pid)
-    state, start_time = _stat(pid)
-    return None if state in _DEAD_STATES else start_time
-
-
-def _stat(pid: int) -> tuple[str, float]:
-    """State letter and start time of a process, as Linux gives them; one that does not exist is dead."""
+        return _stat_by_psutil(pid)
     for _ in range(_LOOKS):
         try:
             # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
             return fields[0], float(fields[19])
-        except (FileNotFoundError, ProcessLookupError, IndexError):
-            break
+        except (ProcessLookupError, IndexError):
+            return _GONE
+        except (FileNotFoundError, PermissionError):
+            # proc(5), hidepid: of other users' processes all files are refused (1), or the folder is not there (2).
+            return None if process_exists(pid) else _GONE
         except OSError:
             # For want of descriptors, say. That does not mean that the process is gone.
             time.sleep(_PAUSE_SECONDS)
-    return "X", 0.0
+    return None
 
 
-def _start_time_by_psutil(pid: int) -> float | None:
+def _stat_by_psutil(pid: int) -> tuple[str, float] | None:
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.Error:
+        return ("Z" if process.status() == psutil.STATUS_ZOMBIE else "R"), float(process.create_time())
+    except psutil.AccessDenied:
         return None
+    except psutil.Error:
+        return _GONE

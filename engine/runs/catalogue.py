@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from engine.errors import CrtuiError, InputError, StoreError
+from engine.machine.processes import Sight
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, removed_ids, run_folders
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
@@ -218,9 +219,13 @@ def _reconciled(folder: RunFolder) -> RunState:
 
 def _look(folder: RunFolder, state: RunState) -> Sighting:
     """Whether a run has a process that will still write about it. Its launcher is asked only if that is in doubt."""
-    if state.supervisor is not None and state.supervisor.alive():
+    supervisor, worker = (process and process.sight() for process in (state.supervisor, state.worker))
+    if supervisor is Sight.ALIVE:
         return Sighting(alive=True)
-    visible = (state.worker is not None and state.worker.alive()) or folder.lease_is_held()
+    visible = worker is Sight.ALIVE or folder.lease_is_held()
+    # Of what is hidden, only the lease and the heartbeat can tell. A lease may have been lost.
+    hidden = Sight.HIDDEN in (supervisor, worker)
+    visible = visible or (hidden and state.next_beat is not None and not state.stalled)
     if visible and state.status is Status.QUEUED:
         return Sighting(alive=True)
     sighting: Sighting = launcher_module(launcher_of(folder)).look(folder, state)

@@ -19,7 +19,7 @@ from pathlib import Path
 from engine.errors import CrtuiError, StoreError
 from engine.runs.catalogue import look_at
 from engine.runs.folder import RunFolder
-from engine.runs.log import say
+from engine.runs.log import Seldom, say
 from engine.storage.locks import lock_for_long
 from engine.tracking.handover import Handover, lock_path
 
@@ -42,7 +42,7 @@ class Follower:
         self._tool = tool
         self._handover: Handover | None = None
         self._not_before = 0.0
-        self._said = ""
+        self._log = Seldom()
 
     def catch_up(self, *, last: bool = False) -> None:
         """Hand over what is new, unless that has just failed. ``last``: in any case, and end the connection."""
@@ -59,12 +59,10 @@ class Follower:
 
     def _fail(self, error: BaseException) -> None:
         text = str(error) if isinstance(error, CrtuiError) else f"{type(error).__name__}: {error}"
-        if text != self._said:
-            self._said = text
-            say(
-                f"{self._tool} gets nothing for now: {text}; the run goes on, and 'crtui runs sync {self._folder.id} "
-                f"--to {self._tool}' hands over what is missing"
-            )
+        self._log.say(
+            f"{self._tool} gets nothing for now: {text}; the run goes on, and 'crtui runs sync {self._folder.id} "
+            f"--to {self._tool}' hands over what is missing"
+        )
         handover, self._handover = self._handover, None
         self._not_before = time.monotonic() + _RETRY_SECONDS
         with contextlib.suppress(Exception, SystemExit):

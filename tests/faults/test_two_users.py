@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
+import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CrtuiError, InputError
-from engine.launch import queueing
+from engine.launch import local, queueing
 from engine.launch.resuming import require_resumable
 from engine.launch.supervising.watched_run import Pace
 from engine.launch.supervisor import _shorten_log
-from engine.machine.processes import ProcessIdentity, uptime
-from engine.runs.catalogue import list_runs
+from engine.machine.processes import ProcessIdentity, Sight, uptime
+from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import EventLog, read_events
 from engine.runs.folder import RunFolder, create_run_folders, run_folders
 from engine.runs.ownership import is_own
@@ -25,7 +29,7 @@ from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training import checkpoints
-from tests.toys import toy
+from tests.toys import toy, until
 
 ANNA, BERT, GROUP = 4001, 4002, 4000
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become two other users")
@@ -47,11 +51,18 @@ def place() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def by(user: int, act: Callable[[], object]) -> None:
-    """Do something as a user, in a process of its own."""
+def by(user: int, act: Callable[[], object], *, beforehand: Callable[[], object] = lambda: None) -> None:
+    """Do something as a user, in a process of its own, after root has done something there ``beforehand``."""
+    child = begin(user, act, beforehand)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def begin(user: int, act: Callable[[], object], beforehand: Callable[[], object] = lambda: None) -> int:
+    """Begin to do something as a user, and return the process that does it."""
     child = os.fork()
     if child == 0:
         try:
+            beforehand()
             os.setgroups([GROUP])
             os.setresgid(GROUP, GROUP, GROUP)
             os.setresuid(user, user, user)
@@ -62,7 +73,19 @@ def by(user: int, act: Callable[[], object]) -> None:
             traceback.print_exc()
         finally:
             os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return child
+
+
+def hide_processes(hidepid: int) -> None:
+    """Give this process a ``/proc`` of its own, which hides those of other users (proc(5))."""
+    c = ctypes.CDLL(None, use_errno=True)
+    new_mounts, private_below = 0x20000, 0x4000 | 0x40000
+    if (
+        c.unshare(new_mounts) != 0
+        or c.mount(b"none", b"/", None, private_below, None) != 0
+        or c.mount(b"proc", b"/proc", b"proc", 0, f"hidepid={hidepid}".encode()) != 0
+    ):
+        raise OSError(ctypes.get_errno(), "/proc cannot be mounted")
 
 
 def make(store: Store, name: str, status: Status = Status.FINISHED) -> RunFolder:
@@ -161,3 +184,39 @@ def test_each_may_read_and_delete_the_runs_of_the_other(place: Path) -> None:
 
     by(ANNA, lambda: make(Store.open(store.root), "hers"))
     by(BERT, bert_reads_and_deletes)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts /proc")
+@pytest.mark.parametrize("hidepid", [1, 2])
+def test_a_live_run_of_another_is_not_dead_where_processes_are_hidden(place: Path, hidepid: int) -> None:
+    store = Store(place / "store")
+
+    def anna_trains() -> None:
+        [(folder, _)] = create_run_folders(Store.open(store.root), [toy(name="hers")])
+        own = ProcessIdentity.own()
+        changes = {"status": Status.RUNNING, "worker": own, "supervisor": own, "next_beat_uptime": uptime() + 600}
+        folder.update_state(lambda state: state.model_copy(update=changes | {"next_beat": time.time() + 600}))
+        Registry(store).add_runs([folder])
+        signal.pause()
+
+    def bert_looks() -> None:
+        [folder] = run_folders(store)
+        seen = folder.state().worker
+        assert seen is not None
+        assert seen.sight() is Sight.HIDDEN
+        assert look_at(folder).status is Status.RUNNING
+        with pytest.raises(InputError, match="belongs to another user"):
+            local.stop(look_at(folder))
+        (folder.path / ".lease").unlink()
+        assert look_at(folder).status is Status.RUNNING
+
+    def bert_looks_again() -> None:
+        [record] = list_runs(store)
+        assert record.status is Status.CRASHED
+
+    anna = begin(ANNA, anna_trains)
+    until(lambda: store.registry_path.exists() and len(Registry(store).rows()) == 1, "Anna's run")
+    by(BERT, bert_looks, beforehand=lambda: hide_processes(hidepid))
+    os.kill(anna, signal.SIGKILL)
+    os.waitpid(anna, 0)
+    by(BERT, bert_looks_again, beforehand=lambda: hide_processes(hidepid))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from engine.errors import InputError, StoreError
@@ -32,7 +34,7 @@ def test_it_asks_again_less_and_less_often_and_says_so_once(capfd: pytest.Captur
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     store = Refusing(10**9)
     now = iter(range(0, 10**6, 100))
-    monkeypatch.setattr(patience.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: next(now)))
     with pytest.raises(StoreError, match="Permission denied"):
         patiently(store, store.waited.append, patience=1000.0)
     # From the first refusal on.
@@ -41,7 +43,7 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_once_it_is_over_nobody_waits_anew_until_something_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     now = iter(range(0, 10**6, 100))
-    monkeypatch.setattr(patience.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(patience, "time", SimpleNamespace(monotonic=lambda: next(now)))
     waits = Patience("worker", lambda seconds: None, seconds=1000.0)
     for at_once in (False, True):
         store = Refusing(10**9)

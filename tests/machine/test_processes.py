@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.machine.processes import ProcessIdentity
+from engine.machine.processes import ProcessIdentity, Sight
 
 
 @pytest.fixture
@@ -73,6 +74,48 @@ def test_other_machine_and_reboot_are_told_apart() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("hidepid", [PermissionError(errno.EPERM, "hidepid=1"), FileNotFoundError(2, "hidepid=2")])
+def test_a_process_that_proc_hides_is_not_dead(
+    monkeypatch: pytest.MonkeyPatch, sleeper: subprocess.Popen[bytes], hidepid: OSError
+) -> None:
+    """Asked by its number alone, the system says whether one is there; whether it is this one, nobody can tell."""
+    hidden, kill, root = ProcessIdentity.of(sleeper.pid), os.kill, Path("/").stat()
+
+    def hide(path: Path) -> bytes:
+        raise hidepid
+
+    def refuse(pid: int, number: int) -> None:
+        kill(pid, 0)
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(Path, "read_bytes", hide)
+    monkeypatch.setattr(os, "kill", refuse)
+    assert hidden.sight() is Sight.HIDDEN
+    assert not hidden.alive()
+    assert not hidden.suspended()
+    for act in (hidden.kill_group, lambda: hidden.signal(signal.SIGKILL), lambda: hidden.has_open(root)):
+        with pytest.raises(PermissionError):
+            act()
+    with pytest.raises(PermissionError):
+        ProcessIdentity.of(sleeper.pid)
+    assert sleeper.poll() is None
+    kill(sleeper.pid, signal.SIGKILL)
+    sleeper.wait()
+    assert hidden.sight() is Sight.GONE
+    assert not hidden.signal(signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_process_that_can_never_be_looked_at_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    own = ProcessIdentity.own()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert own.sight() is Sight.HIDDEN
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
     own, read, refusals = ProcessIdentity.own(), Path.read_bytes, [OSError(errno.ENFILE, os.strerror(errno.ENFILE))]
 
@@ -84,3 +127,45 @@ def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch
     monkeypatch.setattr(Path, "read_bytes", refuse_once)
     assert own.alive()
     assert not refusals
+
+
+SOURCES = Path(__file__).parents[2]
+MAY = {
+    "engine/machine/processes.py": "is the one mechanism",
+    "engine/machine/gpus.py:_abandon": "ends nvidia-smi, which it has started itself",
+    "engine/launch/slots.py:_holds_a_slot": "reads which files a process has open, once it is known to be there",
+    "engine/launch/supervising/follower.py:wait": "ends a process that it has started itself",
+    "engine/launch/supervising/worker_process.py:ask_to_stop": "likewise",
+    "engine/launch/supervising/worker_process.py:kill_group": "likewise",
+    "cr_tui/dashboard/store/workers.py:_cpu": "reads what the user's own processes use",
+    "cr_tui/dashboard/store/workers.py:_held_slots": "likewise",
+    "cr_tui/dashboard/store/workers.py:_memory": "likewise",
+}
+"""Places that ask the system about a process by its number, and what they do."""
+_ASKS = {"kill", "killpg", "pidfd_open", "pidfd_send_signal", "pid_exists", "pids", "process_iter", "is_running"}
+
+
+def _asking(tree: ast.AST, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Name of the function around it and words of whatever asks about a process by its number, or signals it."""
+    for node in ast.iter_child_nodes(tree):
+        name = node.name if isinstance(node, ast.FunctionDef) else inside
+        if isinstance(node, ast.Attribute) and node.attr in _ASKS and isinstance(node.value, ast.Name):
+            if node.value.id in ("os", "signal", "psutil"):
+                yield inside, f"{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.JoinedStr) and ast.unparse(node)[2:].startswith("/proc/{"):
+            yield inside, "/proc/{pid}"
+        yield from _asking(node, name)
+
+
+def test_nobody_else_tells_whether_a_process_lives() -> None:
+    """That a process cannot be seen is easily taken for its end; so one place alone judges it."""
+    used, found = set(), []
+    for path in sorted((*SOURCES.glob("engine/**/*.py"), *SOURCES.glob("cr_tui/**/*.py"))):
+        file = str(path.relative_to(SOURCES))
+        for inside, words in _asking(ast.parse(path.read_text())):
+            allowed = {file, f"{file}:{inside}"} & MAY.keys()
+            used |= allowed
+            if not allowed:
+                found.append(f"{file}: {words} in {inside or 'the module'}")
+    assert found == []
+    assert used == MAY.keys(), "no exception is kept that nothing needs"

@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import InputError, StoreError
 from engine.launch.patience import PATIENCE_SECONDS
-from engine.machine.processes import ProcessIdentity
+from engine.machine.processes import ProcessIdentity, Sight
 from engine.runs import folder as folder_module
 from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
 from engine.runs.events import EventLog
@@ -124,6 +124,24 @@ def test_run_whose_lease_is_held_still_runs(
     assert only(store).status is Status.RUNNING
     os.close(lease_keeper.pop())
     assert only(store).status is Status.CRASHED
+
+
+@pytest.mark.parametrize("seconds", [60.0, -60.0])
+def test_run_whose_processes_are_hidden_lives_as_long_as_its_lease_or_its_heartbeat(
+    store: Store,
+    make_run: MakeRun,
+    dead: ProcessIdentity,
+    lease_keeper: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+) -> None:
+    """Of another user's processes nothing else is seen where ``/proc`` is mounted with ``hidepid``."""
+    monkeypatch.setattr(ProcessIdentity, "sight", lambda process: Sight.HIDDEN)
+    folder = make_run(Status.RUNNING, supervisor=dead, worker=dead, next_beat=time.time() + seconds)
+    lease_keeper.append(folder.take_lease())
+    assert only(store).status is Status.RUNNING
+    os.close(lease_keeper.pop())
+    assert only(store).status is (Status.RUNNING if seconds > 0 else Status.CRASHED)
 
 
 def test_outcome_of_the_worker_counts_when_the_supervisor_is_gone(

@@ -18,7 +18,6 @@ from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
 from engine.machine.processes import uptime
 from engine.runs.folder import sweep
-from engine.runs.log import say
 from engine.runs.state import RunState
 
 Follow = Callable[[RunState], RunState]
@@ -106,7 +105,7 @@ class MachineSite:
         with contextlib.suppress(CrtuiError, OSError):
             sweep(run.folder.store)
             for folder in adopt_orphans(run.folder.store, self._born, self._worker):
-                say(f"supervisor: put run {folder.id}, which had lost its own, back into the queue")
+                run.say_seldom(f"put run {folder.id}, which had lost its own, back into the queue")
 
 
 def _planned(run: WatchedRun) -> slots.Request | None:

@@ -15,7 +15,7 @@ from engine.launch.supervising.alarm import Alarm
 from engine.machine.processes import uptime
 from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
-from engine.runs.log import say
+from engine.runs.log import Seldom
 from engine.runs.rebuilding import rebuilt_state
 from engine.runs.registry import Registry
 from engine.runs.specification.summary import SpecSummary
@@ -75,7 +75,7 @@ class WatchedRun:
         self._registry = Registry(folder.store)
         self._seen: tuple[int, int] | None = None
         self._next_beat = 0.0
-        self._said = ""
+        self._log = Seldom()
 
     @cached_property
     def summary(self) -> SpecSummary:
@@ -114,11 +114,9 @@ class WatchedRun:
         """Wait for so many seconds, or until a signal comes."""
         self.alarm.wait(seconds)
 
-    def say_once(self, text: str) -> None:
-        """Write a line to the log, unless it was the last one that was written so."""
-        if text != self._said:
-            self._said = text
-            say(text)
+    def say_seldom(self, text: str) -> None:
+        """Write a line to the log, unless the same was written this hour."""
+        self._log.say(f"supervisor: {text}")
 
     def beat(self) -> None:
         """Write that the run is alive and how far it is."""
@@ -162,7 +160,7 @@ class WatchedRun:
     def wait_because(self, reason: str | None) -> None:
         """Write what the run waits for besides its turn, unless that is known."""
         if reason != self.state.reason:
-            say(f"supervisor: {reason or 'it waits for a slot again'}")
+            self.say_seldom(reason or "it waits for a slot again")
             self.update(lambda state: state.model_copy(update={"reason": reason}))
 
     def reread(self) -> None:
@@ -192,11 +190,11 @@ class WatchedRun:
             self.state = self.folder.update_state(with_heartbeat, fallback=self.state)
         except CrtuiError as error:
             self.state = with_heartbeat(self.state)
-            self.say_once(f"supervisor: {error}")
+            self.say_seldom(str(error))
 
     def index(self) -> None:
         """Bring the run's row in the registry up to date. If the registry refuses, the log says so."""
         try:
             self._registry.update_runs([self.folder])
         except CrtuiError as error:
-            self.say_once(f"supervisor: {error}")
+            self.say_seldom(str(error))

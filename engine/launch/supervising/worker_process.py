@@ -40,7 +40,7 @@ class WorkerProcess:
         self._began = time.monotonic()
         self.usage: Usage | None = None
         self.identity: ProcessIdentity | None = None
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             self.identity = ProcessIdentity.of(self._process.pid)
 
     @property
