@@ -18,6 +18,7 @@ from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 from engine.tracking import follow, handover, tracker
 from engine.tracking.handover import Handover, handover_lock, remove_copies
+from tests.toys import until
 
 Curve = list[tuple[int, float]]
 
@@ -230,7 +231,8 @@ def test_weights_and_biases_keeps_a_run_offline(folder: RunFolder, monkeypatch: 
     assert hand_over(folder, "wandb") == 2
     assert hand_over(folder, "wandb") == 0
     (kept,) = (folder.store.root / "wandb").glob(f"offline-run-*-{folder.id}/run-{folder.id}.wandb")
-    assert b"train/loss" in kept.read_bytes()
+    # Its own process writes the file, and is not waited for when an offline run ends.
+    until(lambda: b"train/loss" in kept.read_bytes(), "what was handed over")
 
 
 def test_trackio_is_given_numbers_and_steps(folder: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
