@@ -8,8 +8,11 @@ them.
 
 from __future__ import annotations
 
+import csv
 import math
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
+from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
 
@@ -22,6 +25,8 @@ _ARABIC_SIGNS = frozenset(map(chr, (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0
 _CONTROL_PICTURES = 0x2400
 _DELETE, _DELETE_PICTURE = "\x7f", "\u2421"
 _LINE_BREAKING_SPACES = "\x85\u2028\u2029"
+_NUMBERS = ("-Infinity",)
+"""Words for numbers that look like formulas and compute nothing."""
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -50,14 +55,21 @@ def clean(text: str, limit: int | None = None) -> str:
     return set_cell_size(shown, limit - 1).rstrip() + ELLIPSIS if limit > 0 else ""
 
 
-def guarded(text: str) -> str:
-    """Text that a spreadsheet shows and does not run as a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def csv_rows(file: TextIO) -> Callable[[Iterable[object]], object]:
+    """What writes rows of CSV into a file or on a terminal: numbers as they are, text neither obeyed nor computed.
+
+    Names and paths came from outside. A spreadsheet would run ``=…`` as a formula, a terminal obey what is in it. So
+    this is the only place where CSV is written; a test holds all others to it.
+    """
+    write = csv.writer(file, lineterminator="\n").writerow
+    return lambda row: write(map(_csv_cell, row))
 
 
-def csv_cell(value: object) -> object:
-    """A value as it stands in a file or on a terminal as CSV: numbers as they are, text neither obeyed nor computed."""
-    return guarded(clean(str(value))) if isinstance(value, str | bytes | PurePath) else value
+def _csv_cell(value: object) -> object:
+    if not isinstance(value, str | bytes | PurePath):
+        return value
+    text = clean(str(value))
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) and text not in _NUMBERS else text
 
 
 def _visible(character: str) -> str:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import io
+from pathlib import Path
+
 import pytest
 from rich.cells import cell_len
 
-from cr_tui.text import clean, short_duration, with_noise
+from cr_tui.text import clean, csv_rows, short_duration, with_noise
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,14 @@ def test_durations_are_short(seconds: float, shown: str) -> None:
 )
 def test_a_number_is_shown_no_finer_than_its_noise(value: float, noise: float, shown: str) -> None:
     assert with_noise(value, noise) == shown
+
+
+def test_rows_of_csv_are_neither_obeyed_nor_computed() -> None:
+    file = io.StringIO(newline="")
+    write = csv_rows(file)
+    write(["id", Path("=cmd()"), 1, 0.5, float("nan"), None, "NaN", "-Infinity", "+1", "@a", "-b", "a,b"])
+    write(["\x1b]52;c;aGk=\x07", "\ud800", "=1\nx"])
+    assert file.getvalue().encode().decode().splitlines() == [
+        "id,'=cmd(),1,0.5,nan,,NaN,-Infinity,'+1,'@a,'-b,\"a,b\"",
+        "␛]52;c;aGk=␇,�,'=1␊x",
+    ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cr_tui.cli.output import put, stdout_console
-from cr_tui.text import clean, csv_cell
+from cr_tui.text import clean, csv_rows
 
 _MISSING = "–"
 _MOST_CELLS = 48
@@ -23,10 +22,11 @@ def put_csv(listing: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, 
     """
     rows = [_flat(row) for row in listing] if chosen is None else [dict(row) for row in chosen]
     names = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    write = csv_rows(sys.stdout)
     if names:
-        writer.writerow(map(csv_cell, names))
-    writer.writerows([_cell(row.get(name)) for name in names] for row in rows)
+        write(names)
+    for row in rows:
+        write(_cell(row.get(name)) for name in names)
 
 
 def put_differences(
@@ -64,7 +64,7 @@ def _cell(value: Any) -> Any:
 
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    return csv_cell(value_text(value))
+    return value_text(value)
 
 
 def _shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -10,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cr_tui.text import csv_cell
+from cr_tui.text import csv_rows
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,9 +46,9 @@ def save_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]
         WorkError: the disk refused.
     """
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(map(csv_cell, header))
-    writer.writerows(map(csv_cell, row) for row in rows)
+    write = csv_rows(text)
+    for row in (header, *rows):
+        write(row)
     _replace(path, text.getvalue().encode())
 
 

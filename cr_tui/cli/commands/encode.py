@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
 from cr_tui.cli.output import put_json, stdout_console, warn
 from cr_tui.cli.progress import TaskDisplay
-from cr_tui.text import clean, csv_cell
+from cr_tui.text import clean, csv_rows
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,9 +58,10 @@ def encode(
     if as_json:
         put_json([{"file": str(file), "codes": codes} for file, codes in rows])
     elif as_csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(["file", *(f"c{code}" for code in range(model.codes.count))])
-        writer.writerows([csv_cell(file), *codes] for file, codes in rows)
+        write = csv_rows(sys.stdout)
+        write(["file", *(f"c{code}" for code in range(model.codes.count))])
+        for file, codes in rows:
+            write([file, *codes])
     else:
         _put_table(rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import math
@@ -16,7 +15,7 @@ import typer
 from cr_tui.cli.chosen_runs import chosen_runs
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument
 from cr_tui.cli.output import put, put_json_list, stdout_console, warn, write_json_list
-from cr_tui.text import clean, csv_cell
+from cr_tui.text import clean, csv_rows
 from engine.errors import InputError
 
 if TYPE_CHECKING:
@@ -154,11 +153,11 @@ def _write_csv(file: TextIO, rows: Iterator[Row], names: Sequence[str]) -> int:
     from engine.runs.scalars import COLUMNS
 
     columns = [*COLUMNS, *names]
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(map(csv_cell, columns))
+    write = csv_rows(file)
+    write(columns)
     count = 0
     for row in rows:
-        writer.writerow([csv_cell(row.get(column)) for column in columns])
+        write(row.get(column) for column in columns)
         count += 1
     return count
 

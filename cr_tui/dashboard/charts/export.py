@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from cr_tui.dashboard.charts.scene import Scene
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
 from cr_tui.dashboard.shared.series import title_of
 from cr_tui.render.curves.chart_picture import chart_picture
-from cr_tui.text import guarded
+from cr_tui.text import csv_rows
 
 _HEADER = ("run", "name", "scalar", "step", "seconds", "value", "smoothed")
 _Row = tuple[str, str, str, int, float, float, float | None]
@@ -53,11 +52,11 @@ def shown_rows(
 def as_csv(rows: Rows) -> bytes:
     """Rows below a header. Values that are not finite are written ``NaN``, ``Infinity`` or ``-Infinity``."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_HEADER)
+    write = csv_rows(text)
+    write(_HEADER)
     for row in rows:
-        writer.writerow([*map(guarded, row[:3]), *(_written(value) for value in row[3:])])
-    return text.getvalue().encode("utf-8", "backslashreplace")
+        write([*row[:3], *map(_written, row[3:])])
+    return text.getvalue().encode()
 
 
 def as_json(rows: Rows) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 
@@ -12,7 +11,7 @@ from PIL import Image
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
 from cr_tui.render.matrices.matrix import MatrixPicture
 from cr_tui.render.matrices.matrix_picture import CAPTION, NAME_LENGTH, matrix_picture
-from cr_tui.text import guarded
+from cr_tui.text import csv_rows
 
 
 def as_csv(shown: ShownSelection) -> bytes:
@@ -28,19 +27,19 @@ def as_csv(shown: ShownSelection) -> bytes:
         header += [f"{method} low", f"{method} high"] if found and found.intervals else []
         header += [f"{method} medoid probability"] if found and found.medoid_probability else []
     matrix, compared = shown.matrix, shown.compared
-    header += [guarded(f"B {run_id} {shown.names[run_id]}") for run_id in compared] if matrix is not None else []
+    header += [f"B {run_id} {shown.names[run_id]}" for run_id in compared] if matrix is not None else []
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
+    write = csv_rows(text)
+    write(header)
     for run_id in shown.order:
-        row: list[object] = [guarded(run_id), guarded(shown.names[run_id])]
+        row: list[object] = [run_id, shown.names[run_id]]
         for method in shown.methods:
             row += _columns(shown, method, run_id)
         if matrix is not None:
             scores = matrix[compared.index(run_id)].tolist() if run_id in compared else [math.nan] * len(compared)
             row += [_finite(score) for score in scores]
-        writer.writerow(row)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+        write(row)
+    return text.getvalue().encode()
 
 
 def _columns(shown: ShownSelection, method: str, run_id: str) -> list[object]:
