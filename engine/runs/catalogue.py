@@ -16,7 +16,7 @@ from engine.runs.events import last_step
 from engine.runs.folder import RunFolder, removed_ids, run_folders
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
-from engine.runs.sightings import Sighting, is_elsewhere, is_silent
+from engine.runs.sightings import Sighting, is_elsewhere, said_of_silence
 from engine.runs.state import RunState, Status
 from engine.storage.descriptors import is_there, kind, status
 from engine.storage.store import Store
@@ -160,8 +160,11 @@ def look_at(folder: RunFolder) -> RunRecord:
         state = state if step is None else state.model_copy(update={"step": step})
     # The supervisor of a halted worker goes on beating.
     halted = state.status is Status.RUNNING and state.worker is not None and state.worker.suspended()
-    late = is_silent(folder, state) if is_elsewhere(state) else state.stalled
-    return _record(row_of(folder, state), folder, late or halted)
+    row = row_of(folder, state)
+    if not is_elsewhere(state):
+        return _record(row, folder, state.stalled or halted)
+    silence = said_of_silence(folder, state)
+    return _record(row.model_copy(update={"reason": silence or row.reason}), folder, silence is not None or halted)
 
 
 def add_scores(record: RunRecord, scores: Mapping[str, float]) -> RunRecord:

@@ -43,10 +43,25 @@ def is_elsewhere(state: RunState) -> bool:
     return any(identity.elsewhere for identity in (state.supervisor, state.worker) if identity)
 
 
-def is_silent(folder: RunFolder, state: RunState) -> bool:
-    """Whether a run of another machine has not been heard of for longer than it promised. That proves nothing yet."""
-    promise = (state.next_beat or 0.0) - (state.heartbeat or 0.0)
-    return not state.status.terminal and state.next_beat is not None and _silence(folder) > promise
+def said_of_silence(folder: RunFolder, state: RunState) -> str | None:
+    """What is to be said of a run of another machine that has not been heard of for longer than it promised.
+
+    That proves nothing yet, so it may be told as soon as that.
+
+    Returns:
+        One sentence; ``None`` where the run was heard of.
+
+    Raises:
+        StoreError: the state cannot be looked at just now.
+    """
+    if state.status.terminal or state.next_beat is None:
+        return None
+    if _silence(folder) <= state.next_beat - (state.heartbeat or 0.0):
+        return None
+    [host, *_] = [identity.host for identity in (state.supervisor, state.worker) if identity]
+    written = status(folder.state_path)
+    since = time.strftime("%H:%M:%S", time.localtime(written.st_mtime if written else time.time()))
+    return f"nothing was heard from machine '{host}' since {since}: it has died there, or cannot reach the store"
 
 
 def _silence(folder: RunFolder) -> float:

@@ -176,6 +176,7 @@ def test_run_of_another_machine_is_told_by_its_silence_whatever_its_clock_says(
     def seen_after(seconds: float) -> tuple[Status, bool]:
         os.utime(folder.state_path, (time.time() - seconds,) * 2)
         record = only(store)
+        assert record.stalled is ("cannot reach the store" in (record.reason or ""))
         return record.status, record.stalled
 
     assert seen_after(10) == (Status.RUNNING, False)
