@@ -1,6 +1,6 @@
 """Every system call of every command failed once, in each of five ways.
 
-    python -m tests.faults.syscalls                             # all: some 20,000 injections, hours
+    python -m tests.faults.syscalls                             # all: some 9,000 injections, an hour and a half
     python -m tests.faults.syscalls --keep FOLDER               # the same; called again, it goes on where it was
     python -m tests.faults.syscalls --scene rm --scene resume
     python -m tests.faults.syscalls --most 40 --seed 3          # of each scene, forty drawn by chance
@@ -32,7 +32,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 
-from .planning import plan
+from .planning import LEFT_OUT, REPEATED, plan
 from .scenes import SCENES, broken_rules, fresh, look, make_template, serve_data, settle_processes
 from .tracing import FAULTS, Call, Injection, calls_of, fail
 
@@ -108,9 +108,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args(arguments)
     told: list[Told] = []
+    made = failed = 0
     for name in given.scene or list(SCENES):
         with staged(name) as stage:
-            planned = plan(stage.calls(), given.fault or list(FAULTS), given.most, given.seed)
+            calls = stage.calls()
+            planned = plan(calls, given.fault or list(FAULTS), given.most, given.seed)
+            made += len(calls)
+            failed += len({(injection.syscall, injection.number) for injection in planned})
             if given.count:
                 print(f"{name:12} {len(planned):6}", flush=True)
             else:
@@ -122,6 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in trouble:
             print(f"BROKEN {one}")
         print(f"{table(told)}\n\n{len(told)} injections, {len(trouble)} broke something")
+    if not given.json:
+        chance = " or were not drawn" if given.most else ""
+        print(f"of {made} calls {failed} are failed; the others {REPEATED}{chance}\n{LEFT_OUT}")
     return 1 if trouble else 0
 
 

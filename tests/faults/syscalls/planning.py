@@ -26,6 +26,9 @@ from pathlib import Path
 
 from .tracing import Call, Injection
 
+REPEATED = "look again at what was looked at in the same way, or close a lock or a pipe"
+LEFT_OUT = "left out: what the interpreter reads as it starts and imports; a kill before a call that only looks"
+"""What is left out, for whoever reads the counts."""
 _ROOT = Path(__file__).parents[3]
 _LIBRARIES = tuple(f"{place}/" for place in (_ROOT, sys.prefix, sys.base_prefix, "/usr", "/etc"))
 _RARE = ("EINTR", "ENOSPC")
