@@ -126,7 +126,7 @@ async def test_a_remark_on_the_filter_leaves_its_words(dashboard: Build, drive: 
         drive.press(app, "slash", *words, "enter")
         await drive.settle(pilot, lambda: "begins with" in drive.text(app))
         assert words in drive.text(app)
-        assert "no run has a group that begins with 'nowhere'; there are pool" in drive.text(app)
+        assert "no group begins with 'nowhere'; there is pool" in drive.text(app)
 
 
 async def test_questions_name_runs_so_that_they_differ(dashboard: Build, source: Any, drive: Any) -> None:
