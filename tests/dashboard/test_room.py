@@ -112,6 +112,32 @@ async def test_the_machine_in_a_line_drops_whole_facts(
         assert len(line) <= width - 2
 
 
+async def test_the_title_counts_every_status_in_80_cells(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [
+        make_run(number, status) for number, status in enumerate(["running", "queued", "failed", "crashed"])
+    ]
+    app = dashboard(read_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot, lambda: "† 1" in drive.text(app))
+        assert "read-only  ● 1  ○ 1  ✗ 1  † 1" in drive.text(app).splitlines()[0]
+
+
+async def test_the_end_of_a_log_is_not_cut(dashboard: Build, source: Any, drive: Any) -> None:
+    source.log = ["Traceback", "raise DivergedError: " + "a loss is NaN, " * 6 + "so it ended"]
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot, lambda: "so it ended" in drive.text(app))
+        assert "raise DivergedError" in drive.text(app)
+
+
+async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(0, "finished")]
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drive.settle(pilot, lambda: "FactorVAE  " in app.screen.query_one(RunCard).cells.plain)
+        assert "finished" not in app.screen.query_one(RunCard).cells.plain
+
+
 def test_a_legend_names_somebody_and_small_charts_claim_nothing() -> None:
     lines = [Series(name, np.arange(9.0), np.arange(9.0)) for name in ("learning_rate_factor", "lambda_cr", "gap")]
     assert "learning" in chart(lines, 34, 8, title="schedules").plain.splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import chop_cells
 from rich.segment import Segment
 from textual import events
 
@@ -14,7 +15,7 @@ from cr_tui.text import clean
 
 
 class LogView(CellsView):
-    """Shows as many of the newest lines as fit, literally, each cut at the edge."""
+    """Shows as many of the newest lines as fit, literally, the long ones on several rows."""
 
     DEFAULT_CSS = """
     LogView { height: 1fr; }
@@ -38,7 +39,12 @@ class LogView(CellsView):
         if not width or not height:
             return
         style = style_of(rgb(look_of(self.app).faint))
-        shown = [clean(line, width) for line in self._lines[-height:]] or ["the log is empty"]
-        lines: list[tuple[Segment, ...]] = [(Segment(line, style),) for line in shown]
+        shown = _rows(self._lines[-height:], width, height)[-height:] or ["the log is empty"]
+        lines: list[tuple[Segment, ...]] = [(Segment(row, style),) for row in shown]
         lines += [()] * (height - len(lines))
         self.show(Cells(tuple(lines)))
+
+
+def _rows(lines: Sequence[str], width: int, most: int) -> list[str]:
+    """The rows of so many cells that lines take, at most so many for each."""
+    return [row for line in lines for row in chop_cells(clean(line, width * most), width) or [""]]
