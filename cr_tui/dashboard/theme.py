@@ -259,12 +259,16 @@ COLOUR_BLIND = _look(
 
 
 def _without_colours(look: Look) -> Look:
-    """The same theme in greys. The grey of a red is too dark to read, so what has a colour is strong instead."""
+    """The same theme in greys. The grey of a red is too dark to read, so what has a colour is strong instead.
+
+    Runs are told apart by letters and dashes.
+    """
     hues = {look.heading, look.key, look.alert} | {colour for _, colour in look.statuses.values()} - {look.faint}
     statuses = {
         status: (glyph, look.strong if colour in hues else colour) for status, (glyph, colour) in look.statuses.items()
     }
-    return replace(look, heading=look.strong, key=look.strong, alert=look.strong, statuses=statuses)
+    runs = (rgb(look.theme.foreground or look.strong),) * len(look.runs)
+    return replace(look, heading=look.strong, key=look.strong, alert=look.strong, statuses=statuses, runs=runs)
 
 
 LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}

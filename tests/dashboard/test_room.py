@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.color import Color
 from textual.timer import Timer
+from textual.widgets import OptionList
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
@@ -128,6 +129,17 @@ async def test_the_end_of_a_log_is_not_cut(dashboard: Build, source: Any, drive:
     async with app.run_test(size=(80, 24)) as pilot:
         await drive.settle(pilot, lambda: "so it ended" in drive.text(app))
         assert "raise DivergedError" in drive.text(app)
+
+
+async def test_the_line_that_is_taken_stands_out_in_a_list(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "o")
+        await drive.settle(pilot, lambda: "Sort by" in drive.text(app))
+        options = app.screen.query_one(OptionList)
+        papers = [next(iter(options.render_line(row))).style.bgcolor for row in range(options.size.height)]
+        assert sorted(map(papers.count, set(papers))) == [1, len(papers) - 1]
 
 
 async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:

@@ -249,7 +249,7 @@ class LogsScreen(DashboardScreen):
 
     def action_copy(self) -> None:
         lines = self.pane.visible_lines
-        self.copy_text("\n".join(lines), f"{len(lines)} lines")
+        self.copy_text("\n".join(lines), f"{len(lines)} line{'' if len(lines) == 1 else 's'}")
 
     def action_back(self) -> None:
         box = self.query_one("#search", TextBox)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import chop_cells
 from rich.segment import Segment
+from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.shared.cells_view import CellsView
@@ -39,12 +39,12 @@ class LogView(CellsView):
         if not width or not height:
             return
         style = style_of(rgb(look_of(self.app).faint))
-        shown = _rows(self._lines[-height:], width, height)[-height:] or ["the log is empty"]
+        shown = self._rows(self._lines[-height:], width, height)[-height:] or ["the log is empty"]
         lines: list[tuple[Segment, ...]] = [(Segment(row, style),) for row in shown]
         lines += [()] * (height - len(lines))
         self.show(Cells(tuple(lines)))
 
-
-def _rows(lines: Sequence[str], width: int, most: int) -> list[str]:
-    """The rows of so many cells that lines take, at most so many for each."""
-    return [row for line in lines for row in chop_cells(clean(line, width * most), width) or [""]]
+    def _rows(self, lines: Sequence[str], width: int, most: int) -> list[str]:
+        """The rows of so many cells that lines take, at most so many for each."""
+        texts = (Text(clean(line, width * most)) for line in lines)
+        return [row.plain.rstrip() for text in texts for row in text.wrap(self.app.console, width)]
