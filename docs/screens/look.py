@@ -120,7 +120,7 @@ SCREENS: dict[str, Shown] = {
     "charts-mean": Shown(("a", "2", "a"), "mean ±", least=16),
     "charts-alone": Shown(("a", "2", "enter", ">"), "cursor at", least=4),
     "charts-differences": Shown(("a", "2", "d"), "seed", least=4),
-    "charts-nothing": Shown(("2", "slash", *"zzz", "enter"), "No chart has that"),
+    "charts-nothing": Shown(("G", "2", "slash", *"zzz", "enter"), "No chart has that"),
     "selection": Shown(("m",), "select", pool="ranked"),
     "selection-why": Shown(("m", "w"), _PAIR, least=16, pool="ranked"),
     "selection-unsure": Shown(("m",), _PAIR, least=4, pool="unsure"),

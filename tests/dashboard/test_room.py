@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.color import Color
+from rich.text import Text
 from textual.timer import Timer
-from textual.widgets import OptionList
+from textual.widgets import Checkbox, OptionList
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
@@ -28,6 +29,7 @@ from cr_tui.dashboard.runs.run_detail import headline
 from cr_tui.dashboard.selection.form import SelectionFormScreen
 from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.system.machine_view import _Pen, history_lines, worker_lines
 from cr_tui.dashboard.theme import DARK
 from cr_tui.render.curves.chart import chart
@@ -142,6 +144,32 @@ async def test_the_line_that_is_taken_stands_out_in_a_list(dashboard: Build, dri
         assert sorted(map(papers.count, set(papers))) == [1, len(papers) - 1]
 
 
+async def test_blanks_at_the_end_cut_no_word(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        app.screen.query_one("#headline", TextLine).write(Text("x" * 75 + " s3").append("  "))
+        await drive.settle(pilot, lambda: "x s3" in drive.text(app))
+
+
+async def test_only_a_ticked_box_has_a_cross_without_colours(
+    dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "m", "c")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen) and "^s:" in drive.text(app))
+        box = app.screen.query_one("#accept_data", Checkbox)
+        for ticked in (False, True):
+            box.value = ticked
+            await pilot.pause()
+            cross = next(part.style for part in box.render_line(0) if part.text == "X")
+            assert cross is not None
+            assert (cross.color != cross.bgcolor) is ticked
+
+
 async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:
     source.listed = [make_run(0, "finished")]
     app = dashboard()
@@ -190,6 +218,18 @@ def test_processes_have_names_in_80_cells() -> None:
     assert "cr-baseline-s1" in lines[2]
     assert "/data/ada/older" in lines[3]
     assert max(map(len, lines)) <= 76
+
+
+async def test_runs_on_a_gpu_are_named_in_80_cells(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(number, "running", name=LONG.format(number), device="cuda:0") for number in range(3)]
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "6")
+        await drive.settle(pilot, lambda: "250 W" in drive.text(app))
+        lines = drive.text(app).splitlines()
+        below = lines[next(number for number, line in enumerate(lines) if "250 W" in line) + 1]
+        assert below.rstrip("▁▂▃▄▅▆▇█▎ ").endswith("-s0 and 1 more")
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

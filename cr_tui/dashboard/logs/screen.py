@@ -32,7 +32,7 @@ _IDLE_SECONDS = 0.2
 _PAUSE_SECONDS = 0.002
 _NAME = 40
 
-NO_RUN = "There is no run whose log could be shown. Go to the runs ( 1 ) and put the cursor on one."
+NO_RUN = "There is no run whose log could be shown. Go to the runs (1) and put the cursor on one."
 NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
 
 
