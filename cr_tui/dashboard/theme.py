@@ -257,7 +257,23 @@ COLOUR_BLIND = _look(
 )
 """Statuses in blue, grey and orange, and colours of runs that all three kinds of dichromats can tell apart."""
 
+
+def _without_colours(look: Look) -> Look:
+    """The same theme in greys. The grey of a red is too dark to read, so what has a colour is strong instead.
+
+    Runs are told apart by letters and dashes.
+    """
+    hues = {look.heading, look.key, look.alert} | {colour for _, colour in look.statuses.values()} - {look.faint}
+    statuses = {
+        status: (glyph, look.strong if colour in hues else colour) for status, (glyph, colour) in look.statuses.items()
+    }
+    runs = (rgb(look.theme.foreground or look.strong),) * len(look.runs)
+    return replace(look, heading=look.strong, key=look.strong, alert=look.strong, statuses=statuses, runs=runs)
+
+
 LOOKS: dict[str, Look] = {look.theme.name: look for look in (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND)}
+GREY_LOOKS: dict[str, Look] = {name: _without_colours(look) for name, look in LOOKS.items()}
+"""The same without colours."""
 
 
 def ink_of(app: App[Any]) -> Ink:
@@ -267,4 +283,5 @@ def ink_of(app: App[Any]) -> Ink:
 
 def look_of(app: App[Any]) -> Look:
     """How to draw by hand in an application's present theme."""
-    return LOOKS.get(app.theme, DARK if app.current_theme.dark else LIGHT)
+    looks = GREY_LOOKS if app.no_color else LOOKS
+    return looks.get(app.theme, looks[(DARK if app.current_theme.dark else LIGHT).theme.name])

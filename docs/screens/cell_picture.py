@@ -40,42 +40,45 @@ def picture(lines: Sequence[Strip], width: int) -> Image.Image:
         width: cells of a line.
     """
     image = Image.new("RGB", (width * CELL[0], len(lines) * CELL[1]))
-    draw = ImageDraw.Draw(image)
     for row, line in enumerate(lines):
         column = 0
         for segment in line:
             for character in segment.text:
                 cells = cell_len(character)
                 if cells and column + cells <= width:
-                    _draw_cell(draw, column, row, character, cells, segment.style or Style.null())
+                    cell = _cell(character, cells, segment.style or Style.null())
+                    image.paste(cell, (column * CELL[0], row * CELL[1]))
                 column += cells
     return image
 
 
-def _draw_cell(draw: ImageDraw.ImageDraw, column: int, row: int, character: str, cells: int, style: Style) -> None:
+@lru_cache(maxsize=20_000)
+def _cell(character: str, cells: int, style: Style) -> Image.Image:
+    """A character on its background."""
     ink, paper = _rgb(style.color, (208, 208, 208)), _rgb(style.bgcolor, (18, 18, 18))
     if style.reverse:
         ink, paper = paper, ink
     if style.dim:
         ink = tuple((2 * a + b) // 3 for a, b in zip(ink, paper, strict=True))  # type: ignore[assignment]
     wide, high = CELL[0] * cells, CELL[1]
-    left, top = column * CELL[0], row * high
-    draw.rectangle((left, top, left + wide - 1, top + high - 1), fill=paper)
+    image = Image.new("RGB", (wide, high), paper)
+    draw = ImageDraw.Draw(image)
     if character in _BLOCKS:
-        a, b, c, d = _BLOCKS[character]
-        draw.rectangle((left + a * wide, top + b * high, left + c * wide - 1, top + d * high - 1), fill=ink)
+        left, top, right, bottom = _BLOCKS[character]
+        draw.rectangle((left * wide, top * high, right * wide - 1, bottom * high - 1), fill=ink)
     elif 0 <= ord(character) - _BRAILLE < 256:
         for bit, (x, y) in enumerate(_BITS):
             if (ord(character) - _BRAILLE) >> bit & 1:
-                dot = left + 1 + 4 * x, top + 1 + 4 * y
+                dot = 1 + 4 * x, 1 + 4 * y
                 draw.rectangle((*dot, dot[0] + 1, dot[1] + 1), fill=ink)
     elif cells > 1:
         # The font has none of the characters that take two cells.
-        draw.rectangle((left + 2, top + 2, left + wide - 3, top + high - 3), outline=ink)
+        draw.rectangle((2, 2, wide - 3, high - 3), outline=ink)
     elif not character.isspace():
-        draw.text((left, top), character, fill=ink, font=_font(bool(style.bold)))
+        draw.text((0, 0), character, fill=ink, font=_font(bool(style.bold)))
     if style.underline:
-        draw.line((left, top + high - 2, left + wide - 1, top + high - 2), fill=ink)
+        draw.line((0, high - 2, wide - 1, high - 2), fill=ink)
+    return image
 
 
 @lru_cache(maxsize=2)

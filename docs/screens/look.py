@@ -19,13 +19,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from cell_picture import picture
 from invented_source import InventedSource
 from PIL import Image
+from rich.console import RenderableType
 from textual._compositor import LayoutUpdate
 from textual.app import App
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.strip import Strip
 
 from cr_tui.dashboard.app import Dashboard
@@ -117,7 +120,7 @@ SCREENS: dict[str, Shown] = {
     "charts-mean": Shown(("a", "2", "a"), "mean ±", least=16),
     "charts-alone": Shown(("a", "2", "enter", ">"), "cursor at", least=4),
     "charts-differences": Shown(("a", "2", "d"), "seed", least=4),
-    "charts-nothing": Shown(("2", "slash", *"zzz", "enter"), "No chart has that"),
+    "charts-nothing": Shown(("G", "2", "slash", *"zzz", "enter"), "No chart has that"),
     "selection": Shown(("m",), "select", pool="ranked"),
     "selection-why": Shown(("m", "w"), _PAIR, least=16, pool="ranked"),
     "selection-unsure": Shown(("m",), _PAIR, least=4, pool="unsure"),
@@ -165,7 +168,6 @@ def draw_sheet(out: Path, name: str, size: tuple[int, int], counts: Sequence[int
         print(name, title, f"{count} runs", file=sys.stderr, flush=True)
         pictures = asyncio.run(draw(shown, size, count, [look for look in looks if look != WITHOUT]))
         if WITHOUT in looks:
-            os.environ["NO_COLOR"] = "1"
             pictures |= asyncio.run(draw(shown, size, count, [WITHOUT]))
         for look, one in pictures.items():
             one.save(folder / f"{title}-{count}-{look}.png")
@@ -173,12 +175,26 @@ def draw_sheet(out: Path, name: str, size: tuple[int, int], counts: Sequence[int
     sheet(rows).save(out / f"{name}-{title}.png")
 
 
+class _Watched(Dashboard):
+    """A dashboard that knows whether it has painted anything since it was last asked."""
+
+    CSS_PATH = Path(sys.modules[Dashboard.__module__].__file__ or "").with_name("app.tcss")
+    painted = True
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        self.painted = True
+        super()._display(screen, renderable)
+
+
 async def draw(shown: Shown, size: tuple[int, int], count: int, looks: Sequence[str]) -> dict[str, Image.Image]:
-    """Pictures of a screen by look."""
+    """Pictures of a screen by look; the one without colours takes a dashboard of its own."""
     if not looks:
         return {}
+    os.environ.pop("NO_COLOR", None)
+    if WITHOUT in looks:
+        os.environ["NO_COLOR"] = "1"
     source = InventedSource(0 if shown.empty else count, far=shown.far, cut=shown.cut, pool=shown.pool)
-    app = Dashboard(source, read_only=shown.read_only)
+    app = _Watched(source, read_only=shown.read_only)
     for key, value in shown.view.items():
         setattr(app.session.view, key, value)
     for machine in source.last_hour():
@@ -198,14 +214,16 @@ async def draw(shown: Shown, size: tuple[int, int], count: int, looks: Sequence[
 
 async def _until_still(pilot: Pilot[None], written: str) -> None:
     """Wait until a text is there and nothing moves any more."""
-    before, still = "", 0
+    app = cast(_Watched, pilot.app)
+    now, still = "", 0
     for _ in range(_MOST):
         await pilot.pause(_POLL)
-        now = "\n".join(line.text for line in lines_of(pilot.app))
+        before = now
+        if app.painted or not now:
+            app.painted, now = False, "\n".join(line.text for line in lines_of(app))
         still = still + 1 if now == before and written in now else 0
         if still >= _STILL:
             return
-        before = now
     print(f"  it never showed '{written}' and stood still", file=sys.stderr, flush=True)
 
 

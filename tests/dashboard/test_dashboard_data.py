@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from textual.color import Color
 
 from cr_tui.dashboard.charts.differences import differences
 from cr_tui.dashboard.charts.export import as_csv
@@ -26,7 +27,7 @@ from cr_tui.dashboard.model.view_state import ViewState, ViewStates
 from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.store.log_tail import LogTail
 from cr_tui.dashboard.store.loss_samples import sample_losses
-from cr_tui.dashboard.theme import LOOKS, rgb
+from cr_tui.dashboard.theme import GREY_LOOKS, LOOKS, rgb
 from engine.runs.events import EventLog
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
@@ -306,6 +307,16 @@ class TestLooks:
         words = [look.faint, look.heading, look.key, look.alert, *(colour for _, colour in look.statuses.values())]
         least = 7.0 if "contrast" in name else 4.0
         assert min(_contrast(np.array(rgb(word)), background) for word in words) >= least
+
+    @pytest.mark.parametrize("name", LOOKS)
+    @pytest.mark.parametrize("coloured", [True, False])
+    def test_words_are_readable_in_the_line_of_the_cursor(self, name: str, coloured: bool) -> None:
+        look = (LOOKS if coloured else GREY_LOOKS)[name]
+        words = {look.faint, look.heading, look.key, look.alert, *(colour for _, colour in look.statuses.values())}
+        cursor = look.theme.variables["block-cursor-background"]
+        greys = [Color.parse(text) if coloured else Color.parse(text).monochrome for text in (cursor, *words)]
+        background, *drawn = (np.array(grey.rgb) for grey in greys)
+        assert min(_contrast(word, background) for word in drawn) >= 3.0
 
 
 class TestViewStates:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from rich.style import Style
 from textual.color import Color
 
 from cr_tui.dashboard.app import Dashboard
@@ -58,6 +59,9 @@ async def test_finds_a_text_and_walks_through_its_lines(dashboard: Build, source
         await drive.settle(pilot, lambda: drive.focused(app) == "search")
         drive.press(app, *"needle [x]", "enter")
         await drive.settle(pilot, lambda: "5/5 × needle [x]" in drive.text(app))
+        # Where there are no colours the line tells which of them it is.
+        assert [bool(part.style.underline) for part in pane(app)._marked("needle [x]", Style(), DARK, True)] == [True]
+        assert [bool(part.style.underline) for part in pane(app)._marked("needle [x]", Style(), DARK, False)] == [False]
         assert "line 167" in drive.text(app)
         drive.press(app, "n")
         await drive.settle(pilot, lambda: "1/5" in drive.text(app) and "line 7 " in drive.text(app))

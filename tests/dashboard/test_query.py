@@ -49,7 +49,7 @@ def test_or_not_and_parentheses(query: str, names: str) -> None:
         ("score.nope>1", "no run has a score 'nope'; there are factor_vae, mig"),
         ("score.mig>abc", "'abc' is no number"),
         ("status>failed", "a status has no order"),
-        ("status:walking", "no run has a status that begins with 'walking'; there are crashed, failed, finished"),
+        ("status:walking", "no status begins with 'walking'; there are crashed, failed, finished"),
         ("learning_rata=3", "no run has a setting 'learning_rata'"),
         (">5", "'>5' is taken for text"),
         ("(status:failed", "'(' is not closed"),

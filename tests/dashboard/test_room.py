@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.color import Color
+from rich.text import Text
 from textual.timer import Timer
+from textual.widgets import Checkbox, OptionList
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
@@ -27,6 +29,7 @@ from cr_tui.dashboard.runs.run_detail import headline
 from cr_tui.dashboard.selection.form import SelectionFormScreen
 from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.screen import DashboardScreen
+from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.system.machine_view import _Pen, history_lines, worker_lines
 from cr_tui.dashboard.theme import DARK
 from cr_tui.render.curves.chart import chart
@@ -112,6 +115,69 @@ async def test_the_machine_in_a_line_drops_whole_facts(
         assert len(line) <= width - 2
 
 
+async def test_the_title_counts_every_status_in_80_cells(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [
+        make_run(number, status) for number, status in enumerate(["running", "queued", "failed", "crashed"])
+    ]
+    app = dashboard(read_only=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot, lambda: "† 1" in drive.text(app))
+        assert "read-only  ● 1  ○ 1  ✗ 1  † 1" in drive.text(app).splitlines()[0]
+
+
+async def test_the_end_of_a_log_is_not_cut(dashboard: Build, source: Any, drive: Any) -> None:
+    source.log = ["Traceback", "raise DivergedError: " + "a loss is NaN, " * 6 + "so it ended"]
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot, lambda: "so it ended" in drive.text(app))
+        assert "raise DivergedError" in drive.text(app)
+
+
+async def test_the_line_that_is_taken_stands_out_in_a_list(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "o")
+        await drive.settle(pilot, lambda: "Sort by" in drive.text(app))
+        options = app.screen.query_one(OptionList)
+        papers = [next(iter(options.render_line(row))).style.bgcolor for row in range(options.size.height)]
+        assert sorted(map(papers.count, set(papers))) == [1, len(papers) - 1]
+
+
+async def test_blanks_at_the_end_cut_no_word(dashboard: Build, drive: Any) -> None:
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        app.screen.query_one("#headline", TextLine).write(Text("x" * 75 + " s3").append("  "))
+        await drive.settle(pilot, lambda: "x s3" in drive.text(app))
+
+
+async def test_only_a_ticked_box_has_a_cross_without_colours(
+    dashboard: Build, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "m", "c")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen) and "^s:" in drive.text(app))
+        box = app.screen.query_one("#accept_data", Checkbox)
+        for ticked in (False, True):
+            box.value = ticked
+            await pilot.pause()
+            cross = next(part.style for part in box.render_line(0) if part.text == "X")
+            assert cross is not None
+            assert (cross.color != cross.bgcolor) is ticked
+
+
+async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(0, "finished")]
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drive.settle(pilot, lambda: "FactorVAE  " in app.screen.query_one(RunCard).cells.plain)
+        assert "finished" not in app.screen.query_one(RunCard).cells.plain
+
+
 def test_a_legend_names_somebody_and_small_charts_claim_nothing() -> None:
     lines = [Series(name, np.arange(9.0), np.arange(9.0)) for name in ("learning_rate_factor", "lambda_cr", "gap")]
     assert "learning" in chart(lines, 34, 8, title="schedules").plain.splitlines()[0]
@@ -126,7 +192,7 @@ async def test_a_remark_on_the_filter_leaves_its_words(dashboard: Build, drive: 
         drive.press(app, "slash", *words, "enter")
         await drive.settle(pilot, lambda: "begins with" in drive.text(app))
         assert words in drive.text(app)
-        assert "no run has a group that begins with 'nowhere'; there are pool" in drive.text(app)
+        assert "no group begins with 'nowhere'; there is pool" in drive.text(app)
 
 
 async def test_questions_name_runs_so_that_they_differ(dashboard: Build, source: Any, drive: Any) -> None:
@@ -152,6 +218,18 @@ def test_processes_have_names_in_80_cells() -> None:
     assert "cr-baseline-s1" in lines[2]
     assert "/data/ada/older" in lines[3]
     assert max(map(len, lines)) <= 76
+
+
+async def test_runs_on_a_gpu_are_named_in_80_cells(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(number, "running", name=LONG.format(number), device="cuda:0") for number in range(3)]
+    app = dashboard()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "6")
+        await drive.settle(pilot, lambda: "250 W" in drive.text(app))
+        lines = drive.text(app).splitlines()
+        below = lines[next(number for number, line in enumerate(lines) if "250 W" in line) + 1]
+        assert below.rstrip("▁▂▃▄▅▆▇█▎ ").endswith("-s0 and 1 more")
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

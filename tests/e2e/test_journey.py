@@ -39,7 +39,7 @@ def test_from_the_form_to_the_picture_of_a_code(
     for key, value, shown in (("steps", "1000000", "--steps 1000000"), ("score_every", "0", "score_every=0")):
         window.press("/")
         window.write(key)
-        window.wait_for("others do not have that")
+        window.wait_for(" without that")
         window.press("Enter", "Enter")
         window.wait_for("⏎ Keep")
         window.press("C-u")
@@ -47,7 +47,7 @@ def test_from_the_form_to_the_picture_of_a_code(
         window.press("Enter")
         window.wait_for(shown)
         window.press("Escape")
-        window.wait_until(lambda screen: "others do not have that" not in screen, "the filter stays")
+        window.wait_until(lambda screen: " without that" not in screen, "the filter stays")
     try:
         window.press("C-s")
         window.wait_for("infogan-cr-s0")

@@ -34,9 +34,9 @@ _DIFFERENCES_SHARE = 3
 EMPTY = """\
 Nothing to draw yet.
 
-Go to the runs ( 1 ), mark some with the space bar or put the cursor on one, and come back with  2 .
+Go to the runs (1), mark some with the space bar or put the cursor on one, and come back (2).
 A run that has just started has no points until it writes its first losses."""
-NOTHING_NAMED = "No chart has that in its name. Press  esc  to see all again, or  /  to change it."
+NOTHING_NAMED = "No chart has that in its name.  esc  shows all again,  /  changes it."
 
 
 class ShownCharts(DashboardScreen):

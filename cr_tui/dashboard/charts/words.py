@@ -36,7 +36,7 @@ def legend(scene: Scene, chosen: int, width: int, look: Look, *, patterns: bool)
     # The leading line, and the pinned one, are named however many there are.
     line, parts = Text(), sorted(scene.parts, key=lambda part: (part.id != scene.lead, not part.pinned))
     missing = chosen - len(scene.runs)
-    more = f"  and {missing} runs more than can be drawn" if missing > 0 else ""
+    more = f"  and {missing} run{'' if missing == 1 else 's'} more than can be drawn" if missing > 0 else ""
     bullets = max((cell_len(bullet_of(part, patterns=patterns)) for part in parts), default=0)
     room = width // max(len(parts), 1) - _GAP - bullets - 1
     names = short_names([part.name for part in parts], min(max(room, _NAME), _MOST_NAME))

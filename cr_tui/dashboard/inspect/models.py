@@ -102,7 +102,7 @@ class ModelKeys(SampleKeys):
             return
         others = [run for run in self.session.chosen if run.id != self._run.id]
         if not others and exploration.second is None:
-            self.say("nothing to compare with: mark another run on the runs screen ( 1 ) with the space bar")
+            self.say("nothing to compare with: mark another run on the runs screen (1) with the space bar")
             return
         ids = [run.id for run in others]
         second = exploration.second

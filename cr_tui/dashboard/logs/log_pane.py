@@ -208,10 +208,10 @@ class LogPane(ScrollView, can_focus=True, inherit_bindings=False):
         return text.ljust(_DATE_WIDTH)
 
     def _marked(self, text: str, style: Style, look: Look, here: bool) -> list[Segment]:
-        """The text with every occurrence of the searched text in reverse colours."""
+        """The text with every occurrence of the searched text in reverse colours; where it is now also underlined."""
         if not self.pattern:
             return [Segment(text, style + Style(bold=here))]
-        found = style + style_of(rgb(look.key if here else look.heading)) + Style(reverse=True)
+        found = style + style_of(rgb(look.key if here else look.heading)) + Style(reverse=True, underline=here)
         parts = re.split(f"({re.escape(clean(self.pattern))})", text, flags=re.IGNORECASE)
         return [Segment(part, found if number % 2 else style) for number, part in enumerate(parts) if part]
 

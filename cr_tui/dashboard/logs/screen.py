@@ -32,7 +32,7 @@ _IDLE_SECONDS = 0.2
 _PAUSE_SECONDS = 0.002
 _NAME = 40
 
-NO_RUN = "There is no run whose log could be shown. Go to the runs ( 1 ) and put the cursor on one."
+NO_RUN = "There is no run whose log could be shown. Go to the runs (1) and put the cursor on one."
 NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
 
 
@@ -249,7 +249,7 @@ class LogsScreen(DashboardScreen):
 
     def action_copy(self) -> None:
         lines = self.pane.visible_lines
-        self.copy_text("\n".join(lines), f"{len(lines)} lines")
+        self.copy_text("\n".join(lines), f"{len(lines)} line{'' if len(lines) == 1 else 's'}")
 
     def action_back(self) -> None:
         box = self.query_one("#search", TextBox)

@@ -142,7 +142,8 @@ class Draft:
             lines += of_section
         hidden = len(entries) - len(shown)
         if hidden:
-            hint = f"{hidden} others do not have that" if self.filter else f"{hidden} more settings: press  a"
+            more = f"{hidden} more setting{'' if hidden == 1 else 's'}"
+            hint = f"{more} without that" if self.filter else f"{more}:  a  shows all"
             lines.append(SectionHeading(hint, minor=True))
         return lines
 

@@ -195,5 +195,5 @@ def _listed(runs: Sequence[Run]) -> str:
 def disk_use_text(found: DiskUse) -> str:
     """In words: ``4 checkpoints, 31.5 MB``."""
     plural = "" if found.checkpoints == 1 else "s"
-    held = f"{found.checkpoints} checkpoint{plural}" if found.checkpoints else "no checkpoint"
+    held = f"{found.checkpoints:,} checkpoint{plural}" if found.checkpoints else "no checkpoint"
     return f"{held}, {size_text(found.size)}"

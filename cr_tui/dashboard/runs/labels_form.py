@@ -37,7 +37,7 @@ class LabelsForm(ModalScreen[Labels | None]):
     def compose(self) -> ComposeResult:
         with Vertical(id="labels"):
             yield Static(Text(f"Tags and note of {clean(self._run_name)}"), id="labels-title")
-            yield Static("tags, by spaces")
+            yield Static("tags, with spaces between them")
             yield Input(" ".join(self._tags), id="tags", compact=True)
             yield Static("note")
             yield Input("; ".join(self._note.splitlines()), id="note", compact=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.segment import Segment
+from rich.text import Text
 from textual import events
 
 from cr_tui.dashboard.shared.cells_view import CellsView
@@ -14,7 +15,7 @@ from cr_tui.text import clean
 
 
 class LogView(CellsView):
-    """Shows as many of the newest lines as fit, literally, each cut at the edge."""
+    """Shows as many of the newest lines as fit, literally, the long ones on several rows."""
 
     DEFAULT_CSS = """
     LogView { height: 1fr; }
@@ -38,7 +39,12 @@ class LogView(CellsView):
         if not width or not height:
             return
         style = style_of(rgb(look_of(self.app).faint))
-        shown = [clean(line, width) for line in self._lines[-height:]] or ["the log is empty"]
-        lines: list[tuple[Segment, ...]] = [(Segment(line, style),) for line in shown]
+        shown = self._rows(self._lines[-height:], width, height)[-height:] or ["the log is empty"]
+        lines: list[tuple[Segment, ...]] = [(Segment(row, style),) for row in shown]
         lines += [()] * (height - len(lines))
         self.show(Cells(tuple(lines)))
+
+    def _rows(self, lines: Sequence[str], width: int, most: int) -> list[str]:
+        """The rows of so many cells that lines take, at most so many for each."""
+        texts = (Text(clean(line, width * most)) for line in lines)
+        return [row.plain.rstrip() for text in texts for row in text.wrap(self.app.console, width)]

@@ -220,7 +220,7 @@ def _begins(name: str, start: str) -> Term:
         there = {read(run) for run in runs}
         if not runs or any(value.lower().startswith(start) for value in there):
             return ""
-        return f"no run has a {name} that begins with '{start}'{_there_are(there)}"
+        return f"no {name} begins with '{start}'{_there_are(there)}"
 
     return Term(lambda run: read(run).lower().startswith(start), doubt)
 
@@ -269,7 +269,8 @@ def _setting(name: str, holds: Callable[[object], bool]) -> Term:
 def _there_are(names: Collection[str]) -> str:
     named = sorted(filter(None, names))
     more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
-    return f"; there are {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
+    verb = "is" if len(named) == 1 else "are"
+    return f"; there {verb} {', '.join(named[:_MOST_NAMED])}{more}" if named else ""
 
 
 def _is_called(key: str, name: str) -> bool:

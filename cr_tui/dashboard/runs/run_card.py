@@ -87,8 +87,13 @@ class RunCard(CellsView):
         self.show(Cells(drawn + ((),) * (height - len(drawn))))
 
     def _reason(self, run: Run, facts: RunFacts | None, width: int, room: int) -> list[Text]:
-        """Why it ended. Of a traceback that has no room, its end: there stands what went wrong."""
+        """Why it ended. Of a traceback that has no room, its end: there stands what went wrong.
+
+        Without a reason there is only the status, which the headline above says already.
+        """
         look = look_of(self.app)
+        if not run.reason and not (facts and facts.traceback):
+            return []
         head, *trace = (self._wrapped([line], width) for line in reason_lines(run, facts, look))
         kept: list[Text] = []
         for number, parts in enumerate(reversed(trace)):

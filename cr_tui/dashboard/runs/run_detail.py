@@ -19,6 +19,7 @@ from cr_tui.dashboard.runs.chart_view import ChartView
 from cr_tui.dashboard.runs.log_view import LogView
 from cr_tui.dashboard.runs.overview import overview
 from cr_tui.dashboard.runs.run_card import RunCard
+from cr_tui.dashboard.runs.run_words import reason_style
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.theme import DARK, Look, look_of
@@ -136,7 +137,7 @@ def headline(run: Run, width: int, look: Look = DARK) -> Text:
     """One line on a run: status, name, why it ended or waits, then as many of its facts as have room, each whole."""
     line = Text().append_text(status_text(run, look)).append("  ").append(clean(run.name), style="bold")
     if run.reason:
-        line.append("  " + clean(run.reason), style=look.faint if run.status == "queued" else look.alert)
+        line.append("  " + clean(run.reason), style=reason_style(run, look))
     between = "  "
     for fact in (f"{run.method} on {run.data}", f"seed {run.seed}", run.group and f"group {run.group}", run.device):
         text = between + clean(fact)

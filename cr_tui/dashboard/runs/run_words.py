@@ -34,11 +34,16 @@ def value_text(value: object) -> str:
     return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
+def reason_style(run: Run, look: Look) -> str:
+    """The colour of its reason: to wait is nothing to be warned of."""
+    return look.faint if run.status == "queued" else look.alert
+
+
 def reason_lines(run: Run, facts: RunFacts | None, look: Look) -> Iterator[Text]:
     """Status and the full reason why it ended; of a failed run where it failed."""
     line = status_text(run, look)
     if run.reason:
-        line.append(f"  {clean(run.reason)}", style=look.alert)
+        line.append(f"  {clean(run.reason)}", style=reason_style(run, look))
     yield line
     for text in (facts.traceback if facts else "").rstrip().splitlines():
         yield Text(clean(text), style=look.faint)

@@ -68,7 +68,7 @@ No runs yet.
 
 This view is read-only. Runs that others start in this store appear here by themselves."""
 
-NOTHING_FOUND = "No run passes the filter. Press  esc  to see all again, or  /  to change it."
+NOTHING_FOUND = "No run passes the filter.  esc  shows all again,  /  changes it."
 
 
 class RunsScreen(RunActions):
@@ -200,9 +200,10 @@ class RunsScreen(RunActions):
             # The words of the filter are needed to mend it: a long remark stands below them.
             room = self.size.width - cell_len(self._query[0]) - _FILTER_EDGES
             self.query_one("#filter-line").set_class(bool(remark) and found.cell_len > room, "-stacked")
+        self.set_class(bool(runs) and not self._listed, "-nothing")
         nothing = self.query_one("#nothing", Static)
-        nothing.display = bool(runs) and not self._listed
-        nothing.update(Text(NOTHING_FOUND).append(f"\n\n{clean(remark)}." if remark else "", style=self.look.alert))
+        sentence = f"\n\n{clean(remark[0].upper() + remark[1:])}." if remark else ""
+        nothing.update(Text(NOTHING_FOUND).append(sentence, style=self.look.alert))
 
     def _remark_on(self, query: Query, runs: Sequence[Run]) -> str:
         """What is doubtful about the filter. Of thousands of runs it is asked only if the answer may be another."""

@@ -51,7 +51,7 @@ class KeyCommands(Provider):
         for entry in SCREENS:
             for key in keys_of((entry.place,), read_only=False) if entry.place != screen.place else ():
                 if key.palette:
-                    where = f"on the screen {entry.title} ( {entry.key} ): {key.help}"
+                    where = f"on the screen {entry.title} ({entry.key}): {key.help}"
                     yield _Offer(f"{entry.title}: {_title(key)}", where, partial(_go, screen, entry.place), here=False)
 
 

@@ -18,7 +18,8 @@ class TextLine(Static):
         self._written = Text()
 
     def write(self, text: Text) -> None:
-        """Show another text."""
+        """Show another text. Blanks at its end would have it cut although its words have room."""
+        text.rstrip()
         if text.markup != self._written.markup:
             self._written = text
             # The height is fixed, so nothing around it has to move.

@@ -72,8 +72,9 @@ class TitleBar(TextLine):
         left = self._tabs(words=True)
         wordings = [right.copy().append_text(self._counts(total, words)) for total, words in _WORDINGS]
         right = next((one for one in wordings if left.cell_len + _GAP + one.cell_len <= width), wordings[-1])
-        if _FAR in self._location and self._room(left, right) < min(_FAR_PLACE, cell_len(self._location)):
-            # Whose machine this is matters more than what its screens are called.
+        is_far = _FAR in self._location
+        if self._room(left, right) < (min(_FAR_PLACE, cell_len(self._location)) if is_far else -_GAP):
+            # Whose machine this is and how its runs fare matter more than what its screens are called.
             left = self._tabs(words=False)
         room = self._room(left, right)
         if self._location and room >= _LEAST_PLACE:

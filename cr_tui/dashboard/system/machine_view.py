@@ -24,7 +24,7 @@ from cr_tui.text import clean
 
 _GIB, _MIB = 2**30, 2**20
 _MIB_A_GIB = 1024
-_NAME = 10
+_NAME, _BETWEEN = 10, "  ·  "
 _LEAST_NAME, _MOST_FACT = 8, 24
 """Cells that names and stores have at least, and other columns at most, in the table of processes."""
 _BAR = 24
@@ -126,8 +126,12 @@ class MachineView(CellsView):
             lines.append(pen.gauge(f"cuda:{gpu.index}", busy, text))
             memory = f"{used / _MIB_A_GIB:.1f} of {total / _MIB_A_GIB:.1f} GiB" if total else "–"
             lines.append(pen.gauge("", used / max(total, 1.0), memory))
-            text = " " * _NAME + "  ·  ".join(facts) + "  ·  "
-            lines.append(pen.plain(text + (_named(here, pen.width - cell_len(text)) or _strangers(gpu))))
+            text = " " * _NAME + _BETWEEN.join(facts)
+            runs = _named(here, pen.width - _NAME) or _strangers(gpu)
+            if cell_len(text + _BETWEEN + runs) <= pen.width:
+                lines.append(pen.plain(text + _BETWEEN + runs))
+            else:
+                lines += [pen.plain(text), pen.plain(" " * _NAME + runs)]
         return [*lines, ()]
 
     def _slot_lines(self, machine: Machine, pen: _Pen) -> list[Line]:

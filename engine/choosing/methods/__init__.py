@@ -109,7 +109,7 @@ OWN_SELECTION_METHODS = {
         "engine.choosing.methods.ica:rank", "ICA", "ICA", "how nearly codes are independent components"
     ),
     "pipe": SelectionMethod(
-        "engine.choosing.methods.pipe:rank", "PIPE", "PIPE", "whether images show that codes depend on each other"
+        "engine.choosing.methods.pipe:rank", "PIPE", "PIPE", "whether images show codes to depend on each other"
     ),
     "rank-mean": SelectionMethod(
         "engine.choosing.methods.rank_mean:rank", "Rank mean", "Rank", "mean of the ranks by ModelCentrality and UDR"
