@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _DEAD_STATES = frozenset("ZXx")
 _SUSPENDED_STATES = frozenset("Tt")
+_PROC_BYTES = 4096
 _LOOKS, _PAUSE_SECONDS = 5, 0.02
 """How often a process is looked at where the system refuses, and how long is waited between two looks."""
 
@@ -115,7 +116,10 @@ class ProcessIdentity(BaseModel):
 
     def suspended(self) -> bool:
         """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
-        return self.alive() and _stat(self.pid)[0] in _SUSPENDED_STATES
+        if self.boot_id != boot_id():
+            return False
+        state, start_time = _stat(self.pid)
+        return start_time == self.start_time and state in _SUSPENDED_STATES
 
     def kill_group(self) -> None:
         """Send SIGKILL to every process of the group that this process leads, if it still runs."""
@@ -172,8 +176,9 @@ def _stat(pid: int) -> tuple[str, float]:
     """State letter and start time of a process, as Linux gives them; one that does not exist is dead."""
     for _ in range(_LOOKS):
         try:
+            content = _proc_file(f"/proc/{pid}/stat")
             # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+            fields = content.rpartition(b")")[2].decode("ascii").split()
             return fields[0], float(fields[19])
         except (FileNotFoundError, ProcessLookupError, IndexError):
             break
@@ -181,6 +186,15 @@ def _stat(pid: int) -> tuple[str, float]:
             # For want of descriptors, say. That does not mean that the process is gone.
             time.sleep(_PAUSE_SECONDS)
     return "X", 0.0
+
+
+def _proc_file(path: str) -> bytes:
+    """A short file of the system. It is read for every live run again and again, so without Python's file objects."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _PROC_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _start_time_by_psutil(pid: int) -> float | None:
