@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 _DEAD_STATES = frozenset("ZXx")
 _SUSPENDED_STATES = frozenset("Tt")
+_PROC_BYTES = 4096
 _LOOKS, _PAUSE_SECONDS = 5, 0.02
 """How often a process is looked at where the system refuses, and how long is waited between two looks."""
 _GONE = "X", 0.0
@@ -233,8 +234,9 @@ def _stat(pid: int) -> tuple[str, float] | None:
         return _stat_by_psutil(pid)
     for _ in range(_LOOKS):
         try:
+            content = _proc_file(f"/proc/{pid}/stat")
             # proc(5): the command name, in parentheses, may itself hold spaces and parentheses.
-            fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii").split()
+            fields = content.rpartition(b")")[2].decode("ascii").split()
             return fields[0], float(fields[19])
         except (ProcessLookupError, IndexError):
             return _GONE
@@ -245,6 +247,15 @@ def _stat(pid: int) -> tuple[str, float] | None:
             # For want of descriptors, say. That does not mean that the process is gone.
             time.sleep(_PAUSE_SECONDS)
     return None
+
+
+def _proc_file(path: str) -> bytes:
+    """A short file of the system. It is read for every live run again and again, so without Python's file objects."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _PROC_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _stat_by_psutil(pid: int) -> tuple[str, float] | None:

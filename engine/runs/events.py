@@ -44,7 +44,8 @@ _FLUSH_ROWS = 100
 _SYNC_SECONDS = 10.0
 _TAIL_BYTES = 32 * 1024
 _WHOLE_BYTES = 4 * 2**20
-_LAST_BYTES = 64 * 1024
+_LAST_BYTES = (2048, 64 * 1024)
+"""How much of the end of a log is read to find its last event: most lines are short."""
 _MAX_LINE_BYTES = 2**20
 
 
@@ -412,10 +413,14 @@ def last_step(path: Path) -> int | None:
 def last_row(path: Path) -> Row | None:
     """The last event, from the end of the file alone; ``None`` where there is none."""
     with contextlib.suppress(OSError):
-        for line in reversed(read_tail(path, _LAST_BYTES).split(b"\n")[:-1]):
-            row = _parsed(line)
-            if row is not None:
-                return row
+        for size in _LAST_BYTES:
+            end = read_tail(path, size)
+            for line in reversed(end.split(b"\n")[:-1]):
+                row = _parsed(line)
+                if row is not None:
+                    return row
+            if len(end) < size:
+                break
     return None
 
 

@@ -94,7 +94,7 @@ async def use() -> None:
         await reaches("count every run twice")
         await pilot.press("escape", "2")
         await reaches("Nothing to draw yet")
-        await pilot.click("TitleBar", offset=(app.screen.query_one("TitleBar").content.plain.index("7 tally") + 2, 0))
+        await pilot.click("TitleBar", offset=(app.screen.query_one("TitleBar").cells.plain.index("7 tally") + 2, 0))
         await reaches("0 counted")
         await pilot.press("escape")
         await reaches("No runs yet")

@@ -109,8 +109,8 @@ async def test_the_machine_in_a_line_drops_whole_facts(
     source.machine_now = make_machine(gpus=(make_machine().gpus[0], replace(make_machine().gpus[0], index=1)))
     app = dashboard()
     async with app.run_test(size=(width, 40)) as pilot:
-        await drive.settle(pilot, lambda: "cuda:1" in str(app.screen.query_one(MachineStrip).render()))
-        line = str(app.screen.query_one(MachineStrip).render())
+        await drive.settle(pilot, lambda: "cuda:1" in str(app.screen.query_one(MachineStrip).cells.plain))
+        line = str(app.screen.query_one(MachineStrip).cells.plain)
         assert line.count(shown) == 2
         assert len(line) <= width - 2
 

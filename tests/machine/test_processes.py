@@ -117,14 +117,14 @@ def test_a_process_that_can_never_be_looked_at_is_not_dead(monkeypatch: pytest.M
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, read, refusals = ProcessIdentity.own(), Path.read_bytes, [OSError(errno.ENFILE, os.strerror(errno.ENFILE))]
+    own, opened, refusals = ProcessIdentity.own(), os.open, [OSError(errno.ENFILE, os.strerror(errno.ENFILE))]
 
-    def refuse_once(path: Path) -> bytes:
+    def refuse_once(path: str, flags: int) -> int:
         if refusals:
             raise refusals.pop()
-        return read(path)
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse_once)
+    monkeypatch.setattr(os, "open", refuse_once)
     assert own.alive()
     assert not refusals
 

@@ -8,7 +8,6 @@ from rich.text import Text
 from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from cr_tui.dashboard.charts import words
 from cr_tui.dashboard.charts.chart_grid import ChartGrid
@@ -23,7 +22,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.text_box import TextBox
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import rgb
 from engine.errors import CrtuiError
@@ -54,7 +53,7 @@ class ShownCharts(DashboardScreen):
         with Horizontal(id="curves"):
             yield ChartGrid(widget_id="grid")
             yield CellsView(widget_id="values")
-        yield Static(id="empty")
+        yield WrittenText(widget_id="empty")
         yield CellsView(widget_id="differences")
         yield TextLine(widget_id="form")
         yield KeyFooter()
@@ -123,9 +122,9 @@ class ShownCharts(DashboardScreen):
         filter_box = self.query_one("#filter", TextBox)
         filter_box.display = bool(filter_box.value or filter_box.has_focus)
         self.query_one("#curves").display = bool(named)
-        empty = self.query_one("#empty", Static)
+        empty = self.query_one("#empty", WrittenText)
         empty.display = not named
-        empty.update(Text(NOTHING_NAMED if keys else EMPTY))
+        empty.write(Text(NOTHING_NAMED if keys else EMPTY))
         self._draw_words(runs)
 
     def _led(self, parts: Sequence[Part]) -> tuple[Part, ...]:

@@ -12,7 +12,6 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.widgets import Static
 
 from cr_tui.dashboard.inspect.code_row import CodeRow, values_line
 from cr_tui.dashboard.inspect.layout import CAPTION, GAP, Layout, arrange, fitting_steps
@@ -22,7 +21,7 @@ from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
 from cr_tui.dashboard.shared.short_names import short_names
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
@@ -84,7 +83,7 @@ class InspectView(Vertical):
 
     def compose(self) -> ComposeResult:
         yield TextLine(widget_id="headline")
-        yield Static(id="waiting")
+        yield WrittenText(widget_id="waiting")
         with Horizontal(id="body"):
             yield PicturesView(self.session, widget_id="held")
             yield VerticalScroll(id="codes", can_focus=False)
@@ -238,11 +237,11 @@ class InspectView(Vertical):
             note = self._note(exploration)
         self.query_one("#headline", TextLine).write(line)
         self.query_one("#note", TextLine).write(note)
-        waiting = self.query_one("#waiting", Static)
+        waiting = self.query_one("#waiting", WrittenText)
         waiting.display = exploration is None
         if exploration is None:
             text = self._no_checkpoint() if inspection.awaits_checkpoint else clean(inspection.status)
-            waiting.update(Text(text, style=look.faint if inspection.status.endswith("…") else ""))
+            waiting.write(Text(text, style=look.faint if inspection.status.endswith("…") else ""))
 
     def _headline(self, exploration: Exploration) -> Text:
         """The runs and their checkpoints; what has no room beside the names is left out."""

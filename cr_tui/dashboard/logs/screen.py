@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from cr_tui.dashboard.keys import keymap
@@ -22,7 +22,7 @@ from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.shared.text_box import TextBox
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.text import clean
 from engine.errors import CrtuiError
@@ -64,7 +64,7 @@ class LogsScreen(DashboardScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar("logs")
         yield TextLine(widget_id="headline")
-        yield Static(id="empty")
+        yield WrittenText(widget_id="empty")
         yield LogPane(widget_id="log")
         yield TextBox(placeholder="text to find", widget_id="search")
         yield KeyFooter()
@@ -143,10 +143,10 @@ class LogsScreen(DashboardScreen):
         if not self.is_whole:
             return
         look, run = self.look, self.session.run_of(self._run_id)
-        pane, empty = self.pane, self.query_one("#empty", Static)
+        pane, empty = self.pane, self.query_one("#empty", WrittenText)
         # The pane stays: keys go to it also while there is nothing to read.
         empty.display = self._count == 0
-        empty.update(Text(NO_LOG if run is not None else NO_RUN))
+        empty.write(Text(NO_LOG if run is not None else NO_RUN))
         if run is None:
             gone = "this run is gone" if self._run_id else ""
             self.query_one("#headline", TextLine).write(Text(gone, style=look.alert))

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Source
@@ -26,7 +26,7 @@ from cr_tui.dashboard.shared.requests import LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.slots_text import slots_text
 from cr_tui.dashboard.shared.text_box import TextBox
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
 from cr_tui.text import clean
@@ -97,9 +97,9 @@ class NewRunScreen(DashboardScreen):
         with Container(id="fields"):
             yield SettingList(self._look_at, widget_id="settings")
             yield ValueEditor(self._typing_done, widget_id="editor")
-        yield Static(id="help")
+        yield WrittenText(widget_id="help")
         yield TextLine(widget_id="plan")
-        yield Static(id="command")
+        yield WrittenText(widget_id="command")
         yield KeyFooter()
 
     def on_mount(self) -> None:
@@ -189,7 +189,7 @@ class NewRunScreen(DashboardScreen):
         self._draw_help()
         if draft.form is not None and self._checked_request is not None:
             self._say_plan(_plan(check, self.look))
-            self.query_one("#command", Static).update(Text(clean(check.command), style=self.look.heading))
+            self.query_one("#command", WrittenText).write(Text(clean(check.command), style=self.look.heading))
         self._place_editor()
 
     def _say_plan(self, text: Text) -> None:
@@ -216,7 +216,7 @@ class NewRunScreen(DashboardScreen):
             if entry.text:
                 text.append(f"  preset: {clean(entry.default, 60) or 'none'}", style=look.faint)
             text.append("\n").append(clean(error or setting.help), style=look.error if error else look.faint)
-        self.query_one("#help", Static).update(text)
+        self.query_one("#help", WrittenText).write(text)
 
     # -- typing a value ----------------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class MachineStrip(TextLine):
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()
 
-    def show(self, machine: Machine) -> None:
+    def show_machine(self, machine: Machine) -> None:
         """Show new values."""
         self._machine = machine
         self.redraw()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.segment import Segment
 from rich.text import Text
 from textual import events
 
@@ -17,7 +16,7 @@ from cr_tui.dashboard.runs.run_words import (
     score_lines,
     setting_lines,
 )
-from cr_tui.dashboard.shared.cells_view import CellsView
+from cr_tui.dashboard.shared.cells_view import CellsView, segments_of
 from cr_tui.dashboard.theme import look_of
 from cr_tui.render.cells import Cells
 
@@ -83,7 +82,7 @@ class RunCard(CellsView):
         lines = self._filled(lines, facts, width, height)
         if len(lines) > height:
             lines = [*lines[: height - 1], Text(_MORE, style=look.faint)]
-        drawn = tuple(tuple(self._segments(line)) for line in lines)
+        drawn = tuple(tuple(segments_of(line, self.app.console)) for line in lines)
         self.show(Cells(drawn + ((),) * (height - len(drawn))))
 
     def _reason(self, run: Run, facts: RunFacts | None, width: int, room: int) -> list[Text]:
@@ -117,13 +116,6 @@ class RunCard(CellsView):
 
     def _wrapped(self, lines: Iterable[Text], width: int) -> list[Text]:
         return [part for line in lines for part in line.wrap(self.app.console, width)]
-
-    def _segments(self, line: Text) -> list[Segment]:
-        line.end = ""
-        line.rstrip()
-        # Rich forgets the style of a text in which nothing else is styled.
-        line.stylize_before(line.style)
-        return [segment for segment in line.render(self.app.console) if segment.text]
 
 
 def _in_columns(lines: Sequence[Text], count: int, width: int) -> list[Text]:

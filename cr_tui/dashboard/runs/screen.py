@@ -34,7 +34,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.pick import Choice, PickScreen
 from cr_tui.dashboard.shared.requests import InspectRequested, LookRequested, SelectionRequested
 from cr_tui.dashboard.shared.text_box import TextBox
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
 from cr_tui.text import clean
@@ -94,11 +94,11 @@ class RunsScreen(RunActions):
         yield TitleBar("runs")
         with Horizontal(id="filter-line"):
             yield TextBox(placeholder="status:running (group:a or not score.mig>0.2) lr<=1e-3 text", widget_id="filter")
-            yield Static(id="found")
+            yield WrittenText(widget_id="found")
         yield TextLine(widget_id="marks")
         with Container(id="body"):
             yield RunTable(widget_id="runs")
-            yield Static(id="nothing")
+            yield WrittenText(widget_id="nothing")
             yield RunDetail(id="detail")
         yield Static(Text(READ_ONLY_EMPTY if self.session.read_only else EMPTY), id="empty")
         yield MachineStrip()
@@ -196,14 +196,13 @@ class RunsScreen(RunActions):
         if self._is_filtered:
             found = Text(f"{len(self._listed)} of {len(runs)}", style=self.look.heading)
             found.append(f"  {clean(remark)}" if remark else "", style=self.look.alert)
-            self.query_one("#found", Static).update(found)
+            self.query_one("#found", WrittenText).write(found)
             # The words of the filter are needed to mend it: a long remark stands below them.
             room = self.size.width - cell_len(self._query[0]) - _FILTER_EDGES
             self.query_one("#filter-line").set_class(bool(remark) and found.cell_len > room, "-stacked")
         self.set_class(bool(runs) and not self._listed, "-nothing")
-        nothing = self.query_one("#nothing", Static)
         sentence = f"\n\n{clean(remark[0].upper() + remark[1:])}." if remark else ""
-        nothing.update(Text(NOTHING_FOUND).append(sentence, style=self.look.alert))
+        self.query_one("#nothing", WrittenText).write(Text(NOTHING_FOUND).append(sentence, style=self.look.alert))
 
     def _remark_on(self, query: Query, runs: Sequence[Run]) -> str:
         """What is doubtful about the filter. Of thousands of runs it is asked only if the answer may be another."""
@@ -367,7 +366,7 @@ class RunsScreen(RunActions):
 
     def _show_machine(self, machine: Machine) -> None:
         self.session.machine.add(machine)
-        self.query_one(MachineStrip).show(machine)
+        self.query_one(MachineStrip).show_machine(machine)
 
     @work
     async def action_annotate(self) -> None:

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.widgets import Static
 
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.model.session import Session
@@ -22,7 +21,7 @@ from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.selection.usable import UsableKeys
 from cr_tui.dashboard.shared.key_footer import KeyFooter
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.render.matrices.matrix import MOST_NAME, MatrixPicture
 from cr_tui.text import clean
@@ -41,7 +40,6 @@ class ShownSelections(UsableKeys):
         super().__init__(session, group)
         self._drawn: object = None
         self._zoomed = self._even = False
-        self._verdict = ""
         self._why: bool | None = None
         self._matrix_width = 0
 
@@ -49,12 +47,12 @@ class ShownSelections(UsableKeys):
         yield TitleBar("selection")
         yield TextLine(widget_id="group")
         yield TextLine(widget_id="progress")
-        yield Static(id="verdict")
+        yield WrittenText(widget_id="verdict")
         with Horizontal(id="body"):
             yield MatrixView(widget_id="matrix")
-            yield Static(id="nothing")
+            yield WrittenText(widget_id="nothing")
             yield RankingTable(widget_id="ranking")
-        yield Static(id="pair")
+        yield WrittenText(widget_id="pair")
         yield PairView(self.session, widget_id="strips")
         yield KeyFooter()
 
@@ -83,10 +81,10 @@ class ShownSelections(UsableKeys):
         supervised = {run.id: run.scores.get("factor_vae") for run in self._runs}
         self._selection = show_selection(result, self._order, names, supervised, groups) if result else None
         empty = self._selection is None
-        nothing = self.query_one("#nothing", Static)
+        nothing = self.query_one("#nothing", WrittenText)
         nothing.display = empty or (result is not None and result.matrix is None)
         if nothing.display:
-            nothing.update(
+            nothing.write(
                 Text(words.empty_words(pool, len(self._pools), self.session.read_only) if empty else words.NO_MATRIX)
             )
         self.table.display = not empty
@@ -97,15 +95,12 @@ class ShownSelections(UsableKeys):
 
     def _draw_verdict(self) -> None:
         """How sure the pick is and what would settle it, above all else."""
-        shown, verdict = self._selection, self.query_one("#verdict", Static)
+        shown, verdict = self._selection, self.query_one("#verdict", WrittenText)
         verdict.display = self.query_one("#pair").display = shown is not None
         if shown is None:
             return
         verdict.styles.max_height = verdict_lines(self.size.height, len(shown.order))
-        sure = self._verdict_of(shown)
-        if sure.markup != self._verdict:
-            self._verdict = sure.markup
-            verdict.update(sure)
+        verdict.write(self._verdict_of(shown))
 
     def _verdict_of(self, shown: ShownSelection) -> Text:
         return words.verdict(shown, self.size.width, self.look)
@@ -181,8 +176,7 @@ class ShownSelections(UsableKeys):
                 text = words.left_out_words(shown.names[run_id], reason, self.look)
             else:
                 text = words.readout(shown, self.matrix.cursor, max(self.size.width - 2, 1), self.look)
-        # Its height is fixed, so nothing around it has to move.
-        self.query_one("#pair", Static).update(text, layout=False)
+        self.query_one("#pair", WrittenText).write(text)
         strips = self.query_one("#strips", PairView)
         if strips.display:
             strips.show_pair(self._pair_of_runs())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from rich.console import Console
 from rich.segment import Segment
+from rich.text import Text
 from textual import events
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -86,3 +88,13 @@ class DrawnView(CellsView):
 
     def on_resize(self, event: events.Resize) -> None:
         self.redraw()
+
+
+def segments_of(line: Text, console: Console) -> list[Segment]:
+    """A line of text as it stands in :class:`~cr_tui.render.cells.Cells`."""
+    line = line.copy()
+    line.end = ""
+    line.rstrip()
+    # Rich forgets the style of a text in which nothing else is styled.
+    line.stylize_before(line.style)
+    return [segment for segment in line.render(console) if segment.text]

@@ -59,6 +59,8 @@ class DashboardScreen(Screen[None]):
 
     def restyle(self) -> None:
         """Draw what is drawn by hand in the colours of another theme."""
+        for bar in self.query(TitleBar):
+            bar.redraw()
         for footer in self.query(KeyFooter):
             footer.redraw()
         self._show_newest_runs()

@@ -1,26 +1,61 @@
-"""A line of text."""
+"""Texts that are drawn only when they have changed."""
 
 from __future__ import annotations
 
 from rich.text import Text
+from textual import events
 from textual.widgets import Static
 
+from cr_tui.dashboard.shared.cells_view import CellsView, segments_of
+from cr_tui.render.cells import Cells
 
-class TextLine(Static):
-    """One line, cut at the edge and shown literally; it is drawn only when its text has changed."""
+
+class TextLine(CellsView):
+    """One line, cut at the edge and shown literally. Only the stretch that has changed is sent to the terminal."""
 
     DEFAULT_CSS = """
-    TextLine { height: 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    TextLine { height: 1; }
     """
 
     def __init__(self, *, widget_id: str | None = None) -> None:
-        super().__init__(id=widget_id)
-        self._written = Text()
+        super().__init__(widget_id=widget_id)
+        self._text = Text()
+        self._drawn: tuple[Text | None, int] = (None, 0)
 
     def write(self, text: Text) -> None:
         """Show another text. Blanks at its end would have it cut although its words have room."""
         text.rstrip()
-        if text.markup != self._written.markup:
-            self._written = text
-            # The height is fixed, so nothing around it has to move.
-            self.update(text, layout=False)
+        self._text = text
+        self._draw()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn, width = self._drawn, self.content_size.width
+        if not width or (drawn[1] == width and drawn[0] is not None and _same(drawn[0], self._text)):
+            return
+        self._drawn = (self._text, width)
+        line = self._text.copy()
+        line.truncate(width, overflow="ellipsis")
+        self.show(Cells((tuple(segments_of(line, self.app.console)),)))
+
+
+class WrittenText(Static):
+    """Text of any number of lines, shown literally. What stands around it is laid out anew only when it changes."""
+
+    def __init__(self, *, widget_id: str | None = None) -> None:
+        super().__init__(id=widget_id)
+        self._text = Text()
+
+    def write(self, text: Text) -> None:
+        """Show another text."""
+        if not _same(text, self._text):
+            self._text = text
+            sides = (self.styles.width, self.styles.height)
+            self.update(text, layout=any(side is not None and side.is_auto for side in sides))
+
+
+def _same(one: Text, other: Text) -> bool:
+    """Whether two texts look alike. Rich compares all but the style that the whole text has."""
+    return one == other and one.style == other.style

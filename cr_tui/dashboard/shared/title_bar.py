@@ -42,7 +42,7 @@ class TitleBar(TextLine):
         super().__init__(widget_id="title-bar")
         self._here = here
         self._location = ""
-        self._total = 0
+        self._runs: Sequence[Run] = ()
         self._statuses: Counter[str] = Counter()
         self._read_only = False
         self._trouble = ""
@@ -53,10 +53,12 @@ class TitleBar(TextLine):
 
     def show_runs(self, runs: Sequence[Run], read_only: bool, trouble: str = "", location: str = "") -> None:
         """Count the runs, or say why they could not be read."""
-        self._total = len(runs)
-        self._statuses = Counter("stalled" if run.stalled else run.status for run in runs)
-        self._read_only, self._trouble, self._location = read_only, trouble, location
-        self.redraw()
+        said = (read_only, trouble, location)
+        if runs is not self._runs or said != (self._read_only, self._trouble, self._location):
+            self._runs = runs
+            self._statuses = Counter("stalled" if run.stalled else run.status for run in runs)
+            self._read_only, self._trouble, self._location = said
+            self.redraw()
 
     def redraw(self) -> None:
         """Write the line anew, with as much as there is room for."""
@@ -102,7 +104,8 @@ class TitleBar(TextLine):
     def _counts(self, total: bool, words: bool) -> Text:
         look = look_of(self.app)
         counts = self._statuses
-        line = Text(f"{self._total} run{'' if self._total == 1 else 's'}" if total else "", style=look.faint)
+        count = len(self._runs)
+        line = Text(f"{count} run{'' if count == 1 else 's'}" if total else "", style=look.faint)
         for status in _COUNTED:
             if counts[status]:
                 glyph, colour = look.statuses[status]

@@ -132,7 +132,8 @@ class RunList:
             self._waits.get(record.id),
             self._tags.get(record.id),
         )
-        if before is not None and not live and _same(made_from, self._made_from.get(record.id, ())):
+        # Of the same objects Python does not ask whether they are equal, so this costs next to nothing.
+        if before is not None and not live and made_from == self._made_from.get(record.id):
             return before
         self._made_from[record.id] = made_from
         eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps) if live else None
@@ -183,8 +184,3 @@ class RunList:
                 again_at = float("inf")
             self._losses[record.id] = (again_at, losses)
         return losses
-
-
-def _same(these: tuple[object, ...], those: tuple[object, ...]) -> bool:
-    """Whether both hold the very same objects, which is faster to find out than whether they hold equal ones."""
-    return len(these) == len(those) and all(one is other for one, other in zip(these, those, strict=True))
