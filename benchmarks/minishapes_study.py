@@ -3,6 +3,7 @@
     python benchmarks/minishapes_study.py --store S --jobs 2              # all of it, seeds 0-19
     python benchmarks/minishapes_study.py --store S --seeds 0-4 --methods infogan-cr infogan-cr-control
     python benchmarks/minishapes_study.py --store S --report              # what there is so far; trains nothing
+    python benchmarks/minishapes_study.py --store S --report --against vae    # all others less one of them
 
 The runs are ordinary runs of the store, in the group ``minishapes``, named METHOD-sSEED, with the preset
 ``quick-minishapes``. The same command goes on where an earlier one ended, trains only what is missing, and computes no
@@ -13,8 +14,10 @@ pools that need more models (``--seeds 20-59``).
 too, so the two runs of a seed differ in lambda_CR alone. Until then they are the same: one draw, not two. ``infogan``
 of the same seed is a third run of that draw, and trains the same model as the control (a test holds it).
 
-Prints Markdown: a table of methods (mean and standard deviation over seeds) and one of differences (InfoGAN-CR minus
-control, paired by seed, with 95 % intervals by Student's t) for each protocol. ``--json`` prints one document instead.
+Prints Markdown: a table of methods (means over seeds with 95 % intervals by Student's t) and one of differences
+(InfoGAN-CR minus control, paired by seed, with such intervals) for each protocol. ``--against METHOD`` adds the
+differences of all other methods to one, whose intervals are Welch's, because seeds of two methods have nothing in
+common. ``--json`` prints one document instead.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from typing import Any, get_args
 
 import orjson
 from scipy.stats import t as student
+from scipy.stats import ttest_ind
 
 from engine.errors import CrtuiError
 from engine.methods import METHODS
@@ -47,6 +51,8 @@ REGULARISED = "infogan-cr"
 CONTROL = "infogan-cr-control"
 ARMS = (*METHODS, CONTROL)
 CONFIDENCE = 0.95
+_MEAN = "mean"
+_TITLES = (*COLUMNS.values(), "mean of seven")
 ByArm = Mapping[str, Mapping[int, Scores]]
 
 
@@ -72,6 +78,8 @@ def main() -> None:
         return
     for protocol, result in results.items():
         print_tables(protocol, result)
+        if arguments.against in result["methods"]:
+            print_against(protocol, arguments.against, by_arm(runs, protocol))
 
 
 def study_specs(arms: Sequence[str], seeds: Sequence[int], steps: int | None = None) -> list[RunSpec]:
@@ -102,8 +110,7 @@ def by_arm(runs: Sequence[Mapping[str, Any]], protocol: str) -> ByArm:
 def summarise(scores: ByArm) -> dict[str, Any]:
     """Mean and spread of each arm, and the regularised arm against its control."""
     methods = {
-        arm: {key: _spread([found[key] for found in by_seed.values()]) for key in COLUMNS}
-        for arm, by_seed in scores.items()
+        arm: {key: interval(values) for key, values in _by_score(found).items()} for arm, found in scores.items()
     }
     regularised, control = scores.get(REGULARISED, {}), scores.get(CONTROL, {})
     seeds = sorted(regularised.keys() & control.keys())
@@ -111,21 +118,48 @@ def summarise(scores: ByArm) -> dict[str, Any]:
     return {"methods": methods, "differences": differences, "seeds": seeds}
 
 
+def interval(values: Sequence[float]) -> dict[str, Any]:
+    """Mean and standard deviation of draws, and the mean's interval by Student's t with n - 1 degrees of freedom."""
+    n = len(values)
+    mean = statistics.fmean(values) if n else math.nan
+    sd = statistics.stdev(values) if n > 1 else math.nan
+    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
+    return {"n": n, "mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
+
+
 def paired(differences: Sequence[float]) -> dict[str, Any]:
-    """Mean of paired differences, and its interval by Student's t with n - 1 degrees of freedom."""
-    result = _spread(differences)
-    n = len(differences)
-    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * result["sd"] / math.sqrt(n) if n > 1 else math.nan
-    return result | {"low": result["mean"] - half, "high": result["mean"] + half, "pairs": list(differences)}
+    """The interval of paired differences, and the pairs."""
+    return interval(differences) | {"pairs": list(differences)}
+
+
+def apart(one: Sequence[float], two: Sequence[float], comparisons: int) -> dict[str, Any]:
+    """How far the means of two methods are apart, by Welch's t.
+
+    Args:
+        one: a score of one method, seed by seed.
+        two: that of the other; both of two seeds at least.
+        comparisons: among how many the difference is to stand (Bonferroni).
+
+    Returns:
+        ``mean``; ``low`` and ``high`` of the 95 % interval of this difference alone; whether it is ``resolved``.
+    """
+    found = ttest_ind(one, two, equal_var=False)
+    alone, among_all = (found.confidence_interval(1 - (1 - CONFIDENCE) / number) for number in (1, comparisons))
+    return {
+        "mean": statistics.fmean(one) - statistics.fmean(two),
+        "low": float(alone.low),
+        "high": float(alone.high),
+        "resolved": bool(among_all.low > 0 or among_all.high < 0),
+    }
 
 
 def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
     """The tables of one protocol as Markdown."""
-    print(f"\nProtocol `{protocol}`: mean ± standard deviation over seeds\n")
-    print(f"| method | n | {' | '.join(COLUMNS.values())} |")
-    print("| --- | --- |" + " --- |" * len(COLUMNS))
+    print(f"\nProtocol `{protocol}`: mean ± half of the 95 % interval over seeds\n")
+    print(f"| method | n | {' | '.join(_TITLES)} |")
+    print("| --- | --- |" + " --- |" * len(_TITLES))
     for arm, scores in result["methods"].items():
-        cells = [f"{score['mean']:.3f} ± {score['sd']:.3f}" for score in scores.values()]
+        cells = [f"{score['mean']:.3f} ± {score['high'] - score['mean']:.3f}" for score in scores.values()]
         print(f"| {arm} | {scores['mig']['n']} | {' | '.join(cells)} |")
     if not result["seeds"]:
         return
@@ -139,6 +173,26 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
             f"| {title} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
             f"| {above} of {row['n']} |"
         )
+
+
+def print_against(protocol: str, other: str, scores: ByArm) -> None:
+    """The differences of all arms to one as Markdown."""
+    arms = [arm for arm, by_seed in scores.items() if arm != other and min(len(by_seed), len(scores[other])) > 1]
+    comparisons = len(arms) * len(_TITLES)
+    print(f"\nProtocol `{protocol}`: less {other}, **bold** where it stands among {comparisons} comparisons\n")
+    print(f"| method | {' | '.join(_TITLES)} |\n| --- |{' --- |' * len(_TITLES)}")
+    theirs = _by_score(scores[other])
+    for arm in arms:
+        found = [apart(values, theirs[key], comparisons) for key, values in _by_score(scores[arm]).items()]
+        cells = [f"{each['mean']:+.3f} ± {each['high'] - each['mean']:.3f}" for each in found]
+        marked = [f"**{cell}**" if each["resolved"] else cell for cell, each in zip(cells, found, strict=True)]
+        print(f"| {arm} | {' | '.join(marked)} |")
+
+
+def _by_score(by_seed: Mapping[int, Scores]) -> dict[str, list[float]]:
+    """Each score seed by seed, and the mean of all."""
+    columns = {key: [found[key] for found in by_seed.values()] for key in COLUMNS}
+    return columns | {_MEAN: [statistics.fmean(found[key] for key in COLUMNS) for found in by_seed.values()]}
 
 
 def _spec(arm: str, seed: int, steps: int | None) -> RunSpec:
@@ -155,15 +209,6 @@ def _no_regulariser() -> str:
     return f"lambda_cr={json.dumps([[at, 0.0] for at, _ in written])}"
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    n = len(values)
-    return {
-        "n": n,
-        "mean": statistics.fmean(values) if n else math.nan,
-        "sd": statistics.stdev(values) if n > 1 else math.nan,
-    }
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="All methods on minishapes, and the regulariser against its control")
     parser.add_argument("--store", type=Path, required=True)
@@ -173,6 +218,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=_count, default=1, help="runs that train, and processes that score, at once")
     parser.add_argument("--steps", type=_count, help="updates of each run; default: the preset's")
     parser.add_argument("--report", action="store_true", help="train nothing; score and show the runs that finished")
+    parser.add_argument("--against", choices=ARMS, metavar="METHOD", help="also what all others differ from it")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args()
 

@@ -27,6 +27,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.choosing.comparison import pairs_of
-from engine.choosing.methods.pipe import score_of
+from engine.choosing.methods.pipe import kept_score, says_anything
 from engine.choosing.pool import Pool
 from engine.choosing.scoring import score_run
 from engine.metrics.independent_components import IndependentComponents
@@ -245,7 +246,7 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
     if extra.components:
         selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, found))[square])
     if extra.pipe:
-        selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, _indifference)))
+        selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, partial(_pipe, pool))))
     runs = [pool.records[place] for place in kept]
     scores = score_pool(pool.store, runs, "paper", extra.jobs, lambda text: print(text, file=sys.stderr))
     truth = np.array([[scores[run.id][key] for key in COLUMNS] for run in runs])
@@ -288,8 +289,9 @@ def _agreement(found: IndependentComponents) -> float:
     return -1.0 if found.doubt else found.agreement
 
 
-def _indifference(model: Model, codes: CommonCodes, seed: int) -> float:
-    return score_of(model, codes.codes, seed)
+def _pipe(pool: Pool, model: Model, codes: CommonCodes, _seed: int) -> float:
+    """The score of PIPE; below all others where the selector leaves the model out."""
+    return kept_score(pool, model, codes.codes) if says_anything(codes) else -1.0
 
 
 def _units(runs: Sequence[RunRecord]) -> NDArray[np.int64]:

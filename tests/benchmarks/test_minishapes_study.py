@@ -145,6 +145,29 @@ def test_one_pair_has_no_interval() -> None:
     assert np.isnan([found["low"], found["high"]]).all()
 
 
+def test_methods_are_compared_by_welch_s_test_and_a_difference_must_stand_among_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(1)
+    one, two = list(rng.normal(0.5, 0.1, 4)), list(rng.normal(0.3, 0.05, 5))
+    expected = stats.ttest_ind(one, two, equal_var=False)
+    found = study.apart(one, two, 1)
+    assert (found["low"], found["high"]) == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert found["resolved"] is bool(expected.pvalue < 0.05) is True
+    assert study.apart(one, two, 10_000)["resolved"] is bool(expected.pvalue < 0.05 / 10_000) is False
+
+    scores = {
+        "qlae": {seed: dict.fromkeys(COLUMNS, value) for seed, value in enumerate((0.9, 0.901, 0.902))},
+        "vae": {seed: dict.fromkeys(COLUMNS, value) for seed, value in enumerate((0.1, 0.101, 0.102))},
+        "hf-vae": {0: dict.fromkeys(COLUMNS, 0.5)},
+    }
+    study.print_against("paper", "vae", scores)
+    out = capsys.readouterr().out
+    assert f"among {len(COLUMNS) + 1} comparisons" in out
+    assert "| qlae | **+0.800 ± 0.002**" in out
+    assert "hf-vae" not in out
+
+
 def test_only_seeds_of_both_arms_are_compared() -> None:
     row = dict.fromkeys(COLUMNS, 0.0)
     scores = {"infogan-cr": {0: row, 1: row | {"mig": 0.3}}, "infogan-cr-control": {1: row | {"mig": 0.1}, 2: row}}

@@ -91,3 +91,23 @@ def test_a_pool_is_ranked_and_what_encodes_nothing_left_out(
     monkeypatch.setattr(pipe, "INFORMATIVE_KL", np.inf)
     with pytest.raises(InputError, match="none of its codes says anything"):
         select_runs(store, pool, ["pipe"])
+
+
+def test_a_score_is_computed_once_and_what_is_damaged_again(
+    store: Store, make_run: Callable[..., RunRecord], very_few_images: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [make_run(name, seed=seed) for seed, name in enumerate("ab")]
+    first = select_runs(store, records, ["pipe"]).methods["pipe"].scores
+    computed = []
+    score_of = pipe.score_of
+    monkeypatch.setattr(pipe, "score_of", lambda model, *given: computed.append(model.name) or score_of(model, *given))
+    assert select_runs(store, records, ["pipe"]).methods["pipe"].scores == first
+    assert not computed
+    kept = sorted((store.selections / "cache" / "pipe").glob("*.json"))
+    assert len(kept) == len(records)
+    for damage in (b"2.5", b"true", b'{"score": 1.0}', b"0." + b"9" * 100, b""):
+        kept[0].write_bytes(damage)
+        assert select_runs(store, records, ["pipe"]).methods["pipe"].scores == first
+    assert len(computed) == 5
+    select_runs(store, records, ["pipe"], seed=1)
+    assert len(computed) == 5 + len(records)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.metrics.independent_components import independent_components
 from engine.selection import SIMILARITIES, model_centrality, udr
 from engine.selection.cross_scores import CrossScores, cross_scores
 from engine.selection.generated_set import VotingProtocol
@@ -77,6 +78,39 @@ def test_with_five_of_eight_on_one_wrong_basis_the_majority_wins(clean: Maker, m
     pool = [*(clean(i) for i in range(3)), *wrong]
     for similarity in SIMILARITIES:
         assert model_centrality(cross_scores(pool, PROTOCOL, similarity=similarity, cache=cache).matrix).pick >= 3
+
+
+def test_independent_components_are_not_fooled_by_a_shared_mistake(clean: Maker, mixed: Maker) -> None:
+    """With five of eight on one wrong basis the components say which models are right, and mend those that are not."""
+    pool = [*(clean(i) for i in range(3)), *(replace(mixed(0), name=f"wrong-{i}") for i in range(5))]
+    world = torch.rand((2000, 6), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    found = [independent_components(codes, spread=3**-0.5) for codes in _codes(pool, world)]
+    assert not any(each.doubt for each in found)
+    assert min(each.agreement for each in found[:3]) > 0.99
+    assert max(each.agreement for each in found[3:]) < 0.9
+
+    turned = [
+        replace(
+            model, name=f"{model.name} turned", warp=1, basis=model.basis @ torch.from_numpy(each.unmixing).float().T
+        )
+        for model, each in zip(pool, found, strict=True)
+    ]
+    _, pick, _, agreed = _judged(turned)
+    assert turned[pick].basis.abs().max(dim=0).values.min() > 0.97, "each component is one factor"
+    assert agreed.present
+
+
+def test_of_normal_factors_components_cannot_be_known(clean: Maker, mixed: Maker) -> None:
+    world = torch.randn((2000, 6), generator=torch.Generator().manual_seed(0)) / 3**0.5
+    for codes in _codes([clean(0), mixed(0)], world):
+        assert "cannot know" in (independent_components(codes).doubt or "")
+
+
+def _codes(pool: Sequence[Any], world: torch.Tensor) -> list[np.ndarray]:
+    """Each model's codes of the same images: those of a world of four factors and two of noise, ``[n, 6]``."""
+    teller = replace(pool[0], basis=torch.eye(4), warp=1)
+    images = teller.decode(world)
+    return [model.encode(images).double().numpy() for model in pool]
 
 
 def test_what_equal_votes_cannot_see_is_called_a_tie_and_seen_by_others(

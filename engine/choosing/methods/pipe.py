@@ -8,25 +8,36 @@ where it guesses. As the authors' code has it: convolutions of stride 2 with bat
 
 It cannot see a model that encodes next to nothing, so members without an informative code are left out. GANs are the
 same with the noise drawn anew for each image (ours: the paper has VAEs only).
+
+A score takes a network half a minute of a core, so each is kept in the store, in ``selections/cache/pipe/``.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import orjson
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from engine.choosing.methods import PoolRanking
 from engine.choosing.pool import Pool
+from engine.errors import InputError, StoreError
 from engine.models.codes import Codes
 from engine.models.model import Model
 from engine.progress import Progress, ignore_progress
 from engine.selection import Ranking
+from engine.selection.common_codes import CommonCodes
 from engine.selection.stability import INFORMATIVE_KL
+from engine.storage.descriptors import cause
+from engine.storage.files import make_folders, read_file, replace_file
+from engine.storage.locks import exclusive_lock
 from engine.streams import stream_seed
+from engine.version import VERSION
 
 TRAINING_IMAGES = 50_000
 """Images that the network learns from, both kinds together."""
@@ -36,6 +47,8 @@ BATCH = 32
 STEP_SIZE = 1e-4
 _WIDTHS = (32, 32, 64, 64)
 _SMALLEST_SIDE = 4
+_MAX_BYTES = 64
+"""Of a score that is kept."""
 
 
 def rank(pool: Pool) -> PoolRanking:
@@ -51,12 +64,54 @@ def rank(pool: Pool) -> PoolRanking:
 
         if isinstance(codes, str):
             excluded[index] = codes
-        elif not (codes.kl > INFORMATIVE_KL).any() or not codes.codes.std(axis=0).any():
+        elif not says_anything(codes):
             excluded[index] = "none of its codes says anything about the images"
         else:
-            scores[index] = score_of(model, codes.codes, pool.seed, pool.device, report)
+            scores[index] = kept_score(pool, model, codes.codes, report)
     included = pool.rankable("pipe", excluded)
     return PoolRanking(included, Ranking.from_scores([scores[index] for index in included]), excluded)
+
+
+def says_anything(codes: CommonCodes) -> bool:
+    """Whether any code of a model tells of the image. Where none does, the score would be 1 and mean nothing."""
+    return bool((codes.kl > INFORMATIVE_KL).any() and codes.codes.std(axis=0).any())
+
+
+def kept_score(pool: Pool, model: Model, codes: NDArray[np.float64], progress: Progress | None = None) -> float:
+    """The score of a member, computed only where the store does not have it.
+
+    Args:
+        pool: says where the store is, the seed and the device.
+        model: a member of the pool.
+        codes: float ``[n, d]``, its codes of images of the dataset.
+        progress: called with how many training images are done, and how many there are.
+
+    Raises:
+        StoreError: the disk refused.
+    """
+    follows_from = (VERSION, model.fingerprint, pool.seed, TRAINING_IMAGES, TEST_IMAGES, STEP_SIZE, codes.shape)
+    digest = hashlib.sha256(repr(follows_from).encode() + codes.tobytes()).hexdigest()[:32]
+    path = pool.store.selections / "cache" / "pipe" / f"{digest}.json"
+    kept = _read(path)
+    if kept is not None:
+        return kept
+    score = score_of(model, codes, pool.seed, pool.device, progress)
+    try:
+        make_folders(path.parent)
+    except OSError as error:
+        raise StoreError(f"{path.parent} cannot be made: {cause(error)}") from error
+    with exclusive_lock(path.parent / ".lock"):
+        replace_file(path, orjson.dumps(score))
+    return score
+
+
+def _read(path: Path) -> float | None:
+    """A score that was kept; ``None`` where there is none, and where a file holds anything else."""
+    try:
+        kept = orjson.loads(read_file(path, _MAX_BYTES))
+    except (FileNotFoundError, InputError, orjson.JSONDecodeError):
+        return None
+    return kept if isinstance(kept, float) and 0 <= kept <= 1 else None
 
 
 def score_of(
@@ -103,7 +158,7 @@ def _accuracy(
     progress: Progress,
 ) -> float:
     """Train the network and return the share of held-out images that it names right."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=STEP_SIZE)
+    optimizer = torch.optim.Adam(network.parameters(), lr=STEP_SIZE, fused=True)
     loss = nn.BCEWithLogitsLoss()
     network.train()
     for done in range(0, TRAINING_IMAGES, BATCH):
