@@ -409,7 +409,7 @@ class TestDrawing:
             table = app.screen.query_one(RankingTable)
             colours = {run.id: run.colour for run in app.screen.shown_runs}
             for run_id, colour in colours.items():
-                cell = table.get_row(run_id)[0]
+                cell = table.cells_of(table.row_ids.index(run_id))[0]
                 drawn = [span.style for span in cell.spans if cell.plain[span.start : span.end].startswith("●")]
                 assert [style.color.triplet for style in drawn] == [colour]
 
