@@ -120,4 +120,4 @@ async def test_the_dashboards_table_has_its_title(by_name: str) -> None:
         table = RankingTable()
         await app.mount(table)
         table.show(show_selection(result, by_name, {}, {}), {}, 80)
-        assert [str(column.label).strip() for column in table.ordered_columns] == ["#", "Run", "▾By name"]
+        assert [heading.title.strip() for heading in table.headings] == ["#", "Run", "▾By name"]

@@ -30,6 +30,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.palette import KeyCommands
 from cr_tui.dashboard.shared.pick import PickScreen
 from cr_tui.dashboard.shared.text_box import TextBox
+from cr_tui.dashboard.shared.text_line import TextLine
 from cr_tui.dashboard.theme import COLOUR_BLIND, DARK, LIGHT
 from cr_tui.render.cells import Cells
 from cr_tui.render.curves.trace import trace
@@ -409,9 +410,30 @@ class TestDrawing:
             table = app.screen.query_one(RankingTable)
             colours = {run.id: run.colour for run in app.screen.shown_runs}
             for run_id, colour in colours.items():
-                cell = table.get_row(run_id)[0]
+                cell = table.cells_of(table.row_ids.index(run_id))[0]
                 drawn = [span.style for span in cell.spans if cell.plain[span.start : span.end].startswith("●")]
                 assert [style.color.triplet for style in drawn] == [colour]
+
+    @pytest.mark.parametrize("screen", ["4", "5"])
+    async def test_a_mark_has_its_colour_on_screens_of_one_run(self, dashboard: Build, drive: Any, screen: str) -> None:
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await drive.settle(pilot)
+            # The second mark, so that it is not the first colour that everything alone has.
+            drive.press(app, "j", "space", "k", "k", "space", "k")
+            await drive.settle(pilot, lambda: len(app.session.marked) == 2)
+            run = app.session.run_of(app.session.cursor_run)
+            assert run is not None
+            colour = {shown.id: shown.colour for shown in app.screen.shown_runs}[run.id]
+            assert colour != app.screen.look.runs[0]
+            drive.press(app, screen)
+
+            def drawn() -> list[Any]:
+                lines = app.screen.query_one("#headline", TextLine).cells.lines
+                styles = [segment.style for line in lines for segment in line if run.name in segment.text]
+                return [style.color.triplet for style in styles if style is not None and style.color is not None]
+
+            await drive.settle(pilot, lambda: drawn() == [colour])
 
     def test_the_diff_counts_the_runs_that_have_no_room(self) -> None:
         runs = [ShownRun(str(n), f"infogan-cr-seed{n}", (1, 2, 3), RunCurves(str(n))) for n in range(10)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual.geometry import Region
+from textual.widget import Widget
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.runs.chart_view import ChartView
@@ -106,6 +107,27 @@ class TestTable:
             digits = table.render_line(4).text.index("50/4000")
             # Of 1200 and 1250 only one digit differs.
             assert region == Region(digits, 4, 1, 1)
+
+    async def test_a_run_that_goes_on_lays_nothing_out_anew(
+        self, dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What is hidden was updated with each look at the runs, and then the whole screen was laid out."""
+        app = dashboard()
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await drive.settle(pilot)
+            laid_out: list[Widget] = []
+            refresh = Widget.refresh
+
+            def seen(widget: Widget, *regions: Region, layout: bool = False, **options: Any) -> Widget:
+                if layout:
+                    laid_out.append(widget)
+                return refresh(widget, *regions, layout=layout, **options)
+
+            monkeypatch.setattr(Widget, "refresh", seen)
+            source.change(source.listed[3].id, step=1250)
+            app.read_runs()
+            await drive.settle(pilot, lambda: "1250" in drive.text(app))
+            assert laid_out == []
 
     async def test_a_thousand_runs_are_walked_and_only_those_on_the_screen_drawn(
         self, dashboard: Build, source: Any, drive: Any

@@ -246,6 +246,8 @@ def test_last_step_looks_only_at_the_end(path: Path) -> None:
     assert last_step(path) is None
     path.write_bytes(b"".join(line(step) for step in range(5000)) + line(9999)[:-5])
     assert last_step(path) == 4999
+    path.write_bytes(line(7, text="x" * 9000))
+    assert last_step(path) == 7
 
 
 def test_a_link_or_pipe_in_place_of_the_log_is_not_followed(path: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from cr_tui.text import clean
 _AROUND = (3, 4)
 """Cells and lines of the screen that pictures and sliders cannot have: words, and the scroll bar."""
 _ARROW = "  ↔  "
+_BOLD = Style(bold=True)
 _LEAST_NAME, _MOST_NAME = 20, 60
 """Cells of a name in the headline: as many as are kept before words beside it, and at most."""
 _LOW = 30
@@ -258,9 +259,12 @@ class InspectView(Vertical):
             (found for found in ((one, self._name_room(one, width)) for one in described) if found[1] >= wanted),
             (["" for _ in sides], self._name_room(["" for _ in sides], width)),
         )
-        line = Text()
-        for name, detail in zip(short_names(names, min(max(room, 1), _MOST_NAME)), details, strict=True):
-            line.append(_ARROW if line.plain else "", style=faint).append(name, style="bold")
+        line, marked = Text(), self.session.marked
+        shown = zip(short_names(names, min(max(room, 1), _MOST_NAME)), details, sides, self._colours, strict=True)
+        for name, detail, side, colour in shown:
+            # A run alone that is not marked has no colour anywhere.
+            style = _BOLD + colour if len(sides) > 1 or side.run.id in marked else _BOLD
+            line.append(_ARROW if line.plain else "", style=faint).append(name, style=style)
             line.append(f"  {detail}" if detail else "", style=faint)
         return line
 

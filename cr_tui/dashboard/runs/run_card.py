@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rich.segment import Segment
 from rich.text import Text
 from textual import events
 
@@ -17,7 +18,7 @@ from cr_tui.dashboard.runs.run_words import (
     setting_lines,
 )
 from cr_tui.dashboard.shared.cells_view import CellsView, segments_of
-from cr_tui.dashboard.theme import look_of
+from cr_tui.dashboard.theme import Look, look_of
 from cr_tui.render.cells import Cells
 
 _COLUMN, _SCORE_COLUMN = 36, 21
@@ -29,6 +30,7 @@ _LEAST_SETTINGS = 4
 _SAID = frozenset({"name", "group", "seed", "preset", "method.name", "data.name"})
 """Settings that stand elsewhere on the screen."""
 _MORE = "… i shows everything"
+_Drawn = tuple[tuple[Segment, ...], ...]
 
 
 class RunCard(CellsView):
@@ -41,6 +43,7 @@ class RunCard(CellsView):
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self._shown: tuple[Run | None, RunFacts | None, float | None, float] = (None, None, None, 0.0)
+        self._settings: tuple[object, _Drawn] = ((), ())
 
     def show_card(self, run: Run | None, facts: RunFacts | None, speed: float | None, now: float) -> None:
         """Show a run; ``facts`` of it may still be missing.
@@ -79,10 +82,11 @@ class RunCard(CellsView):
             *self._wrapped(changed_lines(facts, look), width),
         ]
         lines = [*self._reason(run, facts, width, max(height - len(rest), _MOST_TRACE)), *rest]
-        lines = self._filled(lines, facts, width, height)
         if len(lines) > height:
             lines = [*lines[: height - 1], Text(_MORE, style=look.faint)]
-        drawn = tuple(tuple(segments_of(line, self.app.console)) for line in lines)
+        drawn = self._drawn(lines)
+        if facts is not None:
+            drawn += self._settings_of(facts, width, height - len(drawn) - 2, look)
         self.show(Cells(drawn + ((),) * (height - len(drawn))))
 
     def _reason(self, run: Run, facts: RunFacts | None, width: int, room: int) -> list[Text]:
@@ -101,21 +105,33 @@ class RunCard(CellsView):
             kept = [*parts, *kept]
         return [*head, *kept]
 
-    def _filled(self, lines: list[Text], facts: RunFacts | None, width: int, height: int) -> list[Text]:
-        """The lines, and below them as much of the specification as there is room for."""
-        look, most = look_of(self.app), max(width // _COLUMN, 1)
-        settings = list(setting_lines(facts, look, but=_SAID)) if facts is not None else []
-        rows = height - len(lines) - 2
-        if not settings or rows < min(_LEAST_SETTINGS, len(settings)):
-            return lines
-        # In fewer columns values have more room.
-        across = next((count for count in range(1, most) if rows * count >= len(settings)), most)
-        shown = settings if len(settings) <= rows * across else settings[: (rows - 1) * across]
-        more = [Text(_MORE, style=look.faint)] if len(shown) < len(settings) else []
-        return [*lines, Text(), Text("settings", style=look.heading), *_in_columns(shown, across, width), *more]
+    def _settings_of(self, facts: RunFacts, width: int, rows: int, look: Look) -> _Drawn:
+        """As much of the specification as there is room for; empty where that is too little.
+
+        It is made anew only where it is another one: the lines above it change each second while a run runs.
+        """
+        asked = (facts.preset, facts.settings, facts.changed, width, rows, look.theme.name)
+        if asked != self._settings[0]:
+            self._settings = (asked, self._drawn(_setting_block(facts, width, rows, look)))
+        return self._settings[1]
+
+    def _drawn(self, lines: Iterable[Text]) -> _Drawn:
+        return tuple(tuple(segments_of(line, self.app.console)) for line in lines)
 
     def _wrapped(self, lines: Iterable[Text], width: int) -> list[Text]:
         return [part for line in lines for part in line.wrap(self.app.console, width)]
+
+
+def _setting_block(facts: RunFacts, width: int, rows: int, look: Look) -> list[Text]:
+    """A heading, and settings in so many rows below it."""
+    most, settings = max(width // _COLUMN, 1), list(setting_lines(facts, look, but=_SAID))
+    if not settings or rows < min(_LEAST_SETTINGS, len(settings)):
+        return []
+    # In fewer columns values have more room.
+    across = next((count for count in range(1, most) if rows * count >= len(settings)), most)
+    shown = settings if len(settings) <= rows * across else settings[: (rows - 1) * across]
+    more = [Text(_MORE, style=look.faint)] if len(shown) < len(settings) else []
+    return [Text(), Text("settings", style=look.heading), *_in_columns(shown, across, width), *more]
 
 
 def _in_columns(lines: Sequence[Text], count: int, width: int) -> list[Text]:

@@ -1,21 +1,17 @@
-"""The table of runs. It draws only the lines on the screen, so that thousands of runs cost no more than a few."""
+"""The table of runs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from rich.text import Text
 from textual import events
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
-from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.runs.columns import (
     PADDING,
@@ -27,12 +23,11 @@ from cr_tui.dashboard.runs.columns import (
 )
 from cr_tui.dashboard.runs.marks_strip import MARK, SMALL_MARK
 from cr_tui.dashboard.runs.rows import GroupRow, Row, arrange
-from cr_tui.dashboard.shared.changes import changed_span
+from cr_tui.dashboard.shared.line_table import HEADER, LineTable
 from cr_tui.dashboard.shared.short_names import Shortener
-from cr_tui.dashboard.theme import Look, look_of
+from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import Rgb, style_of
 
-_HEADER = 1
 _MARK_WIDTH = 2
 
 
@@ -49,23 +44,8 @@ class Order:
     descending: bool = False
 
 
-class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
-    """Lists runs in the columns that fit, sorted by one of them. Only the lines that changed are repainted."""
-
-    BINDINGS = keymap.bindings("table")
-    COMPONENT_CLASSES = {"run-table--header", "run-table--cursor"}  # noqa: RUF012 - Textual declares it so
-    DEFAULT_CSS = """
-    RunTable { scrollbar-size-vertical: 1; overflow-x: hidden; overflow-y: auto; }
-    RunTable > .run-table--header { background: $surface; color: $text-muted; }
-    RunTable > .run-table--cursor { background: $block-cursor-blurred-background; }
-    RunTable:focus > .run-table--cursor { background: $block-cursor-background; }
-    """
-
-    class Moved(Message):
-        """The cursor is on another row."""
-
-    class Opened(Message):
-        """A row was chosen with the mouse."""
+class RunTable(LineTable):
+    """Lists runs in the columns that fit, sorted by one of them."""
 
     class Sorted(Message):
         """The mouse chose another order."""
@@ -74,7 +54,7 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Other rows are on the screen."""
 
     def __init__(self, *, widget_id: str | None = None) -> None:
-        super().__init__(id=widget_id)
+        super().__init__(widget_id=widget_id)
         self.order = Order()
         self.skip = 0
         self.folded: Collection[str] = ()
@@ -84,8 +64,6 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._rows: list[Row] = []
         self._columns: list[Column] = []
         self._now = 0.0
-        self._cursor = 0
-        self._strips: dict[str, tuple[object, Strip]] = {}
         self._seen: tuple[str, ...] = ()
         self._named: tuple[list[str], list[str], list[str]] = ([], [], [])
         self._names = self._grouped_names = Shortener(())
@@ -94,16 +72,6 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._header_drawn: object = None
 
     # -- what is shown -----------------------------------------------------------------------------------------------
-
-    @property
-    def row_count(self) -> int:
-        """Lines without the header."""
-        return len(self._rows)
-
-    @property
-    def lines_needed(self) -> int:
-        """Lines that it takes to show all rows, with the header."""
-        return len(self._rows) + _HEADER
 
     @property
     def rows(self) -> Sequence[Row]:
@@ -116,17 +84,10 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         return self._rows[self._cursor] if 0 <= self._cursor < len(self._rows) else None
 
     @property
-    def selected_id(self) -> str | None:
-        """The key of the row under the cursor."""
-        return self.selected.id if self.selected else None
-
-    @property
     def visible_runs(self) -> tuple[str, ...]:
         """Ids of the runs on the screen."""
-        top = round(self.scroll_y)
-        return tuple(
-            row.id for row in self._rows[top : top + max(self.size.height - _HEADER, 0)] if isinstance(row, Run)
-        )
+        rows = self.visible_rows
+        return tuple(row.id for row in self._rows[rows.start : rows.stop] if isinstance(row, Run))
 
     def show(self, runs: Sequence[Run], now: float) -> None:
         """List runs.
@@ -143,20 +104,14 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         fits = [(column.key, column.width) for column in columns] == [(old.key, old.width) for old in self._columns]
         if not fits:
             self._columns = columns
-        before, selected = self._rows, self.selected_id
         self._rows = arrange(self._in_order(runs, columns), self.folded)
-        self._keep_cursor(selected)
-        self._forget_lines()
-        self.virtual_size = Size(self.size.width, len(self._rows) + _HEADER)
-        if not fits or [row.id for row in before] != [row.id for row in self._rows]:
-            self.refresh()
+        ids = [row.id for row in self._rows]
+        moved = not fits or ids != self._ids
+        self.list_rows(ids, self.size.width, anew=not fits)
+        if moved:
             self._report_seen()
-        else:
-            self._refresh_changed()
-            if self._header_drawn != self.order:
-                self.refresh(Region(0, 0, self.size.width, _HEADER))
-        if self.selected_id != selected:
-            self.post_message(self.Moved())
+        elif self._header_drawn != self.order:
+            self.refresh(Region(0, 0, self.size.width, HEADER))
 
     def _columns_for(self, runs: Sequence[Run]) -> list[Column]:
         """The columns that fit. Names that clash need more room where no column tells their groups."""
@@ -185,34 +140,6 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         by = next((column for column in columns if column.key == self.order.key), None)
         return sort_runs(runs, by, self.order.descending) if by else list(runs)
 
-    def _keep_cursor(self, selected: str | None) -> None:
-        ids = [row.id for row in self._rows]
-        if selected in ids:
-            self._cursor = ids.index(selected)
-        else:
-            self._cursor = min(max(self._cursor, 0), max(len(ids) - 1, 0))
-
-    def _forget_lines(self) -> None:
-        if len(self._strips) > 4 * max(self.size.height, 1):
-            self._strips.clear()
-
-    def _refresh_changed(self) -> None:
-        """Draw the lines on the screen and repaint those that differ."""
-        top = round(self.scroll_y)
-        for y in range(_HEADER, self.size.height):
-            at = top + y - _HEADER
-            if at < len(self._rows):
-                before, now = self._strips.get(self._rows[at].id), self._strip(at)
-                if before is None:
-                    self.refresh(Region(0, y, self.size.width, 1))
-                elif now is not before[1] and (span := changed_span(list(before[1]), list(now), self.size.width)):
-                    self.refresh(Region(span[0], y, span[1], 1))
-
-    def restyle(self) -> None:
-        """Draw everything again in other colours."""
-        self._strips.clear()
-        self.refresh()
-
     # -- order and columns -------------------------------------------------------------------------------------------
 
     @property
@@ -240,39 +167,21 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # -- drawing -----------------------------------------------------------------------------------------------------
 
-    def render_line(self, y: int) -> Strip:
-        if y < _HEADER:
-            return self._header()
-        at = round(self.scroll_y) + y - _HEADER
-        if at >= len(self._rows):
-            return Strip.blank(self.size.width, self.visual_style.rich_style)
-        return self._strip(at)
-
-    def _header(self) -> Strip:
-        style = self.get_component_rich_style("run-table--header")
+    def header_text(self) -> str:
+        """The titles of the columns, with an arrow at the one that decides the order."""
         self._header_drawn = self.order
         text = " " * _MARK_WIDTH
         for column in self._columns:
             arrow = ("▾" if self.order.descending else "▴") if column.key == self.order.key else ""
             title = f"{column.title}{arrow}"[: column.width + 1]
             text += f" {title:>{column.width}} " if column.right else f" {title:<{column.width}} "
-        return Strip([Segment(text, style)]).adjust_cell_length(self.size.width, style)
+        return text
 
-    def _strip(self, at: int) -> Strip:
-        row, on_cursor = self._rows[at], at == self._cursor
+    def drawn_for(self, at: int) -> object:
+        """The run or group, its mark, how old it is, and the columns."""
+        row = self._rows[at]
         age = age_text(self._now - row.created) if isinstance(row, Run) else ""
-        fits = tuple((column.key, column.width) for column in self._columns)
-        mark = self._mark(row)
-        drawn_for = (row, age, fits, on_cursor, self.has_focus, mark, self.size.width)
-        kept = self._strips.get(row.id)
-        if kept is not None and kept[0] == drawn_for:
-            return kept[1]
-        style = self.visual_style.rich_style
-        if on_cursor:
-            style += self.get_component_rich_style("run-table--cursor")
-        strip = self._draw(row, mark, style)
-        self._strips[row.id] = (drawn_for, strip)
-        return strip
+        return row, age, tuple((column.key, column.width) for column in self._columns), self._mark(row)
 
     def _mark(self, row: Row) -> tuple[str, Rgb | None]:
         if isinstance(row, GroupRow):
@@ -283,17 +192,17 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         colour = self.marked[row.id]
         return (SMALL_MARK if colour is None else self.marks.get(row.id, MARK)), colour
 
-    def _draw(self, row: Row, mark: tuple[str, Rgb | None], style: Style) -> Strip:
-        look = look_of(self.app)
-        line = Text().append(mark[0].ljust(_MARK_WIDTH), style=style_of(mark[1]) if mark[1] else look.faint)
+    def row_segments(self, at: int) -> Iterable[Segment]:
+        """Mark and cells of a run, or a group in a line."""
+        row, look = self._rows[at], self.look
+        mark, colour = self._mark(row)
+        line = Text().append(mark.ljust(_MARK_WIDTH), style=style_of(colour) if colour else look.faint)
         if isinstance(row, GroupRow):
             line.append(" ").append_text(row.draw(look, max(self.size.width - _MARK_WIDTH - PADDING, 1)))
         else:
             for column in self._columns:
                 line.append(" ").append_text(self._cell(column, row, look)).append(" ")
-        segments = [segment for segment in line.render(self.app.console) if segment.text]
-        strip = Strip(Segment.apply_style(segments, style))
-        return strip.adjust_cell_length(self.size.width, style).simplify()
+        return line.render(self.app.console)
 
     def _cell(self, column: Column, run: Run, look: Look) -> Text:
         if column.key != "name":
@@ -302,48 +211,6 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         cell = Text(names.short(self._numbers[run.id], column.width))
         cell.align("left", column.width)
         return cell
-
-    @property
-    def look(self) -> Look:
-        """How it is drawn by hand."""
-        return look_of(self.app)
-
-    # -- moving ------------------------------------------------------------------------------------------------------
-
-    def move_to(self, at: int) -> None:
-        """Put the cursor on a row and bring it into view."""
-        if not self._rows:
-            return
-        before, self._cursor = self._cursor, min(max(at, 0), len(self._rows) - 1)
-        self._show_cursor()
-        if before != self._cursor:
-            self._refresh_changed()
-            self.post_message(self.Moved())
-
-    def _show_cursor(self) -> None:
-        page, top = max(self.size.height - _HEADER, 1), round(self.scroll_y)
-        if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False, immediate=True)
-        elif self._cursor >= top + page:
-            self.scroll_to(y=self._cursor - page + 1, animate=False, immediate=True)
-
-    def action_cursor_down(self) -> None:
-        self.move_to(self._cursor + 1)
-
-    def action_cursor_up(self) -> None:
-        self.move_to(self._cursor - 1)
-
-    def action_page_down(self) -> None:
-        self.move_to(self._cursor + max(self.size.height - _HEADER - 1, 1))
-
-    def action_page_up(self) -> None:
-        self.move_to(self._cursor - max(self.size.height - _HEADER - 1, 1))
-
-    def action_scroll_top(self) -> None:
-        self.move_to(0)
-
-    def action_scroll_bottom(self) -> None:
-        self.move_to(len(self._rows) - 1)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -361,25 +228,13 @@ class RunTable(ScrollView, can_focus=True, inherit_bindings=False):
         """Choose the columns that fit now."""
         self._strips.clear()
         self.show(self._runs, self._now)
-        self._show_cursor()
+        self.show_cursor()
         self._report_seen()
 
-    def on_focus(self) -> None:
-        self._refresh_changed()
-
-    def on_blur(self) -> None:
-        self._refresh_changed()
-
     def on_click(self, event: events.Click) -> None:
-        if event.y < _HEADER:
+        """Sort by the column whose title was clicked."""
+        if event.y < HEADER:
             self._click_header(event.x)
-            return
-        at = round(self.scroll_y) + event.y - _HEADER
-        if at < len(self._rows):
-            again = at == self._cursor and event.chain > 1
-            self.move_to(at)
-            if again:
-                self.post_message(self.Opened())
 
     def _click_header(self, x: int) -> None:
         left = _MARK_WIDTH

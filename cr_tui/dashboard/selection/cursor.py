@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from textual import on
-from textual.widgets import DataTable
 
 from cr_tui.dashboard.model.data import Run
 from cr_tui.dashboard.model.session import Session
@@ -70,7 +69,7 @@ class SharedCursor(SelectionPages):
         if row is not None:
             self.matrix.point(row, place.get(at[1] or "", self.matrix.cursor[1]))
 
-    @on(DataTable.RowHighlighted)
+    @on(RankingTable.Moved)
     def _row_chosen(self) -> None:
         run_id = self.table.selected_id
         if self._selection is not None and run_id in self._selection.compared:
@@ -81,5 +80,5 @@ class SharedCursor(SelectionPages):
     def _matrix_moved(self, message: MatrixView.Moved) -> None:
         if self._selection is not None:
             row = self._selection.order.index(self._selection.compared[message.row])
-            self.table.move_cursor(row=row)
+            self.table.move_to(row)
         self._draw_pair()

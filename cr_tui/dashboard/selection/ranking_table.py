@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.selection.shown_selection import ShownSelection
-from cr_tui.dashboard.shared.keyed_table import Heading, KeyedTable
-from cr_tui.dashboard.theme import Look, look_of
+from cr_tui.dashboard.shared.line_table import HEADER, LineTable
+from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import Rgb, style_of
 from cr_tui.text import clean
 from engine.choosing.methods import SELECTION_METHODS
@@ -24,20 +26,47 @@ _AROUND_RANK, _LEAST_NAME, _MOST_NAME, _SHARE, _LEAST_BAR, _MOST_BAR = 2, 11, 48
 _SHORT_SCORE, _LONG_SCORE = 7, 12
 
 
-class RankingTable(KeyedTable):
+@dataclass(frozen=True)
+class Heading:
+    """A column: its name, its title as it is to be shown, and its width in cells."""
+
+    key: str
+    title: str
+    width: int
+
+
+class RankingTable(LineTable):
     """The runs in the order of one method, with its intervals and the scores of the others. Runs left out come last."""
 
-    BINDINGS = keymap.bindings("rankings")
+    BINDINGS = [*keymap.bindings("rankings"), Binding("enter", "open", show=False)]  # noqa: RUF012
+    DEFAULT_CSS = """
+    RankingTable:focus { background-tint: $foreground 5%; }
+    RankingTable:focus > .line-table--header { background-tint: $foreground 5%; }
+    RankingTable:focus > .line-table--cursor { color: $block-cursor-foreground; }
+    """
 
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(widget_id=widget_id)
         self._shown: tuple[ShownSelection | None, Mapping[str, Rgb | None]] = (None, {})
         self._skipped = 0
+        self._headings: tuple[Heading, ...] = ()
+        self._scale = (0.0, 1.0)
+        self._showings = 0
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        """The columns that fit, from left to right."""
+        return self._headings
 
     def on_resize(self, event: events.Resize) -> None:
         shown, marked = self._shown
         if shown is not None and tuple(self._columns(shown, event.size.width)) != self._headings:
             self.show(shown, marked, event.size.width)
+        self.show_cursor()
+
+    def action_open(self) -> None:
+        """Ask the screen to open the run; of a run that is gone it says so, where its own key would do nothing."""
+        self.post_message(self.Opened())
 
     def action_columns_on(self) -> None:
         self._skip(1)
@@ -62,19 +91,38 @@ class RankingTable(KeyedTable):
             marked: the colours of the marked runs by id; None for those beyond the palette.
             width: cells across that the table has, or is about to have.
         """
-        # The columns bring their own gaps: every cell counts at 80 columns.
-        self.cell_padding = 0
         self._shown = (shown, marked)
-        if shown is None:
-            self.fill([], {})
-            return
-        look = look_of(self.app)
-        columns = self._columns(shown, width)
-        rows = {run_id: _row(shown, place, columns, marked, look) for place, run_id in enumerate(shown.order)}
-        self.fill(columns, rows)
+        # What stands in a row is made when it is drawn; then it is another one than before, or found to be the same.
+        self._showings += 1
+        before, self._headings = self._headings, tuple(self._columns(shown, width)) if shown is not None else ()
+        if shown is not None and shown.found is not None:
+            self._scale = scale_of(shown.found)
+        taken = sum(heading.width for heading in self._headings)
+        self.list_rows(shown.order if shown is not None else (), taken, anew=before != self._headings)
+
+    def header_text(self) -> str:
+        """The titles of the columns."""
+        return "".join(heading.title.ljust(heading.width)[: heading.width] for heading in self._headings)
+
+    def drawn_for(self, at: int) -> object:
+        """Which showing it belongs to."""
+        return self._showings
+
+    def row_segments(self, at: int) -> Iterable[Segment]:
+        """A run's cells. The columns bring their own gaps: every cell counts at 80 columns."""
+        line = Text()
+        for heading, cell in zip(self._headings, self.cells_of(at), strict=True):
+            cell.truncate(heading.width, pad=True)
+            line.append_text(cell)
+        return line.render(self.app.console)
+
+    def cells_of(self, at: int) -> list[Text]:
+        """What stands in a row, by column."""
+        shown, marked = self._shown
+        return [] if shown is None else _row(shown, at, self._headings, marked, self._scale, self.look)
 
     def _columns(self, shown: ShownSelection, width: int) -> list[Heading]:
-        scrolls = len(shown.order) + self.header_height > self.size.height > 0
+        scrolls = len(shown.order) + HEADER > self.size.height > 0
         return _columns(shown, width - (self.scrollbar_size_vertical if scrolls else 0), self._skipped)
 
 
@@ -129,7 +177,12 @@ def _score_heading(method: str, first: bool, roomy: bool) -> Heading:
 
 
 def _row(
-    shown: ShownSelection, place: int, columns: list[Heading], marked: Mapping[str, Rgb | None], look: Look
+    shown: ShownSelection,
+    place: int,
+    columns: Iterable[Heading],
+    marked: Mapping[str, Rgb | None],
+    scale: tuple[float, float],
+    look: Look,
 ) -> list[Text]:
     run_id = shown.order[place]
     ranked = place < shown.ranked
@@ -148,7 +201,7 @@ def _row(
         elif column.key == "medoid":
             cell = _share(shown, run_id, look)
         elif column.key == "interval":
-            cell = _interval(shown, run_id, column.width - 1, look)
+            cell = _interval(shown, run_id, column.width - 1, scale, look)
         else:
             score = shown.scores[column.key].get(run_id, math.nan)
             number = f"{score:.3f}" if math.isfinite(score) else "–"
@@ -165,13 +218,13 @@ def _share(shown: ShownSelection, run_id: str, look: Look) -> Text:
     return Text(f"{share:.0%}".rjust(_SHARE - 1), style="" if share >= 0.005 else look.faint)
 
 
-def _interval(shown: ShownSelection, run_id: str, width: int, look: Look) -> Text:
+def _interval(shown: ShownSelection, run_id: str, width: int, scale: tuple[float, float], look: Look) -> Text:
     """The interval as a bar on a scale that holds those of all, its score as a dot."""
     found = shown.found
     interval = shown.of(found.intervals, run_id) if found else None
     if found is None or not isinstance(interval, tuple):
         return Text()
-    low, high = scale_of(found)
+    low, high = scale
     score = shown.scores[shown.order_by][run_id]
 
     def cell(value: float) -> int:

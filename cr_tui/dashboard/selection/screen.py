@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Self
 
 from textual import on
-from textual.widgets import DataTable
 
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.selection.computing import ComputingKeys
+from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.taking_away import TakingAwayKeys
 from cr_tui.dashboard.shared.requests import ChartsRequested, InspectRequested
 
@@ -33,7 +33,7 @@ class SelectionScreen(ComputingKeys, TakingAwayKeys):
         chosen = session.chosen
         return cls(session, chosen[0].group if chosen else None)
 
-    @on(DataTable.RowSelected)
+    @on(RankingTable.Opened)
     def action_open_inspect(self) -> None:
         if self.run is not None:
             self.post_message(InspectRequested(self.run))

@@ -68,6 +68,5 @@ def asked(source: Any) -> list[tuple[str, object]]:
     return [one for one in source.asked if one[0] not in ("model", "match")]
 
 
-def rows_of(screen: SelectionScreen) -> list[str | None]:
-    table = screen.query_one(RankingTable)
-    return [table.ordered_rows[row].key.value for row in range(table.row_count)]
+def rows_of(screen: SelectionScreen) -> list[str]:
+    return list(screen.query_one(RankingTable).row_ids)

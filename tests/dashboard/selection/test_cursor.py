@@ -62,6 +62,7 @@ class TestCursor:
         source.stored = [full_selection(source.listed)]
         async with opened((80, 24), "encoder ↓ 1–") as at:
             screen = at.screen
+            assert 0 < len(screen.table._strips) < 24
             await at.press("tab", until=lambda: at.focused == "matrix")
             await at.press("G", until=lambda: screen.matrix.cursor == (119, 119))
             assert f"–{120} of 120" in at.text

@@ -21,7 +21,7 @@ class TestResult:
                 await at.resize(size)
                 assert rows_of(at.screen) == [source.listed[k].id for k in (2, 1, 0)]
                 assert [part for part in said if part not in at.text] == []
-                headings = [heading.key for heading in at.screen.table._headings]
+                headings = [heading.key for heading in at.screen.table.headings]
                 assert headings == (every[:5] if size == SCREENS[0] else every)
                 assert [line for line in at.text.splitlines() if "pool-s2" in line and "●" in line]
 
@@ -112,7 +112,7 @@ class TestAtAGlance:
             source.change(source.listed[number].id, name=f"lr{number}-of-a-sweep-over-settings-{number}")
         async with opened((200, 50)) as at:
             screen = at.screen
-            widths = {heading.key: heading.width for heading in screen.table._headings}
+            widths = {heading.key: heading.width for heading in screen.table.headings}
             assert widths["name"] > len("lr0-of-a-sweep-over-settings-0")
 
 

@@ -50,7 +50,7 @@ async def test_columns_without_room_come_into_view_one_by_one(opened: Open, sour
         table = at.screen.table
 
         def keys() -> list[str]:
-            return [heading.key for heading in table._headings]
+            return [heading.key for heading in table.headings]
 
         assert keys()[:5] == ["rank", "name", "model-centrality", "medoid", "interval"]
         await at.until(lambda: f"l +{8 - len(keys())} " in at.text)
