@@ -73,6 +73,7 @@ class Shown:
 
 _TO_FAILED = ("G", "k", "k")
 """From anywhere in the table of runs to the one that failed: the third oldest."""
+_TO_QUEUED = (*_TO_FAILED, "k")
 _FILTER = tuple("score.mig>0.1 not group:lambda-sweep-again")
 
 _TO_TWO = ("G", "space", "k", "space", "G")
@@ -132,7 +133,7 @@ SCREENS: dict[str, Shown] = {
     "inspect-pair-image": Shown((*_TO_TWO, "t", "c", "i"), "image 0", least=4),
     "inspect-characters": Shown(("G", "t", "m"), "ascii"),
     "inspect-numbers": Shown(("G", "t", "m", "m"), "Images are off"),
-    "inspect-waiting": Shown(("t",), "No checkpoint yet", least=4),
+    "inspect-waiting": Shown((*_TO_QUEUED, "t"), "No checkpoint yet", least=4),
 }
 """Every state that is looked at. A new one takes one line."""
 
