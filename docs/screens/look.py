@@ -1,6 +1,6 @@
 """Draw screens of the dashboard in every size, look and number of runs, to be looked at.
 
-    python docs/screens/look.py OUT                                  # everything, about an hour on one core
+    python docs/screens/look.py OUT                                  # everything, hours on one core
     python docs/screens/look.py OUT --screen runs --size 80x24       # a part; options are repeatable
     python docs/screens/look.py OUT --list                           # which screens there are
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ THEMES = ("crtui", "crtui-light", "crtui-colour-blind")
 WITHOUT = "no-colour"
 LOOKS = (*THEMES, WITHOUT)
 _GAP = 12
-_POLL, _STILL, _MOST = 0.1, 3, 150
+_POLL, _STILL, _MOST = 0.1, 12, 400
 """Seconds between two looks at a screen, for how many of them it must not change, and after how many it is taken as it
 is."""
 
@@ -73,6 +74,7 @@ class Shown:
 
 _TO_FAILED = ("G", "k", "k")
 """From anywhere in the table of runs to the one that failed: the third oldest."""
+_TO_QUEUED = (*_TO_FAILED, "k")
 _FILTER = tuple("score.mig>0.1 not group:lambda-sweep-again")
 
 _TO_TWO = ("G", "space", "k", "space", "G")
@@ -132,7 +134,7 @@ SCREENS: dict[str, Shown] = {
     "inspect-pair-image": Shown((*_TO_TWO, "t", "c", "i"), "image 0", least=4),
     "inspect-characters": Shown(("G", "t", "m"), "ascii"),
     "inspect-numbers": Shown(("G", "t", "m", "m"), "Images are off"),
-    "inspect-waiting": Shown(("t",), "No checkpoint yet", least=4),
+    "inspect-waiting": Shown((*_TO_QUEUED, "t"), "No checkpoint yet", least=4),
 }
 """Every state that is looked at. A new one takes one line."""
 
@@ -145,6 +147,7 @@ def main() -> None:
     parser.add_argument("--size", choices=[f"{w}x{h}" for w, h in SIZES], action="append", metavar="WIDTHxHEIGHT")
     parser.add_argument("--runs", type=int, choices=COUNTS, action="append", metavar="NUMBER")
     parser.add_argument("--look", choices=LOOKS, action="append", metavar="NAME")
+    parser.add_argument("--svg", action="store_true", help="each picture as SVG, too")
     parser.add_argument("--list", action="store_true", help="list the screens and looks")
     arguments = parser.parse_args()
     if arguments.list:
@@ -155,10 +158,12 @@ def main() -> None:
     sizes = [size for size in SIZES if not arguments.size or f"{size[0]}x{size[1]}" in arguments.size]
     for name in arguments.screen or SCREENS:
         for size in sizes:
-            draw_sheet(arguments.out, name, size, arguments.runs or COUNTS, arguments.look or LOOKS)
+            draw_sheet(arguments.out, name, size, arguments.runs or COUNTS, arguments.look or LOOKS, svg=arguments.svg)
 
 
-def draw_sheet(out: Path, name: str, size: tuple[int, int], counts: Sequence[int], looks: Sequence[str]) -> None:
+def draw_sheet(
+    out: Path, name: str, size: tuple[int, int], counts: Sequence[int], looks: Sequence[str], *, svg: bool
+) -> None:
     """The pictures of a screen in a size, and the sheet of all."""
     shown, title = SCREENS[name], f"{size[0]}x{size[1]}"
     folder = out / name
@@ -166,12 +171,12 @@ def draw_sheet(out: Path, name: str, size: tuple[int, int], counts: Sequence[int
     rows = []
     for count in [count for count in counts if count >= shown.least][: 1 if shown.empty else None]:
         print(name, title, f"{count} runs", file=sys.stderr, flush=True)
-        pictures = asyncio.run(draw(shown, size, count, [look for look in looks if look != WITHOUT]))
-        if WITHOUT in looks:
-            pictures |= asyncio.run(draw(shown, size, count, [WITHOUT]))
-        for look, one in pictures.items():
-            one.save(folder / f"{title}-{count}-{look}.png")
-        rows.append([pictures[look] for look in looks])
+        drawn = [asyncio.run(draw(shown, size, count, look)) for look in looks]
+        for look, (image, vectors) in zip(looks, drawn, strict=True):
+            image.save(folder / f"{title}-{count}-{look}.png")
+            if svg:
+                (folder / f"{title}-{count}-{look}.svg").write_text(vectors)
+        rows.append([image for image, _ in drawn])
     sheet(rows).save(out / f"{name}-{title}.png")
 
 
@@ -186,30 +191,24 @@ class _Watched(Dashboard):
         super()._display(screen, renderable)
 
 
-async def draw(shown: Shown, size: tuple[int, int], count: int, looks: Sequence[str]) -> dict[str, Image.Image]:
-    """Pictures of a screen by look; the one without colours takes a dashboard of its own."""
-    if not looks:
-        return {}
+async def draw(shown: Shown, size: tuple[int, int], count: int, look: str) -> tuple[Image.Image, str]:
+    """A screen as a picture and as SVG. The dashboard has its look from the start, as a list that is open keeps its."""
     os.environ.pop("NO_COLOR", None)
-    if WITHOUT in looks:
+    if look == WITHOUT:
         os.environ["NO_COLOR"] = "1"
     source = InventedSource(0 if shown.empty else count, far=shown.far, cut=shown.cut, pool=shown.pool)
     app = _Watched(source, read_only=shown.read_only)
-    for key, value in shown.view.items():
+    for key, value in {**shown.view, "theme": THEMES[0] if look == WITHOUT else look}.items():
         setattr(app.session.view, key, value)
     for machine in source.last_hour():
         app.session.machine.add(machine)
-    pictures = {}
     async with app.run_test(size=size) as pilot:
         await _until_still(pilot, "")
         await pilot.press(*shown.keys)
         await _until_still(pilot, shown.written)
-        for look in looks:
-            if look != WITHOUT:
-                app.theme = look
-                await _until_still(pilot, "")
-            pictures[look] = picture(lines_of(app), size[0])
-    return pictures
+        # The identifiers of each export are random.
+        vectors = re.sub(r"terminal-\d+", "terminal", app.export_screenshot(title="crtui dashboard"))
+        return picture(lines_of(app), size[0]), vectors
 
 
 async def _until_still(pilot: Pilot[None], written: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,14 +81,14 @@ def test_a_process_that_proc_hides_is_not_dead(
     """Asked by its number alone, the system says whether one is there; whether it is this one, nobody can tell."""
     hidden, kill, root = ProcessIdentity.of(sleeper.pid), os.kill, Path("/").stat()
 
-    def hide(path: Path) -> bytes:
+    def hide(path: str, flags: int) -> int:
         raise hidepid
 
     def refuse(pid: int, number: int) -> None:
         kill(pid, 0)
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
-    monkeypatch.setattr(Path, "read_bytes", hide)
+    monkeypatch.setattr(os, "open", hide)
     monkeypatch.setattr(os, "kill", refuse)
     assert hidden.sight() is Sight.HIDDEN
     assert not hidden.alive()
@@ -106,11 +107,11 @@ def test_a_process_that_proc_hides_is_not_dead(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_process_that_can_never_be_looked_at_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: str, flags: int) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     own = ProcessIdentity.own()
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     assert own.sight() is Sight.HIDDEN
 
 

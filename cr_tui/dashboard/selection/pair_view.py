@@ -310,10 +310,10 @@ class PairView(PicturesView):
             return "matching their codes …", faint
         count = pair.exploration.first.facts.codes.count
         strong = sum(_agreement(pair.exploration, code) >= WEAK for code in range(count))
-        words = f"{strong} of {count} codes have a counterpart"
+        words = f"{strong} of {count} codes match"
         layout = self._layout
         hidden = count - layout.shown if layout is not None else 0
-        return words + (f", {hidden} without room" if hidden > 0 else ""), faint if strong == count else alert
+        return words + (f", {hidden} not shown" if hidden > 0 else ""), faint if strong == count else alert
 
     def _row_texts(
         self, exploration: Exploration, code: int, start: int, top: int, layout: PairLayout, look: Look

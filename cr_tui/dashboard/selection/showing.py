@@ -99,11 +99,18 @@ class ShownSelections(UsableKeys):
         verdict.display = self.query_one("#pair").display = shown is not None
         if shown is None:
             return
-        verdict.styles.max_height = verdict_lines(self.size.height, len(shown.order))
-        verdict.write(self._verdict_of(shown))
+        verdict.write(self._verdict_in_room(shown))
 
-    def _verdict_of(self, shown: ShownSelection) -> Text:
-        return words.verdict(shown, self.size.width, self.look)
+    def _verdict_in_room(self, shown: ShownSelection) -> Text:
+        """The lines of the verdict that have room. Where they are not all, the last one says so."""
+        width, most = max(self.size.width - 2, 1), verdict_lines(self.size.height, len(shown.order))
+        lines = words.verdict(shown, self.size.width, self.look).wrap(self.app.console, width)
+        if len(lines) > most:
+            last = lines[most - 1]
+            last.rstrip()
+            last.truncate(width - 2)
+            last.append(" …")
+        return Text("\n").join(lines[:most])
 
     def _divide(self) -> None:
         """Divide the lines between ranking and matrix above, and the traversals of a pair below."""
@@ -111,8 +118,7 @@ class ShownSelections(UsableKeys):
         below = 0
         if shown is not None and shown.matrix is not None and len(shown.compared) > 1:
             rows = len(shown.order)
-            wrapped = self._verdict_of(shown).wrap(self.app.console, max(self.size.width - 2, 1))
-            taken = min(len(wrapped), verdict_lines(self.size.height, rows))
+            taken = self._verdict_in_room(shown).plain.count("\n") + 1
             taken += bool(self.query_one("#progress").display)
             below = lines_below(self.size.height, taken, rows, self._why)
         strips.display = below > 0

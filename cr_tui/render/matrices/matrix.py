@@ -27,6 +27,8 @@ _NUMBER_CELLS = 5
 _GAP = 1
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 1000)
 _NOTE = " not compared"
+_DOT, _DOT_INK = "·", (158, 158, 158)
+"""What stands in missing values, so that their grey is none of the values' greys where there are no colours."""
 _LEAST_NAME, MOST_NAME = 12, 24
 
 
@@ -281,7 +283,9 @@ def legend_line(picture: MatrixPicture, margin: int, width: int, ink: MatrixInk)
     # If there is little room, the value in the middle goes first, then the width of the colours, then the note.
     low, middle, high = (f"{picture.edges[at]:.2f}" for at in (0, len(STEPS) // 2, len(STEPS)))
     note: Line = (
-        () if picture.complete else (Segment("  "), Segment("  ", style_of(None, MISSING)), Segment(_NOTE, faint))
+        ()
+        if picture.complete
+        else (Segment("  "), Segment(_DOT * 2, style_of(_DOT_INK, MISSING)), Segment(_NOTE, faint))
     )
     spare = width - len(low) - len(high) - 2 - sum(segment.cell_length for segment in note)
     if spare < len(STEPS):
@@ -306,7 +310,7 @@ def _whole(picture: MatrixPicture, window: MatrixWindow, row: int, *, numbers: b
         values = picture.values[row, first:last].tolist()
         texts = [("×" if value != value else f"{value:.2f}").center(across) for value in values]
     else:
-        texts = [" " * across] * len(levels)
+        texts = [(_DOT if level == ABSENT else " ").center(across) for level in levels]
     if window.cursor[0] == row:
         at = window.cursor[1] - first
         # Without its leading zero a number leaves room for the brackets.
@@ -345,12 +349,14 @@ def _half_cells(picture: MatrixPicture, window: MatrixWindow, rows: Sequence[int
 @lru_cache(maxsize=4096)
 def _plain_style(level: int) -> Style:
     colour = _COLOURS[level]
-    return style_of(readable_on(colour), colour)
+    return style_of(_DOT_INK if level == ABSENT else readable_on(colour), colour)
 
 
 @lru_cache(maxsize=16_384)
 def _half_segment(cells: int, upper: int, lower: int, background: Rgb) -> Segment:
     """The segment of one pair of levels; -1 means that there is no lower row. There are few, so they are cached."""
+    if upper == lower == ABSENT:
+        return Segment(_DOT * cells, style_of(_DOT_INK, MISSING))
     below = background if lower < 0 else _COLOURS[lower]
     return Segment(UPPER_HALF * cells, style_of(_COLOURS[upper], below))
 

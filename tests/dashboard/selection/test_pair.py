@@ -35,7 +35,7 @@ class TestPair:
             await at.until(lambda: drawn_strips(at) == 7)
             assert [run.id for run in strips(at).pair.runs] == [best.id, second.id]  # type: ignore[union-attr]
             text = strips(at).cells.plain
-            assert "3 of 4 codes have a counterpart" in text
+            assert "3 of 4 codes match" in text
             assert "↔ c1" in text
             assert "↔ -c0" in text
             assert "no match" in text
@@ -50,7 +50,7 @@ class TestPair:
         weak = [MatchedCode(0, 1, 0.2), MatchedCode(1, 0, 0.91), MatchedCode(2, 2, 0.77), MatchedCode(3, 3, 0.7)]
         monkeypatch.setattr(source, "match", lambda *_: weak)
         async with opened((200, 50)) as at:
-            await at.until("3 of 4 codes have a counterpart")
+            await at.until("3 of 4 codes match")
             assert "? c1" in strips(at).cells.plain
             monkeypatch.setattr(source, "model", _refuse)
             await at.press("j", until="checkpoint 4 is torn [x]")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from textual.widgets import Static
 
 from cr_tui.dashboard.model.selections import Computation
 from cr_tui.dashboard.selection import words
@@ -42,6 +43,17 @@ async def test_long_names_cut_neither_the_caveat_nor_a_column(opened: Open, sour
             assert "encoder ↓" in at.text
             assert "generator →" in at.text
             assert f"s{count - 1:02}" in at.text
+
+
+async def test_a_verdict_without_room_says_that_it_goes_on(opened: Open, source: Any) -> None:
+    _sweep(source, 16)
+    central = source.stored[0].methods["model-centrality"]
+    many = central.model_copy(update={"warnings": central.warnings * 3})
+    source.stored = [source.stored[0].model_copy(update={"methods": {"model-centrality": many}})]
+    async with opened((80, 24), "cannot tell") as at:
+        verdict = at.screen.query_one("#verdict", Static)
+        assert verdict.size.height == verdict_lines(24, 16)
+        await at.until(lambda: str(verdict.render()).splitlines()[-1].endswith(" …"))
 
 
 async def test_columns_without_room_come_into_view_one_by_one(opened: Open, source: Any) -> None:

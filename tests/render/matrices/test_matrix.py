@@ -59,6 +59,22 @@ def test_every_line_fits_and_the_cursor_is_inside(n: int, width: int, height: in
         assert cursor[0] - found[0] in ((0, 1) if window.cell.halves == 1 else (0,))
 
 
+@pytest.mark.parametrize("zoom", range(len(SIZES)))
+def test_missing_values_are_seen_without_colours(zoom: int) -> None:
+    values = np.random.default_rng(0).random((6, 6))
+    values[:, 2:4] = np.nan
+    picture = MatrixPicture(values, [""] * 6)
+    window = fitting(picture, 120, 60, (0, 0), zoom=zoom)
+    across = window.cell.across
+    rows = ["".join(part.text for part in value_line(picture, window, y, INK)) for y in range(window.height)]
+    cells = [[row[window.margin :][at * across : (at + 1) * across].strip() for at in range(6)] for row in rows]
+    missing = {cell for row in cells for cell in row[2:4]}
+    assert missing - {""} <= {"·", "··", "×"}
+    assert missing - {""}
+    assert not missing & {cell for row in cells for cell in (*row[:2], *row[4:]) if cell}
+    assert "··" in "".join(part.text for part in legend_line(picture, window.margin, 120, INK))
+
+
 def test_labels_are_shortened_as_the_caller_says() -> None:
     names = ["a-long-name-1", "a-long-name-2"]
     picture = MatrixPicture(np.eye(2), names, shorten=lambda cells: ["…1", "…2"] if cells < 13 else names)
