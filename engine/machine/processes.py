@@ -178,13 +178,7 @@ class ProcessIdentity(BaseModel):
 
 def process_exists(pid: int) -> bool:
     """Whether a process of this machine has this number, even if ``/proc`` hides it."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return _may_signal(pid) is not None
 
 
 @functools.cache
@@ -221,6 +215,17 @@ def _open_files(pid: int) -> Iterator[os.stat_result]:
             yield path.stat()
 
 
+def _may_signal(pid: int) -> bool | None:
+    """Whether this process may signal another; ``None`` where there is none. Nothing is hidden from who may."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:
+        return False
+    return True
+
+
 def _hidden(pid: int) -> PermissionError:
     return PermissionError(errno.EPERM, f"process {pid} cannot be looked at")
 
@@ -240,11 +245,12 @@ def _stat(pid: int) -> tuple[str, float] | None:
             return fields[0], float(fields[19])
         except (ProcessLookupError, IndexError):
             return _GONE
-        except (FileNotFoundError, PermissionError):
-            # proc(5), hidepid: of other users' processes all files are refused (1), or the folder is not there (2).
-            return None if process_exists(pid) else _GONE
         except OSError:
-            # For want of descriptors, say. That does not mean that the process is gone.
+            # Not for that reason is it gone. It may have been refused for want of descriptors, say; and of processes of
+            # other users proc(5)'s hidepid refuses all files (1), or even hides the folder (2).
+            may_signal = _may_signal(pid)
+            if not may_signal:
+                return _GONE if may_signal is None else None
             time.sleep(_PAUSE_SECONDS)
     return None
 

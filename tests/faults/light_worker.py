@@ -10,8 +10,11 @@ import time
 events, outcome = (os.path.join(sys.argv[1], name) for name in ("events.jsonl", "outcome.json"))  # noqa: PTH118
 # So that the supervisor sees it live.
 time.sleep(0.05)
-with open(events, "a") as file:  # noqa: PTH123
-    file.write(f'{{"time":{time.time()},"attempt":1,"step":2,"kind":"train","loss":0.5}}\n')
-with open(f"{outcome}.tmp", "w") as file:  # noqa: PTH123
-    file.write('{"status":"finished","step":2}')
-os.replace(f"{outcome}.tmp", outcome)  # noqa: PTH105
+try:
+    with open(events, "a") as file:  # noqa: PTH123
+        file.write(f'{{"time":{time.time()},"attempt":1,"step":2,"kind":"train","loss":0.5}}\n')
+    with open(f"{outcome}.tmp", "w") as file:  # noqa: PTH123
+        file.write('{"status":"finished","step":2}')
+    os.replace(f"{outcome}.tmp", outcome)  # noqa: PTH105
+except FileNotFoundError:
+    sys.exit("the run's folder is gone")

@@ -116,8 +116,11 @@ def test_a_process_that_can_never_be_looked_at_is_not_dead(monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
-    own, opened, refusals = ProcessIdentity.own(), os.open, [OSError(errno.ENFILE, os.strerror(errno.ENFILE))]
+@pytest.mark.parametrize("refusal", [errno.ENFILE, errno.EACCES, errno.EPERM, errno.EIO])
+def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(
+    monkeypatch: pytest.MonkeyPatch, refusal: int
+) -> None:
+    own, opened, refusals = ProcessIdentity.own(), os.open, [OSError(refusal, os.strerror(refusal))]
 
     def refuse_once(path: str, flags: int) -> int:
         if refusals:
@@ -125,7 +128,7 @@ def test_a_process_that_cannot_be_looked_at_for_a_moment_is_not_dead(monkeypatch
         return opened(path, flags)
 
     monkeypatch.setattr(os, "open", refuse_once)
-    assert own.alive()
+    assert ProcessIdentity.own() == own
     assert not refusals
 
 

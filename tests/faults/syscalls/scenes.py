@@ -33,7 +33,7 @@ from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store
 from tests.tiny_runs import add_tiny_run, serve_tiny_images
-from tests.toys import toy
+from tests.toys import toy, until
 
 from .tracing import HUNG, Ending, untraced
 
@@ -281,6 +281,9 @@ def broken_rules(root: Path, scene: Scene, before: Found, done: Found, ending: E
 
 def _broken_rules(root: Path, scene: Scene, before: Found, done: Found, ending: Ending) -> Iterator[str]:
     code, said, store = ending.code, ending.said, Store(root / "store")
+    if scene.act is _supervise:
+        # A worker whose supervisor was killed ends a moment later, and must not do so between two looks.
+        until(lambda: not _waiting(root).lease_is_held(), "the end of the worker", patience=10.0)
     if code not in (0, 1, 2, -signal.SIGKILL):
         yield f"it ended with {code}" if code != HUNG else "it did not end"
     # Matplotlib prints one of its own where it cannot read a font, and draws on, or raises the error that we then say.
