@@ -58,14 +58,18 @@ def run(
     # How long a thread that parses may keep the interpreter: drawing waits no longer than this.
     sys.setswitchinterval(_SWITCH_SECONDS)
     garbage_collection.take_over()
-    Dashboard(
+    dashboard = Dashboard(
         _source(store, refresh),
         read_only=read_only,
         refresh_seconds=refresh,
         group=group,
         images=found,
         state_path=default_path(),
-    ).run()
+    )
+    dashboard.run()
+    if dashboard.return_code:
+        # Textual has shown what went wrong, and put the terminal right.
+        raise SystemExit(dashboard.return_code)
 
 
 def _source(store: Store | Connection, refresh: float) -> Source:

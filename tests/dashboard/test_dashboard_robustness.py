@@ -8,7 +8,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import orjson
@@ -17,17 +17,31 @@ import pytest
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.charts.screen import ChartsScreen
 from cr_tui.dashboard.logs.screen import LogsScreen
+from cr_tui.dashboard.model.data import Source
 from cr_tui.dashboard.runs.screen import RunsScreen
+from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.store.follower import StoreFollower
 from cr_tui.dashboard.store.source import StoreSource
+from engine.errors import StoreError
 from engine.launch import launchers
 from engine.runs.catalogue import look_at
 from engine.runs.events import EventLog, read_events
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.storage.store import Store
+from tests.dashboard.selection.results import full_selection
 
 STEPS = 40
+_ASKED = [
+    name
+    for name, member in vars(Source).items()
+    if callable(member) and not name.startswith("_") and name not in ("watch", "close", "damaged_selections")
+]
+"""What screens ask for; the others answer from what is known here."""
+
+
+def _refuse(*asked: object, **named: object) -> NoReturn:
+    raise StoreError("there is no connection at present")
 
 
 @pytest.fixture
@@ -106,6 +120,54 @@ class TestAStoreThatGoes:
                 await drive.settle(pilot)
             drive.press(app, "1")
             await drive.settle(pilot, lambda: isinstance(app.screen, RunsScreen) and bool(app.session.trouble))
+
+
+class TestASourceThatRefuses:
+    """A store on another machine answers nothing while the line is cut: deleting was a traceback then."""
+
+    async def test_nothing_that_is_asked_for_is_a_fault(
+        self, dashboard: Any, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        source.stored = [full_selection(source.listed[:3])]
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "space", "space", "k", "k", "3")
+            await drive.settle(pilot, lambda: "●" in drive.text(app))
+            drive.press(app, "1")
+            await drive.settle(pilot)
+            for name in _ASKED:
+                monkeypatch.setattr(source, name, _refuse)
+            # Questions are answered with yes, and what was opened is left.
+            here = [(key, "y", "escape") for key in ("d", "N", "e", "i", "r", "s", "u")]
+            elsewhere = [
+                *("2dwA", "3wx", "4icR]", "5]e", "6"),
+                ("3", "c", "ctrl+s", "escape"),
+                ("n", "ctrl+s", "escape"),
+            ]
+            for keys in (*here, *((*keys, "1") for keys in elsewhere)):
+                drive.press(app, *keys)
+                await drive.settle(pilot)
+            drive.press(app, "d")
+            await drive.settle(pilot, lambda: "there is no connection" in drive.text(app).splitlines()[-1])
+            assert isinstance(app.screen, RunsScreen)
+
+    async def test_what_could_not_be_brought_back_can_be_asked_for_again(
+        self, dashboard: Any, source: Any, drive: Any
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await drive.settle(pilot)
+            drive.press(app, "j", "j", "d")
+            await drive.settle(pilot, lambda: isinstance(app.screen, ConfirmScreen))
+            drive.press(app, "y")
+            await drive.settle(pilot, lambda: bool(source.removed) and bool(app.session.undoable))
+            source.refusal = "there is no connection at present"
+            drive.press(app, "u")
+            await drive.settle(pilot, lambda: "there is no connection" in drive.text(app))
+            source.refusal = None
+            drive.press(app, "u")
+            await drive.settle(pilot, lambda: not source.removed)
 
 
 class TestARunThatGoes:

@@ -12,6 +12,7 @@ from cr_tui.dashboard.store.timed_log import TimedLog
 from engine.runs.folder import RunFolder
 
 _PAUSE_SECONDS = 0.02
+_COMING = "(this log is on its way)"
 _NOTHING_YET = "(nothing of this log has come yet, and there is no connection at present)"
 
 
@@ -68,12 +69,12 @@ class FarLog:
         self._events = copies.growing("events", run_id)
         self._tail = TimedLog(self._growing.copy.path, self._events.copy.path)
         self._begun = False
-        self._waiting = False
+        self._instead: list[str] | None = [_COMING]
 
     @property
     def lines(self) -> Sequence[str]:
-        """The newest lines, oldest first. A log of which nothing can come at present is not shown as an empty one."""
-        return [_NOTHING_YET] if self._waiting else self._tail.lines
+        """The newest lines, oldest first. A log that has not come is not shown as an empty one."""
+        return self._tail.lines if self._instead is None else self._instead
 
     @property
     def dropped(self) -> int:
@@ -94,5 +95,6 @@ class FarLog:
         """Read a piece of what has come; return whether the lines changed."""
         # What is missing before the first piece is a hole, which a reader that began too early would take for text.
         self._begun = self._begun or not self._growing.behind
-        waited, self._waiting = self._waiting, not self._begun and bool(self._copies.trouble)
-        return (self._begun and self._tail.poll()) or self._waiting is not waited
+        before = self._instead
+        self._instead = None if self._begun else [_NOTHING_YET if self._copies.trouble else _COMING]
+        return (self._begun and self._tail.poll()) or self._instead != before

@@ -33,6 +33,7 @@ _PAUSE_SECONDS = 0.002
 _NAME = 40
 
 NO_RUN = "There is no run whose log could be shown. Go to the runs (1) and put the cursor on one."
+READING = "reading â¦"
 NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
 
 
@@ -60,6 +61,7 @@ class LogsScreen(DashboardScreen):
         self._dropped = 0
         self._skipped = False
         self._count = 0
+        self._is_read = False
 
     def compose(self) -> ComposeResult:
         yield TitleBar("logs")
@@ -89,7 +91,7 @@ class LogsScreen(DashboardScreen):
         return [*marked, cursor] if cursor and cursor not in marked else marked
 
     def _open(self, run_id: str | None) -> None:
-        self._run_id, self._dropped, self._skipped, self._count = run_id, 0, False, 0
+        self._run_id, self._dropped, self._skipped, self._count, self._is_read = run_id, 0, False, 0, False
         self.pane.show_lines(())
         self.pane.follow(True)
         self._draw_headline()
@@ -122,6 +124,7 @@ class LogsScreen(DashboardScreen):
             return
         if message.run_id != self._run_id:
             return
+        self._is_read = True
         fallen = max(message.dropped - self._dropped, 0)
         self._dropped, self._skipped, self._count = message.dropped, message.skipped, len(message.lines)
         self.pane.show_lines(message.lines, fallen, message.times)
@@ -146,7 +149,7 @@ class LogsScreen(DashboardScreen):
         pane, empty = self.pane, self.query_one("#empty", WrittenText)
         # The pane stays: keys go to it also while there is nothing to read.
         empty.display = self._count == 0
-        empty.write(Text(NO_LOG if run is not None else NO_RUN))
+        empty.write(Text(NO_RUN if run is None else NO_LOG if self._is_read else READING))
         if run is None:
             gone = "this run is gone" if self._run_id else ""
             self.query_one("#headline", TextLine).write(Text(gone, style=look.alert))

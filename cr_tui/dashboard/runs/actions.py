@@ -96,7 +96,11 @@ class RunActions(DashboardScreen):
     @work(thread=True, group="act")
     def _weigh(self, runs: Sequence[Run]) -> None:
         """Count what would be deleted, then ask."""
-        found = self.session.source.disk_use([run.id for run in runs])
+        try:
+            found = self.session.source.disk_use([run.id for run in runs])
+        except CrtuiError as error:
+            self.say_from_thread(str(error), "error")
+            return
         self.show_from_thread(self._ask_to_delete, runs, found)
 
     @work
@@ -108,7 +112,9 @@ class RunActions(DashboardScreen):
 
     def _remember_deleted(self, runs: Sequence[Run]) -> None:
         def bring_back() -> None:
-            self._do(runs, "brought back", self.session.source.bring_back)
+            # What could not be brought back just now can be asked for again.
+            bring = self.session.source.bring_back
+            self._do(runs, "brought back", bring, failed=self._remember_deleted)
 
         self.session.undoable.append(bring_back)
 
@@ -146,8 +152,12 @@ class RunActions(DashboardScreen):
         act: Callable[[str], None],
         hint: str = "",
         after: Callable[[Sequence[Run]], None] | None = None,
+        failed: Callable[[Sequence[Run]], None] | None = None,
     ) -> None:
-        """Act on each run, say what was done, then call ``after`` with the runs for which it succeeded."""
+        """Act on each run, say what was done, then call ``after`` with those for which it succeeded.
+
+        ``failed`` is called with the others.
+        """
         refused: list[tuple[Run, str]] = []
 
         def attempt(run: Run) -> Run | None:
@@ -168,6 +178,8 @@ class RunActions(DashboardScreen):
             self.say_from_thread(f"{done} {_listed(changed)}{hint}")
             if after is not None:
                 self.app.call_from_thread(after, changed)
+        if failed is not None and len(changed) < len(runs):
+            self.app.call_from_thread(failed, [run for run in runs if run not in changed])
         if refused:
             self.show_from_thread(self._ask_to_accept, [run for run, _ in refused], refused[0][1])
         self.post_message(LookRequested())
