@@ -13,7 +13,7 @@ import pytest
 from rich.color import Color
 from rich.text import Text
 from textual.timer import Timer
-from textual.widgets import Checkbox, OptionList
+from textual.widgets import Checkbox, Input, OptionList, Static
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
@@ -168,6 +168,20 @@ async def test_only_a_ticked_box_has_a_cross_without_colours(
             cross = next(part.style for part in box.render_line(0) if part.text == "X")
             assert cross is not None
             assert (cross.color != cross.bgcolor) is ticked
+
+
+async def test_a_command_without_room_says_that_it_goes_on(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(number, group="") for number in range(40)]
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "m", "c")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen) and "^s:" in drive.text(app))
+        app.screen.query_one("#votes", Input).value = "900"
+        command = app.screen.query_one("#command", Static)
+        await drive.settle(pilot, lambda: "--votes 900 2026" in str(command.render()))
+        assert command.size.height == 3
+        assert str(command.render()).endswith(" …")
 
 
 async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:
