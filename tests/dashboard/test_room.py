@@ -89,6 +89,17 @@ def test_without_colours_marks_are_the_letters_of_the_lines() -> None:
     assert "● pool-s0  ● pool-s1" in marks_line(runs, shown, (), 78, DARK).plain
 
 
+def test_marks_of_two_groups_with_the_same_names_differ() -> None:
+    runs = [
+        make_run(number, name=LONG.format(number % 3), group=("sweep", "again")[number // 3]) for number in range(6)
+    ]
+    for width in (80, 120, 200, 300):
+        text = marks_line(runs, (), (), width, DARK).plain
+        names = [part.split("+")[0].strip() for part in text.split("• ")[1:]]
+        assert len(names) == len(set(names)) >= 1
+        assert len(text) <= width
+
+
 def test_charts_say_that_they_are_being_read() -> None:
     run = ShownRun("a", "a", (9, 9, 9), RunCurves("a", complete=False))
     assert not overview([run], DARK.runs)["losses"].is_read
