@@ -20,6 +20,7 @@ from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.keys.keymap import PLACE_TITLES
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Worker
+from cr_tui.dashboard.runs.columns import PADDING, choose_columns
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.overview import overview
@@ -267,6 +268,14 @@ async def test_a_far_store_is_named_at_every_width(dashboard: Build, source: Any
         assert source.location in title
         assert "1 runs" in title
         assert "6" in title
+
+
+@pytest.mark.parametrize(("width", "cells"), [(120, 14), (300, 28)])
+def test_groups_take_the_room_that_names_leave(width: int, cells: int) -> None:
+    runs = [replace(make_run(number), group=f"a-rather-long-name-of-group{number}") for number in range(2)]
+    (group,) = [column for column in choose_columns(runs, width) if column.key == "group"]
+    assert group.width == cells
+    assert sum(column.width + PADDING for column in choose_columns(runs, width)) <= width
 
 
 # -- room ----------------------------------------------------------------------------------------------------------
