@@ -124,6 +124,7 @@ SCREENS: dict[str, Shown] = {
     "charts-differences": Shown(("a", "2", "d"), "seed", least=4),
     "charts-nothing": Shown(("G", "2", "slash", *"zzz", "enter"), "No chart has that"),
     "selection": Shown(("m",), "select", pool="ranked"),
+    "selection-groups": Shown(("m",), _PAIR, least=60),
     "selection-why": Shown(("m", "w"), _PAIR, least=16, pool="ranked"),
     "selection-unsure": Shown(("m",), _PAIR, least=4, pool="unsure"),
     "selection-computing": Shown(("m",), "comparing models", least=4, pool="computing"),

@@ -13,13 +13,14 @@ import pytest
 from rich.color import Color
 from rich.text import Text
 from textual.timer import Timer
-from textual.widgets import Checkbox, OptionList
+from textual.widgets import Checkbox, Input, OptionList, Static
 
 from cr_tui.dashboard.app import Dashboard
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.keys.keymap import PLACE_TITLES
 from cr_tui.dashboard.model.curves import RunCurves, ShownRun
 from cr_tui.dashboard.model.data import Worker
+from cr_tui.dashboard.runs.columns import PADDING, choose_columns
 from cr_tui.dashboard.runs.machine_strip import MachineStrip
 from cr_tui.dashboard.runs.marks_strip import marks_line
 from cr_tui.dashboard.runs.overview import overview
@@ -87,6 +88,17 @@ def test_without_colours_marks_are_the_letters_of_the_lines() -> None:
     shown = [ShownRun(run.id, run.name, (9, 9, 9), None) for run in runs]  # type: ignore[arg-type]
     assert "a pool-s0  b pool-s1  c pool-s2" in marks_line(runs, shown, (), 78, DARK, letters=True).plain
     assert "● pool-s0  ● pool-s1" in marks_line(runs, shown, (), 78, DARK).plain
+
+
+def test_marks_of_two_groups_with_the_same_names_differ() -> None:
+    runs = [
+        make_run(number, name=LONG.format(number % 3), group=("sweep", "again")[number // 3]) for number in range(6)
+    ]
+    for width in (80, 120, 200, 300):
+        text = marks_line(runs, (), (), width, DARK).plain
+        names = [part.split("+")[0].strip() for part in text.split("• ")[1:]]
+        assert len(names) == len(set(names)) >= 1
+        assert len(text) <= width
 
 
 def test_charts_say_that_they_are_being_read() -> None:
@@ -170,6 +182,20 @@ async def test_only_a_ticked_box_has_a_cross_without_colours(
             assert (cross.color != cross.bgcolor) is ticked
 
 
+async def test_a_command_without_room_says_that_it_goes_on(dashboard: Build, source: Any, drive: Any) -> None:
+    source.listed = [make_run(number, group="") for number in range(40)]
+    app = dashboard()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "m", "c")
+        await drive.settle(pilot, lambda: isinstance(app.screen, SelectionFormScreen) and "^s:" in drive.text(app))
+        app.screen.query_one("#votes", Input).value = "900"
+        command = app.screen.query_one("#command", Static)
+        await drive.settle(pilot, lambda: "--votes 900 2026" in str(command.render()))
+        assert command.size.height == 3
+        assert str(command.render()).endswith(" …")
+
+
 async def test_the_card_says_nothing_twice(dashboard: Build, source: Any, drive: Any) -> None:
     source.listed = [make_run(0, "finished")]
     app = dashboard()
@@ -242,6 +268,14 @@ async def test_a_far_store_is_named_at_every_width(dashboard: Build, source: Any
         assert source.location in title
         assert "1 runs" in title
         assert "6" in title
+
+
+@pytest.mark.parametrize(("width", "cells"), [(120, 14), (300, 28)])
+def test_groups_take_the_room_that_names_leave(width: int, cells: int) -> None:
+    runs = [replace(make_run(number), group=f"a-rather-long-name-of-group{number}") for number in range(2)]
+    (group,) = [column for column in choose_columns(runs, width) if column.key == "group"]
+    assert group.width == cells
+    assert sum(column.width + PADDING for column in choose_columns(runs, width)) <= width
 
 
 # -- room ----------------------------------------------------------------------------------------------------------

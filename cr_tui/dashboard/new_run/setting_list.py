@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
 from textual import events
@@ -21,7 +22,9 @@ from engine.runs.specification.keys import split_values
 _MARK_WIDTH = 2
 _CHANGED, _WRONG = "•", "✗"
 _MOST_LABEL = 28
-_LEAST_VALUE, _MOST_VALUE = 16, 44
+_LEAST_VALUE, _TYPED_VALUE, _MOST_VALUE = 16, 24, 44
+_AROUND_CHOICE = 4
+"""Cells that the arrows around a value take."""
 _GAP = 2
 
 
@@ -52,6 +55,7 @@ class SettingList(ScrollView, can_focus=True, inherit_bindings=False):
         self._lines: Sequence[Line] = ()
         self._errors: Mapping[str, str] = {}
         self._first_name = ""
+        self._longest = 0
         self._cursor = 0
 
     # -- what is shown -----------------------------------------------------------------------------------------------
@@ -80,6 +84,8 @@ class SettingList(ScrollView, can_focus=True, inherit_bindings=False):
             follow: whether to bring the cursor into view.
         """
         self._lines, self._errors, self._first_name = lines, errors, first_name
+        values = [self._shown_value(line) for line in lines if isinstance(line, Entry)]
+        self._longest = max((cell_len(clean(value)) for value in values), default=0)
         keys = [line.setting.key if isinstance(line, Entry) else None for line in lines]
         if cursor in keys:
             self._cursor = keys.index(cursor)
@@ -96,7 +102,9 @@ class SettingList(ScrollView, can_focus=True, inherit_bindings=False):
         room = max(self.scrollable_content_region.width - _MARK_WIDTH, 1)
         labels = [len(line.label) for line in self._lines if isinstance(line, Entry)]
         label = min(max(labels, default=0), _MOST_LABEL) + _GAP
-        value = min(max((room - label) * 2 // 5, _LEAST_VALUE), _MOST_VALUE)
+        # Long explanations need what values leave; a value that is typed has some room in any case.
+        wanted = max(self._longest + _AROUND_CHOICE, _TYPED_VALUE)
+        value = min(max((room - label) * 2 // 5, _LEAST_VALUE), _MOST_VALUE, wanted)
         return label, value, max(room - label - value - _GAP, 0)
 
     @property

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from operator import itemgetter
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 
 from cr_tui.dashboard.model.data import Run
@@ -165,7 +166,7 @@ def choose_columns(
         name_width: cells of the longest name; names come before other columns, within :data:`NAME_WIDTHS`.
 
     Returns:
-        Columns from left to right; the name takes the remaining width.
+        Columns from left to right; names take the remaining width, as far as they need it.
     """
     least, most = NAME_WIDTHS
     most = max(most, width // 4)
@@ -181,11 +182,16 @@ def choose_columns(
         if column.width + PADDING <= left or len(chosen) < _FEWEST:
             chosen.append(column)
             left -= column.width + PADDING
+    # Room that is left is for names, then for those of groups.
     spare = max(left, 0)
+    widened = {"name": min(name.width + spare, max(name_width, _NAME_WIDEST))}
+    group = next((column for column in chosen if column.key == "group"), None)
+    if group is not None:
+        longest = max(cell_len(clean(text)) for text in {run.group for run in runs})
+        spare -= widened["name"] - name.width
+        widened["group"] = max(min(group.width + spare, longest), group.width)
     ordered = sorted(chosen, key=_place)
-    widest = max(name_width, _NAME_WIDEST)
-    widened = replace(name, width=min(name.width + spare, widest))
-    return [widened if column is name else column for column in ordered]
+    return [replace(column, width=widened[column.key]) if column.key in widened else column for column in ordered]
 
 
 def sort_runs(runs: Iterable[Run], column: Column, descending: bool) -> list[Run]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from cr_tui.dashboard.model.curves import ShownRun
 from cr_tui.dashboard.model.data import Run
-from cr_tui.dashboard.shared.short_names import short_names
+from cr_tui.dashboard.shared.short_names import Shortener
 from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import style_of
 from cr_tui.render.curves.plot import letter_of
@@ -54,13 +54,18 @@ def marks_line(
     room = width - line.cell_len
     left = room - len(f"+{len(marked)}")
     all_fit = len(marked) * (_LEAST_NAME + _AROUND) <= left
-    count = len(marked) if all_fit else max(left // (_ENOUGH + _AROUND), 0)
-    if not count:
-        return line
-    left_out = len(marked) - count
-    cells = (room - (len(f"+{left_out}") if left_out else 0)) // count - _AROUND
-    names = short_names([run.name for run in marked], cells, [run.group for run in marked])
-    for run, name in zip(marked[:count], names, strict=False):
+    most = len(marked) if all_fit else max(left // (_ENOUGH + _AROUND), 0)
+    shortener = Shortener([run.name for run in marked], [run.group for run in marked])
+    names: list[str] = []
+    # Fewer names that can be told apart say more than many that cannot.
+    for count in range(most, 0, -1):
+        left_out = len(marked) - count
+        cells = (room - (len(f"+{left_out}") if left_out else 0)) // count - _AROUND
+        names = [shortener.short(number, cells) for number in range(count)]
+        if len(set(names)) == len(set(shortener.full[:count])):
+            break
+    left_out = len(marked) - len(names)
+    for run, name in zip(marked, names, strict=False):
         colour = colours.get(run.id)
         line.append(f"{marks.get(run.id, SMALL_MARK)} ", style=style_of(colour) if colour else look.faint)
         line.append(f"{name}  ", style=look.faint if run.id in hidden else "")

@@ -19,6 +19,7 @@ from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.selection.pools import ACROSS, RANKED_STATUS, PoolPage
+from cr_tui.dashboard.shared.text_line import in_lines
 from cr_tui.dashboard.theme import look_of
 from cr_tui.text import clean
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS
@@ -32,6 +33,7 @@ _NUMBERS = {
     "budget": "all pairs; 0: as many as suffice",
 }
 _LEAST_RUNS = 2
+_COMMAND_LINES = 3
 _REMEMBERED = ("methods", "similarity", "protocol", *_NUMBERS, "device")
 """What the form holds when it is opened again: everything but the runs."""
 
@@ -101,6 +103,7 @@ class SelectionFormScreen(ModalScreen[bool]):
         self._choices = choices
         self._initial = initial or _remembered(session.view.ranking)
         self._starting = False
+        self._command = ""
 
     def compose(self) -> ComposeResult:
         first = self._initial
@@ -152,11 +155,19 @@ class SelectionFormScreen(ModalScreen[bool]):
         except InputError as error:
             self._say(str(error))
             return
-        self.query_one("#command", Static).update(Text(command_line(request, self._choice.group)))
-        pairs = len(request.runs) ** 2
-        self._say(
-            f"{pairs} pairs at most, fewer where some are known" if CENTRALITY in request.methods else "", "faint"
-        )
+        self._command = command_line(request, self._choice.group)
+        self._write_command()
+        pairs = f"{len(request.runs) ** 2:,} pairs at most, fewer where some are known"
+        self._say(pairs if CENTRALITY in request.methods else "", "faint")
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._write_command)
+
+    def _write_command(self) -> None:
+        command = self.query_one("#command", Static)
+        width = command.content_size.width
+        if width:
+            command.update(in_lines(Text(self._command), self.app.console, width, _COMMAND_LINES))
 
     @on(Input.Submitted)
     def action_submit(self) -> None:
@@ -243,7 +254,7 @@ def _remembered(held: Mapping[str, object]) -> SelectionRequest:
 
 def command_line(request: SelectionRequest, group: str | None) -> str:
     """The command that does the same from a shell."""
-    words = ["crtui", "select", *(["--group", group] if group else request.runs)]
+    words = ["crtui", "select", *(["--group", group] if group else [])]
     if request.methods != (CENTRALITY,):
         words += [word for method in request.methods for word in ("--method", method)]
     words += ["--similarity", request.similarity] if request.similarity != SIMILARITIES[0] else []
@@ -254,4 +265,6 @@ def command_line(request: SelectionRequest, group: str | None) -> str:
         words += [f"--{name.replace('_', '-')}", str(value)] if value is not None else []
     words += ["--device", request.device] if request.device != "auto" else []
     words += ["--accept-data"] if request.accept_data else []
+    # Many runs take more room than there is: what was chosen stands before them.
+    words += [] if group else request.runs
     return clean(shlex.join(words))

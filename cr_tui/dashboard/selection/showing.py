@@ -21,7 +21,7 @@ from cr_tui.dashboard.selection.ranking_table import RankingTable
 from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
 from cr_tui.dashboard.selection.usable import UsableKeys
 from cr_tui.dashboard.shared.key_footer import KeyFooter
-from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
+from cr_tui.dashboard.shared.text_line import TextLine, WrittenText, in_lines
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.render.matrices.matrix import MOST_NAME, MatrixPicture
 from cr_tui.text import clean
@@ -102,15 +102,9 @@ class ShownSelections(UsableKeys):
         verdict.write(self._verdict_in_room(shown))
 
     def _verdict_in_room(self, shown: ShownSelection) -> Text:
-        """The lines of the verdict that have room. Where they are not all, the last one says so."""
+        """The lines of the verdict that have room."""
         width, most = max(self.size.width - 2, 1), verdict_lines(self.size.height, len(shown.order))
-        lines = words.verdict(shown, self.size.width, self.look).wrap(self.app.console, width)
-        if len(lines) > most:
-            last = lines[most - 1]
-            last.rstrip()
-            last.truncate(width - 2)
-            last.append(" …")
-        return Text("\n").join(lines[:most])
+        return in_lines(words.verdict(shown, self.size.width, self.look), self.app.console, width, most)
 
     def _divide(self) -> None:
         """Divide the lines between ranking and matrix above, and the traversals of a pair below."""

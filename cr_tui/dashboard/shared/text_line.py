@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.console import Console
 from rich.text import Text
 from textual import events
 from textual.widgets import Static
@@ -59,3 +60,14 @@ class WrittenText(Static):
 def _same(one: Text, other: Text) -> bool:
     """Whether two texts look alike. Rich compares all but the style that the whole text has."""
     return one == other and one.style == other.style
+
+
+def in_lines(text: Text, console: Console, width: int, most: int) -> Text:
+    """A text in lines of so many cells, at most so many of them. Where they are not all, the last one says so."""
+    lines = text.wrap(console, width)
+    if len(lines) > most:
+        last = lines[most - 1]
+        last.rstrip()
+        last.truncate(max(width - 2, 0))
+        last.append(" …")
+    return Text("\n").join(lines[:most])

@@ -276,7 +276,7 @@ def _legend(
             # A legend that names nobody would say nothing.
             name, needed = clean(name, cell_len(name) - excess), needed - excess
         elif excess > 0:
-            more = f"+{rest}" if number else f"{rest}"
+            more = f"+{rest}" if number else f"{rest} lines"
             if used + 2 + len(more) <= width and len(series) > 1:
                 line.append(Segment(f"  {more}", faint))
             break
