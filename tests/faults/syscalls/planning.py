@@ -12,8 +12,8 @@ written) are failed one by one, in every way. Of calls that only look, what cann
 Closing a lock or a pipe is left out, too: a call that strace fails is not carried out, and whoever waits for the lock
 or for the end of the pipe would wait for ever. The kernel closes them whatever it answers.
 
-What an interpreter reads as it starts and imports is not among the calls at all: the work begins in a process that has
-done that.
+What an interpreter reads as it starts and imports is among the calls of one scene alone, ``start``, and is drawn by
+chance there. In all others the work begins in a process that has done that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from pathlib import Path
 from .tracing import Call, Injection
 
 REPEATED = "look again at what was looked at in the same way, or close a lock or a pipe"
-LEFT_OUT = "left out: what the interpreter reads as it starts and imports; a kill before a call that only looks"
+LEFT_OUT = "what interpreters import is drawn by chance (scene start); no kill comes before a call that only looks"
 """What is left out, for whoever reads the counts."""
 _ROOT = Path(__file__).parents[3]
 _LIBRARIES = tuple(f"{place}/" for place in (_ROOT, sys.prefix, sys.base_prefix, "/usr", "/etc"))
