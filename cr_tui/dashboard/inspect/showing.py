@@ -77,8 +77,10 @@ class ShownInspection(DashboardScreen):
 
     def ask_again(self) -> None:
         """Read the run's model, if nothing is shown because the store could not be read."""
-        if self._inspection.awaits_store:
-            self._inspection.awaits_store = False
+        inspection = self._inspection
+        if inspection.awaits_store:
+            inspection.awaits_store, inspection.status = False, "reading the newest checkpoint …"
+            self.view.draw_words()
             self._reader.read(self._run.id, None)
 
     def restyle(self) -> None:
