@@ -46,6 +46,7 @@ def run(
     # The terminal prepares its answer while everything is imported.
     with ImageQuestion(images, sys.stdin.fileno(), sys.stdout.fileno()) as question:
         from cr_tui.dashboard.app import Dashboard
+        from cr_tui.dashboard.keys import pasted
         from cr_tui.dashboard.model.view_state import default_path
         from cr_tui.render.images import graphics
 
@@ -58,6 +59,7 @@ def run(
     # How long a thread that parses may keep the interpreter: drawing waits no longer than this.
     sys.setswitchinterval(_SWITCH_SECONDS)
     garbage_collection.take_over()
+    pasted.guard()
     dashboard = Dashboard(
         _source(store, refresh),
         read_only=read_only,

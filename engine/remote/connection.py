@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from engine.errors import CrtuiError, InputError, WorkError
+from engine.errors import CrtuiError, InputError, StoreError, WorkError
 from engine.remote.address import FarStore
 from engine.remote.line import SIGN_OF_LIFE, Line
 
@@ -26,7 +26,7 @@ Answer = tuple[Any, bytes]
 """What the other side says, as JSON has it, and the bytes that come with it."""
 
 
-class CutError(WorkError):
+class CutError(StoreError):
     """There is no connection at present."""
 
 

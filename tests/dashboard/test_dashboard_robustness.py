@@ -152,6 +152,22 @@ class TestASourceThatRefuses:
             await drive.settle(pilot, lambda: "there is no connection" in drive.text(app).splitlines()[-1])
             assert isinstance(app.screen, RunsScreen)
 
+    @pytest.mark.parametrize(
+        ("keys", "name", "shown"), [("4", "model", "checkpoint 4,000"), ("n", "method_form", "learning_rate")]
+    )
+    async def test_what_a_screen_is_about_is_asked_for_again(
+        self, dashboard: Any, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch, keys: str, name: str, shown: str
+    ) -> None:
+        app = dashboard()
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await drive.settle(pilot)
+            with monkeypatch.context() as refusing:
+                refusing.setattr(source, name, _refuse)
+                drive.press(app, *keys)
+                await drive.settle(pilot, lambda: "there is no connection" in drive.text(app))
+            app.read_runs()
+            await drive.settle(pilot, lambda: shown in drive.text(app))
+
     async def test_what_could_not_be_brought_back_can_be_asked_for_again(
         self, dashboard: Any, source: Any, drive: Any
     ) -> None:

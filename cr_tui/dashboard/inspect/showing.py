@@ -18,7 +18,7 @@ from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
 from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.title_bar import TitleBar
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, StoreError
 
 FIRST_STEPS = 5
 """Images along a code until it is known how many have room."""
@@ -75,6 +75,14 @@ class ShownInspection(DashboardScreen):
         if self._inspection.awaits_checkpoint and is_further:
             self._reader.read(now.id, None)
 
+    def ask_again(self) -> None:
+        """Read the run's model, if nothing is shown because the store could not be read."""
+        inspection = self._inspection
+        if inspection.awaits_store:
+            inspection.awaits_store, inspection.status = False, "reading the newest checkpoint …"
+            self.view.draw_words()
+            self._reader.read(self._run.id, None)
+
     def restyle(self) -> None:
         """Draw everything in the colours of another theme."""
         super().restyle()
@@ -98,6 +106,7 @@ class ShownInspection(DashboardScreen):
             self.say(str(error), "error")
         else:
             inspection.awaits_checkpoint = isinstance(error, NoCheckpointError)
+            inspection.awaits_store = isinstance(error, StoreError)
             inspection.status = "" if inspection.awaits_checkpoint else str(error)
         self.view.draw_words()
 

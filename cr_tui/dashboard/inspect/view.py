@@ -54,6 +54,7 @@ class Inspection:
         exploration: its model and what was made of it; None until a checkpoint has been read.
         status: what is being waited for, or why there is nothing to see; empty when neither.
         awaits_checkpoint: whether the run has not written a checkpoint yet.
+        awaits_store: whether the store could not be read just then.
         zoom: how much larger codes are drawn than they are where all fit: index into
             :data:`cr_tui.dashboard.inspect.layout.ZOOMS`.
     """
@@ -62,6 +63,7 @@ class Inspection:
     exploration: Exploration | None = None
     status: str = ""
     awaits_checkpoint: bool = False
+    awaits_store: bool = False
     zoom: int = 0
 
 

@@ -30,7 +30,7 @@ from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
 from cr_tui.dashboard.theme import Look
 from cr_tui.text import clean
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, StoreError
 
 _SETTLE_SECONDS = 0.12
 """How long typing must pause before the engine is asked."""
@@ -77,9 +77,10 @@ class NewRunScreen(DashboardScreen):
 
     @dataclass
     class Refused(Message):
-        """The engine refused."""
+        """The engine refused; ``passing`` if the store could not be read just then."""
 
         reason: str
+        passing: bool = False
 
     def __init__(self, session: Session, draft: Draft) -> None:
         super().__init__(session)
@@ -89,7 +90,7 @@ class NewRunScreen(DashboardScreen):
         self._before = ""
         self._settling: Timer | None = None
         self._starting = False
-        self._refused = False
+        self._refused = self._awaits_store = False
 
     def compose(self) -> ComposeResult:
         yield TitleBar("new runs")
@@ -106,6 +107,12 @@ class NewRunScreen(DashboardScreen):
         self.query_one("#filter", TextBox).value = self._draft.filter
         self._say_plan(Text("reading the settings …", style=self.look.faint))
         self._read_form(self.session.source, self._draft.method)
+
+    def ask_again(self) -> None:
+        """Read the settings, if the store could not be read just then."""
+        if self._awaits_store:
+            self._awaits_store = False
+            self._read_form(self.session.source, self._draft.method)
 
     @property
     def takes_keys(self) -> bool:
@@ -137,7 +144,7 @@ class NewRunScreen(DashboardScreen):
         try:
             self.post_message(self.FormRead(source.methods(), source.method_form(method)))
         except CrtuiError as error:
-            self.post_message(self.Refused(str(error)))
+            self.post_message(self.Refused(str(error), isinstance(error, StoreError)))
 
     @on(FormRead)
     def _take_form(self, message: FormRead) -> None:
@@ -372,7 +379,7 @@ class NewRunScreen(DashboardScreen):
     @on(Refused)
     def _show_refusal(self, message: Refused) -> None:
         self._starting = False
-        self._refused = True
+        self._refused, self._awaits_store = True, message.passing
         self._say_plan(Text(clean(message.reason), style=self.look.error))
 
     def action_copy(self) -> None:

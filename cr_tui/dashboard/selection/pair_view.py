@@ -23,7 +23,7 @@ from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.text import clean
-from engine.errors import CrtuiError
+from engine.errors import CrtuiError, StoreError
 
 _REST_SECONDS = 0.4
 """The pair is read when the cursor has rested on it for so long."""
@@ -49,6 +49,7 @@ class _Pair:
     exploration: Exploration | None = None
     matched: bool = False
     trouble: str = ""
+    passing: bool = False
     steps: int = field(default=_FEWEST)
 
 
@@ -138,6 +139,7 @@ class PairView(PicturesView):
         exploration: Exploration | None = None
         matches: Sequence[MatchedCode] | None = None
         trouble: str = ""
+        passing: bool = False
 
     def __init__(self, session: Session, *, widget_id: str | None = None) -> None:
         super().__init__(session, widget_id=widget_id)
@@ -164,6 +166,12 @@ class PairView(PicturesView):
         self.redraw()
         if runs is not None and self.display:
             self._rest = self.set_timer(_REST_SECONDS, self._begin)
+
+    def ask_again(self) -> None:
+        """Read the pair that is shown, if the store could not be read just then."""
+        pair = self.pair
+        if pair is not None and pair.passing:
+            self._begin()
 
     def _begin(self) -> None:
         """Read the pair that is wanted, unless that was done."""
@@ -194,7 +202,7 @@ class PairView(PicturesView):
             matches = source.match(runs[0].id, first.step, runs[1].id, second.step)
             self.post_message(self.Read(key, matches=matches))
         except CrtuiError as error:
-            self.post_message(self.Read(key, trouble=str(error)))
+            self.post_message(self.Read(key, trouble=str(error), passing=isinstance(error, StoreError)))
 
     @on(Read)
     def _take_read(self, message: Read) -> None:
@@ -202,7 +210,7 @@ class PairView(PicturesView):
         pair = self._pairs.get(message.runs)
         if pair is None:
             return
-        pair.trouble = message.trouble
+        pair.trouble, pair.passing = message.trouble, message.passing
         if message.exploration is not None:
             pair.exploration = message.exploration
         if message.matches is not None and pair.exploration is not None:

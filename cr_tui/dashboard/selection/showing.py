@@ -64,6 +64,10 @@ class ShownSelections(UsableKeys):
         self._runs = runs
         self._draw()
 
+    def ask_again(self) -> None:
+        """Read the traversals of the pair, if the store could not be read just then."""
+        self.query_one("#strips", PairView).ask_again()
+
     def restyle(self) -> None:
         """Draw everything in the colours of another theme."""
         super().restyle()

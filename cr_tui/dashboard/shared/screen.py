@@ -57,6 +57,9 @@ class DashboardScreen(Screen[None]):
     def show_curves(self, curves: Mapping[str, RunCurves]) -> None:
         """Show newer curves and logs of the runs that the screen asked for, by run id."""
 
+    def ask_again(self) -> None:
+        """Ask once more for what the store refused (``StoreError``). Called after each look that went well."""
+
     def restyle(self) -> None:
         """Draw what is drawn by hand in the colours of another theme."""
         for bar in self.query(TitleBar):
@@ -183,6 +186,8 @@ class DashboardScreen(Screen[None]):
         self._show_title()
         if self._runs_shown is not self.session.runs:
             self._show_newest_runs()
+        if not self.session.trouble and self.is_whole and not self.is_covered:
+            self.ask_again()
 
     def _show_newest_runs(self) -> None:
         # A covered screen draws when it is seen again: drawing it now would only delay what is seen.
