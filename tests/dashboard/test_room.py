@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.color import Color
+from rich.console import Console
 from rich.text import Text
 from textual.timer import Timer
 from textual.widgets import Checkbox, Input, OptionList, Static
@@ -30,7 +31,7 @@ from cr_tui.dashboard.runs.run_detail import headline
 from cr_tui.dashboard.selection.form import SelectionFormScreen
 from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.screen import DashboardScreen
-from cr_tui.dashboard.shared.text_line import TextLine
+from cr_tui.dashboard.shared.text_line import TextLine, in_lines
 from cr_tui.dashboard.system.machine_view import _Pen, history_lines, worker_lines
 from cr_tui.dashboard.theme import DARK
 from cr_tui.render.curves.chart import chart
@@ -180,6 +181,16 @@ async def test_only_a_ticked_box_has_a_cross_without_colours(
             cross = next(part.style for part in box.render_line(0) if part.text == "X")
             assert cross is not None
             assert (cross.color != cross.bgcolor) is ticked
+
+
+@pytest.mark.parametrize("width", range(20, 39))
+def test_lines_that_go_on_end_after_a_word(width: int) -> None:
+    text = "the votes cannot tell one from another: 1,900 votes a pair would settle it"
+    lines = in_lines(Text(text), Console(), width, 2).plain.splitlines()
+    assert len(lines) == 2
+    assert all(len(line) <= width for line in lines)
+    assert lines[1].endswith(" …")
+    assert set(" ".join(lines).split()) <= {*text.split(), "…"}
 
 
 async def test_a_command_without_room_says_that_it_goes_on(dashboard: Build, source: Any, drive: Any) -> None:

@@ -68,6 +68,9 @@ def in_lines(text: Text, console: Console, width: int, most: int) -> Text:
     if len(lines) > most:
         last = lines[most - 1]
         last.rstrip()
-        last.truncate(max(width - 2, 0))
-        last.append(" …")
+        if last.cell_len > width - 2:
+            last.truncate(max(width - 2, 0))
+            # Half a number would be another number.
+            last = last[: max(last.plain.rfind(" "), 0)]
+        lines[most - 1] = last.append(" …")
     return Text("\n").join(lines[:most])
