@@ -17,7 +17,7 @@ of the same seed is a third run of that draw, and trains the same model as the c
 Prints Markdown: a table of methods (means over seeds with 95 % intervals by Student's t) and one of differences
 (InfoGAN-CR minus control, paired by seed, with such intervals) for each protocol. ``--against METHOD`` adds the
 differences of all other methods to one, whose intervals are Welch's, because seeds of two methods have nothing in
-common. ``--json`` prints one document instead.
+common. ``--infomec`` takes InfoMEC's three scores in place of the seven. ``--json`` prints one document instead.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ CONTROL = "infogan-cr-control"
 ARMS = (*METHODS, CONTROL)
 CONFIDENCE = 0.95
 _MEAN = "mean"
-_TITLES = (*COLUMNS.values(), "mean of seven")
+INFOMEC = {"infomec_modularity": "InfoM", "infomec_compactness": "InfoC", "infomec_explicitness": "InfoE"}
+_TITLES = COLUMNS | INFOMEC | {_MEAN: "mean"}
 ByArm = Mapping[str, Mapping[int, Scores]]
 
 
@@ -63,7 +64,10 @@ def main() -> None:
         specs = study_specs(arguments.methods, parse_seeds(arguments.seeds), arguments.steps)
         store = Store.open(arguments.store)
         pool = finished_pool(store, specs) if arguments.report else train_pool(store, specs, arguments.jobs, _say)
-        scored = {protocol: score_pool(store, pool, protocol, arguments.jobs, _say) for protocol in arguments.protocols}
+        names = tuple(INFOMEC if arguments.infomec else COLUMNS)
+        scored = {
+            protocol: score_pool(store, pool, protocol, arguments.jobs, _say, names) for protocol in arguments.protocols
+        }
     except CrtuiError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
@@ -114,7 +118,8 @@ def summarise(scores: ByArm) -> dict[str, Any]:
     }
     regularised, control = scores.get(REGULARISED, {}), scores.get(CONTROL, {})
     seeds = sorted(regularised.keys() & control.keys())
-    differences = {key: paired([regularised[s][key] - control[s][key] for s in seeds]) for key in COLUMNS}
+    names = regularised[seeds[0]] if seeds else ()
+    differences = {key: paired([regularised[s][key] - control[s][key] for s in seeds]) for key in names}
     return {"methods": methods, "differences": differences, "seeds": seeds}
 
 
@@ -155,22 +160,22 @@ def apart(one: Sequence[float], two: Sequence[float], comparisons: int) -> dict[
 
 def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
     """The tables of one protocol as Markdown."""
-    print(f"\nProtocol `{protocol}`: mean ± half of the 95 % interval over seeds\n")
-    print(f"| method | n | {' | '.join(_TITLES)} |")
-    print("| --- | --- |" + " --- |" * len(_TITLES))
-    for arm, scores in result["methods"].items():
+    print(f"\nProtocol `{protocol}`: mean ± half of the 95 % interval over seeds")
+    for place, (arm, scores) in enumerate(result["methods"].items()):
+        if place == 0:
+            print(f"\n| method | n | {' | '.join(_TITLES[key] for key in scores)} |")
+            print("| --- | --- |" + " --- |" * len(scores))
         cells = [f"{score['mean']:.3f} ± {score['high'] - score['mean']:.3f}" for score in scores.values()]
-        print(f"| {arm} | {scores['mig']['n']} | {' | '.join(cells)} |")
+        print(f"| {arm} | {scores[_MEAN]['n']} | {' | '.join(cells)} |")
     if not result["seeds"]:
         return
     print(f"\nProtocol `{protocol}`: {REGULARISED} minus {CONTROL}, {len(result['seeds'])} pairs, 95 % intervals\n")
     print("| score | mean difference | interval | sd of a difference | pairs above 0 |")
     print("| --- | --- | --- | --- | --- |")
-    for key, title in COLUMNS.items():
-        row = result["differences"][key]
+    for key, row in result["differences"].items():
         above = sum(pair > 0 for pair in row["pairs"])
         print(
-            f"| {title} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
+            f"| {_TITLES[key]} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
             f"| {above} of {row['n']} |"
         )
 
@@ -178,10 +183,10 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
 def print_against(protocol: str, other: str, scores: ByArm) -> None:
     """The differences of all arms to one as Markdown."""
     arms = [arm for arm, by_seed in scores.items() if arm != other and min(len(by_seed), len(scores[other])) > 1]
-    comparisons = len(arms) * len(_TITLES)
-    print(f"\nProtocol `{protocol}`: less {other}, **bold** where it stands among {comparisons} comparisons\n")
-    print(f"| method | {' | '.join(_TITLES)} |\n| --- |{' --- |' * len(_TITLES)}")
     theirs = _by_score(scores[other])
+    comparisons = len(arms) * len(theirs)
+    print(f"\nProtocol `{protocol}`: less {other}, **bold** where it stands among {comparisons} comparisons\n")
+    print(f"| method | {' | '.join(_TITLES[key] for key in theirs)} |\n| --- |{' --- |' * len(theirs)}")
     for arm in arms:
         found = [apart(values, theirs[key], comparisons) for key, values in _by_score(scores[arm]).items()]
         cells = [f"{each['mean']:+.3f} ± {each['high'] - each['mean']:.3f}" for each in found]
@@ -191,8 +196,8 @@ def print_against(protocol: str, other: str, scores: ByArm) -> None:
 
 def _by_score(by_seed: Mapping[int, Scores]) -> dict[str, list[float]]:
     """Each score seed by seed, and the mean of all."""
-    columns = {key: [found[key] for found in by_seed.values()] for key in COLUMNS}
-    return columns | {_MEAN: [statistics.fmean(found[key] for key in COLUMNS) for found in by_seed.values()]}
+    rows = list(by_seed.values())
+    return {key: [row[key] for row in rows] for key in rows[0]} | {_MEAN: [statistics.fmean(r.values()) for r in rows]}
 
 
 def _spec(arm: str, seed: int, steps: int | None) -> RunSpec:
@@ -219,6 +224,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=_count, help="updates of each run; default: the preset's")
     parser.add_argument("--report", action="store_true", help="train nothing; score and show the runs that finished")
     parser.add_argument("--against", choices=ARMS, metavar="METHOD", help="also what all others differ from it")
+    parser.add_argument("--infomec", action="store_true", help="InfoMEC's scores in place of the seven")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args()
 

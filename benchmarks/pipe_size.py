@@ -68,8 +68,11 @@ def main() -> None:
     print(f"\n{len(rows)} models; processor seconds a model {figures[:, 3].mean():.0f} and {figures[:, 4].mean():.0f}.")
     for name, (one, two) in {"seed 0 and seed 1": (0, 1), "default and authors' size": (0, 2)}.items():
         apart = float(np.abs(figures[:, one] - figures[:, two]).mean())
-        orders = [float(agree(figures[:, one], figures[:, two])[0]) for agree in (spearmanr, kendalltau)]
-        print(f"{name}: Spearman {orders[0]:.2f}, Kendall {orders[1]:.2f}, mean difference {apart:.3f}")
+        print(f"{name}: mean difference {apart:.3f}", end="")
+        if len(rows) > 2:
+            orders = [float(agree(figures[:, one], figures[:, two])[0]) for agree in (spearmanr, kendalltau)]
+            print(f", Spearman {orders[0]:.2f}, Kendall {orders[1]:.2f}", end="")
+        print()
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1))
 

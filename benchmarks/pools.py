@@ -95,7 +95,12 @@ def finished_pool(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord]:
 
 
 def score_pool(
-    store: Store, records: Sequence[RunRecord], protocol: Protocol, jobs: int, say: Say
+    store: Store,
+    records: Sequence[RunRecord],
+    protocol: Protocol,
+    jobs: int,
+    say: Say,
+    names: Sequence[str] = tuple(COLUMNS),
 ) -> dict[str, Scores]:
     """The scores of runs by a protocol, by run. What is kept with a run is not computed again.
 
@@ -105,18 +110,19 @@ def score_pool(
         protocol: ``"paper"`` or ``"lib"``.
         jobs: processes that score, one thread each.
         say: is told each run that was scored, and each that cannot be.
+        names: of the scores.
 
     Raises:
         WorkError: a process that scores was killed.
     """
-    kept = {record.id: _kept_scores(record, protocol) for record in records}
+    kept = {record.id: _kept_scores(record, protocol, names) for record in records}
     scores = {run: found for run, found in kept.items() if found is not None}
     missing = [record for record in records if record.id not in scores]
     if not missing:
         return scores
     progress = _Progress(f"scored by {protocol}", len(missing), say)
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_compute_in_one_thread)
-    futures = {pool.submit(_score, store.root, protocol, record.id): record for record in missing}
+    futures = {pool.submit(_score, store.root, protocol, record.id, names): record for record in missing}
     try:
         for future in as_completed(futures):
             record = futures[future]
@@ -137,11 +143,11 @@ def _is_finished(record: RunRecord | None) -> bool:
     return record is not None and record.status is Status.FINISHED
 
 
-def _kept_scores(record: RunRecord, protocol: Protocol) -> Scores | None:
+def _kept_scores(record: RunRecord, protocol: Protocol, names: Sequence[str]) -> Scores | None:
     """The scores of the newest checkpoint that are kept with a run, if all are there."""
     by_seed, _ = kept_scores(scores_path(record.folder.path, record.step, protocol), {})
     scores = by_seed.get(0, {})
-    return {key: scores[key] for key in COLUMNS} if COLUMNS.keys() <= scores.keys() else None
+    return {name: scores[name] for name in names} if set(names) <= scores.keys() else None
 
 
 def _compute_in_one_thread() -> None:
@@ -151,7 +157,7 @@ def _compute_in_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _score(root: Path, protocol: Protocol, run: str) -> Scores:
+def _score(root: Path, protocol: Protocol, run: str, names: Sequence[str]) -> Scores:
     store = Store.open(root)
-    scores: Scores = score_run(store, find_run(store, run), list(COLUMNS), protocol)["scores"]
+    scores: Scores = score_run(store, find_run(store, run), list(names), protocol)["scores"]
     return scores

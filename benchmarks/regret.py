@@ -142,8 +142,13 @@ def regrets(selectors: Mapping[str, Selector], truth: FloatArray, pools: IntArra
 
 
 def estimate_of_independent(values: FloatArray) -> Estimate:
-    """The mean of ``values`` ``[pools, scores]`` of pools that share no model, with its 95 % interval (Student's t)."""
+    """The mean of ``values`` ``[pools, scores]`` of pools that share no model, with its 95 % interval (Student's t).
+
+    One pool alone has no interval: its half width is NaN.
+    """
     count = len(values)
+    if count == 1:
+        return Estimate(values[0], np.full_like(values[0], np.nan), 0)
     error = values.std(axis=0, ddof=1) / np.sqrt(count)
     return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error, count - 1)
 

@@ -63,6 +63,14 @@ def test_pools_that_share_nothing_have_the_interval_of_a_mean() -> None:
     assert (found.mean[0], found.half_width[0]) == pytest.approx((0.1, 4.3027 * 0.1 / 3**0.5), abs=1e-4)
 
 
+@pytest.mark.filterwarnings("error")
+def test_one_pool_has_no_interval_and_resolves_nothing() -> None:
+    found = estimate_of_independent(np.array([[0.3, 0.0]]))
+    assert found.mean.tolist() == [0.3, 0.0]
+    assert np.isnan(found.half_width).all()
+    assert not found.resolved(7).any()
+
+
 def test_many_comparisons_together_resolve_less_than_one() -> None:
     # Student's t with two degrees of freedom: 4.303 for one comparison, 7.649 for three.
     found = estimate_of_independent(np.array([[4.9, 8.4]]) + 3**0.5 * np.array([[-1], [0], [1]]))
