@@ -40,6 +40,7 @@ from .tracing import HUNG, Ending, untraced
 _struck: dict[Path, RunFolder] = {}
 """The run that a scene is about, found before anything fails."""
 _LIGHT_WORKER = (sys.executable, "-I", "-S", str(Path(__file__).parents[1] / "light_worker.py"))
+_silent = os.open(os.devnull, os.O_WRONLY)
 _sleepers: list[subprocess.Popen[bytes]] = []
 """Processes that stand for workers."""
 View = dict[str, tuple[str, int]]
@@ -81,9 +82,8 @@ def _crtui(*words: str) -> Callable[[Path], int]:
 
 def _start(root: Path) -> int:
     """Another scene's command in a new interpreter, so that its imports are among the calls."""
-    silent = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(silent, stream)
+        os.dup2(_silent, stream)
     words = ("--store", str(root / "store"), "runs", "rm", "stopped", "--yes")
     os.execv(sys.executable, [sys.executable, "-m", "cr_tui", *words])
 

@@ -20,6 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 SYSCALLS = (
     *("open", "openat", "read", "pread64", "write", "pwrite64", "fsync", "fdatasync", "rename", "renameat"),
@@ -117,13 +118,17 @@ def fail(work: Callable[[], int], injection: Injection) -> Ending:
 
 def _traced(work: Callable[[], int], options: list[str]) -> Ending:
     read, write = os.pipe()
+    begun, begins = os.pipe()
     # Blocked before the fork: the child must not see it before it waits for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     pid = os.fork()
     if pid == 0:
-        os.close(read)
-        _child(work, write)
-    os.close(write)
+        _child(work, write, begins)
+    for end in (write, begins):
+        os.close(end)
+    # Its first calls are not the work's. They must be over before anything is counted.
+    os.read(begun, 1)
+    os.close(begun)
     tracer = subprocess.Popen(["strace", "-q", *options, "-p", str(pid)], stderr=subprocess.PIPE, text=True)
     try:
         _wait_for_tracer(pid, tracer)
@@ -144,8 +149,7 @@ def untraced(work: Callable[[], int]) -> Ending:
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(read)
-        _child(work, write, wait=False)
+        _child(work, write)
     os.close(write)
     try:
         return Ending(_end(pid), _drained(read))
@@ -182,12 +186,19 @@ def _wait_for_tracer(pid: int, tracer: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def _child(work: Callable[[], int], pipe: int, *, wait: bool = True) -> None:
-    """Wait for the tracer, do the work with its output in memory, and hand over what it said."""
+def _child(work: Callable[[], int], pipe: int, begins: int | None = None) -> NoReturn:
+    """Do the work with its output in memory, and hand over what it said.
+
+    Args:
+        work: what is done.
+        pipe: where it is handed over.
+        begins: what is told that this process waits for a tracer; ``None`` if none will come.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1 % 2**64), 0, 0, 0)
     said = io.StringIO()
     sys.stdout, sys.stderr = io.StringIO(), said
-    if wait:
+    if begins is not None:
+        os.write(begins, b".")
         signal.sigwait([signal.SIGUSR1])
     try:
         code = work()
