@@ -113,7 +113,7 @@ async def test_long_lines_are_seen_sideways_and_other_runs_next(dashboard: Build
         drive.press(app, "left_square_bracket")
         await drive.settle(pilot, lambda: "pool-s0" in drive.text(app) and "END" in drive.text(app))
         drive.press(app, "c")
-        await drive.settle(pilot, lambda: "copied 1 lines" in drive.text(app))
+        await drive.settle(pilot, lambda: "copied 1 line" in drive.text(app))
         assert app.clipboard == "a" * 200 + "END"
 
 
