@@ -9,7 +9,7 @@ where it guesses. As the authors' code has it: convolutions of stride 2 with bat
 It cannot see a model that encodes next to nothing, so members without an informative code are left out. GANs are the
 same with the noise drawn anew for each image (ours: the paper has VAEs only).
 
-A score takes a network half a minute of a core, so each is kept in the store, in ``selections/cache/pipe/``.
+A score takes some twenty seconds of a core, so each is kept in the store, in ``selections/cache/pipe/``.
 """
 
 from __future__ import annotations
