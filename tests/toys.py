@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -9,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
+from engine.errors import WorkError
+from engine.machine.processes import ProcessIdentity
+from engine.runs.folder import RunFolder
+from engine.storage.locks import exclusive_lock
 
 PATIENCE_SECONDS = 60.0
 """How long a test waits for what takes a moment before it gives up."""
@@ -53,3 +59,21 @@ def until(
     while not condition():
         assert time.monotonic() < deadline, f"{what} never happened"
         time.sleep(pause)
+
+
+def halt(folder: RunFolder, process: str) -> None:
+    """Make the ``worker`` or ``supervisor`` of a run stand still, at a moment at which it holds no lock.
+
+    Everybody else would wait for such a lock.
+    """
+    identity: ProcessIdentity = getattr(folder.state(), process)
+    while True:
+        identity.signal(signal.SIGSTOP)
+        try:
+            for path in (folder.path / ".state.lock", folder.path.parent.parent / "registry.lock"):
+                with exclusive_lock(path, patience=1.0):
+                    pass
+            return
+        except WorkError:
+            identity.signal(signal.SIGCONT)
+            time.sleep(0.05)

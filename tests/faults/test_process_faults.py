@@ -27,7 +27,7 @@ from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
-from tests.toys import TOY_WORKER, toy, until
+from tests.toys import TOY_WORKER, halt, toy, until
 
 from .campaign.limits import memory_group
 from .conftest import all_ended, as_after_reboot, environment, kill_both, send, wait_for_end, wait_for_step
@@ -146,7 +146,7 @@ def test_a_run_finishes_though_the_terminal_that_it_was_started_from_is_gone(sto
 def test_a_halted_worker_is_shown_as_stalled_and_can_be_stopped_with_a_checkpoint(store: Store) -> None:
     [record] = start(store, [toy(steps=10_000)], TOY_WORKER)
     wait_for_step(record.folder, 8)
-    send(record.folder, "worker", signal.SIGSTOP)
+    halt(record.folder, "worker")
     until(lambda: look_at(record.folder).stalled, "the stall")
     assert look_at(record.folder).status is Status.RUNNING
     stopped = stop(record)
@@ -158,7 +158,7 @@ def test_a_halted_worker_is_shown_as_stalled_and_can_be_stopped_with_a_checkpoin
 def test_a_halted_supervisor_does_not_keep_the_worker_from_finishing(store: Store) -> None:
     [record] = start(store, [toy()], TOY_WORKER)
     wait_for_step(record.folder, 3)
-    send(record.folder, "supervisor", signal.SIGSTOP)
+    halt(record.folder, "supervisor")
     until(lambda: newest(record.folder)[0] == 40)
     assert not look_at(record.folder).status.terminal
     send(record.folder, "supervisor", signal.SIGCONT)

@@ -28,7 +28,7 @@ from engine.runs.registry import Registry
 from engine.runs.state import Status
 from engine.storage.store import Store
 from tests.launch.places import places
-from tests.toys import PATIENCE_SECONDS, ToySpec, until
+from tests.toys import PATIENCE_SECONDS, ToySpec, halt, until
 
 TOY = """
 import json, os, signal, subprocess, sys, time
@@ -205,7 +205,7 @@ def test_hanging_supervisor_does_not_prevent_a_stop(
 ) -> None:
     monkeypatch.setattr(local, "_MARGIN_SECONDS", 0.2)
     record = ready(start(store, [ToySpec()], worker("wait"))[0])
-    os.kill(record.folder.state().supervisor.pid, signal.SIGSTOP)  # type: ignore[union-attr]
+    halt(record.folder, "supervisor")
     assert stop(record, grace_seconds=0.0).status is Status.STOPPED
 
 
