@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,7 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
-from cr_tui.dashboard.charts.screen import ChartsScreen
 from cr_tui.dashboard.garbage_collection import GarbageCollector
-from cr_tui.dashboard.inspect.screen import InspectScreen
 from cr_tui.dashboard.keys import keymap
 from cr_tui.dashboard.keys.key_order import KeyOrder
 from cr_tui.dashboard.keys.late_answer import LateAnswer
@@ -25,9 +24,7 @@ from cr_tui.dashboard.model.draft import FIRST_REQUEST, Draft
 from cr_tui.dashboard.model.new_runs import NewRuns
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.model.view_state import ViewStates
-from cr_tui.dashboard.new_run.screen import NewRunScreen
 from cr_tui.dashboard.screens import SCREENS
-from cr_tui.dashboard.selection.screen import SelectionScreen
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.help import HelpScreen
 from cr_tui.dashboard.shared.key_footer import Severity
@@ -48,7 +45,9 @@ from engine.errors import CrtuiError, InputError
 _WIDTHS = [(0, "-narrow"), (110, "-medium"), (150, "-wide")]
 _HEIGHTS = [(0, "-short"), (34, "-tall")]
 """Style classes of screens by size: each is set from so many cells on."""
+_SCREENS = {entry.place: entry for entry in SCREENS}
 _HOME = SCREENS[0].place
+_FORM = "form"
 _SAVE_SECONDS = 1.0
 _COLLECT_SECONDS = 1.0
 
@@ -93,7 +92,6 @@ class Dashboard(App[None]):
     ) -> None:
         super().__init__()
         images = images or TerminalImages("halfblock")
-        self._screens: dict[str, type[DashboardScreen]] = {entry.place: entry.load() for entry in SCREENS}
         self._late_answer = LateAnswer(awaited=images.outstanding)
         self._key_order = KeyOrder(self, super().on_event, self._screen_is_ready)
         self._states = ViewStates(state_path, source.location)
@@ -105,6 +103,7 @@ class Dashboard(App[None]):
             self.session.view.filter = f"group:{group}"
         self._saved = self.session.view.model_copy(deep=True)
         self._reading = False
+        self._has_read = False
         self._garbage = GarbageCollector(time.monotonic())
 
     def on_mount(self) -> None:
@@ -113,7 +112,7 @@ class Dashboard(App[None]):
         view = self.session.view
         self.theme = view.theme if view.theme in LOOKS else next(iter(LOOKS))
         self.theme_changed_signal.subscribe(self, lambda _: self._restyle())
-        self.push_screen(self._screens[_HOME].opened(self.session))
+        self.push_screen(_SCREENS[_HOME].load().opened(self.session))
         self._read_curves()
         self.read_runs()
         self.set_interval(self.session.refresh_seconds, self.read_runs)
@@ -159,8 +158,19 @@ class Dashboard(App[None]):
             runs, trouble = None, str(error)
         self.call_from_thread(self._take_runs, runs, trouble)
 
+    @work(thread=True, group="screens")
+    def _load_screens(self) -> None:
+        """Import the screens that nobody has asked for yet, so that each opens at once."""
+        for entry in SCREENS:
+            entry.load()
+        importlib.import_module("cr_tui.dashboard.new_run.screen")
+
     def _take_runs(self, runs: list[Run] | None, trouble: str) -> None:
         self._reading = False
+        if not self._has_read:
+            # Only once the table is there: until then they would delay it.
+            self._has_read = True
+            self.call_after_refresh(self._load_screens)
         self.session.take_runs(runs, trouble)
         for screen in self._dashboard_screens():
             screen.runs_read()
@@ -222,13 +232,15 @@ class Dashboard(App[None]):
     def action_go(self, place: str) -> None:
         """Go home, and from there to another registered screen."""
         try:
-            screen = None if place == _HOME else self._screens[place].opened(self.session)
+            screen = None if place == _HOME else _SCREENS[place].load().opened(self.session)
         except InputError as error:
             self._say(str(error), "warning")
             return
         draft = self.session.draft
-        keeps = isinstance(self.screen, NewRunScreen) and draft is not None and draft.edited
-        while not isinstance(self.screen, self._screens[_HOME]):
+        front = self.screen
+        is_form = isinstance(front, DashboardScreen) and front.place == _FORM
+        keeps = is_form and draft is not None and draft.edited
+        while not isinstance(self.screen, _SCREENS[_HOME].load()):
             self.pop_screen()
         if screen is not None:
             self.push_screen(screen)
@@ -238,14 +250,20 @@ class Dashboard(App[None]):
 
     @on(ChartsRequested)
     def _open_charts(self) -> None:
+        from cr_tui.dashboard.charts.screen import ChartsScreen
+
         self.push_screen(ChartsScreen(self.session))
 
     @on(InspectRequested)
     def _open_inspect(self, message: InspectRequested) -> None:
+        from cr_tui.dashboard.inspect.screen import InspectScreen
+
         self.push_screen(InspectScreen(self.session, message.run))
 
     @on(SelectionRequested)
     def _open_selection(self, message: SelectionRequested) -> None:
+        from cr_tui.dashboard.selection.screen import SelectionScreen
+
         self.push_screen(SelectionScreen(self.session, message.group))
 
     @on(FormRequested)
@@ -266,6 +284,8 @@ class Dashboard(App[None]):
             self._show_form(Draft(request))
 
     def _show_form(self, draft: Draft) -> None:
+        from cr_tui.dashboard.new_run.screen import NewRunScreen
+
         self.session.draft = draft
         self.push_screen(NewRunScreen(self.session, draft))
 

@@ -25,7 +25,8 @@ class ScreenEntry:
         key: the key that leads there from everywhere.
         title: its title in help.
         help: what is seen there, for help and command palette.
-        target: ``module:class`` of the screen. The module is imported when the application starts.
+        target: ``module:class`` of the screen. The module of the first is imported when the application
+            starts, those of the others when the table is there.
         tab: its name in the title bar; the title in small letters when empty.
     """
 
