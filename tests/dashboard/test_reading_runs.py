@@ -319,7 +319,7 @@ class TestKeys:
     ) -> None:
         app = dashboard()
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await drive.settle(pilot)
+            await drive.settle(pilot, lambda: "step 129 loss 0.129" in drive.text(app))
             drive.press(app, "y")
             await drive.settle(pilot, lambda: "copied the id of pool-s0" in drive.text(app))
             lines = drive.text(app).splitlines()

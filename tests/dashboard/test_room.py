@@ -281,6 +281,12 @@ async def test_a_far_store_is_named_at_every_width(dashboard: Build, source: Any
         assert "6" in title
 
 
+@pytest.mark.parametrize("width", [78, 118, 198, 298])
+def test_columns_are_chosen_where_no_run_is_listed(width: int) -> None:
+    """As while the store is read, or under a filter that none passes."""
+    assert sum(column.width + PADDING for column in choose_columns([], width)) <= width
+
+
 @pytest.mark.parametrize(("width", "cells"), [(120, 14), (300, 28)])
 def test_groups_take_the_room_that_names_leave(width: int, cells: int) -> None:
     runs = [replace(make_run(number), group=f"a-rather-long-name-of-group{number}") for number in range(2)]

@@ -187,7 +187,7 @@ def choose_columns(
     widened = {"name": min(name.width + spare, max(name_width, _NAME_WIDEST))}
     group = next((column for column in chosen if column.key == "group"), None)
     if group is not None:
-        longest = max(cell_len(clean(text)) for text in {run.group for run in runs})
+        longest = max((cell_len(clean(text)) for text in {run.group for run in runs}), default=0)
         spare -= widened["name"] - name.width
         widened["group"] = max(min(group.width + spare, longest), group.width)
     ordered = sorted(chosen, key=_place)
