@@ -117,6 +117,17 @@ async def test_long_lines_are_seen_sideways_and_other_runs_next(dashboard: Build
         assert app.clipboard == "a" * 200 + "END"
 
 
+async def test_a_log_that_is_being_read_is_not_called_empty(
+    dashboard: Build, source: Any, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LogsScreen, "_follow", lambda *_: None)
+    app = dashboard()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await drive.settle(pilot)
+        drive.press(app, "5")
+        await drive.settle(pilot, lambda: "reading …" in drive.text(app))
+
+
 async def test_no_run_and_no_log_are_said(dashboard: Build, source: Any, drive: Any) -> None:
     source.log = []
     app = dashboard()

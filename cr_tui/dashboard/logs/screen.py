@@ -33,7 +33,7 @@ _PAUSE_SECONDS = 0.002
 _NAME = 40
 
 NO_RUN = "There is no run whose log could be shown. Go to the runs (1) and put the cursor on one."
-READING = "reading â¦"
+READING = "reading …"
 NO_LOG = "This run has written nothing to its log yet. What it writes appears here by itself."
 
 
