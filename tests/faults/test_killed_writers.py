@@ -67,7 +67,7 @@ def check_killed_writers(store: Store, tmp_path: Path, updates: int, kills: int)
             assert {f"{number}-{update}" for update in seen} <= rows[shared.id].scores.keys()
             writers[number] = begin(number)
     # On a quick machine the writers are done before the last of them.
-    assert killed > kills // 5
+    assert killed > kills // 2
     assert [writer.exitcode for writer in writers] == [0] * WRITERS
     for rows in (Registry(store).rows(), [Registry(store).reindex(), *Registry(store).rows()][1:]):
         by_id = {row.id: row for row in rows}
