@@ -195,6 +195,12 @@ class Dashboard(App[None]):
     def _dashboard_screens(self) -> list[DashboardScreen]:
         return [screen for screen in self.screen_stack if isinstance(screen, DashboardScreen)]
 
+    @property
+    def _place(self) -> str:
+        """The place of the screen in front; empty while a question or a list is."""
+        front = self.screen
+        return front.place if isinstance(front, DashboardScreen) else ""
+
     def _say(self, message: str, severity: Severity = "information") -> None:
         if isinstance(self.screen, DashboardScreen):
             self.screen.say(message, severity)
@@ -237,10 +243,8 @@ class Dashboard(App[None]):
             self._say(str(error), "warning")
             return
         draft = self.session.draft
-        front = self.screen
-        is_form = isinstance(front, DashboardScreen) and front.place == _FORM
-        keeps = is_form and draft is not None and draft.edited
-        while not isinstance(self.screen, _SCREENS[_HOME].load()):
+        keeps = self._place == _FORM and draft is not None and draft.edited
+        while self._place != _HOME:
             self.pop_screen()
         if screen is not None:
             self.push_screen(screen)

@@ -149,8 +149,8 @@ class ProcessIdentity(BaseModel):
 
     def suspended(self) -> bool:
         """Whether this very process is there but stands still, by SIGSTOP or a debugger."""
-        found = _stat(self.pid) if self.alive() else None
-        return found is not None and found[0] in _SUSPENDED_STATES
+        found = _stat(self.pid) if self.boot_id == boot_id() else None
+        return found is not None and found[1] == self.start_time and found[0] in _SUSPENDED_STATES
 
     def kill_group(self) -> None:
         """Send SIGKILL to every process of the group that this process leads, if it still runs.

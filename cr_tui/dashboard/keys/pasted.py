@@ -66,4 +66,5 @@ class _Parser(XTermParser):
 
 def guard() -> None:
     """Have Textual read terminals so, in this process."""
+    # Textual has no way to be told which reader to use; its module only imports this name.
     linux_driver.XTermParser = _Parser  # type: ignore[attr-defined]

@@ -164,10 +164,10 @@ class SelectionFormScreen(ModalScreen[bool]):
         self.call_after_refresh(self._write_command)
 
     def _write_command(self) -> None:
-        command = self.query_one("#command", Static)
-        width = command.content_size.width
-        if width:
-            command.update(in_lines(Text(self._command), self.app.console, width, _COMMAND_LINES))
+        # None once the form has been left.
+        for command in self.query("#command").results(Static):
+            if width := command.content_size.width:
+                command.update(in_lines(Text(self._command), self.app.console, width, _COMMAND_LINES))
 
     @on(Input.Submitted)
     def action_submit(self) -> None:

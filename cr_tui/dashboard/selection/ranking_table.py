@@ -38,7 +38,7 @@ class Heading:
 class RankingTable(LineTable):
     """The runs in the order of one method, with its intervals and the scores of the others. Runs left out come last."""
 
-    BINDINGS = [*keymap.bindings("rankings"), Binding("enter", "open", show=False)]  # noqa: RUF012
+    BINDINGS = [*keymap.bindings("rankings"), Binding("enter", "open", show=False)]  # noqa: RUF012 - as Textual has it
     DEFAULT_CSS = """
     RankingTable:focus { background-tint: $foreground 5%; }
     RankingTable:focus > .line-table--header { background-tint: $foreground 5%; }

@@ -18,7 +18,7 @@ from cr_tui.dashboard.selection.matrix_view import MatrixView
 from cr_tui.dashboard.selection.pair_view import PairView
 from cr_tui.dashboard.selection.pools import pool_pages
 from cr_tui.dashboard.selection.ranking_table import RankingTable
-from cr_tui.dashboard.selection.shown_selection import ShownSelection, show_selection
+from cr_tui.dashboard.selection.shown_selection import show_selection
 from cr_tui.dashboard.selection.usable import UsableKeys
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.text_line import TextLine, WrittenText, in_lines
@@ -92,31 +92,27 @@ class ShownSelections(UsableKeys):
                 Text(words.empty_words(pool, len(self._pools), self.session.read_only) if empty else words.NO_MATRIX)
             )
         self.table.display = not empty
-        self._draw_verdict()
-        self._divide()
+        self._divide(self._draw_verdict())
         self._draw_ranking(result)
         self._draw_words()
 
-    def _draw_verdict(self) -> None:
-        """How sure the pick is and what would settle it, above all else."""
+    def _draw_verdict(self) -> int:
+        """How sure the pick is and what would settle it, above all else; how many lines that takes."""
         shown, verdict = self._selection, self.query_one("#verdict", WrittenText)
         verdict.display = self.query_one("#pair").display = shown is not None
         if shown is None:
-            return
-        verdict.write(self._verdict_in_room(shown))
-
-    def _verdict_in_room(self, shown: ShownSelection) -> Text:
-        """The lines of the verdict that have room."""
+            return 0
         width, most = max(self.size.width - 2, 1), verdict_lines(self.size.height, len(shown.order))
-        return in_lines(words.verdict(shown, self.size.width, self.look), self.app.console, width, most)
+        text = in_lines(words.verdict(shown, self.size.width, self.look), self.app.console, width, most)
+        verdict.write(text)
+        return text.plain.count("\n") + 1
 
-    def _divide(self) -> None:
-        """Divide the lines between ranking and matrix above, and the traversals of a pair below."""
+    def _divide(self, taken: int) -> None:
+        """Divide the lines below those that are taken: ranking and matrix, and under them the traversals of a pair."""
         shown, strips = self._selection, self.query_one("#strips", PairView)
         below = 0
         if shown is not None and shown.matrix is not None and len(shown.compared) > 1:
             rows = len(shown.order)
-            taken = self._verdict_in_room(shown).plain.count("\n") + 1
             taken += bool(self.query_one("#progress").display)
             below = lines_below(self.size.height, taken, rows, self._why)
         strips.display = below > 0
