@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,9 +31,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import orjson
-from scipy.stats import t as student
-from scipy.stats import ttest_ind
 
+from differences import apart, interval, paired, put_paired
 from engine.errors import CrtuiError
 from engine.methods import METHODS
 from engine.metrics.checks import Protocol
@@ -50,7 +48,6 @@ PRESET = "quick-minishapes"
 REGULARISED = "infogan-cr"
 CONTROL = "infogan-cr-control"
 ARMS = (*METHODS, CONTROL)
-CONFIDENCE = 0.95
 _MEAN = "mean"
 INFOMEC = {"infomec_modularity": "InfoM", "infomec_compactness": "InfoC", "infomec_explicitness": "InfoE"}
 _TITLES = COLUMNS | INFOMEC | {_MEAN: "mean"}
@@ -123,41 +120,6 @@ def summarise(scores: ByArm) -> dict[str, Any]:
     return {"methods": methods, "differences": differences, "seeds": seeds}
 
 
-def interval(values: Sequence[float]) -> dict[str, Any]:
-    """Mean and standard deviation of draws, and the mean's interval by Student's t with n - 1 degrees of freedom."""
-    n = len(values)
-    mean = statistics.fmean(values) if n else math.nan
-    sd = statistics.stdev(values) if n > 1 else math.nan
-    half = float(student.ppf((1 + CONFIDENCE) / 2, n - 1)) * sd / math.sqrt(n) if n > 1 else math.nan
-    return {"n": n, "mean": mean, "sd": sd, "low": mean - half, "high": mean + half}
-
-
-def paired(differences: Sequence[float]) -> dict[str, Any]:
-    """The interval of paired differences, and the pairs."""
-    return interval(differences) | {"pairs": list(differences)}
-
-
-def apart(one: Sequence[float], two: Sequence[float], comparisons: int) -> dict[str, Any]:
-    """How far the means of two methods are apart, by Welch's t.
-
-    Args:
-        one: a score of one method, seed by seed.
-        two: that of the other; both of two seeds at least.
-        comparisons: among how many the difference is to stand (Bonferroni).
-
-    Returns:
-        ``mean``; ``low`` and ``high`` of the 95 % interval of this difference alone; whether it is ``resolved``.
-    """
-    found = ttest_ind(one, two, equal_var=False)
-    alone, among_all = (found.confidence_interval(1 - (1 - CONFIDENCE) / number) for number in (1, comparisons))
-    return {
-        "mean": statistics.fmean(one) - statistics.fmean(two),
-        "low": float(alone.low),
-        "high": float(alone.high),
-        "resolved": bool(among_all.low > 0 or among_all.high < 0),
-    }
-
-
 def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
     """The tables of one protocol as Markdown."""
     print(f"\nProtocol `{protocol}`: mean ± half of the 95 % interval over seeds")
@@ -170,14 +132,7 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
     if not result["seeds"]:
         return
     print(f"\nProtocol `{protocol}`: {REGULARISED} minus {CONTROL}, {len(result['seeds'])} pairs, 95 % intervals\n")
-    print("| score | mean difference | interval | sd of a difference | pairs above 0 |")
-    print("| --- | --- | --- | --- | --- |")
-    for key, row in result["differences"].items():
-        above = sum(pair > 0 for pair in row["pairs"])
-        print(
-            f"| {_TITLES[key]} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
-            f"| {above} of {row['n']} |"
-        )
+    put_paired(result["differences"], _TITLES)
 
 
 def print_against(protocol: str, other: str, scores: ByArm) -> None:

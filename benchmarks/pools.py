@@ -102,35 +102,51 @@ def score_pool(
     say: Say,
     names: Sequence[str] = tuple(COLUMNS),
 ) -> dict[str, Scores]:
-    """The scores of runs by a protocol, by run. What is kept with a run is not computed again.
+    """The scores of runs by a protocol, by run: those of their newest checkpoints, by :func:`score_checkpoints`."""
+    newest = [(record, record.step) for record in records]
+    return {run: scores for (run, _), scores in score_checkpoints(store, newest, protocol, jobs, say, names).items()}
+
+
+def score_checkpoints(
+    store: Store,
+    checkpoints: Sequence[tuple[RunRecord, int]],
+    protocol: Protocol,
+    jobs: int,
+    say: Say,
+    names: Sequence[str],
+) -> dict[tuple[str, int], Scores]:
+    """The scores of checkpoints by a protocol, by run and step. What is kept with a run is not computed again.
 
     Args:
         store: the store of the runs.
-        records: runs that have finished.
+        checkpoints: runs and steps.
         protocol: ``"paper"`` or ``"lib"``.
         jobs: processes that score, one thread each.
-        say: is told each run that was scored, and each that cannot be.
+        say: is told each checkpoint that was scored, and each that cannot be.
         names: of the scores.
 
     Raises:
         WorkError: a process that scores was killed.
     """
-    kept = {record.id: _kept_scores(record, protocol, names) for record in records}
-    scores = {run: found for run, found in kept.items() if found is not None}
-    missing = [record for record in records if record.id not in scores]
+    kept = {(record.id, step): _kept_scores(record, step, protocol, names) for record, step in checkpoints}
+    scores = {place: found for place, found in kept.items() if found is not None}
+    missing = [(record, step) for record, step in checkpoints if (record.id, step) not in scores]
     if not missing:
         return scores
     progress = _Progress(f"scored by {protocol}", len(missing), say)
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_compute_in_one_thread)
-    futures = {pool.submit(_score, store.root, protocol, record.id, names): record for record in missing}
+    futures = {
+        pool.submit(_score, store.root, protocol, record.id, step, names): (record, step) for record, step in missing
+    }
     try:
         for future in as_completed(futures):
-            record = futures[future]
+            record, step = futures[future]
+            subject = f"{record.name}@{step}"
             try:
-                scores[record.id] = future.result()
-                progress.one_more(str(record.name))
+                scores[record.id, step] = future.result()
+                progress.one_more(subject)
             except CrtuiError as error:
-                progress.one_more(f"{record.name} is left out: {error}")
+                progress.one_more(f"{subject} is left out: {error}")
     except BrokenProcessPool as error:
         raise WorkError("a process that scores was killed; the same command goes on from there") from error
     finally:
@@ -143,9 +159,9 @@ def _is_finished(record: RunRecord | None) -> bool:
     return record is not None and record.status is Status.FINISHED
 
 
-def _kept_scores(record: RunRecord, protocol: Protocol, names: Sequence[str]) -> Scores | None:
-    """The scores of the newest checkpoint that are kept with a run, if all are there."""
-    by_seed, _ = kept_scores(scores_path(record.folder.path, record.step, protocol), {})
+def _kept_scores(record: RunRecord, step: int, protocol: Protocol, names: Sequence[str]) -> Scores | None:
+    """The scores of a checkpoint that are kept with a run, if all are there."""
+    by_seed, _ = kept_scores(scores_path(record.folder.path, step, protocol), {})
     scores = by_seed.get(0, {})
     return {name: scores[name] for name in names} if set(names) <= scores.keys() else None
 
@@ -157,7 +173,7 @@ def _compute_in_one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _score(root: Path, protocol: Protocol, run: str, names: Sequence[str]) -> Scores:
+def _score(root: Path, protocol: Protocol, run: str, step: int, names: Sequence[str]) -> Scores:
     store = Store.open(root)
-    scores: Scores = score_run(store, find_run(store, run), list(names), protocol)["scores"]
+    scores: Scores = score_run(store, find_run(store, run), list(names), protocol, step)["scores"]
     return scores

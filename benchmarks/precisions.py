@@ -15,8 +15,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from scipy.stats import t
-
+from differences import paired
 from engine.choosing.scoring import score_run
 from engine.runs.catalogue import list_runs
 from engine.runs.state import Status
@@ -50,10 +49,9 @@ def main() -> None:
     for key, title in COLUMNS.items():
         columns = [[scores[name][seed][key] or 0.0 for seed in seeds] for name in TYPES]
         differences = [b - a for a, b in zip(*columns, strict=True)]
-        mean, sd = statistics.mean(differences), statistics.stdev(differences)
-        half = float(t.ppf(0.975, len(seeds) - 1)) * sd / len(seeds) ** 0.5
+        found = paired(differences)
         cells = [f"{statistics.mean(column):.3f} ± {statistics.stdev(column):.3f}" for column in columns]
-        print(f"| {title} | {' | '.join(cells)} | {mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}] |")
+        print(f"| {title} | {' | '.join(cells)} | {found['mean']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}] |")
 
 
 if __name__ == "__main__":

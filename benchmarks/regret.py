@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata, t
 
+from differences import half_width
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -146,11 +148,7 @@ def estimate_of_independent(values: FloatArray) -> Estimate:
 
     One pool alone has no interval: its half width is NaN.
     """
-    count = len(values)
-    if count == 1:
-        return Estimate(values[0], np.full_like(values[0], np.nan), 0)
-    error = values.std(axis=0, ddof=1) / np.sqrt(count)
-    return Estimate(values.mean(axis=0), float(t.ppf(0.975, count - 1)) * error, count - 1)
+    return Estimate(values.mean(axis=0), half_width(values), len(values) - 1)
 
 
 def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:

@@ -1,14 +1,16 @@
 """The benchmark of selectors: what each way of choosing a model without labels loses against the best of a pool.
 
     python benchmarks/selector_regret.py --store S --group G [--group G ...] [--pool-size 10] [--pipe] [--json FILE]
+    python benchmarks/selector_regret.py --store S --group G --group H --together
     python benchmarks/selector_regret.py --store S --group 'demo-truth-*' --each-group --components
 
-Takes the finished runs of the groups, GANs and models with a posterior (VAEs) apart, compares all pairs of each kind
-once, and then lets every selector choose from many pools of them. Prints for each selector the mean regret by each of
-the seven scores with its 95 % interval, and the difference to the product's default selector. The ends are a model at
-random and the best by the FactorVAE score. InfoGAN and InfoGAN-CR of one seed are one model until the regulariser comes
-on: they form one unit, and no pool has two of them (see ``regret.py``). Other runs are units of their own, though VAEs
-of one seed begin from the same weights; the output says how alike runs of one seed are, and runs of two.
+Takes the finished runs of the groups, GANs and models with a posterior (VAEs) apart (``--together``: as one
+collection), compares all pairs of each kind once, and then lets every selector choose from many pools of them. Prints
+for each selector the mean regret by each of the seven scores with its 95 % interval, and the difference to the
+product's default selector. The ends are a model at random and the best by the FactorVAE score. InfoGAN and InfoGAN-CR
+of one seed are one model until the regulariser comes on: they form one unit, and no pool has two of them (see
+``regret.py``). Other runs are units of their own, though VAEs of one seed begin from the same weights; the output says
+how alike runs of one seed are, and runs of two.
 
 ``--each-group`` takes each group as one pool as it is, of any kinds of models. Groups that share no model are
 independent, so their intervals are those of a mean. ``--components`` adds ModelCentrality among models with the
@@ -107,6 +109,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--group", action="append", required=True, help="runs of groups of this pattern; repeatable")
     parser.add_argument("--each-group", action="store_true", help="each group is one pool, of any kinds of models")
+    parser.add_argument("--together", action="store_true", help="GANs and VAEs in the same pools")
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
@@ -146,7 +149,7 @@ def resampled(
 ) -> dict[str, dict[str, Any]]:
     """The tables of many pools drawn from all runs, those of each kind apart."""
     tables = {}
-    for kind, pool in kinds_of(store, records):
+    for kind, pool in kinds_of(store, records, together=arguments.together):
         collection = _collected(kind, pool, extra)
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
@@ -214,9 +217,12 @@ def _part(pool: Pool, members: Sequence[int]) -> Pool:
     return replace(pool, records=[pool.records[index] for index in members], models=models, excluded={})
 
 
-def kinds_of(store: Store, records: Sequence[RunRecord]) -> Iterator[tuple[str, Pool]]:
-    """The pools of the runs of each kind."""
+def kinds_of(store: Store, records: Sequence[RunRecord], *, together: bool) -> Iterator[tuple[str, Pool]]:
+    """The pools of the runs of each kind, or one of all kinds."""
     pool = _loaded(store, records)
+    if together:
+        yield "GANs and VAEs", pool
+        return
     for kind, has_posterior in (("GANs", False), ("VAEs", True)):
         members = [index for index, model in pool.models.items() if model.has_posterior is has_posterior]
         if members:

@@ -102,7 +102,7 @@ def select(
     runs: RunReference | Sequence[RunReference] | None = None,
     methods: str | Sequence[str] = "model-centrality",
     *,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
     similarity: str = "factor-vae",
     codes: str = "own",
     votes: int | None = None,
@@ -120,7 +120,7 @@ def select(
         runs: ids, unambiguous prefixes of them, names, folders or records; default: the finished runs of ``group`` or,
             without a group, of the store.
         methods: one method or several, of ``engine.choosing.methods.SELECTION_METHODS``.
-        group: name of a group.
+        group: name of a group, or of several.
         similarity: what ModelCentrality compares models by, one of ``engine.selection.SIMILARITIES``.
         codes: ``"ica"`` to look at every model with the independent components of its codes in their place.
         votes: ModelCentrality's votes for a pair of models; default: 100 a code.
@@ -168,7 +168,7 @@ def frame(
     runs: RunReference | Sequence[RunReference] | None = None,
     names: Sequence[str] | None = None,
     *,
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
     store: str | Path | None = None,
 ) -> pd.DataFrame:
     """The losses and scores that runs wrote, as one table of pandas (``pip install pandas``).
@@ -177,7 +177,7 @@ def frame(
         runs: ids, unambiguous prefixes of them, names, folders or records; default: those of ``group`` or, without a
             group, all of the store.
         names: numbers such as ``"loss_generator"``; default: all.
-        group: name of a group.
+        group: name of a group, or of several.
         store: as for :func:`scores`.
 
     Returns:

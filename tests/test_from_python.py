@@ -133,8 +133,9 @@ def test_a_pool_is_ranked(store: Path) -> None:
     assert set(found["methods"]) == {"model-centrality"}
     assert found["methods"]["model-centrality"]["pick"] in found["runs"]
     assert len(found["matrix"]) == 2
-    with pytest.raises(InputError, match="there is no group 'nonsense'"):
-        engine.select(group="nonsense", store=store)
+    for groups in ("nonsense", ["nonsense", "more"]):
+        with pytest.raises(InputError, match="there is no group 'nonsense'"):
+            engine.select(group=groups, store=store)
 
 
 def test_runs_of_two_stores_are_not_mixed(store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.completion import complete_run
+from cr_tui.cli.completion import complete_group, complete_run
 from cr_tui.cli.output import say
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ RunsArgument = Annotated[
     typer.Argument(
         metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
     ),
+]
+GroupsOption = Annotated[
+    list[str] | None,
+    typer.Option("--group", metavar="NAME", help="The runs of a group; repeatable.", autocompletion=complete_group),
 ]
 OptionalRunsArgument = Annotated[
     list[str] | None,

@@ -6,30 +6,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cr_tui.cli.invocation import Invocation
-from engine.errors import InputError
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
     from engine.storage.store import Store
 
 
-def pool_of(invocation: Invocation, store: Store, references: Sequence[str], group: str | None) -> list[RunRecord]:
-    """The runs and exported models that are named, and the finished runs of the group; all finished runs without both.
+def pool_of(invocation: Invocation, store: Store, references: Sequence[str], groups: Sequence[str]) -> list[RunRecord]:
+    """The runs and exported models that are named, and the finished runs of the groups; all finished runs without both.
 
     Raises:
         InputError: nothing or several things match a reference, or there is no such group.
     """
-    from engine.runs.catalogue import list_runs
+    from engine.runs.catalogue import list_runs, of_groups
     from engine.runs.exported import find_models
 
     named = find_models(store, references)
-    if references and group is None:
+    if references and not groups:
         return named
     known = list_runs(store)
-    candidates = [record for record in known if group is None or record.group == group]
-    if group is not None and not candidates:
-        groups = sorted({record.group for record in known if record.group})
-        raise InputError(f"there is no group '{group[:80]}' (groups: {', '.join(groups[:20]) or 'none'})")
+    candidates = of_groups(known, groups) if groups else known
     finished = [record for record in candidates if record.status == "finished"]
     if len(finished) < len(candidates):
         left_out = len(candidates) - len(finished)

@@ -132,6 +132,21 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
     return matches[0]
 
 
+def of_groups(records: Sequence[RunRecord], groups: Sequence[str]) -> list[RunRecord]:
+    """Those of ``records`` that belong to one of several groups, in their order.
+
+    Raises:
+        InputError: a group has none.
+    """
+    there = sorted({record.group for record in records if record.group})
+    for group in groups:
+        if group not in there:
+            shown = ", ".join(repr(name[:80]) for name in there[:_MAX_NAMED]) or "none"
+            more = f" and {len(there) - _MAX_NAMED} more" if len(there) > _MAX_NAMED else ""
+            raise InputError(f"there is no group {group[:80]!r} (groups: {shown}{more})")
+    return [record for record in records if record.group in groups]
+
+
 def look_again(record: RunRecord) -> RunRecord:
     """A run as it really is now; as it was, with the reason, while its folder cannot be read."""
     try:

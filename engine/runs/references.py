@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.runs.catalogue import RunRecord, find_among, list_runs, look_at
+from engine.runs.catalogue import RunRecord, find_among, list_runs, look_at, of_groups
 from engine.runs.folder import RunFolder
 from engine.storage.store import Store
 
@@ -15,13 +15,15 @@ RunReference = str | Path | RunRecord
 
 
 def referred(
-    runs: RunReference | Sequence[RunReference] | None, group: str | None = None, store: str | Path | None = None
+    runs: RunReference | Sequence[RunReference] | None,
+    group: str | Sequence[str] | None = None,
+    store: str | Path | None = None,
 ) -> tuple[Store, list[RunRecord]]:
     """The runs that are meant, each once, and the store they lie in.
 
     Args:
         runs: one run or several; ``None`` for those of the group, or, without a group, all of the store.
-        group: the runs of this group, beside those that are named.
+        group: the runs of this group or these groups, beside those that are named.
         store: folder of the store; default: that of the first run that is named by its folder or record, else
             ``$CRTUI_STORE``, else the user's data folder.
 
@@ -37,10 +39,8 @@ def referred(
         raise InputError(f"run {strangers[0].id} lies in the store {elsewhere}, not in {root.root}")
     known = list_runs(root)
     named = [_with_place(reference) or find_among(known, str(reference)) for reference in asked]
-    members = [record for record in known if group is not None and record.group == group]
-    if group is not None and not members:
-        raise InputError(f"there is no group '{group[:80]}' in the store {root.root}")
-    chosen = [*named, *members] if runs is not None or group is not None else known
+    groups = [group] if isinstance(group, str) else group or ()
+    chosen = [*named, *of_groups(known, groups)] if runs is not None or group is not None else known
     return root, list({record.id: record for record in chosen}.values())
 
 

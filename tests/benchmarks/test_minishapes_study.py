@@ -13,6 +13,7 @@ import torch
 from scipy import stats
 
 import minishapes_study as study
+from differences import apart, paired
 from engine.launch.taking_up import earlier_runs
 from engine.methods import METHODS, method_class
 from engine.methods.base import Setup
@@ -133,14 +134,14 @@ def test_the_control_trains_the_model_that_infogan_trains() -> None:
 def test_intervals_are_those_of_a_paired_t_test() -> None:
     rng = np.random.default_rng(0)
     regularised, control = rng.normal(0.1, 1, 12), rng.normal(0, 1, 12)
-    found = study.paired(list(regularised - control))
+    found = paired(list(regularised - control))
     expected = stats.ttest_rel(regularised, control).confidence_interval(0.95)
     assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
     assert (found["n"], found["mean"]) == (12, pytest.approx(np.mean(regularised - control)))
 
 
 def test_one_pair_has_no_interval() -> None:
-    found = study.paired([0.5])
+    found = paired([0.5])
     assert found["mean"] == 0.5
     assert np.isnan([found["low"], found["high"]]).all()
 
@@ -151,10 +152,10 @@ def test_methods_are_compared_by_welch_s_test_and_a_difference_must_stand_among_
     rng = np.random.default_rng(1)
     one, two = list(rng.normal(0.5, 0.1, 4)), list(rng.normal(0.3, 0.05, 5))
     expected = stats.ttest_ind(one, two, equal_var=False)
-    found = study.apart(one, two, 1)
+    found = apart(one, two, 1)
     assert (found["low"], found["high"]) == pytest.approx(tuple(expected.confidence_interval(0.95)))
     assert found["resolved"] is bool(expected.pvalue < 0.05) is True
-    assert study.apart(one, two, 10_000)["resolved"] is bool(expected.pvalue < 0.05 / 10_000) is False
+    assert apart(one, two, 10_000)["resolved"] is bool(expected.pvalue < 0.05 / 10_000) is False
 
     scores = {
         "qlae": {seed: dict.fromkeys(COLUMNS, value) for seed, value in enumerate((0.9, 0.901, 0.902))},

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from cr_tui.cli.chosen_runs import chosen_runs
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument
+from cr_tui.cli.invocation import GroupsOption, JsonOption, OptionalRunsArgument
 from cr_tui.cli.output import put, put_json_list, stdout_console, warn, write_json_list
 from cr_tui.text import clean, csv_rows
 from engine.errors import InputError
@@ -35,7 +35,7 @@ _Logs = Sequence["tuple[RunRecord, Survey]"]
 def metrics(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="The runs of a group.")] = None,
+    group: GroupsOption = None,
     name: Annotated[
         list[str] | None, typer.Option(metavar="N", help="Only this number, such as loss_generator; repeatable.")
     ] = None,
@@ -56,12 +56,12 @@ def metrics(
 
     if as_csv and as_json:
         raise InputError("--csv and --json exclude each other; give one of them")
-    if not run and group is None:
+    if not run and not group:
         raise InputError("name the runs whose numbers to print, or give --group")
     if save is not None:
         require_writable(save, SAVED_AS)
         _require_pandas(save)
-    records = chosen_runs(context, run or (), group)
+    records = chosen_runs(context, run or (), group or ())
     logs = [(record, survey(record.folder.events_path, NUMBERS)) for record in records]
     names = list(dict.fromkeys(number for _, log in logs for number in log.names))
     unknown = [word for word in name or () if word not in names]

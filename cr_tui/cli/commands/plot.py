@@ -12,7 +12,7 @@ from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
-from cr_tui.cli.pool_selection import DeviceOption, GroupOption, MethodOption, selection_of
+from cr_tui.cli.pool_selection import DeviceOption, FinishedGroupsOption, MethodOption, selection_of
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
 from cr_tui.figures import drawing
@@ -45,7 +45,7 @@ def curves(
     context: typer.Context,
     save: SaveOption,
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     scalar: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="A scalar, such as cr_accuracy; repeatable; default: losses and scores."),
@@ -65,7 +65,7 @@ def curves(
     if by not in _BY:
         raise InputError(f"--by is '{by[:40]}', but must be one of {', '.join(_BY)}")
     invocation = _begun(context, save)
-    records = pool_of(invocation, invocation.open_store(writing=False), run or [], group)
+    records = pool_of(invocation, invocation.open_store(writing=False), run or [], group or ())
     _require_some(records)
     from cr_tui.figures.curves import draw_curves
     from cr_tui.figures.of_runs import By, curve_panels, labels_of
@@ -82,7 +82,7 @@ def matrix(
     context: typer.Context,
     save: SaveOption,
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -94,7 +94,7 @@ def matrix(
     """
     invocation = _begun(context, save)
     store = invocation.open_store(writing=False)
-    records = pool_of(invocation, store, run or [], group)
+    records = pool_of(invocation, store, run or [], group or ())
     result = selection_of(invocation, store, records, (CENTRALITY,), device, as_json)
     from cr_tui.figures.of_runs import matrix_figure
 
@@ -106,7 +106,7 @@ def ranking(
     context: typer.Context,
     save: SaveOption,
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     method: MethodOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -119,7 +119,7 @@ def ranking(
     """
     invocation = _begun(context, save)
     store = invocation.open_store(writing=False)
-    records = pool_of(invocation, store, run or [], group)
+    records = pool_of(invocation, store, run or [], group or ())
     result = selection_of(invocation, store, records, tuple(method or (CENTRALITY,)), device, as_json)
     from cr_tui.figures.of_runs import ranking_figure
 
@@ -131,7 +131,7 @@ def traversal(
     context: typer.Context,
     save: SaveOption,
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     code: Annotated[
         list[int] | None, typer.Option(metavar="N", help="A code to walk, from 0; repeatable; default: all.")
     ] = None,
@@ -146,7 +146,7 @@ def traversal(
     Several runs stand below each other.
     """
     invocation = _begun(context, save)
-    records = _few(invocation, run, group)
+    records = _few(invocation, run, group or ())
     from cr_tui.figures.traversal import traversal_part
     from cr_tui.render.images import traversal as images
 
@@ -162,7 +162,7 @@ def codes(
     context: typer.Context,
     save: SaveOption,
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draw of images.")] = 0,
     step: StepOption = None,
     as_json: JsonOption = False,
@@ -172,7 +172,7 @@ def codes(
     Without known factors: how the codes are spread over the dataset's images. Several runs stand below each other.
     """
     invocation = _begun(context, save)
-    records = _few(invocation, run, group)
+    records = _few(invocation, run, group or ())
     store = invocation.open_store(writing=False)
     from cr_tui.figures.of_runs import codes_of
     from engine.choosing.scoring import load_dataset
@@ -193,11 +193,11 @@ def _begun(context: typer.Context, save: Path) -> Invocation:
     return invocation_of(context)
 
 
-def _few(invocation: Invocation, references: Sequence[str] | None, group: str | None) -> list[RunRecord]:
+def _few(invocation: Invocation, references: Sequence[str] | None, groups: Sequence[str]) -> list[RunRecord]:
     """The runs that are named, as many as can stand in one figure."""
-    if not references and group is None:
+    if not references and not groups:
         raise InputError("name the runs to draw, or give --group NAME")
-    records = pool_of(invocation, invocation.open_store(writing=False), references or [], group)
+    records = pool_of(invocation, invocation.open_store(writing=False), references or [], groups)
     _require_some(records)
     if len(records) > _MOST_BLOCKS:
         raise InputError(f"{len(records)} runs are too many for one figure of this kind; name at most {_MOST_BLOCKS}")

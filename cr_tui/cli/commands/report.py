@@ -10,7 +10,7 @@ import typer
 from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
-from cr_tui.cli.pool_selection import DeviceOption, GroupOption, MethodOption, selection_of
+from cr_tui.cli.pool_selection import DeviceOption, FinishedGroupsOption, MethodOption, selection_of
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
 from cr_tui.figures import drawing
@@ -25,9 +25,9 @@ def report(
     context: typer.Context,
     to: Annotated[Path, typer.Option(metavar="FILE.html", help="The page, one file that needs no network.")],
     run: OptionalRunsArgument = None,
-    group: GroupOption = None,
+    group: FinishedGroupsOption = None,
     method: MethodOption = None,
-    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title; default: the group's name.")] = None,
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title; default: names of the groups.")] = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -41,7 +41,7 @@ def report(
     drawing.require_matplotlib("a report")
     invocation = invocation_of(context)
     store = invocation.open_store()
-    records = pool_of(invocation, store, run or [], group)
+    records = pool_of(invocation, store, run or [], group or ())
     if not records:
         raise InputError("there is no finished run to report on; name runs or a group ('crtui runs list' shows them)")
     result, notes, findings = None, [], []
@@ -64,7 +64,9 @@ def report(
     from engine.storage.files import save_file
 
     prepare_to_compute()
-    named = clean(title or group or (records[0].name or records[0].id if len(records) == 1 else "Runs"), 120)
+    named = clean(
+        title or ", ".join(group or ()) or (records[0].name or records[0].id if len(records) == 1 else "Runs"), 120
+    )
     with TaskDisplay(invocation.quiet, as_json) as display:
         facts = gather(records, result, title=named, findings=findings, notes=notes, progress=display)
     content = page(facts)

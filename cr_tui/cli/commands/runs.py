@@ -16,6 +16,7 @@ from cr_tui.cli.completion import complete_field, complete_group, complete_run, 
 from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import (
     AcceptDataOption,
+    GroupsOption,
     Invocation,
     JsonOption,
     OptionalRunsArgument,
@@ -42,7 +43,8 @@ app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=No
 def list_(
     context: typer.Context,
     group: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only runs of this group.", autocompletion=complete_group)
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Only runs of this group; repeatable.", autocompletion=complete_group),
     ] = None,
     status: Annotated[
         list[str] | None,
@@ -95,7 +97,7 @@ def list_(
     records = [
         record
         for record in list_runs(store)
-        if (group is None or record.group == group) and (not status or record.status in status)
+        if (not group or record.group in group) and (not status or record.status in status)
     ]
     keys = SpecKeys(records)
     if where is not None:
@@ -300,23 +302,19 @@ def note(
 def remove(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[
-        str | None, typer.Option(metavar="NAME", help="All runs of this group.", autocompletion=complete_group)
-    ] = None,
+    group: GroupsOption = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Do not ask, and kill runs that still run.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete runs with everything they have: checkpoints, events, log."""
     from engine.launch import launchers
-    from engine.runs.catalogue import list_runs
+    from engine.runs.catalogue import list_runs, of_groups
 
-    if bool(run) == (group is not None):
+    if bool(run) == bool(group):
         raise InputError("name the runs to delete, or give --group NAME")
     store = invocation_of(context).open_store()
-    records = _find(store, run) if run else [record for record in list_runs(store) if record.group == group]
-    if not records:
-        raise InputError(f"there is no run of the group '{group}'")
+    records = _find(store, run) if run else of_groups(list_runs(store), group or ())
     alive = [record for record in records if not record.status.terminal]
     if alive and not force:
         raise InputError(f"run {alive[0].id} is {alive[0].status}; stop it first, or give --force")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.completion import complete_group
 from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.pool import pool_of
+from cr_tui.cli.pool_selection import FinishedGroupsOption
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.cli.saving import require_writable
 from cr_tui.figures.drawing import VECTOR, can_draw, require_matplotlib, save_figure
@@ -31,9 +31,7 @@ SAVED_AS = (".json", ".csv", ".npz", ".png", ".pdf", ".svg")
 def select(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The finished runs of a group.", autocompletion=complete_group)
-    ] = None,
+    group: FinishedGroupsOption = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,7 +117,7 @@ def select(
         )
     invocation = invocation_of(context)
     store = invocation.open_store()
-    records = pool_of(invocation, store, run or [], group)
+    records = pool_of(invocation, store, run or [], group or ())
     if launcher == "slurm" and (exported := [record.id for record in records if record.exported]):
         raise InputError(f"{exported[0]} is an exported model, which tasks in Slurm cannot find; use --launcher local")
     from engine.choosing import choose

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli.chosen_runs import chosen_runs
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import GroupsOption, JsonOption, OptionalRunsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, say
 from cr_tui.cli.progress import TaskDisplay
 from engine.errors import CrtuiError, InputError, WorkError
@@ -24,7 +24,7 @@ def sync(
     to: Annotated[
         list[str] | None, typer.Option(metavar="|".join(TRACKERS), help="Which tool; repeatable.", show_default=False)
     ] = None,
-    group: Annotated[str | None, typer.Option(metavar="NAME", help="The runs of a group.")] = None,
+    group: GroupsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Hand losses and scores over to other tools.
@@ -38,7 +38,7 @@ def sync(
         raise InputError(f"say which tool, for instance --to tensorboard ({', '.join(TRACKERS)})")
     require_trackers(to)
     invocation = invocation_of(context)
-    records = chosen_runs(context, run or (), group)
+    records = chosen_runs(context, run or (), group or ())
     answers: list[dict[str, Any]] = []
     errors: list[CrtuiError] = []
     with TaskDisplay(invocation.quiet, as_json) as display:

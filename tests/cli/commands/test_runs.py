@@ -38,6 +38,7 @@ def test_list_filters_and_sorts(crtui, add_run) -> None:
     high = add_run(name="high", group="a", scores={"factor_vae": 0.9}).id
     failed = add_run(Status.FAILED, name="failed", group="b").id
     assert ids(crtui("runs", "list", "--json", "--group", "a", "--sort", "-score.factor_vae")) == [high, low]
+    assert set(ids(crtui("runs", "list", "--json", "--group", "a", "--group", "b"))) == {low, high, failed}
     assert ids(crtui("runs", "list", "--json", "--status", "failed")) == [failed]
     assert set(ids(crtui("runs", "list", "--json", "--status", "failed", "--status", "finished"))) == {
         low,
@@ -200,13 +201,14 @@ def test_rm_of_several_deletes_none_when_one_is_unknown(crtui, add_run) -> None:
     assert folder.path.exists()
 
 
-def test_rm_deletes_a_group(crtui, add_run) -> None:
-    gone, kept = [add_run(name=f"g{number}", group="g") for number in range(2)], add_run(name="kept")
-    for nothing_named in ([], ["kept", "--group", "g"], ["--group", "nobody"]):
+def test_rm_deletes_groups(crtui, add_run) -> None:
+    gone, kept = [add_run(name=group, group=group) for group in ("g", "g", "h")], add_run(name="kept", group="i")
+    for nothing_named in ([], ["kept", "--group", "g"], ["--group", "g", "--group", "nobody"]):
         refused = crtui("runs", "rm", "--yes", *nothing_named)
         assert refused.code == 2
         assert "group" in refused.err
-    assert crtui("runs", "rm", "--group", "g", "--yes").code == 0
+    assert all(folder.path.exists() for folder in gone)
+    assert crtui("runs", "rm", "--group", "g", "--group", "h", "--yes").code == 0
     assert not any(folder.path.exists() for folder in gone)
     assert kept.path.exists()
 

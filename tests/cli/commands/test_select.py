@@ -78,6 +78,7 @@ def pool(add_run: Callable[..., Any]) -> None:
         (["--group", "a"], {"a1", "a2"}),
         (["a3", "b1"], {"a3", "b1"}),
         (["b1", "--group", "a"], {"a1", "a2", "b1"}),
+        (["--group", "a", "--group", "b"], {"a1", "a2", "b1"}),
     ],
 )
 def test_the_pool_is_what_was_named_or_has_finished(crtui, calls, pool, words: list[str], names: set[str]) -> None:
