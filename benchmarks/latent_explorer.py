@@ -54,9 +54,9 @@ def build(root: Path) -> Store:
 
     from engine.methods import method_class
     from engine.methods.base import Setup
-    from engine.runs.folder import create_run_folders
     from engine.runs.loading import describe
     from engine.runs.registry import Registry
+    from engine.runs.run_folders import create_run_folders
     from engine.runs.specification.resolving import resolve
     from engine.runs.state import Status
     from engine.training import checkpoints

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import engine.data
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.spec import RunSpec
 from engine.storage.store import Store

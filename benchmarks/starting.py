@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard import build, first_paints
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 

@@ -17,9 +17,9 @@ from engine.data.dataset import Dataset, Factor
 from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.runs.catalogue import RunRecord, find_run
-from engine.runs.folder import create_run_folders
 from engine.runs.loading import describe
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve, validate
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status

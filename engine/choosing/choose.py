@@ -22,7 +22,7 @@ from engine.machine.devices import usable_device
 from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord
 from engine.runs.data_record import recorded
-from engine.runs.folder import new_run_ids
+from engine.runs.run_folders import new_run_ids
 from engine.selection import VOTING_PROTOCOLS
 from engine.selection.independent import check_codes
 from engine.storage.store import Store

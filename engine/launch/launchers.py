@@ -18,9 +18,10 @@ from engine.launch.resuming import require_resumable
 from engine.launch.stopping import GRACE_SECONDS
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, launcher_of, look_at
-from engine.runs.folder import RunFolder, delete_aside, sweep
+from engine.runs.folder import RunFolder, delete_aside
 from engine.runs.launcher_names import launcher_module
 from engine.runs.registry import Registry
+from engine.runs.run_folders import sweep
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState
 from engine.storage.descriptors import is_folder, release

@@ -19,8 +19,9 @@ from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.machine.processes import ProcessIdentity
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, create_run_folders, undo_creation
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, undo_creation
 from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.summary import SpecSummary
 from engine.runs.state import RunState, Status

@@ -17,9 +17,10 @@ from engine.launch.spawning import begin_attempt
 from engine.launch.waits import Wait, waits
 from engine.machine.processes import boot_id
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.ownership import is_own
 from engine.runs.registry import Registry
+from engine.runs.run_folders import run_folders
 from engine.runs.state import RunState, Status
 from engine.storage.descriptors import cause, is_there, unlink
 from engine.storage.files import replace_file

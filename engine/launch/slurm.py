@@ -25,8 +25,9 @@ from engine.machine.processes import ProcessIdentity
 from engine.machine.programs import environment, program
 from engine.runs import data_record, slurm_jobs
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.sightings import Sighting, by_heartbeat
 from engine.runs.specification.slurm_settings import SlurmSettings, settings_from
 from engine.runs.specification.summary import SpecSummary

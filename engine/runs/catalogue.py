@@ -13,9 +13,10 @@ from pydantic import ConfigDict, Field
 from engine.errors import CrtuiError, InputError, StoreError
 from engine.machine.processes import Sight
 from engine.runs.events import last_step
-from engine.runs.folder import RunFolder, removed_ids, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
+from engine.runs.run_folders import removed_ids, run_folders
 from engine.runs.sightings import Sighting, is_elsewhere, said_of_silence
 from engine.runs.state import RunState, Status
 from engine.storage.descriptors import is_there, kind, status

@@ -29,8 +29,9 @@ from tinydb.storages import MemoryStorage
 from tinydb.table import Table
 
 from engine.errors import InputError, StoreError
-from engine.runs.folder import RunFolder, run_folders, sweep
+from engine.runs.folder import RunFolder
 from engine.runs.rebuilding import rebuilt_state
+from engine.runs.run_folders import run_folders, sweep
 from engine.runs.state import ID_PATTERN, MAX_INTEGER, Count, Priority, RunState, Scores, Status
 from engine.storage.descriptors import cause, folders_in, is_folder, is_there, link, rename, unlink
 from engine.storage.files import read_file, replace_file

@@ -14,8 +14,8 @@ import demo_truth
 from cr_tui.cli.commands import demo
 from engine.launch import launchers, worker
 from engine.runs.catalogue import RunRecord, list_runs, look_at
-from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store

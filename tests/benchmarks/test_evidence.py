@@ -14,8 +14,8 @@ from engine.errors import InputError
 from engine.launch.taking_up import earlier_runs
 from engine.metrics.scoring import choose
 from engine.runs.catalogue import RunRecord, list_runs
-from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.spec import BranchSettings, RunSpec
 from engine.runs.state import Status

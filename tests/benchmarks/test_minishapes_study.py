@@ -18,7 +18,7 @@ from engine.launch.taking_up import earlier_runs
 from engine.methods import METHODS, method_class
 from engine.methods.base import Setup
 from engine.runs.catalogue import list_runs
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 from method_table import COLUMNS

@@ -13,8 +13,9 @@ import orjson
 import pytest
 
 from cr_tui.cli import main
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store

@@ -19,7 +19,8 @@ from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.runs.catalogue import RunRecord, look_at
 from engine.runs.events import EventLog
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store

@@ -22,8 +22,9 @@ from engine.launch import launchers
 from engine.machine.processes import ProcessIdentity
 from engine.runs.data_record import WAY_ON
 from engine.runs.events import EventLog
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 

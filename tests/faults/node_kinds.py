@@ -38,8 +38,9 @@ from engine.choosing.request import SelectionRequest
 from engine.errors import CrtuiError
 from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.changes import SpecChange
 from engine.runs.specification.resolving import validate
 from engine.runs.state import Outcome, Status

@@ -38,9 +38,10 @@ import torch
 from engine.launch.launchers import remove
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import EventLog, last_step
-from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.labels import change_labels, read_labels
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training import checkpoints

@@ -18,8 +18,9 @@ from unittest import mock
 import pytest
 
 from engine.launch.local import start
-from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store
 from tests.toys import TOY_WORKER, toy, until

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from engine.runs.catalogue import add_scores, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.storage.store import Store
 from tests.toys import toy
 

@@ -23,8 +23,8 @@ from engine.machine.cores import usable_cores
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import read_events
-from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 from tests.toys import TOY_WORKER, halt, toy, until

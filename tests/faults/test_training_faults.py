@@ -28,8 +28,9 @@ from engine.launch.patience import Patience
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import look_at
 from engine.runs.events import last_step, read_events
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store

@@ -23,9 +23,10 @@ from engine.launch.supervisor import _shorten_log
 from engine.machine.processes import ProcessIdentity, Sight, uptime
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import EventLog, read_events
-from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.ownership import is_own
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training import checkpoints

@@ -29,9 +29,10 @@ from engine.methods.base import Setup
 from engine.models.codes import Codes
 from engine.runs.catalogue import list_runs, look_at
 from engine.runs.events import EventLog, EventTail, last_step, read_events
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.loading import describe, find_checkpoint, load_model
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve, validate
 from engine.runs.state import Outcome, Status
 from engine.selection.latent_sets import LatentSet

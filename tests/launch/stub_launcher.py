@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from engine.launch.resuming import reopen, require_resumable
 from engine.launch.stopping import GRACE_SECONDS, wait_until_stopped
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.sightings import Sighting
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store

@@ -18,8 +18,9 @@ from engine.launch.changing import change, changed
 from engine.runs import data_record
 from engine.runs.catalogue import RunRecord, find_run
 from engine.runs.events import read_events
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.runs.values import values_of

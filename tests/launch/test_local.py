@@ -23,8 +23,9 @@ from engine.machine.processes import ProcessIdentity
 from engine.machine.programs import environment
 from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.events import read_events
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 from tests.launch.places import places

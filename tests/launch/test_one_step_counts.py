@@ -13,9 +13,11 @@ import pytest
 from engine.errors import CrtuiError, WorkError
 from engine.launch import launchers, local, trash
 from engine.runs import folder as folder_module
+from engine.runs import run_folders as run_folders_module
 from engine.runs.catalogue import RunRecord, add_scores, list_runs, look_at
-from engine.runs.folder import RunFolder, create_run_folders, run_folders, sweep
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders, sweep
 from engine.runs.state import Status
 from engine.storage import descriptors, files
 from engine.storage.store import Store
@@ -98,7 +100,7 @@ def test_runs_are_made_all_or_none(store: Store, monkeypatch: pytest.MonkeyPatch
                 raise OSError(errno.EIO, "Input/output error")
         descriptors.sync_folder(path)
 
-    monkeypatch.setattr(folder_module, "sync_folder", sync)
+    monkeypatch.setattr(run_folders_module, "sync_folder", sync)
     with pytest.raises(WorkError, match="Input/output error"):
         create_run_folders(store, [toy(seed=seed) for seed in range(3)])
     assert len(synced) == 2

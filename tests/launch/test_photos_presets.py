@@ -14,7 +14,7 @@ from PIL import Image
 from engine.launch import worker
 from engine.methods import METHODS
 from engine.runs.events import Row, read_events
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store

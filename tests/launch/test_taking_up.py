@@ -11,8 +11,8 @@ import pytest
 from engine.launch import launchers
 from engine.launch.taking_up import earlier_runs, take_up
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status

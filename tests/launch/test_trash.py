@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from engine.errors import InputError
 from engine.launch import trash
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 

@@ -24,8 +24,9 @@ from engine.metrics.independent_components import IndependentComponents
 from engine.runs import folder as folder_module
 from engine.runs.catalogue import list_runs
 from engine.runs.events import last_row, read_events
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Outcome, RunState, Status
 from engine.selection import common_codes

@@ -14,7 +14,7 @@ from engine.errors import InputError
 from engine.launch import worker
 from engine.methods import METHODS
 from engine.runs.events import read_events
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.fields import spec_fields
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from engine.runs.catalogue import RunRecord, find_run
-from engine.runs.folder import create_run_folders
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import RunState, Status
 from engine.storage.store import Store

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.store import Store
 from tests.toys import toy

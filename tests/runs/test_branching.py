@@ -12,8 +12,9 @@ from engine.errors import InputError
 from engine.launch import worker
 from engine.runs.branching import find_trunk
 from engine.runs.events import read_events
-from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.spec import BranchSettings, RunSpec
 from engine.storage.store import Store

@@ -14,8 +14,10 @@ from pydantic import BaseModel
 
 from engine.errors import InputError, StoreError, WorkError
 from engine.runs import folder as folder_module
+from engine.runs import run_folders as run_folders_module
 from engine.runs.catalogue import look_at
-from engine.runs.folder import RunFolder, create_run_folders, new_run_ids, run_folders, sweep
+from engine.runs.folder import RunFolder
+from engine.runs.run_folders import create_run_folders, new_run_ids, run_folders, sweep
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.summary import SPEC_VERSION
 from engine.runs.state import Outcome, RunState, Status
@@ -44,8 +46,8 @@ def test_new_runs_are_private_queued_and_in_the_order_asked_for(store: Store) ->
 
 def test_taken_id_is_drawn_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     draws = iter(["aaaaaa", "aaaaaa", "bbbbbb"])
-    monkeypatch.setattr(folder_module.secrets, "token_hex", lambda size: next(draws))
-    monkeypatch.setattr(folder_module.time, "time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr(run_folders_module.secrets, "token_hex", lambda size: next(draws))
+    monkeypatch.setattr(run_folders_module.time, "time", lambda: 1_800_000_000.0)
     close(create_run_folders(store, [toy()]))
     [folder] = close(create_run_folders(store, [toy()]))
     assert folder.id == "20270115-080000-bbbbbb"

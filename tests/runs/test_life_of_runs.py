@@ -18,8 +18,9 @@ from engine.launch import launchers, spawning, trash
 from engine.launch.queueing import pause, unpause
 from engine.launch.spawning import begin_attempt
 from engine.runs.catalogue import add_scores, list_runs, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Outcome, Status
 from engine.storage.store import Store
 from tests.toys import toy

@@ -53,7 +53,7 @@ def test_a_specification_that_others_may_write_is_not_taken_up_by_itself(make_ru
 
 
 def test_only_its_user_writes_a_specification_in_a_groups_store(tmp_path: Path) -> None:
-    from engine.runs.folder import create_run_folders
+    from engine.runs.run_folders import create_run_folders
     from tests.toys import toy
 
     root = tmp_path / "store"

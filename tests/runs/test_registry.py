@@ -12,8 +12,9 @@ from tinydb import TinyDB
 
 from engine.errors import InputError, StoreError, WorkError
 from engine.runs.catalogue import add_scores, list_runs, look_at
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import SCHEMA_VERSION, Registry, SelectionRow
+from engine.runs.run_folders import create_run_folders
 from engine.runs.state import Status
 from engine.storage.files import read_file
 from engine.storage.store import Store

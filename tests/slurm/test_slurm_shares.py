@@ -14,7 +14,7 @@ from engine.choosing.slurm_shares import compare_shares
 from engine.errors import InputError, WorkError
 from engine.launch.worker import main as train
 from engine.runs.catalogue import RunRecord, list_runs, look_at
-from engine.runs.folder import create_run_folders
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.specification.slurm_settings import SlurmSettings, parse_slurm
 from engine.runs.state import Status

@@ -13,7 +13,8 @@ import pytest
 
 from engine.errors import InputError
 from engine.runs.events import EventLog, Row
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 from engine.tracking import follow, handover, tracker

@@ -17,7 +17,7 @@ from engine.launch.slots import HeldSlots
 from engine.launch.spawning import WORKER
 from engine.launch.supervising.watched_run import WatchedRun
 from engine.machine.processes import uptime
-from engine.runs.folder import sweep
+from engine.runs.run_folders import sweep
 from engine.runs.state import RunState
 
 Follow = Callable[[RunState], RunState]

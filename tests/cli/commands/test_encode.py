@@ -16,8 +16,9 @@ from PIL import Image
 import engine
 from engine.data.own.photo_decoding import decode
 from engine.launch import worker
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.storage.store import Store
 

@@ -24,9 +24,10 @@ import torch
 
 from engine.methods import method_class
 from engine.methods.base import Setup
-from engine.runs.folder import RunFolder, create_run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.loading import describe
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Outcome, RunState, Status
 from engine.training import checkpoints

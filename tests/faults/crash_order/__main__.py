@@ -34,9 +34,10 @@ import pytest
 from cr_tui.cli import main as crtui
 from engine.launch import spawning, worker
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.folder import RunFolder, run_folders, sweep
+from engine.runs.folder import RunFolder
 from engine.runs.labels import read_labels
 from engine.runs.registry import Registry
+from engine.runs.run_folders import run_folders, sweep
 from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training.checkpoints import newest

@@ -25,10 +25,11 @@ from engine.choosing.result import read_result
 from engine.launch import spawning, supervisor, worker
 from engine.machine.processes import ProcessIdentity
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.folder import RunFolder, create_run_folders, run_folders
+from engine.runs.folder import RunFolder
 from engine.runs.labels import read_labels
 from engine.runs.loading import find_checkpoint
 from engine.runs.registry import Registry
+from engine.runs.run_folders import create_run_folders, run_folders
 from engine.runs.specification.resolving import resolve
 from engine.runs.state import Status
 from engine.storage.store import Store
