@@ -24,94 +24,29 @@ whose weights began one step of its number type larger.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import os
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import count
-from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.lazy import torch
 from engine.machine.cores import prepare_to_compute, usable_cores, waiting_environment
-from engine.methods import method_class
-from engine.methods.base import Method, Setup
-from engine.runs.specification.resolving import resolve
+from engine.methods.base import Method
+from step_equality import TOLERANCE, print_differences
+from step_operations import needed_gflop
+from step_task import BASELINES, NETWORKS, PLAIN, Task, plain_twin, seen_by_plain, squares, weight_of
 
-TOLERANCE = 1e-4
-"""Largest relative difference of a loss in float32 that the engine is allowed over 200 iterations."""
-LANDMARKS = (1, 20)
-"""Iterations after which ``--equality`` says how far apart the losses are, beside the last."""
-PLAIN, NUDGED = "plain", "nudged"
-BASELINES = ("plain", "first-draft")
-"""``plain`` wastes nothing that a careful reader of the method would see. ``first-draft`` is the plain iteration of the
-first version of this benchmark, which does waste; targets were set against it."""
-SAME, OWN = "same state", "own state"
 PRECISIONS = ("float32", "tf32", "bfloat16")
 _PRODUCTS = 6
 _CPUINFO = Path("/proc/cpuinfo")
-_IMAGES, _STEPS = 737_280, 10**6
-"""Of the dataset and of the run; no method here computes with them before its step sizes decay."""
-
-Losses = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Networks:
-    """What is trained: a preset of a method, on images ``(height, width, channels)``.
-
-    ``lambdas`` are the values of lambda_cr to train with, one phase each; ``None`` for a method without.
-    """
-
-    method: str
-    preset: str
-    image_shape: tuple[int, int, int]
-    lambdas: tuple[float | None, ...]
-
-
-NETWORKS = {
-    "dsprites": Networks("infogan-cr", "paper", (64, 64, 1), (0.0, 2.0)),
-    "factor-vae": Networks("factor-vae", "paper", (64, 64, 1), (None,)),
-    "celeba": Networks("infogan-cr", "paper-celeba", (32, 32, 3), (0.0, 1.0)),
-}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a process trains.
-
-    Args:
-        networks: a key of :data:`NETWORKS`.
-        lambda_cr: weight of the contrastive regulariser; ``None`` for a method without.
-        batch: images of an iteration; ``None``: as many as the preset says.
-        precision: what the engine's hidden layers compute in, or :data:`PLAIN`.
-        baseline: a key of :data:`BASELINES`.
-        threads: of the processor.
-        device: as torch names it.
-    """
-
-    networks: str
-    lambda_cr: float | None
-    batch: int | None
-    precision: str
-    threads: int
-    device: str
-    baseline: str = "plain"
-
-    def build(self) -> tuple[Method, int]:
-        """The engine's method with fresh weights, and the size of its batch."""
-        networks = NETWORKS[self.networks]
-        overrides = [] if self.lambda_cr is None else [f"lambda_cr={self.lambda_cr}"]
-        spec = resolve(networks.method, preset=networks.preset, overrides=overrides)[0]
-        setup = Setup(networks.image_shape, _IMAGES, 0, _STEPS, torch.device(self.device))
-        return method_class(networks.method)(spec.method, setup), self.batch or spec.training.batch_size
 
 
 class Taken(NamedTuple):
@@ -229,9 +164,6 @@ def machine(threads: int) -> dict[str, Any]:
         "threads": threads,
         "load_before": round(os.getloadavg()[0], 1),
     }
-
-
-# Times
 
 
 def print_times(tasks: Sequence[Task], precisions: Sequence[str], iterations: int, turn: int) -> list[Row]:
@@ -396,258 +328,6 @@ def product_rates(task: Task) -> Taken:
     taken = [timed(lambda: a @ b, 1, task.device) for _ in range(_PRODUCTS)]
     gflop = 2e-9 * side**3
     return Taken(gflop / min(t.wall for t in taken), gflop / min(t.processor for t in taken))
-
-
-def squares(n: int, image_shape: tuple[int, int, int], draws: torch.Generator) -> torch.Tensor:
-    """Images of one square each on black, float32 ``[n, C, H, W]`` in [0, 1]; white if there is one channel."""
-    height, width, channels = image_shape
-    half, row, column = torch.rand(3, n, 1, 1, generator=draws).mul(torch.tensor([0.2, 1, 1])[:, None, None, None])
-    rows = (torch.arange(height)[None, :, None] / height - row).abs() < half + 0.1
-    columns = (torch.arange(width)[None, None, :] / width - column).abs() < half + 0.1
-    colours = torch.rand(n, channels, 1, 1, generator=draws) if channels > 1 else torch.ones(n, 1, 1, 1)
-    images: torch.Tensor = (rows & columns)[:, None] * colours
-    return images
-
-
-# The plain twin
-
-
-def plain_twin(method: Method, baseline: str = "plain") -> Any:
-    """The plain iteration of the same method, with the same weights."""
-    from plain_factor_vae import plain_copy as plain_factor_vae
-    from plain_infogan_cr import FirstDraft, PlainInfoGANCR
-    from plain_infogan_cr import plain_copy as plain_infogan_cr
-
-    if method.settings.name == "factor-vae":
-        return plain_factor_vae(method)
-    kind = FirstDraft if baseline == "first-draft" else PlainInfoGANCR
-    return plain_infogan_cr(method, method.setup.image_shape[0], method.settings.lambda_info, kind)
-
-
-def seen_by_plain(method: Method, images: torch.Tensor) -> torch.Tensor:
-    """Images in the range that the method's networks see; the engine's shift them themselves."""
-    return 2 * images - 1 if getattr(method.settings, "pixel_range", "unit") == "symmetric" else images
-
-
-def next_draws(method: Any, n: int) -> tuple[torch.Tensor, ...]:
-    """What the method's next update will draw, as its plain twin takes it. The gap is 0."""
-    streams = {}
-    for name, stream in method.draws.items():
-        streams[name] = torch.Generator(stream.device)
-        streams[name].set_state(stream.get_state())
-    if method.settings.name == "factor-vae":
-        shape = (n, method.codes.count)
-        noise, fresh_noise = (torch.randn(shape, generator=streams["posterior"]) for _ in range(2))
-        return noise, fresh_noise, torch.rand(shape, generator=streams["permutation"]).argsort(0)
-    return method.codes.sample(n, streams["latent"]), *method.codes.sample_pairs(n, 0.0, streams["pairs"])
-
-
-def weight_of(task: Task) -> tuple[float, ...]:
-    """The last argument of the plain iteration, where it has one."""
-    return () if task.lambda_cr is None else (task.lambda_cr,)
-
-
-# Operations
-
-
-def needed_gflop(method: Any, batch: int, lambda_cr: float | None) -> float:
-    """GFLOP of the convolutions and matrix products that an iteration cannot do without.
-
-    Two for each multiplication with its addition, those with padding included. Images are generated again only where
-    G has changed or normalises otherwise; D's and Q's losses share their trunk; gradients are taken of what is trained
-    and of what lies between it and the loss. Everything else (spectral and batch normalisation, activations, Adam) is
-    left out.
-    """
-    if method.settings.name == "factor-vae":
-        encoder, decoder, discriminator = _factor_vae_layers(method)
-        multiplications = (
-            _passes(encoder, "trained")
-            + _passes(decoder, "trained and passed on")
-            + _passes(discriminator, "passed on")
-            # Then D, on codes of the encoder that came out and on the same codes permuted.
-            + _passes(encoder)
-            + 2 * _passes(discriminator, "trained")
-        )
-    else:
-        g, d, q, h = _gan_layers(method)
-        steps = method.settings.generator_steps
-        on_images = _passes(d + q, "passed on")
-        multiplications = _passes(h, "trained") + _passes(d, "trained") + _passes(d + q, "trained")
-        if lambda_cr:
-            # Each step generates a batch and a pair; those of the first serve H and D as well.
-            multiplications += steps * (3 * _passes(g, "trained") + on_images + _passes(h, "passed on"))
-        else:
-            # H's pair is made with the moving statistics.
-            multiplications += 2 * _passes(g) + steps * (_passes(g, "trained") + on_images)
-    return 2e-9 * batch * multiplications
-
-
-def _passes(layers: Sequence[int], gradients: str = "") -> int:
-    """Multiplications of a forward pass and of the gradients that are taken, for one image.
-
-    Args:
-        layers: multiplications of each layer's forward pass, from the input on. The gradient of its weights takes as
-            many, and so does that of its input.
-        gradients: ``"trained"``: of weights, and of all inputs but the first layer's; ``"passed on"``: of inputs;
-            ``"trained and passed on"``: of both.
-    """
-    forward = sum(layers)
-    backward = {"": 0, "trained": 2 * forward - layers[0], "passed on": forward, "trained and passed on": 2 * forward}
-    return forward + backward[gradients]
-
-
-def _gan_layers(method: Any) -> tuple[list[int], list[int], list[int], list[int]]:
-    """Multiplications of each layer of G, of D with the trunk, of what Q has beside that, and of H."""
-    # Batch normalisation does not take a batch of one.
-    latent = torch.zeros(2, method.codes.dimensions, device=method.setup.device)
-    images = _blank_images(method)
-    of_discriminator = _multiplications(method.discriminator, images)
-    return (
-        list(_multiplications(method.generator, latent).values()),
-        [number for name, number in of_discriminator.items() if not name.startswith("code_")],
-        [number for name, number in of_discriminator.items() if name.startswith("code_")],
-        list(_multiplications(method.contrastive, images, images).values()),
-    )
-
-
-def _factor_vae_layers(method: Any) -> tuple[list[int], list[int], list[int]]:
-    """Multiplications of each layer of encoder, decoder and D."""
-    z = torch.zeros(2, method.codes.count, device=method.setup.device)
-    found = (
-        _multiplications(method.encoder, _blank_images(method), call=method.encoder.posterior),
-        _multiplications(method.decoder, z),
-        _multiplications(method.discriminator, z),
-    )
-    encoder, decoder, discriminator = (list(layers.values()) for layers in found)
-    return encoder, decoder, discriminator
-
-
-def _blank_images(method: Method) -> torch.Tensor:
-    height, width, channels = method.setup.image_shape
-    return torch.zeros(2, channels, height, width, device=method.setup.device)
-
-
-def _multiplications(
-    network: torch.nn.Module, *inputs: torch.Tensor, call: Callable[..., object] | None = None
-) -> dict[str, int]:
-    """Multiplications of each layer for one image, by the layer's name, in the order of the forward pass."""
-    from engine.models.layers import Weighted
-
-    found = {}
-
-    def note(name: str) -> Callable[[Any, Any, Any], None]:
-        def count_products(layer: Any, given: tuple[torch.Tensor, ...], result: torch.Tensor) -> None:
-            # A kernel meets each pixel of the smaller side: convolution halves the sides, its transpose doubles them.
-            positions = min(prod(given[0].shape[2:]), prod(result.shape[2:]))
-            found[name] = layer.weight.numel() * positions
-
-        return count_products
-
-    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, Weighted)]
-    hooks = [layer.register_forward_hook(note(name)) for name, layer in layers]
-    with torch.no_grad():
-        (call or network)(*inputs)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-# Equality
-
-
-def print_differences(tasks: Sequence[Task], precisions: Sequence[str], steps: int) -> list[dict[str, Any]]:
-    """Compare losses along the way and print by how much they differ.
-
-    Returns:
-        A row for each phase, pair and loss, with the largest relative difference so far at each landmark.
-    """
-    landmarks = [*(step for step in LANDMARKS if step < steps), steps]
-    print(f"{'phase':<15}{'compared':<22}{'from':<12}{'loss':<20}" + "".join(f"{f'up to {n}':>11}" for n in landmarks))
-    rounded = [name for name in precisions if name != "float32"]
-    compared = [
-        ("float32", PLAIN, SAME),
-        ("float32", PLAIN, OWN),
-        (NUDGED, PLAIN, OWN),
-        *((name, "float32", state) for name in rounded for state in (SAME, OWN)),
-    ]
-    rows = []
-    for task in tasks:
-        phase = task.networks if task.lambda_cr is None else f"lambda_cr = {task.lambda_cr:g}"
-        along = losses_along(task, rounded, steps)
-        for found, expected, state in compared:
-            # The engine in float32 leads, so its state is the same state.
-            pairs = [(losses[state, found], losses[state, expected]) for losses in along]
-            for loss in pairs[0][0]:
-                differences = [abs(a[loss] - b[loss]) / abs(b[loss]) for a, b in pairs]
-                largest = {landmark: max(differences[:landmark]) for landmark in landmarks}
-                row = {"phase": phase, "compared": [found, expected], "from": state, "loss": loss, "largest": largest}
-                rows.append(row)
-                cells = "".join(f"{difference:>11.1e}" for difference in largest.values())
-                verdict = "within" if largest[steps] <= TOLERANCE else "above"
-                judged = f"  {verdict} {TOLERANCE:g}" if found == "float32" else ""
-                print(f"{phase:<15}{f'{found}, {expected}':<22}{state:<12}{loss:<20}{cells}{judged}", flush=True)
-    return rows
-
-
-def losses_along(task: Task, rounded: Sequence[str], steps: int) -> list[dict[tuple[str, str], Losses]]:
-    """Losses of each iteration, by whether it began in the state of the engine in float32 and by who computed them.
-
-    All see the same images and draws.
-    """
-    from engine.models.precision import computing_in
-
-    torch.set_num_threads(task.threads)
-    leader, batch = task.build()
-    plains = {(SAME, PLAIN): plain_twin(leader), (OWN, PLAIN): plain_twin(leader), (OWN, NUDGED): plain_twin(leader)}
-    nudge(plains[OWN, NUDGED])
-    methods = {(state, name): task.build()[0] for name in rounded for state in (SAME, OWN)}
-    images_of = torch.Generator().manual_seed(0)
-    along: list[dict[tuple[str, str], Losses]] = []
-    for step in range(steps):
-        follow(leader, plains[SAME, PLAIN])
-        for name in rounded:
-            methods[SAME, name].networks.load_state_dict(leader.networks.state_dict())
-            methods[SAME, name].load_trainer_state(copy.deepcopy(leader.trainer_state()))
-        images = squares(batch, leader.setup.image_shape, images_of).to(task.device)
-        seen, draws = seen_by_plain(leader, images), next_draws(leader, batch)
-        found = {key: plain.iterate(seen, *draws, *weight_of(task)) for key, plain in plains.items()}
-        for key, method in methods.items():
-            with computing_in(key[1]):
-                found[key] = method.update(images, step)
-        with computing_in("float32"):
-            found[SAME, "float32"] = found[OWN, "float32"] = leader.update(images, step)
-        names = list(found[OWN, PLAIN])
-        along.append({key: {name: float(scalars[name]) for name in names} for key, scalars in found.items()})
-    return along
-
-
-def follow(leader: Method, plain: Any) -> None:
-    """Give the plain twin the present state of the method that it was made from: weights, statistics, Adam."""
-    with torch.no_grad():
-        for source, own in plain.origins:
-            own.copy_(source)
-    states = {own: state for source, own in plain.origins for state in _adam_states(leader, source)}
-    for optimizer in _optimizers(plain):
-        for parameter in optimizer.param_groups[0]["params"]:
-            if parameter in states:
-                optimizer.state[parameter] = {name: value.clone() for name, value in states[parameter].items()}
-
-
-def _adam_states(method: Method, parameter: torch.Tensor) -> list[dict[str, torch.Tensor]]:
-    """What the method's optimisers remember of a tensor: nothing before the first iteration, or of a statistic."""
-    return [optimizer.state[parameter] for optimizer in method.optimizers.values() if parameter in optimizer.state]
-
-
-def nudge(plain: Any) -> None:
-    """Make each weight one step of its number type larger: as little as can be changed."""
-    with torch.no_grad():
-        for optimizer in _optimizers(plain):
-            for parameter in optimizer.param_groups[0]["params"]:
-                parameter.copy_(torch.nextafter(parameter, torch.full_like(parameter, torch.inf)))
-
-
-def _optimizers(plain: Any) -> list[torch.optim.Optimizer]:
-    return [value for value in vars(plain).values() if isinstance(value, torch.optim.Optimizer)]
 
 
 if __name__ == "__main__":

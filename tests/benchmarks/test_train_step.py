@@ -12,11 +12,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+import step_equality
+import step_operations
+import step_task
 import train_step
 from engine.methods.base import Method, Setup
 from engine.methods.factor_vae import FactorVAE, FactorVAESettings
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
-from train_step import PLAIN, Comparison, Task
+from step_task import PLAIN, Task
+from train_step import Comparison
 
 SIDE = 16
 BATCH = 8
@@ -73,9 +77,9 @@ def small_factor_vae() -> FactorVAE:
 def both_iterate(method: Method, plain: Any, number: int, *weight: float) -> None:
     """One iteration of each on the same draws, with the same losses."""
     images = torch.rand(BATCH, *reversed(method.setup.image_shape), generator=torch.Generator().manual_seed(number))
-    draws = train_step.next_draws(method, BATCH)
+    draws = step_task.next_draws(method, BATCH)
     found = method.update(images, number)
-    for name, loss in plain.iterate(train_step.seen_by_plain(method, images), *draws, *weight).items():
+    for name, loss in plain.iterate(step_task.seen_by_plain(method, images), *draws, *weight).items():
         torch.testing.assert_close(found[name], loss, rtol=1e-9, atol=1e-12)
 
 
@@ -92,7 +96,7 @@ def test_the_plain_twin_equals_the_engine(method: Any, weight: tuple[float, ...]
         for parameter in trained.networks.parameters():
             if parameter.dim() > 1:
                 parameter.mul_(10)
-    plain = train_step.plain_twin(trained)
+    plain = step_task.plain_twin(trained)
     for number in range(3):
         both_iterate(trained, plain, number, *weight)
     for ours, theirs in plain.origins:
@@ -100,12 +104,12 @@ def test_the_plain_twin_equals_the_engine(method: Any, weight: tuple[float, ...]
         if not any(ours is buffer for name, buffer in trained.networks.named_buffers() if "trunk.norms" in name):
             torch.testing.assert_close(ours, theirs, rtol=1e-7, atol=1e-9)
     trained.update(torch.rand(BATCH, *reversed(trained.setup.image_shape)), 3)
-    train_step.follow(trained, plain)
+    step_equality.follow(trained, plain)
     both_iterate(trained, plain, 4, *weight)
 
 
 def test_a_plain_pair_shares_its_noise_and_one_code() -> None:
-    plain = train_step.plain_twin(small_celeba(1.0))
+    plain = step_task.plain_twin(small_celeba(1.0))
     latent, first, second, shared = plain.draw(BATCH, torch.device("cpu"))
     assert latent.shape == first.shape == (BATCH, plain.inputs)
     same = first == second
@@ -119,11 +123,13 @@ def test_a_plain_pair_shares_its_noise_and_one_code() -> None:
 )
 def test_the_operations_needed_are_about_those_that_the_engine_does(networks: str, lambda_cr: float | None) -> None:
     method, _ = Task(networks, lambda_cr, None, PLAIN, 1, "cpu").build()
-    images = train_step.squares(2, method.setup.image_shape, torch.Generator())
+    images = step_task.squares(2, method.setup.image_shape, torch.Generator())
     with FlopCounterMode(display=False) as counter:
         method.update(images, 0)
     # The counter sees products with weights in spectral normalisation and Q's answers to real images as well.
-    assert train_step.needed_gflop(method, 2, lambda_cr) == pytest.approx(counter.get_total_flops() / 1e9, rel=1e-2)
+    assert step_operations.needed_gflop(method, 2, lambda_cr) == pytest.approx(
+        counter.get_total_flops() / 1e9, rel=1e-2
+    )
 
 
 def test_the_ratio_is_the_median_of_pairs_of_turns() -> None:
@@ -133,9 +139,9 @@ def test_the_ratio_is_the_median_of_pairs_of_turns() -> None:
 
 
 def test_squares_are_white_on_black_unless_there_are_colours() -> None:
-    white = train_step.squares(BATCH, (SIDE, SIDE, 1), torch.Generator().manual_seed(0))
+    white = step_task.squares(BATCH, (SIDE, SIDE, 1), torch.Generator().manual_seed(0))
     assert set(white.unique().tolist()) == {0.0, 1.0}
-    coloured = train_step.squares(BATCH, (SIDE, SIDE, 3), torch.Generator().manual_seed(0))
+    coloured = step_task.squares(BATCH, (SIDE, SIDE, 3), torch.Generator().manual_seed(0))
     assert coloured.shape == (BATCH, 3, SIDE, SIDE)
     assert coloured.max() <= 1
 
