@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from engine.machine.cores import prepare_to_compute
 
@@ -61,7 +62,8 @@ Variant = tuple[Callable[[], torch.Tensor], list[torch.Tensor]]
 def _variants(is_up: bool, inputs: int, outputs: int, side: int, batch: int) -> list[Variant]:
     shape = (inputs, outputs, 4, 4) if is_up else (outputs, inputs, 4, 4)
     x, weight, bias = torch.randn(batch, inputs, side, side), torch.randn(shape), torch.randn(outputs)
-    plain, ours = (F.conv_transpose2d, convolve_transposed) if is_up else (F.conv2d, convolve)
+    plain: Any = F.conv_transpose2d if is_up else F.conv2d
+    ours = convolve_transposed if is_up else convolve
     variants: list[Variant] = []
     leaves = [tensor.clone().requires_grad_() for tensor in (x, weight, bias)]
     variants.append((partial(plain, *leaves, stride=2, padding=1), leaves))

@@ -162,7 +162,7 @@ def _train_on_request(precision: Any) -> None:
     from engine.models.precision import computing_in
 
     setup = Setup((64, 64, 1), images=737_280, seed=0, total_steps=10**6, device=torch.device("cpu"))
-    method = InfoGANCR(InfoGANCRSettings(lambda_cr=0.0), setup)
+    method = InfoGANCR(InfoGANCRSettings.model_validate({"lambda_cr": 0.0}), setup)
     images = (torch.rand(64, 1, 64, 64) > 0.95).float()
     done = 0
     for line in sys.stdin:

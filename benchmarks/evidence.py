@@ -65,19 +65,20 @@ def main() -> None:
     try:
         store = Store.open(arguments.store)
         arms = arms_of(list_runs(store), parse_seeds(arguments.seeds))
+        figures: dict[str, Any] = {}
         if arguments.curves:
-            found = curves(store, arms, arguments.jobs, _say)
-            put_curves(found)
+            figures = curves(store, arms, arguments.jobs, _say)
+            put_curves(figures)
         else:
-            found = {each: compared(store, arms, each, arguments.jobs, _say) for each in arguments.protocols}
-            for protocol, result in found.items():
-                put(protocol, result)
+            for protocol in arguments.protocols:
+                figures[protocol] = compared(store, arms, protocol, arguments.jobs, _say)
+                put(protocol, figures[protocol])
     except CrtuiError as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1))
+        arguments.json.write_text(json.dumps(figures, indent=1))
 
 
 def arms_of(records: Sequence[RunRecord], seeds: Sequence[int]) -> Arms:
@@ -144,7 +145,7 @@ def put(protocol: Protocol, result: Mapping[str, Any]) -> None:
     put_paired(result["differences"], names, pairs=True)
 
 
-def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, dict[int, dict[str, list[float]]]]:
+def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, Any]:
     """MIG and FactorVAE over updates, for trunks and each arm: values over seeds, by step."""
     lines = {
         "trunk": [find_run(store, trunk_of(pair[0])) for pair in arms.values()],
@@ -160,7 +161,7 @@ def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, dict[int,
         if step in factor_vae[record.id]
     ]
     mig = score_checkpoints(store, places, "paper", jobs, say, ("mig",))
-    found: dict[str, dict[int, dict[str, list[float]]]] = {}
+    found = {}
     for name, line in lines.items():
         by_step: dict[int, dict[str, list[float]]] = {}
         for record, step in places:

@@ -48,7 +48,7 @@ def _found(model: Model, dataset: Dataset) -> NDArray[np.float64]:
     encode = model.encoder_of("sample" if model.has_posterior else "mean", 0)
 
     def codes(indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        pixels = dataset.images(indices.ravel()).transpose(0, 3, 1, 2).astype(np.float32) / 255
+        pixels = dataset.images(indices.ravel()).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(255)
         return encode(pixels).reshape(*indices.shape, -1)
 
     groups, labels = codes(sets.indices["groups"]), sets.labels["groups"]

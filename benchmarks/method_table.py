@@ -75,7 +75,9 @@ def _scores(store: Store, record: RunRecord, protocol: Any) -> dict[str, float]:
 
 def _minutes(record: RunRecord) -> float:
     """From the first to the last row of losses or scores of the last attempt."""
-    times = [event["time"] for event in read_events(record.folder.events_path, kinds=("train", "score")).rows]
+    times: list[float] = [
+        event["time"] for event in read_events(record.folder.events_path, kinds=("train", "score")).rows
+    ]
     return (max(times) - min(times)) / 60
 
 

@@ -69,7 +69,9 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    runs = [{"method": arm_of(r.name), "seed": r.seed, "run": r.id, "steps": r.step} for r in pool]
+    runs: list[dict[str, Any]] = [
+        {"method": arm_of(r.name), "seed": r.seed, "run": r.id, "steps": r.step} for r in pool
+    ]
     for row in runs:
         row["scores"] = {protocol: dict(found[row["run"]]) for protocol, found in scored.items() if row["run"] in found}
     results = {protocol: summarise(by_arm(runs, protocol)) for protocol in arguments.protocols}

@@ -61,6 +61,7 @@ class Trunk(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
+            assert isinstance(layer, SpectralLayer)
             if layer.weight.dim() == 2:
                 x = x.flatten(1)
             x = F.leaky_relu(layer(x), 0.2)
@@ -349,6 +350,8 @@ def _origins(layers: list[Any], network: nn.Module) -> Iterator[tuple[Tensor, Te
     for layer, own in zip(layers, own_layers, strict=True):
         if isinstance(own, (nn.BatchNorm1d, nn.BatchNorm2d)):
             yield from ((layer.gamma, own.weight), (layer.beta, own.bias))
+            assert own.running_mean is not None
+            assert own.running_var is not None
             yield from ((layer.moving_mean, own.running_mean), (layer.moving_variance, own.running_var))
         else:
             yield from ((layer.weight, own.weight), (layer.bias, own.bias))

@@ -101,7 +101,8 @@ def dci(sets: EncodedSets, name: str, make: Callable[[int], Any], classifies: bo
 
 def _importance(model: Any) -> Array:
     best = getattr(model, "best_estimator_", model)
-    return np.abs(best.coef_) if hasattr(best, "coef_") else best.feature_importances_
+    importance: Array = np.abs(best.coef_) if hasattr(best, "coef_") else best.feature_importances_
+    return importance
 
 
 def _forest(depth: int | None) -> Any:

@@ -116,7 +116,7 @@ def child(run: Path, began: float, report: Path) -> None:
 
         return timing
 
-    def train(method: Any, batches: Any, settings: Any, start: int, observer: Any, *others: Any) -> int:
+    def train(method: Any, batches: Any, settings: Any, start: int, observer: Any, *others: Any) -> Any:
         started.extend([time.monotonic() - began, time.process_time()])
         method.update = timed("update", method.update)
         batches = SimpleNamespace(at=timed("batch", batches.at))
@@ -129,7 +129,8 @@ def child(run: Path, began: float, report: Path) -> None:
         )
         return loop(method, batches, settings, start, told, *others)
 
-    loop, worker.train = worker.train, train  # type: ignore[assignment]
+    patched: Any = worker
+    loop, patched.train = patched.train, train
     if worker.main([str(run)]):
         raise SystemExit("the run failed")
     whole = [time.monotonic() - began, time.process_time()]
@@ -159,7 +160,7 @@ def show(
     per_update = {part: cost[part] / every[part] for part in every}
     # The first batch of an epoch draws its order.
     per_update["batch"] = cost["batch"] + np.maximum(calls["batch"][0] - cost["batch"], 0) / (images // plan.batch_size)
-    step = sum(per_update.values())
+    step = np.sum(list(per_update.values()), axis=0)
     for part, interval in every.items():
         here, share = calls[part].sum(axis=0) / whole, per_update[part] / step
         line = f"{part:<14}{len(calls[part]):>7}{1e3 * cost[part][0]:>11.2f}{here[0]:>12.2%}{interval:>10,}"

@@ -27,6 +27,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -114,7 +115,7 @@ def main() -> None:
             if name in ALONE:
                 report_alone(name, protocol, *timed(ours_of(name, sets)))
                 continue
-            report(name, protocol, *compared(ours_of(name, sets), lambda name=name, sets=sets: PLAIN[name](sets)))
+            report(name, protocol, *compared(ours_of(name, sets), partial(PLAIN[name], sets)))
     if "lib" not in protocols:
         return
     if not importlib.util.find_spec("disent"):
@@ -155,8 +156,8 @@ def draw(protocol: Protocol) -> EncodedSets:
                 factors[rows, :, labels[name]] = factors[rows, 0, labels[name]][:, None]
             flat = factors.reshape(-1, len(SIZES))
             codes[name] = encode(recorder.dataset_batch_from_factors(flat, "input")).reshape(groups, images, -1)
-        images, ids[f"{prefix}labelled"] = recorder.dataset_sample_batch_with_factors(labelled, "input")
-        codes[f"{prefix}labelled"] = encode(images)
+        pixels, ids[f"{prefix}labelled"] = recorder.dataset_sample_batch_with_factors(labelled, "input")
+        codes[f"{prefix}labelled"] = encode(pixels)
     return EncodedSets(
         protocol, CONTINUOUS, codes, labels, ids, {name: of.astype(np.float64) for name, of in ids.items()}
     )

@@ -77,7 +77,8 @@ class Recorder:
 
 def perfect(images: Array) -> Array:
     """Each code is one factor, stretched to [-1, 1]."""
-    return 2.0 * images[:, : len(SIZES)] / (np.array(SIZES) - 1) - 1.0
+    codes: Array = 2.0 * images[:, : len(SIZES)] / (np.array(SIZES) - 1) - 1.0
+    return codes
 
 
 def rotated(images: Array) -> Array:
@@ -178,7 +179,7 @@ def drawn(metric: Any, coder: Coder, samples: int, **options: Any) -> tuple[dict
     return found, coder(images), images[:, : len(SIZES)].astype(np.int64)
 
 
-def tested(codes: Array, ids: NDArray[np.int64], samples: int) -> dict[str, NDArray[Any]]:
+def tested(codes: Array, ids: NDArray[np.int64], samples: int) -> dict[str, Any]:
     """What comes after the first ``samples``, as the held-out half of a score's arguments."""
     return {"test_codes": codes[samples:], "test_factors": ids[samples:]}
 

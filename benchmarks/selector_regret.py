@@ -180,14 +180,14 @@ def each_group(store: Store, records: Sequence[RunRecord], extra: Extra) -> dict
             found[TURNED].append(collection.truth.max(axis=0) - _turned(store, collection))
         picks = {name: collection.names[_pick(each, len(members))] for name, each in collection.selectors.items()}
         pools[group] = {"models": collection.names, "truth": collection.truth.tolist(), "picks": picks}
-    values = {name: np.array(rows) for name, rows in found.items()}
+    by_name = {name: np.array(rows) for name, rows in found.items()}
     table = {
-        name: (estimate_of_independent(rows), estimate_of_independent(rows - values[DEFAULT]))
-        for name, rows in sorted(values.items(), key=lambda row: float(row[1][:, 0].mean()))
+        name: (estimate_of_independent(rows), estimate_of_independent(rows - by_name[DEFAULT]))
+        for name, rows in sorted(by_name.items(), key=lambda row: float(row[1][:, 0].mean()))
     }
     print(f"\n{len(pools)} pools, {len(records)} models.")
     put_tables(table)
-    return {"pools": pools, "regret": {name: rows.tolist() for name, rows in values.items()}}
+    return {"pools": pools, "regret": {name: rows.tolist() for name, rows in by_name.items()}}
 
 
 def _pick(selector: Selector, models: int) -> int:
@@ -198,7 +198,8 @@ def _turned(store: Store, collection: Collection) -> NDArray[np.float64]:
     """The scores of the components of the model that ModelCentrality picks by components; else of its own codes."""
     place = _pick(collection.selectors[OF_COMPONENTS], len(collection.names))
     if not np.isfinite(collection.selectors[OF_COMPONENTS](np.array([[place]]))).any():
-        return collection.truth[place]
+        own: NDArray[np.float64] = collection.truth[place]
+        return own
     scores = score_run(store, collection.runs[place], list(COLUMNS), "paper", codes="ica")["scores"]
     return np.array([scores[key] for key in COLUMNS])
 
@@ -247,10 +248,10 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
         pairs_by_udr = udr_pairs([each.codes for each in codes], [each.kl for each in codes], udr_kind)
         selectors[f"UDR ({udr_kind})"] = udr_selector(pairs_by_udr)
     selectors["rank mean"] = rank_mean_selector(selectors[DEFAULT], selectors["UDR (lasso)"])
-    found = dict(zip(kept, _by_itself(_part(pool, kept), codes, components_of), strict=True))
-    selectors["ICA"] = supervised_selector(np.array([_agreement(found[place]) for place in kept]))
+    components = dict(zip(kept, _by_itself(_part(pool, kept), codes, components_of), strict=True))
+    selectors["ICA"] = supervised_selector(np.array([_agreement(components[place]) for place in kept]))
     if extra.components:
-        selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, found))[square])
+        selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, components))[square])
     if extra.pipe:
         selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, partial(_pipe, pool))))
     runs = [pool.records[place] for place in kept]

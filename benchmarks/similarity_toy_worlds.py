@@ -39,7 +39,7 @@ from engine.selection.pair_cache import PairCache
 
 K, NOISE, SIDE = 5, 3, 4
 PROTOCOL = VotingProtocol(votes=100, group_size=50, scale_samples=1024)
-_EMBEDDING = torch.linalg.qr(torch.randn(SIDE * SIDE, K + NOISE, generator=torch.Generator().manual_seed(0))).Q
+_EMBEDDING: Tensor = torch.linalg.qr(torch.randn(SIDE * SIDE, K + NOISE, generator=torch.Generator().manual_seed(0))).Q
 Basis = NDArray[np.float64]
 
 
@@ -120,7 +120,8 @@ def rotation(draws: np.random.Generator, strength: float) -> Basis:
 
 def permuted(draws: np.random.Generator, basis: Basis) -> Basis:
     """The same basis in another order, with other signs."""
-    return basis[:, draws.permutation(K)] * draws.choice([-1.0, 1.0], K)
+    turned: Basis = basis[:, draws.permutation(K)] * draws.choice([-1.0, 1.0], K)
+    return turned
 
 
 def pool_of(name: str, bases: Sequence[Basis], draws: np.random.Generator) -> list[ToyModel]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from engine.lazy import torch
-from engine.methods.base import Method
+from engine.methods.base import AnyMethod
 from step_task import PLAIN, Task, next_draws, plain_twin, seen_by_plain, squares, weight_of
 
 TOLERANCE = 1e-4
@@ -59,7 +59,7 @@ def losses_along(task: Task, rounded: Sequence[str], steps: int) -> list[dict[tu
 
     All see the same images and draws.
     """
-    from engine.models.precision import computing_in
+    from engine.models.precision import Precision, computing_in
 
     torch.set_num_threads(task.threads)
     leader, batch = task.build()
@@ -77,7 +77,7 @@ def losses_along(task: Task, rounded: Sequence[str], steps: int) -> list[dict[tu
         seen, draws = seen_by_plain(leader, images), next_draws(leader, batch)
         found = {key: plain.iterate(seen, *draws, *weight_of(task)) for key, plain in plains.items()}
         for key, method in methods.items():
-            with computing_in(key[1]):
+            with computing_in(cast(Precision, key[1])):
                 found[key] = method.update(images, step)
         with computing_in("float32"):
             found[SAME, "float32"] = found[OWN, "float32"] = leader.update(images, step)
@@ -86,7 +86,7 @@ def losses_along(task: Task, rounded: Sequence[str], steps: int) -> list[dict[tu
     return along
 
 
-def follow(leader: Method, plain: Any) -> None:
+def follow(leader: AnyMethod, plain: Any) -> None:
     """Give the plain twin the present state of the method that it was made from: weights, statistics, Adam."""
     with torch.no_grad():
         for source, own in plain.origins:
@@ -98,7 +98,7 @@ def follow(leader: Method, plain: Any) -> None:
                 optimizer.state[parameter] = {name: value.clone() for name, value in states[parameter].items()}
 
 
-def _adam_states(method: Method, parameter: torch.Tensor) -> list[dict[str, torch.Tensor]]:
+def _adam_states(method: AnyMethod, parameter: torch.Tensor) -> list[dict[str, torch.Tensor]]:
     """What the method's optimisers remember of a tensor: nothing before the first iteration, or of a statistic."""
     return [optimizer.state[parameter] for optimizer in method.optimizers.values() if parameter in optimizer.state]
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from engine.lazy import torch
-from engine.methods.base import Method
+from engine.methods.base import AnyMethod
 
 
 def needed_gflop(method: Any, batch: int, lambda_cr: float | None) -> float:
@@ -82,7 +82,7 @@ def _factor_vae_layers(method: Any) -> tuple[list[int], list[int], list[int]]:
     return encoder, decoder, discriminator
 
 
-def _blank_images(method: Method) -> torch.Tensor:
+def _blank_images(method: AnyMethod) -> torch.Tensor:
     height, width, channels = method.setup.image_shape
     return torch.zeros(2, channels, height, width, device=method.setup.device)
 

@@ -55,7 +55,7 @@ def main() -> None:
 
 def _shares(lambda_cr: float, precision: Any, iterations: int) -> dict[str, float]:
     setup = Setup((64, 64, 1), images=737_280, seed=0, total_steps=10**6, device=torch.device("cpu"))
-    method = InfoGANCR(InfoGANCRSettings(lambda_cr=lambda_cr), setup)
+    method = InfoGANCR(InfoGANCRSettings.model_validate({"lambda_cr": lambda_cr}), setup)
     images = (torch.rand(64, 1, 64, 64) > 0.95).float()
     with computing_in(precision):
         for iteration in range(3):

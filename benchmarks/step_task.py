@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.lazy import torch
 from engine.methods import method_class
-from engine.methods.base import Method, Setup
+from engine.methods.base import AnyMethod, Setup
 from engine.runs.specification.resolving import resolve
 
 PLAIN = "plain"
@@ -60,7 +60,7 @@ class Task:
     device: str
     baseline: str = "plain"
 
-    def build(self) -> tuple[Method, int]:
+    def build(self) -> tuple[AnyMethod, int]:
         """The engine's method with fresh weights, and the size of its batch."""
         networks = NETWORKS[self.networks]
         overrides = [] if self.lambda_cr is None else [f"lambda_cr={self.lambda_cr}"]
@@ -80,7 +80,7 @@ def squares(n: int, image_shape: tuple[int, int, int], draws: torch.Generator) -
     return images
 
 
-def plain_twin(method: Method, baseline: str = "plain") -> Any:
+def plain_twin(method: Any, baseline: str = "plain") -> Any:
     """The plain iteration of the same method, with the same weights."""
     from plain_factor_vae import plain_copy as plain_factor_vae
     from plain_infogan_cr import FirstDraft, PlainInfoGANCR
@@ -92,7 +92,7 @@ def plain_twin(method: Method, baseline: str = "plain") -> Any:
     return plain_infogan_cr(method, method.setup.image_shape[0], method.settings.lambda_info, kind)
 
 
-def seen_by_plain(method: Method, images: torch.Tensor) -> torch.Tensor:
+def seen_by_plain(method: AnyMethod, images: torch.Tensor) -> torch.Tensor:
     """Images in the range that the method's networks see; the engine's shift them themselves."""
     return 2 * images - 1 if getattr(method.settings, "pixel_range", "unit") == "symmetric" else images
 

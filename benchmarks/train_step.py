@@ -35,11 +35,11 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from engine.lazy import torch
 from engine.machine.cores import prepare_to_compute, usable_cores, waiting_environment
-from engine.methods.base import Method
+from engine.methods.base import AnyMethod
 from step_equality import TOLERANCE, print_differences
 from step_operations import needed_gflop
 from step_task import BASELINES, NETWORKS, PLAIN, Task, plain_twin, seen_by_plain, squares, weight_of
@@ -150,7 +150,7 @@ def _precisions(text: str) -> tuple[str, ...]:
 
 def machine(threads: int) -> dict[str, Any]:
     """What figures depend on beside the code."""
-    from engine.models.precision import processor_flags
+    from engine.machine.processor import processor_flags
 
     lines = _CPUINFO.read_text(errors="replace").splitlines() if _CPUINFO.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
@@ -291,12 +291,12 @@ def answer_turns(task: Task) -> None:
 
 
 def _computing(task: Task) -> Any:
-    from engine.models.precision import computing_in
+    from engine.models.precision import Precision, computing_in
 
-    return nullcontext() if task.precision == PLAIN else computing_in(task.precision)
+    return nullcontext() if task.precision == PLAIN else computing_in(cast(Precision, task.precision))
 
 
-def engine_iterations(method: Method, images: torch.Tensor) -> Callable[[], object]:
+def engine_iterations(method: AnyMethod, images: torch.Tensor) -> Callable[[], object]:
     """One iteration of the engine after the other; on a GPU they are recorded once and replayed."""
     from engine.training.captured import CapturedUpdate
 
@@ -304,7 +304,7 @@ def engine_iterations(method: Method, images: torch.Tensor) -> Callable[[], obje
     return lambda: update(images, next(numbers))
 
 
-def plain_iterations(method: Method, images: torch.Tensor, task: Task) -> Callable[[], object]:
+def plain_iterations(method: AnyMethod, images: torch.Tensor, task: Task) -> Callable[[], object]:
     """One iteration of the method's plain twin after the other."""
     plain, seen, weight = plain_twin(method, task.baseline), seen_by_plain(method, images), weight_of(task)
     return lambda: plain.iterate(seen, *plain.draw(len(images), images.device), *weight)

@@ -140,6 +140,6 @@ def machine_of(device: torch.device) -> dict[str, Any]:
             "gpu": properties.name,
             "gpu_memory_mib": properties.total_memory / _MIB,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "cudnn": torch.backends.cudnn.version(),
         }
     return facts

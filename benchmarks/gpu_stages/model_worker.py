@@ -70,7 +70,7 @@ class Pool:
 def _on_a_stream(update: CapturedUpdate, device: torch.device) -> Callable[[Tensor, int], object]:
     if device.type != "cuda":
         return update
-    stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    stream = torch.cuda.Stream(device)
 
     def queued(images: Tensor, iteration: int) -> object:
         with torch.cuda.stream(stream):

@@ -221,7 +221,7 @@ def in_words(seconds: float) -> str:
 
 
 def _used_gpu() -> bool:
-    used: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    used: bool = torch.cuda.is_initialized()
     return used
 
 

@@ -216,7 +216,7 @@ class IBGAN(Method[IBGANSettings]):
     def _backward(self, optimizer: str, loss: torch.Tensor, keep: bool = False) -> None:
         chosen = self.optimizers[optimizer]
         chosen.zero_grad()
-        loss.backward(inputs=chosen.param_groups[0]["params"], retain_graph=keep)  # type: ignore[no-untyped-call]
+        loss.backward(inputs=chosen.param_groups[0]["params"], retain_graph=keep)
 
     def _rmsprop(self, networks: Sequence[torch.nn.Module], learning_rate: float) -> torch.optim.RMSprop:
         parameters = [parameter for network in networks for parameter in network.parameters()]

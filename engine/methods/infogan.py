@@ -238,7 +238,7 @@ class InfoGAN(Method[S]):
         """One step of G. The networks behind it get no gradients: nobody needs those."""
         optimizer = self.optimizers["generator"]
         optimizer.zero_grad()
-        loss.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]
+        loss.backward(inputs=list(self.generator.parameters()))
         optimizer.step()
 
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:
@@ -260,7 +260,7 @@ class InfoGAN(Method[S]):
         """One step of the named optimiser on a loss that reaches no other network's parameters."""
         chosen = self.optimizers[optimizer]
         chosen.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         chosen.step()
 
     def _surprise(self, logits: torch.Tensor) -> torch.Tensor:

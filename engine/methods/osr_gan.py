@@ -75,6 +75,6 @@ class OSRGAN(InfoGAN[OSRGANSettings]):
         expansion.zero_grad()
         self.optimizers["generator"].zero_grad()
         trained = [*self.generator.parameters(), *self.expansion.parameters()]
-        loss.backward(inputs=trained)  # type: ignore[no-untyped-call]
+        loss.backward(inputs=trained)
         self.optimizers["generator"].step()
         expansion.step()

@@ -105,7 +105,7 @@ class QLAE(Method[QLAESettings]):
         loss, scalars = self.loss(images)
         optimizer = self.optimizers["autoencoder"]
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_value_(self._decaying, self.settings.gradient_clip)
         optimizer.step()
         return {"loss": loss.detach(), **scalars}

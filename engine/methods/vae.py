@@ -200,7 +200,7 @@ class VAE(Method[S]):
         """One update of the named optimiser's parameters, and of no others."""
         chosen = self.optimizers[optimizer]
         chosen.zero_grad()
-        loss.backward(inputs=chosen.param_groups[0]["params"])  # type: ignore[no-untyped-call]
+        loss.backward(inputs=chosen.param_groups[0]["params"])
         chosen.step()
 
     def latent_networks(self) -> tuple[torch.nn.Module, torch.nn.Module]:

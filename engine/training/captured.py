@@ -12,12 +12,13 @@ values, random streams) lies in tensors that every replay reads from the same me
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from engine.errors import WorkError
-from engine.methods.base import AnyMethod, Scalars
+from engine.methods.base import Method, Scalars
 
 Program = Callable[[], Scalars]
 Recorder = Callable[[Program, Sequence[torch.Generator]], tuple[Callable[[], object], Scalars]]
@@ -39,7 +40,7 @@ class CapturedUpdate:
         WorkError: when called: the update cannot be recorded.
     """
 
-    def __init__(self, method: AnyMethod, record: Recorder | None = None) -> None:
+    def __init__(self, method: Method[Any], record: Recorder | None = None) -> None:
         self._method = method
         self._record = record_on_gpu if record is None and method.on_gpu else record
         self._phase: Hashable = object()

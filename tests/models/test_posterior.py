@@ -36,7 +36,7 @@ def test_draws_have_its_mean_and_variance_and_its_gradient() -> None:
     draws = Gaussian(mean, log_variance).sample(noise)
     torch.testing.assert_close(draws.mean(0), mean[0], rtol=0, atol=0.03)
     torch.testing.assert_close(draws.var(0), log_variance[0].exp(), rtol=0.03, atol=0)
-    draws.sum().backward()  # type: ignore[no-untyped-call]
+    draws.sum().backward()
     assert mean.grad is not None
     torch.testing.assert_close(mean.grad, torch.full((1, 2), 40_000.0))
     assert log_variance.grad is not None

@@ -196,7 +196,7 @@ def _trained(
         pixels, shapes = _labelled(dataset, batch, device)
         optimiser.zero_grad()
         loss = F.cross_entropy(network(pixels), shapes)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         if progress:
             progress("training the classifier of shapes (once)", update, updates)
