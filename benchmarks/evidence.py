@@ -9,7 +9,8 @@ is the protocol's stopping rule. The scores are the seven of the paper's table a
 further regressor.
 
 The same command goes on where an earlier one ended. ``--curves`` scores MIG at every checkpoint that training itself
-scored, by the paper's protocol; the FactorVAE scores there are training's own. ``--json FILE`` writes all figures.
+scored, by the paper's protocol; the FactorVAE scores there are training's own. ``--save FILE`` draws these curves
+(``.svg``, ``.pdf`` or ``.png``; needs the extra ``plot``). ``--json FILE`` writes all figures.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
 
 from differences import paired, put_paired
 from engine.errors import CrtuiError, InputError
@@ -34,6 +37,11 @@ from engine.storage.store import Store
 from engine.training.step_folders import steps
 from method_table import COLUMNS
 from pools import Say, score_checkpoints, score_pool
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cr_tui.figures.seeds import Spread
 
 GROUP = "branches"
 REGRESSORS = {
@@ -49,6 +57,7 @@ OWN_REGRESSOR: Mapping[Protocol, str] = {
     "lib": "dci_gradient_boosting_disentanglement",
 }
 """The regressor that DCI has under each protocol, which need not be fitted twice."""
+CURVES = {"mig": "MIG", "factor_vae": "FactorVAE"}
 Arms = Mapping[int, tuple[RunRecord, RunRecord]]
 
 
@@ -60,6 +69,7 @@ def main() -> None:
     parser.add_argument("--protocols", nargs="+", choices=get_args(Protocol), default=get_args(Protocol))
     parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     parser.add_argument("--curves", action="store_true", help="MIG and FactorVAE over updates instead")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="also draw the curves, as SVG, PDF or PNG")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     try:
@@ -69,6 +79,10 @@ def main() -> None:
         if arguments.curves:
             figures = curves(store, arms, arguments.jobs, _say)
             put_curves(figures)
+            if arguments.save:
+                from cr_tui.figures.drawing import save_figure
+
+                save_figure(arguments.save, draw_curves_of(figures))
         else:
             for protocol in arguments.protocols:
                 figures[protocol] = compared(store, arms, protocol, arguments.jobs, _say)
@@ -145,12 +159,12 @@ def put(protocol: Protocol, result: Mapping[str, Any]) -> None:
     put_paired(result["differences"], names, pairs=True)
 
 
-def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, Any]:
-    """MIG and FactorVAE over updates, for trunks and each arm: values over seeds, by step."""
+def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, list[dict[str, Any]]]:
+    """MIG and FactorVAE over updates: for trunks and for each arm, ``steps`` and both scores of every run."""
     lines = {
         "trunk": [find_run(store, trunk_of(pair[0])) for pair in arms.values()],
-        "on": [pair[0] for pair in arms.values()],
-        "0": [pair[1] for pair in arms.values()],
+        "lambda_CR on": [pair[0] for pair in arms.values()],
+        "lambda_CR 0": [pair[1] for pair in arms.values()],
     }
     factor_vae = {record.id: _own_scores(record) for line in lines.values() for record in line}
     places = [
@@ -161,15 +175,15 @@ def curves(store: Store, arms: Arms, jobs: int, say: Say) -> dict[str, Any]:
         if step in factor_vae[record.id]
     ]
     mig = score_checkpoints(store, places, "paper", jobs, say, ("mig",))
-    found = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for name, line in lines.items():
-        by_step: dict[int, dict[str, list[float]]] = {}
-        for record, step in places:
-            if record in line and (record.id, step) in mig:
-                values = by_step.setdefault(step, {"mig": [], "factor_vae": []})
-                values["mig"].append(mig[record.id, step]["mig"])
-                values["factor_vae"].append(factor_vae[record.id][step])
-        found[name] = dict(sorted(by_step.items()))
+        for record in line:
+            there = [step for one, step in places if one is record and (record.id, step) in mig]
+            scores = {
+                "mig": [mig[record.id, step]["mig"] for step in there],
+                "factor_vae": [factor_vae[record.id][step] for step in there],
+            }
+            found.setdefault(name, []).append({"run": record.id, "seed": record.seed, "steps": there, **scores})
     return found
 
 
@@ -185,14 +199,27 @@ def trunk_of(record: RunRecord) -> str:
     return branch.run
 
 
-def put_curves(found: Mapping[str, Mapping[int, Mapping[str, Sequence[float]]]]) -> None:
+def put_curves(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Print them as Markdown: mean ± standard deviation over seeds."""
     print("\n| run | updates | seeds | MIG | FactorVAE |\n| --- | --- | --- | --- | --- |")
-    for name, by_step in found.items():
-        title = name if name == "trunk" else f"lambda_CR {name}"
-        for step, values in by_step.items():
-            cells = " | ".join(_mean_and_sd(values[key]) for key in ("mig", "factor_vae"))
-            print(f"| {title} | {step:,} | {len(values['mig'])} | {cells} |")
+    for name, line in found.items():
+        for step in sorted({step for run in line for step in run["steps"]}):
+            there = [(run, run["steps"].index(step)) for run in line if step in run["steps"]]
+            cells = [_mean_and_sd([run[key][place] for run, place in there]) for key in CURVES]
+            print(f"| {name} | {step:,} | {len(there)} | {' | '.join(cells)} |")
+
+
+def draw_curves_of(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """The same as a figure, a panel a score."""
+    from cr_tui.figures.curves import Panel, draw_curves
+    from cr_tui.figures.seeds import over_seeds
+
+    def spread(line: Sequence[Mapping[str, Any]], key: str) -> Spread | None:
+        return over_seeds([(np.array(run["steps"], dtype=np.int64), np.array(run[key])) for run in line])
+
+    return draw_curves(
+        [Panel(title, {name: spread(line, key) for name, line in found.items()}) for key, title in CURVES.items()]
+    )
 
 
 def _own_scores(record: RunRecord) -> dict[int, float]:

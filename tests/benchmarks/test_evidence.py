@@ -145,11 +145,26 @@ def test_a_rehearsal(tmp_path: Path, store: Store, capfd: pytest.CaptureFixture[
         patch.setattr(sys, "argv", words)
         evidence.main()
         assert "on minus 0, paired by trunk" in capfd.readouterr().out
-        patch.setattr(sys, "argv", [*words, "--curves", "--json", str(tmp_path / "curves.json")])
+        figure, figures = tmp_path / "curves.svg", tmp_path / "curves.json"
+        patch.setattr(sys, "argv", [*words, "--curves", "--save", str(figure), "--json", str(figures)])
         evidence.main()
     table = capfd.readouterr().out
     assert "| trunk | 8 | 2 |" in table
     assert "| lambda_CR on | 16 | 2 |" in table
-    found = json.loads((tmp_path / "curves.json").read_text())
-    assert found["trunk"].keys() == {"4", "8"}
-    assert all(len(values["mig"]) == 2 for by_step in found.values() for values in by_step.values())
+    assert b"<svg" in figure.read_bytes()
+    found = json.loads(figures.read_text())
+    assert [run["steps"] for run in found["trunk"]] == [[4, 8], [4, 8]]
+    assert all(len(run["mig"]) == len(run["steps"]) for line in found.values() for run in line)
+
+
+def test_curves_have_a_row_for_each_step_and_a_panel_for_each_score(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [
+        {"steps": [4, 8], "mig": [0.1, 0.2], "factor_vae": [0.5, 0.6]},
+        {"steps": [8], "mig": [0.4], "factor_vae": [0.8]},
+    ]
+    evidence.put_curves({"trunk": runs})
+    out = capsys.readouterr().out
+    assert "| trunk | 4 | 1 | 0.100 | 0.500 |" in out
+    assert "| trunk | 8 | 2 | 0.300 ± 0.141 | 0.700 ± 0.141 |" in out
+    figure = evidence.draw_curves_of({"trunk": runs})
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["MIG", "FactorVAE"]
