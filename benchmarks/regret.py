@@ -152,12 +152,18 @@ def estimate_of_independent(values: FloatArray) -> Estimate:
 
 
 def estimate(values: FloatArray, units: IntArray, pools: IntArray) -> Estimate:
-    """The mean of ``values`` ``[pools, scores]`` with its 95 % interval by the jackknife over units."""
+    """The mean of ``values`` ``[pools, scores]`` with its 95 % interval by the jackknife over units.
+
+    Raises:
+        ValueError: a unit is in every pool, so nothing is left without it.
+    """
     names = np.unique(units)
     holds = np.zeros((len(pools), len(names)), dtype=np.bool_)
     places = np.searchsorted(names, units[pools])
     holds[np.arange(len(pools))[:, None], places] = True
     free = ~holds
+    if not free.any(axis=0).all():
+        raise ValueError("a unit is in every pool; draw more or smaller pools")
     without = (free.T.astype(np.float64) @ values) / free.sum(axis=0)[:, None]
     count = len(names)
     variance = (count - 1) / count * ((without - without.mean(axis=0)) ** 2).sum(axis=0)

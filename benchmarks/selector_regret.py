@@ -15,7 +15,8 @@ how alike runs of one seed are, and runs of two.
 ``--each-group`` takes each group as one pool as it is, of any kinds of models. Groups that share no model are
 independent, so their intervals are those of a mean. ``--components`` adds ModelCentrality among models with the
 independent components in their codes' place, judged by the scores of the pick's own codes. With ``--each-group`` it is
-judged by those of the pick's components, too.
+judged by those of the pick's components, too. ``--paper-sets`` adds ModelCentrality by ``--protocol paper``, whose sets
+have twelve times as many images.
 
 What was compared and scored is kept in the store. So an interrupted call goes on where it was.
 """
@@ -69,6 +70,7 @@ from regret import (
 
 Found = TypeVar("Found")
 DEFAULT = f"ModelCentrality ({SIMILARITIES[0]})"
+BY_PAPER_SETS = f"{DEFAULT} --protocol paper"
 OF_COMPONENTS = f"{DEFAULT} --codes ica"
 TURNED = f"{OF_COMPONENTS}, its pick's components"
 SHUFFLES = 200
@@ -114,6 +116,7 @@ def main() -> None:
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--components", action="store_true", help="also ModelCentrality of independent components")
+    parser.add_argument("--paper-sets", action="store_true", help="also ModelCentrality by the authors' sets")
     parser.add_argument("--pipe", action="store_true", help="also PIPE, which trains a network for each model")
     parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
@@ -123,7 +126,7 @@ def main() -> None:
     records = [run for run in wanted if run.status is Status.FINISHED]
     if len(records) < len(wanted):
         print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
-    extra = Extra(arguments.jobs, arguments.pipe, arguments.components)
+    extra = Extra(arguments.jobs, arguments.pipe, arguments.components, arguments.paper_sets)
     tables = each_group(store, records, extra) if arguments.each_group else resampled(store, records, extra, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(tables, indent=1))
@@ -137,11 +140,13 @@ class Extra:
         jobs: processes that score at once.
         pipe: also PIPE.
         components: also ModelCentrality of independent components.
+        paper_sets: also ModelCentrality by the authors' sets.
     """
 
     jobs: int = 1
     pipe: bool = False
     components: bool = False
+    paper_sets: bool = False
 
 
 def resampled(
@@ -153,7 +158,8 @@ def resampled(
         collection = _collected(kind, pool, extra)
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
-        if units < arguments.pool_size:
+        if units <= arguments.pool_size:
+            # Without a unit that is in no pool there is no interval.
             print(f"too few for pools of {arguments.pool_size}: left out", file=sys.stderr)
             continue
         table = compared(collection, arguments.pool_size, arguments.pools, arguments.seed)
@@ -252,6 +258,9 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
     selectors["ICA"] = supervised_selector(np.array([_agreement(components[place]) for place in kept]))
     if extra.components:
         selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, components))[square])
+    if extra.paper_sets:
+        by_authors = replace(pool, similarity=SIMILARITIES[0], protocol=VotingProtocol("paper"))
+        selectors[BY_PAPER_SETS] = centrality_selector(_matrix(by_authors)[square])
     if extra.pipe:
         selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, partial(_pipe, pool))))
     runs = [pool.records[place] for place in kept]

@@ -99,6 +99,12 @@ def test_intervals_cover_the_mean_over_all_models_that_there_could_be() -> None:
     assert covered >= 88
 
 
+def test_a_unit_that_is_in_every_pool_leaves_no_interval() -> None:
+    units, pools = np.arange(3), np.array([[0, 1], [0, 2]])
+    with pytest.raises(ValueError, match="a unit is in every pool"):
+        estimate(np.zeros((2, 1)), units, pools)
+
+
 def test_all_pools_and_drawn_pools_agree() -> None:
     draws = np.random.default_rng(2)
     truth, score = draws.random((8, 1)), draws.random(8)
