@@ -90,6 +90,7 @@ def _facts(record: RunRecord) -> dict[str, Any]:
         facts["checkpoints"] = steps(record.folder.checkpoints)
     facts |= {"attempt": None, "usage": None, "history": [], "traceback": None, "spec": None}
     facts["data_fingerprint"] = None
+    facts |= _speed(record)
     facts |= read_labels(record.folder).model_dump(mode="json")
     try:
         fingerprint = recorded(record.folder)
@@ -100,6 +101,14 @@ def _facts(record: RunRecord) -> dict[str, Any]:
     except (InputError, StoreError) as error:
         warn(str(error))
     return facts
+
+
+def _speed(record: RunRecord) -> dict[str, float | None]:
+    """How fast a running run was when it wrote last, and how long the rest takes at that speed."""
+    from engine.runs.events import SPEED, last_row, speed_of
+
+    speed = speed_of(last_row(record.folder.events_path, SPEED)) if record.status == "running" else None
+    return {SPEED: speed, "seconds_left": (record.total_steps - record.step) / speed if speed else None}
 
 
 def _last_lines(path: Path, count: int) -> tuple[list[str], int]:

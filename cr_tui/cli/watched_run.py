@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.launch.waits import Wait
 from engine.runs.catalogue import RunRecord, look_again
-from engine.runs.events import EventTail
+from engine.runs.events import EventTail, speed_of
 
 _SHOWN = ("cr_accuracy",)
 
@@ -57,7 +57,7 @@ class WatchedRun:
                 for name, value in numbers.items()
                 if name.startswith("loss_") or name in _SHOWN
             }
-            self.rate = numbers.get("iterations_per_second", self.rate)
+            self.rate = speed_of(row) or self.rate
         elif row["kind"] == "note" and "estimated_seconds" in row:
             self.estimates.append(str(row.get("text", "")))
         elif row["kind"] == "score":

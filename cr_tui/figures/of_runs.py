@@ -19,6 +19,7 @@ from cr_tui.text import clean
 from cr_tui.titles import SCORE_TITLES
 from engine.choosing.methods import SELECTION_METHODS
 from engine.errors import InputError
+from engine.runs.events import SPEED
 from engine.runs.specification.configurations import Configuration, configurations
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ By = Literal["configuration", "group", "run"]
 BY: tuple[By, ...] = get_args(By)
 """By what runs become one curve."""
 _MAX_NAMED = 5
-_NO_PANEL = frozenset({"step", "time", "attempt", "iterations_per_second", "learning_rate_factor", "lambda_cr", "gap"})
+_NO_PANEL = frozenset({"step", "time", "attempt", SPEED, "learning_rate_factor", "lambda_cr", "gap"})
 """Scalars that are drawn only where they are asked for: schedules and bookkeeping."""
 _NAME_CELLS = 40
 _IMAGES = 5000

@@ -36,6 +36,8 @@ Row = dict[str, Any]
 """One event: ``step``, ``time``, ``kind``, ``attempt`` and whatever else was written, numbers as floats or ints."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
+SPEED = "iterations_per_second"
+"""How fast training was since the row before: a number of each training row (:mod:`engine.training.loop`)."""
 _RESUMED_STEP = "resumed_step"
 _RESERVED = frozenset({"time", "attempt"})
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -410,14 +412,27 @@ def last_step(path: Path) -> int | None:
     return None if row is None else int(row["step"])
 
 
-def last_row(path: Path) -> Row | None:
-    """The last event, from the end of the file alone; ``None`` where there is none."""
+def speed_of(row: Row | None) -> float | None:
+    """Iterations a second over the training row; ``None`` for other events, and where it says nothing that can be."""
+    speed = None if row is None else row.get(SPEED)
+    if not isinstance(speed, int | float) or isinstance(speed, bool):
+        return None
+    return float(speed) if 0 < speed < math.inf else None
+
+
+def last_row(path: Path, name: str | None = None) -> Row | None:
+    """The last event, from the end of the file alone; ``None`` where there is none.
+
+    Args:
+        path: of the log.
+        name: only events that have a number of this name.
+    """
     with contextlib.suppress(OSError):
         for size in _LAST_BYTES:
             end = read_tail(path, size)
             for line in reversed(end.split(b"\n")[:-1]):
                 row = _parsed(line)
-                if row is not None:
+                if row is not None and (name is None or name in row):
                     return row
             if len(end) < size:
                 break

@@ -136,6 +136,12 @@ class TestRates:
         assert rates.eta("a", 10.0, 200, 1000) == pytest.approx(80.0)
         assert rates.eta("a", 15.0, 200, 1000) == pytest.approx(75.0)
 
+    def test_what_the_run_says_counts_until_its_step_grows(self) -> None:
+        rates = Rates()
+        assert rates.eta("a", 0.0, 100, 1000, 5.0) == pytest.approx(180.0)
+        assert rates.eta("a", 2.0, 100, 1000, 5.0) == pytest.approx(178.0)
+        assert rates.eta("a", 10.0, 200, 1000, 5.0) == pytest.approx(80.0)
+
     def test_old_speeds_are_forgotten(self) -> None:
         rates = Rates()
         for second in range(200):

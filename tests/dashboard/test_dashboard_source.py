@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable
@@ -94,6 +95,18 @@ def test_running_runs_show_their_newest_scores(store: Store, make_run: Callable[
     with EventLog(folder.events_path) as events:
         events.write(30, "score", mig=0.6)
     assert source.runs()[0].scores["mig"] == 0.6
+
+
+def test_a_running_run_says_at_the_first_look_how_long_it_will_take(
+    store: Store, make_run: Callable[..., RunFolder]
+) -> None:
+    folder = make_run(status=Status.RUNNING, supervisor=ProcessIdentity.own())
+    with EventLog(folder.events_path) as events:
+        events.write(10, "train", loss=1.0, iterations_per_second=math.inf)
+        events.write(20, "train", loss=1.0, iterations_per_second=0.5)
+        events.write(20, "score", mig=0.3)
+    (run,) = StoreSource(store).runs()
+    assert run.eta == pytest.approx((run.total_steps - run.step) / 0.5, abs=1)
 
 
 def test_a_damaged_registry_is_named(store: Store, make_run: Callable[..., RunFolder]) -> None:

@@ -124,7 +124,8 @@ def test_finds_who_holds_a_slot_and_what_it_costs(tools: Path, tmp_path: Path, m
     run = tmp_path / "other" / "runs" / "20260101-000000-aaaaaa"
     run.mkdir(parents=True)
     (run / "spec.json").write_text(resolve("vae", data="minisprites", flags={"name": "theirs"})[0].model_dump_json())
-    rows = ['{"kind": "train", "iterations_per_second": 12.5}', '{"kind": "note"}', '{"kind": "tr']
+    row = '{"step": 1, "time": 1.0, "kind": "train", "iterations_per_second": 12.5}'
+    rows = [row, '{"step": 1, "time": 1.0, "kind": "note"}', '{"kind": "tr']
     (run / "events.jsonl").write_text("\n".join(rows))
     slot = slot_folder() / "core-1"
     program = (

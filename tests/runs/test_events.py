@@ -13,7 +13,7 @@ import pytest
 
 from engine.errors import StoreError, WorkError
 from engine.runs import events as events_module
-from engine.runs.events import EventBatch, EventLog, EventTail, last_step, read_events
+from engine.runs.events import SPEED, EventBatch, EventLog, EventTail, last_row, last_step, read_events, speed_of
 
 
 @pytest.fixture
@@ -240,6 +240,23 @@ def test_tail_tells_what_a_later_attempt_superseded(path: Path) -> None:
     batch = tail.read()
     assert batch.resumed_step == 2
     assert [row["step"] for row in batch.rows] == [2, 3]
+
+
+def test_the_last_row_that_has_a_number_is_found_behind_others(path: Path) -> None:
+    with EventLog(path) as log:
+        log.write(10, "train", iterations_per_second=3.0)
+        log.write(20, "train", iterations_per_second=4.0)
+        log.write(20, "system", resident_mib=9.0)
+    assert speed_of(last_row(path, SPEED)) == 4.0
+    assert last_row(path) == last_row(path, "resident_mib")
+    assert last_row(path, "mig") is None
+
+
+@pytest.mark.parametrize("said", [None, 0.0, -1.0, math.nan, math.inf, "fast", True])
+def test_a_speed_that_can_be_none_is_none(said: object) -> None:
+    assert speed_of({"step": 1, SPEED: said}) is None
+    assert speed_of({"step": 1}) is None
+    assert speed_of(None) is None
 
 
 def test_last_step_looks_only_at_the_end(path: Path) -> None:

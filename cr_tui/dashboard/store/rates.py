@@ -13,7 +13,7 @@ class Rates:
     def __init__(self) -> None:
         self._seen: dict[str, deque[tuple[float, int]]] = {}
 
-    def eta(self, run_id: str, now: float, step: int, total_steps: int) -> float | None:
+    def eta(self, run_id: str, now: float, step: int, total_steps: int, speed: float | None = None) -> float | None:
         """Seconds until a running run ends.
 
         Args:
@@ -21,9 +21,10 @@ class Rates:
             now: monotonic time in seconds.
             step: iterations done.
             total_steps: iterations planned.
+            speed: iterations a second as the run says itself, which count until its step has been seen to grow.
 
         Returns:
-            None until its step has been seen to grow.
+            None if neither is known.
         """
         seen = self._seen.setdefault(run_id, deque())
         if seen and step < seen[-1][1]:
@@ -34,7 +35,7 @@ class Rates:
             seen.popleft()
         (first_time, first_step), (last_time, last_step) = seen[0], seen[-1]
         if last_step == first_step or last_time <= first_time:
-            return None
+            return max((total_steps - step) / speed - (now - last_time), 0.0) if speed else None
         rate = (last_step - first_step) / (last_time - first_time)
         return max((total_steps - step) / rate - (now - last_time), 0.0)
 

@@ -136,10 +136,12 @@ class RunList:
         if before is not None and not live and made_from == self._made_from.get(record.id):
             return before
         self._made_from[record.id] = made_from
-        eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps) if live else None
+        eta = None
         scores = {name: score for name, score in record.scores.items() if score is not None}
         if live:
             scores |= self._live_scores.of(record.folder)
+            speed = self._live_scores.speed(record.id)
+            eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps, speed)
         else:
             self._rates.forget(record.id)
             self._live_scores.forget(record.id)

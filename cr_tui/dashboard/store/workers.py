@@ -8,19 +8,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
 from cr_tui.dashboard.model.data import Worker
 from engine.errors import CrtuiError
 from engine.launch.slot_folder import slot_folder
+from engine.runs.events import SPEED, last_row, speed_of
 from engine.runs.folder import RunFolder
 from engine.runs.values import values_of
-from engine.storage.descriptors import open_regular
 
 _WORKER = b"engine.launch.worker"
 _SUPERVISOR = b"engine.launch.supervisor"
-_TAIL_BYTES = 8192
-_SPEED = "iterations_per_second"
 
 
 class WorkerReader:
@@ -53,7 +49,7 @@ class WorkerReader:
             return Worker(pid, name=Path(os.fsdecode(words[0])).name, slots=slots, cpu=cpu, memory=memory)
         if run not in self._names:
             self._names[run] = str(values_of(RunFolder(run)).get("name") or run.name)
-        speed = _speed(run / "events.jsonl")
+        speed = speed_of(last_row(run / "events.jsonl", SPEED))
         return Worker(pid, run.name, self._names[run], str(run.parent.parent), slots, cpu, memory, speed)
 
     def _cpu(self, pid: int) -> float | None:
@@ -100,25 +96,3 @@ def _held_slots(pid: int, folder: Path) -> tuple[str, ...]:
 
 def _memory(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def _speed(events: Path) -> float | None:
-    """The newest speed in the end of an event log."""
-    try:
-        descriptor = open_regular(events)
-    except OSError:
-        return None
-    try:
-        size = os.fstat(descriptor).st_size
-        lines = os.pread(descriptor, _TAIL_BYTES, max(size - _TAIL_BYTES, 0)).split(b"\n")
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
-    for line in reversed(lines):
-        with contextlib.suppress(orjson.JSONDecodeError):
-            row = orjson.loads(line)
-            speed = row.get(_SPEED) if isinstance(row, dict) else None
-            if isinstance(speed, int | float) and not isinstance(speed, bool):
-                return float(speed)
-    return None

@@ -12,6 +12,7 @@ from engine.errors import StoreError
 from engine.launch import local, queueing
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
+from engine.machine.processes import ProcessIdentity
 from engine.runs.events import EventLog
 from engine.runs.registry import Registry
 from engine.runs.state import Status
@@ -31,6 +32,19 @@ def test_list_as_json_holds_what_the_interface_promises(crtui, add_run) -> None:
     assert run.keys() >= ROW
     assert (run["name"], run["group"], run["seed"], run["status"]) == ("one", "g", 4, "finished")
     assert run["scores"] == {"factor_vae": 0.5, "mig": None}
+
+
+def test_show_says_how_fast_a_running_run_is_and_how_long_the_rest_takes(crtui, add_run) -> None:
+    ended, running = add_run(name="ended"), add_run(Status.RUNNING, name="running")
+    running.update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
+    for folder in (ended, running):
+        with EventLog(folder.events_path) as events:
+            events.write(100, "train", loss=1.0, iterations_per_second=8.0)
+    shown = crtui("runs", "show", "running", "--json").json
+    assert shown["iterations_per_second"] == 8.0
+    assert shown["seconds_left"] == (shown["total_steps"] - 100) / 8
+    shown = crtui("runs", "show", "ended", "--json").json
+    assert (shown["iterations_per_second"], shown["seconds_left"]) == (None, None)
 
 
 def test_list_filters_and_sorts(crtui, add_run) -> None:
