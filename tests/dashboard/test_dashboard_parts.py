@@ -1,11 +1,13 @@
-"""What needs no screen: key table, filter, columns, rates, history, chart groups."""
+"""What needs no screen: key table, filter, columns, speed, history, chart groups."""
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,8 +23,9 @@ from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.shared.help import help_text
 from cr_tui.dashboard.shared.series import scalar_keys, title_of
 from cr_tui.dashboard.shared.status_text import status_text
-from cr_tui.dashboard.store.rates import Rates
+from cr_tui.dashboard.store.live_rows import Speedometer
 from cr_tui.dashboard.theme import LIGHT
+from engine.runs.events import SPEED
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
 NOW = 1e9 + 100
@@ -129,33 +132,62 @@ class TestColumns:
         assert status_text(replace(RUN, status="finished", stalled=True)).plain == "✓ finished"
 
 
-class TestRates:
-    def test_eta_from_what_was_seen(self) -> None:
-        rates = Rates()
-        assert rates.eta("a", 0.0, 100, 1000) is None
-        assert rates.eta("a", 10.0, 200, 1000) == pytest.approx(80.0)
-        assert rates.eta("a", 15.0, 200, 1000) == pytest.approx(75.0)
+class TestSpeedometer:
+    def row(self, time: float, step: int, attempt: int = 1, speed: float = 5.0) -> dict[str, Any]:
+        return {"time": time, "step": step, "attempt": attempt, SPEED: speed}
 
-    def test_what_the_run_says_counts_until_its_step_grows(self) -> None:
-        rates = Rates()
-        assert rates.eta("a", 0.0, 100, 1000, 5.0) == pytest.approx(180.0)
-        assert rates.eta("a", 2.0, 100, 1000, 5.0) == pytest.approx(178.0)
-        assert rates.eta("a", 10.0, 200, 1000, 5.0) == pytest.approx(80.0)
+    def test_one_row_says_itself_how_fast_it_is(self) -> None:
+        speed = Speedometer()
+        assert speed.seconds_left(0.0, 1000) is None
+        speed.add(self.row(1e9, 100), 10.0)
+        assert speed.seconds_left(10.0, 1000) == pytest.approx(180.0)
+        assert speed.seconds_left(12.0, 1000) == pytest.approx(178.0)
 
-    def test_old_speeds_are_forgotten(self) -> None:
-        rates = Rates()
+    def test_several_rows_say_it_by_their_times_pauses_included(self) -> None:
+        speed = Speedometer()
+        for number in range(10):
+            speed.add(self.row(7.0 * number, 100 * number, speed=100.0), 0.0)
+        assert speed.seconds_left(0.0, 1000) == pytest.approx(100 * 7 / 100)
+
+    def test_when_rows_are_read_does_not_matter(self) -> None:
+        """The dashboard may look just before and just after a row, or at all of a log at once."""
+        together, one_by_one = Speedometer(), Speedometer()
+        for number in range(5):
+            together.add(self.row(10.0 * number, 50 * number), 100.0)
+            one_by_one.add(self.row(10.0 * number, 50 * number), 99.0 + 0.2 * number)
+        assert together.seconds_left(100.0, 10_000) == pytest.approx(one_by_one.seconds_left(99.8, 10_000))
+
+    def test_speeds_of_more_than_a_minute_ago_are_forgotten(self) -> None:
+        speed = Speedometer()
         for second in range(200):
-            rates.eta("a", float(second), second, 10_000)
-        assert rates.eta("a", 300.0, 199 + 10_00, 10_000) is not None
-        for second in range(301, 400):
-            eta = rates.eta("a", float(second), 1199 + 100 * (second - 300), 100_000)
-        assert eta == pytest.approx((100_000 - 1199 - 9900) / 100, rel=0.05)
+            speed.add(self.row(float(second), second), 0.0)
+        for second in range(201, 300):
+            speed.add(self.row(float(second), 200 + 100 * (second - 200)), 0.0)
+        assert speed.seconds_left(0.0, 100_000) == pytest.approx((100_000 - 10_100) / 100)
+
+    def test_a_slow_run_whose_rows_are_minutes_apart_has_its_last_two(self) -> None:
+        speed = Speedometer()
+        for number in range(5):
+            speed.add(self.row(600.0 * number, 50 * number), 0.0)
+        assert speed.seconds_left(0.0, 300) == pytest.approx(1200.0)
 
     def test_a_resumed_run_starts_anew(self) -> None:
-        rates = Rates()
-        rates.eta("a", 0.0, 900, 1000)
-        rates.eta("a", 1.0, 950, 1000)
-        assert rates.eta("a", 2.0, 500, 1000) is None
+        speed = Speedometer()
+        speed.add(self.row(0.0, 900), 0.0)
+        speed.add(self.row(5000.0, 950, attempt=2), 0.0)
+        assert speed.seconds_left(0.0, 1000) == pytest.approx(10.0)
+        speed.add(self.row(5001.0, 500, attempt=2), 0.0)
+        assert speed.seconds_left(0.0, 1000) == pytest.approx(100.0)
+
+    @pytest.mark.parametrize("times", [(5.0, 5.0), (9.0, 1.0), (0.0, math.inf), (math.inf, math.inf)])
+    def test_times_that_make_no_sense_do_no_harm(self, times: tuple[float, float]) -> None:
+        speed = Speedometer()
+        for number, time in enumerate(times):
+            speed.add(self.row(time, 100 + 50 * number), 0.0)
+        assert speed.seconds_left(0.0, 1000) in (pytest.approx(170.0), None)
+        silent = Speedometer()
+        silent.add(self.row(0.0, 100, speed=math.nan), 0.0)
+        assert silent.seconds_left(0.0, 1000) is None
 
 
 PALETTE = ((1, 1, 1), (2, 2, 2))

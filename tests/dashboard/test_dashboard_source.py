@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -102,11 +101,10 @@ def test_a_running_run_says_at_the_first_look_how_long_it_will_take(
 ) -> None:
     folder = make_run(status=Status.RUNNING, supervisor=ProcessIdentity.own())
     with EventLog(folder.events_path) as events:
-        events.write(10, "train", loss=1.0, iterations_per_second=math.inf)
         events.write(20, "train", loss=1.0, iterations_per_second=0.5)
         events.write(20, "score", mig=0.3)
     (run,) = StoreSource(store).runs()
-    assert run.eta == pytest.approx((run.total_steps - run.step) / 0.5, abs=1)
+    assert run.eta == pytest.approx((run.total_steps - 20) / 0.5, abs=1)
 
 
 def test_a_damaged_registry_is_named(store: Store, make_run: Callable[..., RunFolder]) -> None:

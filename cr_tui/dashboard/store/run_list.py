@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Run
-from cr_tui.dashboard.store.live_scores import LiveScores
+from cr_tui.dashboard.store.live_rows import LiveRows
 from cr_tui.dashboard.store.loss_samples import sample_losses
-from cr_tui.dashboard.store.rates import Rates
 from engine.errors import InputError, StoreError
 from engine.launch.queueing import waits_of
 from engine.runs.catalogue import RunRecord, list_runs, look_again
@@ -37,8 +36,7 @@ class RunList:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._rates = Rates()
-        self._live_scores = LiveScores()
+        self._live_rows = LiveRows()
         self._records: list[RunRecord] = []
         self._stamp: object = None
         self._looked = 0.0
@@ -139,12 +137,12 @@ class RunList:
         eta = None
         scores = {name: score for name, score in record.scores.items() if score is not None}
         if live:
-            scores |= self._live_scores.of(record.folder)
-            speed = self._live_scores.speed(record.id)
-            eta = self._rates.eta(record.id, time.monotonic(), record.step, record.total_steps, speed)
+            now = time.monotonic()
+            newest, speed = self._live_rows.read(record.folder, now)
+            scores |= newest
+            eta = speed.seconds_left(now, record.total_steps)
         else:
-            self._rates.forget(record.id)
-            self._live_scores.forget(record.id)
+            self._live_rows.forget(record.id)
         created = record.created.timestamp() if record.created else 0.0
         run = Run(
             id=record.id,
