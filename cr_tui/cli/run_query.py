@@ -8,6 +8,7 @@ import math
 import operator
 import re
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError
@@ -174,9 +175,11 @@ def parse_columns(text: str, keys: SpecKeys) -> list[str]:
 
 
 def value_text(value: Any) -> str:
-    """A value as it is written in tables and compared by ``--where``: lists as JSON without spaces."""
+    """A value as it is written in tables and compared by ``--where``: lists as JSON without spaces, times as here."""
     if isinstance(value, str):
         return value
+    if isinstance(value, datetime):
+        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, bool | list | tuple | dict):
         return json.dumps(value, separators=(",", ":"))
     return str(value)

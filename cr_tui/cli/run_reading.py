@@ -32,10 +32,10 @@ _POLL_SECONDS = 0.3
 def show(context: typer.Context, run: RunArgument, as_json: JsonOption = False) -> None:
     """Show all that is known of a run."""
     from engine.launch import queueing
-    from engine.runs.catalogue import find_run
+    from engine.runs.catalogue import find_run, with_newest_scores
 
     invocation = invocation_of(context)
-    record = find_run(invocation.open_store(writing=False), run)
+    record = with_newest_scores(find_run(invocation.open_store(writing=False), run))
     facts = _facts(record)
     if as_json:
         put_json(facts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from engine.launch.waits import Wait
 from engine.runs.catalogue import RunRecord, look_again
-from engine.runs.events import EventTail, speed_of
+from engine.runs.events import EventTail, scores_in, speed_of
 
 _SHOWN = ("cr_accuracy",)
 
@@ -60,5 +60,4 @@ class WatchedRun:
             self.rate = speed_of(row) or self.rate
         elif row["kind"] == "note" and "estimated_seconds" in row:
             self.estimates.append(str(row.get("text", "")))
-        elif row["kind"] == "score":
-            self.scores |= {name: value for name, value in numbers.items() if name not in ("step", "time", "attempt")}
+        self.scores |= scores_in(row)

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field
 
 from engine.errors import CrtuiError, InputError, StoreError
 from engine.machine.processes import Sight
-from engine.runs.events import last_step
+from engine.runs.events import last_step, newest_scores
 from engine.runs.folder import RunFolder
 from engine.runs.launcher_names import DEFAULT_LAUNCHER, launcher_module
 from engine.runs.registry import Registry, RunRow, row_of
@@ -154,6 +154,13 @@ def look_again(record: RunRecord) -> RunRecord:
         return look_at(record.folder)
     except StoreError as error:
         return record.model_copy(update={"reason": str(error)})
+
+
+def with_newest_scores(record: RunRecord) -> RunRecord:
+    """A run with the scores that it wrote last, while it runs. The registry learns them when it ends."""
+    if record.status is not Status.RUNNING:
+        return record
+    return record.model_copy(update={"scores": record.scores | newest_scores(record.folder.events_path)})
 
 
 def look_at(folder: RunFolder) -> RunRecord:

@@ -48,6 +48,8 @@ _TAIL_BYTES = 32 * 1024
 _WHOLE_BYTES = 4 * 2**20
 _LAST_BYTES = (2048, 64 * 1024)
 """How much of the end of a log is read to find its last event: most lines are short."""
+_MANY_LAST_BYTES = 2**20
+_NOT_SCORES = frozenset({"step", "time", "kind", "attempt"})
 _MAX_LINE_BYTES = 2**20
 
 
@@ -420,19 +422,40 @@ def speed_of(row: Row | None) -> float | None:
     return float(speed) if 0 < speed < math.inf else None
 
 
-def last_row(path: Path, name: str | None = None) -> Row | None:
+def scores_in(row: Row) -> dict[str, float]:
+    """The scores of an event, by name; empty if it is none of scores."""
+    if row["kind"] != "score":
+        return {}
+    return {
+        name: float(value)
+        for name, value in row.items()
+        if name not in _NOT_SCORES and isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def newest_scores(path: Path) -> dict[str, float]:
+    """The scores that were written last, if that was in the last megabyte."""
+    row = last_row(path, kind="score", sizes=(*_LAST_BYTES, _MANY_LAST_BYTES))
+    return {} if row is None else scores_in(row)
+
+
+def last_row(
+    path: Path, name: str | None = None, kind: Kind | None = None, sizes: Sequence[int] = _LAST_BYTES
+) -> Row | None:
     """The last event, from the end of the file alone; ``None`` where there is none.
 
     Args:
         path: of the log.
         name: only events that have a number of this name.
+        kind: only events of this kind.
+        sizes: how many bytes of the end are looked at, growing.
     """
     with contextlib.suppress(OSError):
-        for size in _LAST_BYTES:
+        for size in sizes:
             end = read_tail(path, size)
             for line in reversed(end.split(b"\n")[:-1]):
                 row = _parsed(line)
-                if row is not None and (name is None or name in row):
+                if row is not None and name in (None, *row) and kind in (None, row["kind"]):
                     return row
             if len(end) < size:
                 break

@@ -84,7 +84,7 @@ def list_(
     """
     from cr_tui.cli.run_query import SpecKeys, parse_columns, parse_where, sort_runs
     from engine.launch import queueing
-    from engine.runs.catalogue import list_runs
+    from engine.runs.catalogue import list_runs, with_newest_scores
     from engine.runs.state import Status
 
     unknown = [word for word in status or () if word not in list(Status)]
@@ -95,7 +95,7 @@ def list_(
     invocation = invocation_of(context)
     store = invocation.open_store(writing=False)
     records = [
-        record
+        with_newest_scores(record)
         for record in list_runs(store)
         if (not group or record.group in group) and (not status or record.status in status)
     ]

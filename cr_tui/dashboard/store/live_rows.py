@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from engine.runs.events import EventTail, Row, speed_of
+from engine.runs.events import EventTail, Row, scores_in, speed_of
 from engine.runs.folder import RunFolder
 
 WINDOW_SECONDS = 60.0
 _PIECES = 8
 """Pieces of an event log, 32 kB each, read at a time: reading a long log takes several calls."""
-_NOT_SCORES = frozenset({"step", "time", "kind", "attempt"})
 
 
 class Speedometer:
@@ -89,11 +88,7 @@ class LiveRows:
             for row in batch.rows:
                 if row["kind"] == "train":
                     followed.speed.add(row, now)
-                elif row["kind"] == "score":
-                    numbers = {name: value for name, value in row.items() if name not in _NOT_SCORES}
-                    followed.scores.update(
-                        (name, float(value)) for name, value in numbers.items() if isinstance(value, int | float)
-                    )
+                followed.scores |= scores_in(row)
             if not batch.more:
                 break
         return dict(followed.scores), followed.speed

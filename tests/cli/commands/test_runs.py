@@ -3,6 +3,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,33 @@ def test_list_as_json_holds_what_the_interface_promises(crtui, add_run) -> None:
     assert run.keys() >= ROW
     assert (run["name"], run["group"], run["seed"], run["status"]) == ("one", "g", 4, "finished")
     assert run["scores"] == {"factor_vae": 0.5, "mig": None}
+
+
+def test_a_running_run_has_the_scores_that_it_wrote_last(crtui, add_run) -> None:
+    ended, running = add_run(name="ended", scores={"mig": 0.2}), add_run(Status.RUNNING, name="running")
+    running.update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
+    for folder in (ended, running):
+        with EventLog(folder.events_path) as events:
+            events.write(50, "score", mig=0.3, sap=float("nan"))
+            events.write(90, "score", mig=0.4)
+            events.write(100, "train", loss=1.0)
+    listed = {run["name"]: run["scores"] for run in crtui("runs", "list", "--json").json}
+    assert listed == {"ended": {"mig": 0.2}, "running": {"mig": 0.4}}
+    assert ids(crtui("runs", "list", "--json", "--where", "score.mig>0.3")) == [running.id]
+    assert crtui("runs", "show", "running", "--json").json["scores"] == {"mig": 0.4}
+
+
+def test_times_are_written_as_on_a_clock_here(crtui, add_run, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    add_run(name="one")
+    try:
+        [run] = crtui("runs", "list", "--json").json
+        created = datetime.fromisoformat(run["created"]).astimezone(timezone(timedelta(hours=9)))
+        assert f"{created:%Y-%m-%d %H:%M:%S} " in crtui("runs", "list", "--columns", "created,name").out
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_show_says_how_fast_a_running_run_is_and_how_long_the_rest_takes(crtui, add_run) -> None:
