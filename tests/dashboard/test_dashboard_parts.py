@@ -157,13 +157,17 @@ class TestSpeedometer:
             one_by_one.add(self.row(10.0 * number, 50 * number), 99.0 + 0.2 * number)
         assert together.seconds_left(100.0, 10_000) == pytest.approx(one_by_one.seconds_left(99.8, 10_000))
 
-    def test_speeds_of_more_than_a_minute_ago_are_forgotten(self) -> None:
+    def test_speeds_of_long_ago_are_forgotten_and_pauses_count_for_what_they_are(self) -> None:
         speed = Speedometer()
-        for second in range(200):
-            speed.add(self.row(float(second), second), 0.0)
-        for second in range(201, 300):
-            speed.add(self.row(float(second), 200 + 100 * (second - 200)), 0.0)
-        assert speed.seconds_left(0.0, 100_000) == pytest.approx((100_000 - 10_100) / 100)
+        for number in range(200):
+            speed.add(self.row(10.0 * number, number), 0.0)
+        # Ten times as fast from here on, with a pause of half a minute in every five.
+        time, step = 2000.0, 200
+        for number in range(200):
+            time += 40.0 if number % 30 == 29 else 10.0
+            step += 10
+            speed.add(self.row(time, step), 0.0)
+        assert speed.seconds_left(0.0, step + 1000) == pytest.approx(1000 * (330 / 30) / 10, rel=0.05)
 
     def test_a_slow_run_whose_rows_are_minutes_apart_has_its_last_two(self) -> None:
         speed = Speedometer()

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from engine.runs.events import EventTail, Row, scores_in, speed_of
 from engine.runs.folder import RunFolder
 
-WINDOW_SECONDS = 60.0
+WINDOW_SECONDS = 600.0
+"""Long enough that a pause for scores or a checkpoint does not count for more than it is."""
 _PIECES = 8
 """Pieces of an event log, 32 kB each, read at a time: reading a long log takes several calls."""
 
 
 class Speedometer:
-    """How fast a run goes, from the times of its training rows in the last minute of its log.
+    """How fast a run goes, from the times of its training rows in the last ten minutes of its log.
 
     Times of the log are compared with each other alone: the clock of the machine that trains may be another one.
     """

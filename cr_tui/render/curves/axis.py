@@ -9,6 +9,9 @@ _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MAGNITUDES = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 _UNITS = ((86_400.0, "d"), (3600.0, "h"), (60.0, "m"), (1.0, "s"))
 
+DIGITS, MOST_DIGITS = 4, 6
+"""Of a label: usual, and where its neighbours would read the same."""
+
 XKind = Literal["number", "duration"]
 """What positions on the x axis are: numbers, or seconds to be read as durations."""
 
@@ -33,8 +36,8 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [number * step for number in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def short_number(value: float) -> str:
-    """A number in at most seven characters: ``0.25``, ``12.5k``, ``3e-05``."""
+def short_number(value: float, digits: int = DIGITS) -> str:
+    """A number in at most seven characters, two more with six digits: ``0.25``, ``12.5k``, ``3e-05``."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -44,15 +47,23 @@ def short_number(value: float) -> str:
         return f"{value:.1e}".replace("e+", "e").replace("e-0", "e-").replace(".0e", "e")
     for magnitude, suffix in _MAGNITUDES:
         if size >= magnitude * 0.99995:
-            return f"{value / magnitude:.4g}{suffix}"
-    return f"{value:.4g}"
+            return f"{value / magnitude:.{digits}g}{suffix}"
+    return f"{value:.{digits}g}"
 
 
 def tick_label(value: float, step: float) -> str:
-    """A tick's label with no more digits than its spacing ``step`` needs."""
+    """A tick's label with no more digits than its spacing ``step`` needs, and as many as tell it from the next."""
     if abs(value) < step * 1e-6:
         return "0"
-    return short_number(float(f"{value:.12g}"))
+    return short_number(float(f"{value:.12g}"), digits_apart(value, step))
+
+
+def digits_apart(value: float, step: float) -> int:
+    """How many digits of a number tell it from one that is ``step`` away: four to six."""
+    if value == 0 or not 0 < step < math.inf or not math.isfinite(value):
+        return DIGITS
+    needed = math.floor(math.log10(abs(value))) - math.floor(math.log10(step)) + 1
+    return min(max(needed, DIGITS), MOST_DIGITS)
 
 
 def duration_ticks(low: float, high: float, most: int) -> list[tuple[float, str]]:

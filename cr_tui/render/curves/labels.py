@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from cr_tui.render.curves.axis import XKind, short_number, tick_label, ticks, x_ticks
+from cr_tui.render.curves.axis import XKind, digits_apart, short_number, tick_label, ticks, x_ticks
 from cr_tui.render.curves.plot import Frame
 from cr_tui.text import short_duration
 
@@ -90,12 +90,18 @@ def _round_values(span: tuple[float, float], rows: int, log: bool) -> list[tuple
 def _end_label(value: float, span: float, log: bool) -> str:
     if log:
         return short_number(float(f"{10.0**value:.2g}")) if value < 300 else short_number(math.inf)
-    digits = math.floor(math.log10(span / _END_DIGITS)) if 0 < span < math.inf else 0
-    return short_number(round(value, -digits) + 0.0)
+    return _rounded(value, span)
 
 
 def _x_end(value: float, span: float, kind: XKind) -> str:
     if kind == "duration":
         return short_duration(value)
-    digits = math.floor(math.log10(span / _END_DIGITS)) if 0 < span < math.inf else 0
-    return short_number(round(value, -digits) + 0.0)
+    return _rounded(value, span)
+
+
+def _rounded(value: float, span: float) -> str:
+    """The value at an end of an axis, no finer than can be seen on it."""
+    if not 0 < span < math.inf:
+        return short_number(round(value) + 0.0)
+    digits = math.floor(math.log10(span / _END_DIGITS))
+    return short_number(round(value, -digits) + 0.0, digits_apart(value, span / 2))

@@ -7,6 +7,7 @@ from cr_tui.render.cells import Cells
 from cr_tui.render.curves.axis import short_number, ticks
 from cr_tui.render.curves.chart import Scale, chart
 from cr_tui.render.curves.decimate import decimate
+from cr_tui.render.curves.labels import y_labels
 from cr_tui.render.curves.series import Series
 
 
@@ -142,3 +143,16 @@ def test_ticks_are_round_and_inside() -> None:
 def test_numbers_are_short(value: float, shown: str) -> None:
     assert short_number(value) == shown
     assert len(shown) <= 7
+
+
+@pytest.mark.parametrize("span", [(38.1391, 38.1434), (1e6, 1e6 + 900), (-20.0007, -20.0001), (0.99991, 0.99999)])
+def test_labels_of_a_narrow_span_differ(span: tuple[float, float]) -> None:
+    shown = [text for text in y_labels(span, 9, log=False).texts if text]
+    assert len(set(shown)) == len(shown) >= 2
+    assert max(map(len, shown)) <= 9
+
+
+@pytest.mark.parametrize("span", [(0.0, 1.0), (0.69, 5.78), (-3.0, 40_000.0), (12.0, 12.5)])
+def test_labels_have_four_digits_where_these_tell_them_apart(span: tuple[float, float]) -> None:
+    shown = [text for text in y_labels(span, 9, log=False).texts if text]
+    assert max(len(text.strip("-k").replace(".", "").lstrip("0")) for text in shown) <= 4
