@@ -182,6 +182,8 @@ def _drawn(runs: Sequence[WatchedRun], rows: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from cr_tui.short_names import short_names
+
     counts: dict[str, int] = {}
     for run in runs:
         counts[str(run.record.status)] = counts.get(str(run.record.status), 0) + 1
@@ -189,14 +191,15 @@ def _drawn(runs: Sequence[WatchedRun], rows: int) -> RenderableType:
     order = {"running": 0, "queued": 1}
     visible = sorted(runs, key=lambda run: order.get(str(run.record.status), 2))[: max(rows // 2, 1)]
     shown = [run for run in runs if run in visible]
-    names = max((cell_len(clean(run.name, _NAME_CELLS)) for run in shown), default=0)
-    lines = [line for run in shown for line in _lines(run, names)]
+    names = short_names([run.name for run in shown], _NAME_CELLS)
+    widest = max(map(cell_len, names), default=0)
+    lines = [line for run, name in zip(shown, names, strict=True) for line in _lines(run, name, widest)]
     if len(runs) > 1:
         lines.append(Text(" · ".join(f"{count} {status}" for status, count in counts.items()), style="dim"))
     return Group(*lines)
 
 
-def _lines(run: WatchedRun, name_cells: int) -> list[RenderableType]:
+def _lines(run: WatchedRun, name: str, name_cells: int) -> list[RenderableType]:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
@@ -208,7 +211,7 @@ def _lines(run: WatchedRun, name_cells: int) -> list[RenderableType]:
     table.add_column(no_wrap=True, overflow="ellipsis")
     bar = ProgressBar(total=max(record.total_steps, 1), completed=record.step, width=_BAR_CELLS)
     words = _numbers(run) if record.status == "running" else _in_words(run)
-    table.add_row(Text(clean(run.name, _NAME_CELLS)), bar, Text(clean(words)))
+    table.add_row(Text(name), bar, Text(clean(words)))
     values = _values(run)
     return [table, Text(f"  {values}", style="dim", no_wrap=True, overflow="ellipsis")] if values else [table]
 

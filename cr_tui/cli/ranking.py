@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from cr_tui.cli.output import cell_mode, put, stdout_console
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 
 if TYPE_CHECKING:
@@ -98,9 +99,9 @@ def _table(found: MethodResult, result: SelectionResult, width: int, blocks: boo
     taken = sum(max(map(cell_len, (title, *map(str, cells)))) + _GAP for title, cells in columns.items() if cells)
     spare = width - taken - _GAP - _LEAST_BAR_CELLS
     name_cells = min(_NAME_CELLS, max(spare, _LEAST_NAME_CELLS))
+    names = short_names(result.titles, name_cells)
     columns["Name"] = [
-        Text(clean(result.titles[index], name_cells), style="bold green" if run_id == found.pick else "")
-        for run_id, index in ranked
+        Text(names[index], style="bold green" if run_id == found.pick else "") for run_id, index in ranked
     ]
     bar_cells = min(width - taken - _GAP - max(4, *map(cell_len, map(str, columns["Name"]))), _BAR_CELLS)
     low, high = _span([found.scores[index] for _, index in ranked if not math.isnan(found.scores[index])])

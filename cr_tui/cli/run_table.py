@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions
@@ -13,6 +13,7 @@ from rich.style import Style
 from rich.text import Text
 
 from cr_tui.cli.run_query import value_text
+from cr_tui.short_names import short_names
 from cr_tui.text import ELLIPSIS, clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 from engine.runs.catalogue import RunRecord
@@ -28,7 +29,9 @@ STATUS_STYLES = {
 }
 _GAP = 2
 _MISSING = "–"
+_NAME = "Name"
 _NARROWEST_NAME = 8
+_WIDEST_NAME = 36
 _WIDEST_TEXT = 24
 _WIDEST_VALUE = 60
 
@@ -98,6 +101,14 @@ def _cells(word: str) -> int:
     return len(word) if word.isascii() else cell_len(word)
 
 
+def _shortened(column: _Column, width: int) -> _Column:
+    """The column with names that can still be told apart in so many cells."""
+    if column.title != _NAME or column.width <= width:
+        return column
+    names = short_names([word for word, _ in column.cells], width)
+    return replace(column, cells=[(name, style) for name, (_, style) in zip(names, column.cells, strict=True)])
+
+
 def _fitted(word: str, width: int) -> str:
     return word if _cells(word) <= width else set_cell_size(word, width - 1) + ELLIPSIS
 
@@ -163,8 +174,8 @@ def _columns(records: Sequence[RunRecord], positions: Mapping[str, int]) -> dict
     def column(title: str, read: Callable[[RunRecord], str], right: bool = False, narrowest: int = 0) -> _Column:
         return _Column(title, [(read(record), "") for record in records], right, narrowest)
 
-    def word(title: str, read: Callable[[RunRecord], str | None], narrowest: int = 0) -> _Column:
-        return column(title, lambda record: clean(read(record) or _MISSING, _WIDEST_TEXT), narrowest=narrowest)
+    def word(title: str, read: Callable[[RunRecord], str | None]) -> _Column:
+        return column(title, lambda record: clean(read(record) or _MISSING, _WIDEST_TEXT))
 
     def age(record: RunRecord) -> str:
         return short_duration(now - record.created.timestamp()) if record.created else _MISSING
@@ -180,7 +191,7 @@ def _columns(records: Sequence[RunRecord], positions: Mapping[str, int]) -> dict
     scores = score_names(name for record in records for name in record.scores)
     return {
         "id": column("ID", lambda record: clean(record.id)),
-        "name": word("Name", lambda record: record.name, _NARROWEST_NAME),
+        "name": column(_NAME, lambda record: clean(record.name or _MISSING, _WIDEST_VALUE), narrowest=_NARROWEST_NAME),
         "status": _Column("Status", [_status(record) for record in records]),
         "queue": column("Queue", place, right=True),
         "step": column("Step", lambda record: f"{record.step}/{record.total_steps}", right=True),
@@ -218,11 +229,11 @@ def _choose(columns: dict[str, _Column], width: int) -> list[tuple[_Column, int]
             left -= least + _GAP
     if "name" in widths:
         # The name gets what the essential columns leave, before any other column gets a place.
-        spare = min(natural["name"] - widths["name"], left)
+        spare = min(min(natural["name"], _WIDEST_NAME) - widths["name"], left)
         widths["name"] += spare
         left -= spare
     for key in ("method", "age", "group", "seed", "data", "device", *scores[1:], "precision"):
         if not columns[key].is_empty and natural[key] + _GAP <= left:
             widths[key] = natural[key]
             left -= natural[key] + _GAP
-    return [(columns[key], widths[key]) for key in columns if key in widths]
+    return [(_shortened(columns[key], widths[key]), widths[key]) for key in columns if key in widths]

@@ -15,6 +15,7 @@ from cr_tui.figures.matrix import draw_matrix
 from cr_tui.figures.ranking import Scored, draw_ranking
 from cr_tui.figures.seeds import over_seeds
 from cr_tui.figures.traversal import traversal_part
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 from cr_tui.titles import SCORE_TITLES
 from engine.choosing.methods import SELECTION_METHODS
@@ -57,7 +58,7 @@ def configurations_of(records: Sequence[RunRecord]) -> list[Configuration]:
 def labels_of(records: Sequence[RunRecord], by: By) -> list[str]:
     """The label of each run's curve: runs with the same label become one."""
     if by == "run":
-        return [title_of(record) for record in records]
+        return short_names([record.name or record.id for record in records], _NAME_CELLS)
     if by == "group":
         return [record.group or "no group" for record in records]
     labels = [""] * len(records)
@@ -160,7 +161,8 @@ def _order(result: SelectionResult) -> list[int]:
 
 
 def _names(result: SelectionResult, order: Sequence[int]) -> list[str]:
-    return [clean(result.titles[place], _NAME_CELLS) for place in order]
+    names = short_names(result.titles, _NAME_CELLS)
+    return [names[place] for place in order]
 
 
 def traversal_figure(frames: np.ndarray[Any, np.dtype[np.uint8]], labels: Sequence[str], model: Model) -> Figure:

@@ -9,9 +9,9 @@ from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 
 from cr_tui.dashboard.model.curves import ShownRun
-from cr_tui.dashboard.shared.short_names import cut_in_the_middle, short_names
 from cr_tui.dashboard.theme import Look, rgb
 from cr_tui.render.cells import Cells, style_of
+from cr_tui.short_names import cut_in_the_middle, short_names
 from cr_tui.text import clean
 
 _NOT_SETTINGS = frozenset({"name", "priority", "retries"})

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from cr_tui.dashboard.charts.differences import differences
 from cr_tui.dashboard.model.curves import Axis, ScalarKey, ShownRun
 from cr_tui.dashboard.shared.series import drawn_series
-from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.render.cells import Rgb
 from cr_tui.render.curves.series import Aggregate, Curve
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 
 GROUP = "group"

@@ -9,11 +9,11 @@ from rich.text import Text
 from cr_tui.dashboard.charts.parts import Part
 from cr_tui.dashboard.charts.scene import WHOLE_HEIGHT, Scene
 from cr_tui.dashboard.model.view_state import ViewState
-from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.theme import Look, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.render.curves.axis import short_number
 from cr_tui.render.curves.chart import pattern_sample
+from cr_tui.short_names import short_names
 from cr_tui.text import short_duration, with_noise
 
 _LEAST_VALUES, _MOST_VALUES, _VALUES_SHARE = 38, 80, 1 / 3

@@ -20,10 +20,10 @@ from cr_tui.dashboard.model.exploration import Exploration, Frames, Side
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.cells_view import CellsView
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
-from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 
 _AROUND = (3, 4)

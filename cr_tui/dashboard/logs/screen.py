@@ -19,11 +19,11 @@ from cr_tui.dashboard.model.data import LogFollower, Run, Source
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.key_footer import KeyFooter
 from cr_tui.dashboard.shared.screen import DashboardScreen
-from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.shared.text_box import TextBox
 from cr_tui.dashboard.shared.text_line import TextLine, WrittenText
 from cr_tui.dashboard.shared.title_bar import TitleBar
+from cr_tui.short_names import cut_in_the_middle
 from cr_tui.text import clean
 from engine.errors import CrtuiError
 

@@ -13,7 +13,7 @@ from cr_tui.dashboard.runs.run_words import size_text
 from cr_tui.dashboard.shared.confirm import ConfirmScreen
 from cr_tui.dashboard.shared.requests import FormRequested, LookRequested
 from cr_tui.dashboard.shared.screen import DashboardScreen
-from cr_tui.dashboard.shared.short_names import short_names
+from cr_tui.short_names import short_names
 from engine.errors import ChangedDataError, CrtuiError
 
 _ENDED_EARLY = frozenset({"stopped", "failed", "crashed"})

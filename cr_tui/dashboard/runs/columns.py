@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from cr_tui.dashboard.model.data import Run
-from cr_tui.dashboard.shared.short_names import cut_in_the_middle
 from cr_tui.dashboard.shared.status_text import status_text
 from cr_tui.dashboard.theme import DARK, Look
 from cr_tui.render.curves.trace import trace
+from cr_tui.short_names import cut_in_the_middle
 from cr_tui.text import clean, short_duration
 from cr_tui.titles import SCORE_TITLES
 

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from cr_tui.dashboard.model.curves import ShownRun
 from cr_tui.dashboard.model.data import Run
-from cr_tui.dashboard.shared.short_names import Shortener
 from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import style_of
 from cr_tui.render.curves.plot import letter_of
+from cr_tui.short_names import Shortener
 
 MARK, SMALL_MARK = "●", "•"
 """Marks of runs with and without a colour."""

@@ -24,9 +24,9 @@ from cr_tui.dashboard.runs.columns import (
 from cr_tui.dashboard.runs.marks_strip import MARK, SMALL_MARK
 from cr_tui.dashboard.runs.rows import GroupRow, Row, arrange
 from cr_tui.dashboard.shared.line_table import HEADER, LineTable
-from cr_tui.dashboard.shared.short_names import Shortener
 from cr_tui.dashboard.theme import Look
 from cr_tui.render.cells import Rgb, style_of
+from cr_tui.short_names import Shortener
 
 _MARK_WIDTH = 2
 

@@ -19,9 +19,9 @@ from cr_tui.dashboard.model.exploration import WEAK, DecodeJob, Exploration, Fra
 from cr_tui.dashboard.model.session import Session
 from cr_tui.dashboard.shared.image_queue import ImageQueue
 from cr_tui.dashboard.shared.pictures_view import Picture, PicturesView
-from cr_tui.dashboard.shared.short_names import short_names
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 from engine.errors import CrtuiError, StoreError
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from cr_tui.dashboard.shared.short_names import Shortener
+from cr_tui.short_names import Shortener
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.result import MethodResult, SelectionResult
 

@@ -14,12 +14,12 @@ from textual import events
 from cr_tui.dashboard.model.data import LIVE_STATUSES, Gpu, Machine, Run, Worker
 from cr_tui.dashboard.model.machine_history import Curve, MachineHistory
 from cr_tui.dashboard.shared.cells_view import CellsView
-from cr_tui.dashboard.shared.short_names import cut_in_the_middle, short_names
 from cr_tui.dashboard.shared.slots_text import slots_text
 from cr_tui.dashboard.theme import Look, look_of, rgb
 from cr_tui.render.cells import Cells, style_of
 from cr_tui.render.curves.chart import Scale, chart
 from cr_tui.render.curves.series import Series
+from cr_tui.short_names import cut_in_the_middle, short_names
 from cr_tui.text import clean
 
 _GIB, _MIB = 2**30, 2**20

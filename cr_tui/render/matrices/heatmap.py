@@ -16,6 +16,7 @@ from rich.style import Style
 from cr_tui.render.cells import CellMode, Cells, Rgb, merge_runs, style_of
 from cr_tui.render.images.halfblock import ASCII_RAMP, UPPER_HALF
 from cr_tui.render.palette import FAINT, LEVELS, readable_on, viridis
+from cr_tui.short_names import short_names
 from cr_tui.text import clean
 
 Matrix = NDArray[np.floating[Any]]
@@ -68,6 +69,7 @@ def heatmap(
     values: Matrix = np.where(np.isfinite(matrix), matrix, np.nan).astype(np.float64)
     low, high = bounds if bounds is not None else _finite_bounds(values)
     layout = _layout(values, labels, width)
+    names = short_names(labels, max(layout.label - layout.number - 2, 1)) if labels else None
     note = ""
     most = max(width - layout.label, 1)
     if layout.cell == 0 and values.shape[1] > most:
@@ -81,7 +83,7 @@ def heatmap(
         lines += _half_rows(scaled, layout)
     else:
         lines += [
-            (Segment(_row_label(row, labels, layout), _faint), *_row(values[row], scaled[row], layout, mode))
+            (Segment(_row_label(row, names, layout), _faint), *_row(values[row], scaled[row], layout, mode))
             for row in range(len(values))
         ]
     lines += [(), *_legend(low, high, bool(np.isnan(values).any()), note, layout, mode)]
@@ -116,8 +118,8 @@ def _header(columns: int, layout: _Layout) -> tuple[Segment, ...]:
     return (Segment(" " * layout.label, _faint), Segment(names, _faint))
 
 
-def _row_label(row: int, labels: Sequence[str] | None, layout: _Layout) -> str:
-    name = f"{row + 1:>{layout.number}}" + (f" {clean(labels[row])}" if labels else "")
+def _row_label(row: int, names: Sequence[str] | None, layout: _Layout) -> str:
+    name = f"{row + 1:>{layout.number}}" + (f" {names[row]}" if names else "")
     return set_cell_size(clean(name, max(layout.label - 1, 1)), layout.label)
 
 

@@ -91,6 +91,19 @@ def test_list_filters_and_sorts(crtui, add_run) -> None:
     assert ids(crtui("runs", "list", "--json", "--where", "score.factor_vae>0.8")) == [high]
 
 
+@pytest.mark.parametrize("width", [70, 80, 100])
+def test_names_of_a_sweep_can_be_told_apart(crtui, add_run, monkeypatch, width: int) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    names = [f"infogan-cr-dsprites-lambda_info-{weight}-s{seed}" for weight in (0.05, 0.2) for seed in (1, 12)]
+    by_id = {add_run(name=name).id: name for name in names}
+    shown = dict(line.split()[:2] for line in crtui("runs", "list").out.splitlines()[1:])
+    assert shown.keys() == by_id.keys()
+    assert len(set(shown.values())) == 4
+    assert all(by_id[run].endswith(name.rpartition("…")[2]) for run, name in shown.items())
+    # What was asked for is not cut.
+    assert set(crtui("runs", "list", "--columns", "name").out.split()[1:]) == set(names)
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_the_table_fits_its_width_and_keeps_ids_whole(crtui, add_run, monkeypatch, width: int) -> None:
     monkeypatch.setenv("COLUMNS", str(width))

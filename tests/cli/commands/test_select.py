@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,9 @@ def test_what_is_printed_fits_80_columns(capsys: pytest.CaptureFixture[str], n: 
     picture = [line for line in lines[lines.index("") :] if " picks " not in line]
     assert max(map(cell_len, table + picture)) <= 80
     assert all(any(run_id in line for line in table) for run_id in ids)
+    # In the table, and beside the heat map where there is room, models are known by the ends of their names.
+    for index in range(n):
+        assert len([line for line in lines if re.search(rf"(-|…){index}\s", f"{line} ")]) >= (2 if n <= 12 else 1)
 
 
 def test_runs_that_were_left_out_are_named_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:

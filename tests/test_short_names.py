@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from cr_tui.dashboard.shared.short_names import cut_in_the_middle, short_names
+from cr_tui.short_names import cut_in_the_middle, short_names
 
 SWEEP = [f"infogan-cr-dsprites-lambda{weight}-seed{seed}" for weight in (0.5, 1, 2) for seed in (1, 2, 13)]
 
