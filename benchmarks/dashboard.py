@@ -38,7 +38,7 @@ import psutil
 
 from cr_tui.dashboard.store.follower import StoreFollower
 from engine.machine.processes import ProcessIdentity
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.storage.store import Store

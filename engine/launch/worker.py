@@ -38,7 +38,8 @@ from engine.models.model import Model
 from engine.models.precision import PRECISIONS, Precision, choose
 from engine.runs import data_record
 from engine.runs.computed_by import computed_by_note
-from engine.runs.events import EventLog, last_step, read_events
+from engine.runs.event_log import EventLog
+from engine.runs.events import last_step, read_events
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.loading import describe
 from engine.runs.log import say

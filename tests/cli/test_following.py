@@ -18,7 +18,7 @@ from engine.errors import InputError
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.runs.catalogue import RunRecord, look_at
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve

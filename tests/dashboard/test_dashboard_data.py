@@ -28,7 +28,7 @@ from cr_tui.dashboard.runs.query import parse
 from cr_tui.dashboard.store.log_tail import LogTail
 from cr_tui.dashboard.store.loss_samples import sample_losses
 from cr_tui.dashboard.theme import GREY_LOOKS, LOOKS, rgb
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 
 RUN = Run("20260101-000000-aaaaaa", "pool-s1", "pool", "infogan-cr", "dsprites", 1, "running", 50, 100, 1e9, 1e9)
 

@@ -25,7 +25,8 @@ from cr_tui.dashboard.store.source import StoreSource
 from engine.errors import StoreError
 from engine.launch import launchers
 from engine.runs.catalogue import look_at
-from engine.runs.events import EventLog, read_events
+from engine.runs.event_log import EventLog
+from engine.runs.events import read_events
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.storage.store import Store

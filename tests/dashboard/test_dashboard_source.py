@@ -21,7 +21,7 @@ from engine.errors import ChangedDataError, InputError
 from engine.launch import launchers
 from engine.machine.processes import ProcessIdentity
 from engine.runs.data_record import WAY_ON
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.run_folders import create_run_folders

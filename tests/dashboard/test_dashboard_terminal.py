@@ -19,7 +19,7 @@ import orjson
 import pyte
 import pytest
 
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.storage.store import Store
 
 COLUMNS, ROWS = 200, 50

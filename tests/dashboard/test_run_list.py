@@ -24,7 +24,7 @@ from engine.errors import InputError
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.machine.processes import ProcessIdentity
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.run_folders import create_run_folders

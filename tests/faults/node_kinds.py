@@ -37,7 +37,7 @@ from engine.choosing.jobs import JobState, job_folder
 from engine.choosing.request import SelectionRequest
 from engine.errors import CrtuiError
 from engine.machine.processes import ProcessIdentity
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.run_folders import create_run_folders

@@ -37,7 +37,8 @@ import torch
 
 from engine.launch.launchers import remove
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.events import EventLog, last_step
+from engine.runs.event_log import EventLog
+from engine.runs.events import last_step
 from engine.runs.folder import RunFolder
 from engine.runs.labels import change_labels, read_labels
 from engine.runs.registry import Registry

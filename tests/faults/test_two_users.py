@@ -22,7 +22,8 @@ from engine.launch.supervising.watched_run import Pace
 from engine.launch.supervisor import _shorten_log
 from engine.machine.processes import ProcessIdentity, Sight, uptime
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.events import EventLog, read_events
+from engine.runs.event_log import EventLog
+from engine.runs.events import read_events
 from engine.runs.folder import RunFolder
 from engine.runs.ownership import is_own
 from engine.runs.registry import Registry

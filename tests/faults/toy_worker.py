@@ -18,7 +18,8 @@ from pathlib import Path
 import orjson
 
 from engine.errors import CrtuiError
-from engine.runs.events import EventLog, last_step
+from engine.runs.event_log import EventLog
+from engine.runs.events import last_step
 from engine.runs.folder import REPAIR_SECONDS, RunFolder
 from engine.runs.state import Outcome, Status
 from engine.storage.files import replace_file

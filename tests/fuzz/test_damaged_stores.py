@@ -28,7 +28,8 @@ from engine.methods import method_class
 from engine.methods.base import Setup
 from engine.models.codes import Codes
 from engine.runs.catalogue import list_runs, look_at
-from engine.runs.events import EventLog, EventTail, last_step, read_events
+from engine.runs.event_log import EventLog
+from engine.runs.events import EventTail, last_step, read_events
 from engine.runs.folder import RunFolder
 from engine.runs.loading import describe, find_checkpoint, load_model
 from engine.runs.registry import Registry

@@ -9,7 +9,7 @@ import pytest
 from cr_tui.report import gather as gathering
 from cr_tui.report.gather import gather
 from engine.runs.computed_by import computed_by_note
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.storage.store import Store
 from tests.tiny_runs import add_tiny_run, serve_tiny_images
 

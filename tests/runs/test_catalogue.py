@@ -16,7 +16,7 @@ from engine.launch.patience import PATIENCE_SECONDS
 from engine.machine.processes import ProcessIdentity, Sight
 from engine.runs import folder as folder_module
 from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
 from engine.runs.state import Outcome, Status

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.runs import event_stream
+from engine.runs.event_log import EventLog
 from engine.runs.event_stream import survey
-from engine.runs.events import EventLog, read_events
+from engine.runs.events import read_events
 
 KINDS = ("train", "score")
 

@@ -13,7 +13,8 @@ import pytest
 
 from engine.errors import StoreError, WorkError
 from engine.runs import events as events_module
-from engine.runs.events import SPEED, EventBatch, EventLog, EventTail, last_row, last_step, read_events, speed_of
+from engine.runs.event_log import EventLog
+from engine.runs.events import SPEED, EventBatch, EventTail, last_row, last_step, read_events, speed_of
 
 
 @pytest.fixture

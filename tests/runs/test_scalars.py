@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.runs.catalogue import list_runs
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.run_folders import create_run_folders
 from engine.runs.scalars import frame_of, scalar_rows
 from engine.runs.specification.resolving import resolve

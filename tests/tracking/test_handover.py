@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from engine.errors import InputError
-from engine.runs.events import EventLog, Row
+from engine.runs.event_log import EventLog
+from engine.runs.events import Row
 from engine.runs.folder import RunFolder
 from engine.runs.run_folders import create_run_folders
 from engine.runs.specification.resolving import resolve

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from engine.runs.catalogue import RunRecord
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from tests.tiny_runs import add_tiny_run, serve_tiny_images
 
 

@@ -15,7 +15,7 @@ from engine.launch import local, queueing
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.machine.processes import ProcessIdentity
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.registry import Registry
 from engine.runs.state import Status
 

@@ -17,7 +17,7 @@ from engine.machine.processes import ProcessIdentity
 from engine.remote import connection
 from engine.remote.address import FarStore
 from engine.remote.connection import Connection, CutError
-from engine.runs.events import EventLog
+from engine.runs.event_log import EventLog
 from engine.runs.loading import load_model
 from engine.runs.registry import Registry
 from engine.runs.state import Status
