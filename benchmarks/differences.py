@@ -15,11 +15,12 @@ from scipy.stats import ttest_ind
 CONFIDENCE = 0.95
 
 
-def half_width(draws: NDArray[np.float64]) -> NDArray[np.float64]:
+def half_width(draws: NDArray[np.float64], comparisons: int = 1) -> NDArray[np.float64]:
     """Half of the 95 % interval of the mean of independent draws, by Student's t with n - 1 degrees of freedom.
 
     Args:
         draws: float64 ``[n, ...]``.
+        comparisons: how many intervals are to hold together (Bonferroni).
 
     Returns:
         float64 ``[...]``; NaN for a single draw.
@@ -27,7 +28,7 @@ def half_width(draws: NDArray[np.float64]) -> NDArray[np.float64]:
     n = len(draws)
     if n < 2:
         return np.full(draws.shape[1:], np.nan)
-    quantile = float(student.ppf((1 + CONFIDENCE) / 2, n - 1))
+    quantile = float(student.ppf(1 - (1 - CONFIDENCE) / 2 / comparisons, n - 1))
     half: NDArray[np.float64] = np.asarray(quantile * draws.std(axis=0, ddof=1) / math.sqrt(n))
     return half
 
@@ -68,7 +69,7 @@ def apart(one: Sequence[float], two: Sequence[float], comparisons: int) -> dict[
 
 
 def put_paired(rows: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str], *, pairs: bool = False) -> None:
-    """Print paired differences as Markdown, a score a row.
+    """Print paired differences as Markdown, a score a row; **bold** where one stands among all of them.
 
     Args:
         rows: what :func:`paired` found, by score.
@@ -80,7 +81,9 @@ def put_paired(rows: Mapping[str, Mapping[str, Any]], titles: Mapping[str, str],
     for key, row in rows.items():
         above = f"{sum(pair > 0 for pair in row['pairs'])} of {row['n']}"
         each = " ".join(f"{pair:+.3f}" for pair in row["pairs"])
+        stands = abs(row["mean"]) > half_width(np.array(row["pairs"], dtype=np.float64), len(rows))
+        mean = f"**{row['mean']:+.3f}**" if stands else f"{row['mean']:+.3f}"
         print(
-            f"| {titles[key]} | {row['mean']:+.3f} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
+            f"| {titles[key]} | {mean} | {row['low']:+.3f} … {row['high']:+.3f} | {row['sd']:.3f} "
             f"| {each if pairs else above} |"
         )

@@ -155,7 +155,8 @@ def put(protocol: Protocol, result: Mapping[str, Any]) -> None:
     for seed, pair in result["branches"].items():
         for arm, scores in zip(("on", "0"), pair, strict=True):
             print(f"| {seed} | {arm} | {' | '.join(f'{scores[key]:.3f}' for key in COLUMNS)} |")
-    print(f"\nProtocol `{protocol}`: on minus 0, paired by trunk, 95 % intervals\n")
+    print(f"\nProtocol `{protocol}`: on minus 0, paired by trunk, 95 % intervals of each alone;")
+    print(f"**bold** where it stands among all {len(names)}\n")
     put_paired(result["differences"], names, pairs=True)
 
 

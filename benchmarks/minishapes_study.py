@@ -133,7 +133,10 @@ def print_tables(protocol: str, result: Mapping[str, Any]) -> None:
         print(f"| {arm} | {scores[_MEAN]['n']} | {' | '.join(cells)} |")
     if not result["seeds"]:
         return
-    print(f"\nProtocol `{protocol}`: {REGULARISED} minus {CONTROL}, {len(result['seeds'])} pairs, 95 % intervals\n")
+    print(
+        f"\nProtocol `{protocol}`: {REGULARISED} minus {CONTROL}, {len(result['seeds'])} pairs; 95 % intervals of each"
+    )
+    print(f"alone, **bold** where it stands among all {len(result['differences'])}\n")
     put_paired(result["differences"], _TITLES)
 
 

@@ -13,7 +13,7 @@ import torch
 from scipy import stats
 
 import minishapes_study as study
-from differences import apart, paired
+from differences import apart, paired, put_paired
 from engine.launch.taking_up import earlier_runs
 from engine.methods import METHODS, method_class
 from engine.methods.base import Setup
@@ -138,6 +138,17 @@ def test_intervals_are_those_of_a_paired_t_test() -> None:
     expected = stats.ttest_rel(regularised, control).confidence_interval(0.95)
     assert (found["low"], found["high"]) == pytest.approx((expected.low, expected.high))
     assert (found["n"], found["mean"]) == (12, pytest.approx(np.mean(regularised - control)))
+
+
+def test_a_difference_is_bold_where_it_stands_among_all_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    # Means of three with Student's t of 4.30 for one comparison, and of 6.21 for two.
+    rows = {"a": paired([4.9, 4.9 + 3**0.5, 4.9 - 3**0.5]), "b": paired([8.4, 8.4 + 3**0.5, 8.4 - 3**0.5])}
+    put_paired(rows, {"a": "A", "b": "B"})
+    out = capsys.readouterr().out
+    assert "| A | +4.900 | +0.597 … +9.203 |" in out
+    assert "| B | **+8.400** |" in out
+    put_paired({"a": rows["a"]}, {"a": "A"})
+    assert "| A | **+4.900** |" in capsys.readouterr().out
 
 
 def test_one_pair_has_no_interval() -> None:
