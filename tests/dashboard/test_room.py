@@ -161,8 +161,13 @@ async def test_blanks_at_the_end_cut_no_word(dashboard: Build, drive: Any) -> No
     app = dashboard()
     async with app.run_test(size=(80, 24)) as pilot:
         await drive.settle(pilot)
-        app.screen.query_one("#headline", TextLine).write(Text("x" * 75 + " s3").append("  "))
-        await drive.settle(pilot, lambda: "x s3" in drive.text(app))
+        headline = app.screen.query_one("#headline", TextLine)
+
+        def shown() -> bool:
+            headline.write(Text("x" * 75 + " s3").append("  "))  # the screen itself writes there every second
+            return "x s3" in drive.text(app)
+
+        await drive.settle(pilot, shown)
 
 
 async def test_only_a_ticked_box_has_a_cross_without_colours(

@@ -155,10 +155,11 @@ def test_a_halted_worker_is_shown_as_stalled_and_can_be_stopped_with_a_checkpoin
     assert (step, value) == (stopped.step, expected_value(stopped.step))
 
 
-def test_a_halted_supervisor_does_not_keep_the_worker_from_finishing(store: Store) -> None:
+def test_a_halted_supervisor_does_not_keep_the_worker_from_finishing(store: Store, gate: Path) -> None:
     [record] = start(store, [toy()], TOY_WORKER)
-    wait_for_step(record.folder, 3)
+    wait_for_step(record.folder, 10)
     halt(record.folder, "supervisor")
+    gate.touch()
     until(lambda: newest(record.folder)[0] == 40)
     assert not look_at(record.folder).status.terminal
     send(record.folder, "supervisor", signal.SIGCONT)
