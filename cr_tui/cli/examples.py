@@ -47,9 +47,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "runs logs": ("crtui runs logs --follow infogan-cr-s0",),
     "runs metrics": ("crtui runs metrics infogan-cr-s0 --name loss_generator --csv",),
     "runs sync": ("crtui runs sync infogan-cr-s0 --to tensorboard",),
-    "runs stop": ("crtui runs stop infogan-cr-s0 --grace 60",),
+    "runs stop": ("crtui runs stop infogan-cr-s0 --grace 60", "crtui runs stop --group first"),
     "runs resume": (
         "crtui runs resume --all",
+        "crtui runs resume --group first",
         "crtui runs resume infogan-cr-s0 --data /new/place/photos --set device=cuda:1",
     ),
     "runs pause": ("crtui runs pause --all",),

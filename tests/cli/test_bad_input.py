@@ -61,7 +61,7 @@ OTHERS = {
     "follow as json": (["runs", "logs", "here", "--follow", "--json"], "--follow"),
     "stop an unknown run": (["runs", "stop", "nobody"], "nobody"),
     "stop a finished run": (["runs", "stop", "here"], "finished"),
-    "stop nothing": (["runs", "stop"], "RUN"),
+    "stop nothing": (["runs", "stop"], "--group"),
     "resume nothing": (["runs", "resume"], "--all"),
     "resume a finished run": (["runs", "resume", "here"], "finished"),
     "remove an unknown run": (["runs", "rm", "nobody", "--yes"], "nobody"),

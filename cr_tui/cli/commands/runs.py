@@ -20,7 +20,6 @@ from cr_tui.cli.invocation import (
     Invocation,
     JsonOption,
     OptionalRunsArgument,
-    RunsArgument,
     invocation_of,
 )
 from cr_tui.cli.output import put, put_json, say, stdout_console
@@ -35,6 +34,13 @@ if TYPE_CHECKING:
 _MOST_AT_ONCE = 32
 _RESUMABLE = ("stopped", "crashed")
 """What ``resume --all`` continues. A run that failed would, as a rule, fail again: that is for a person to decide."""
+
+QueuedGroupsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group", metavar="NAME", help="Your queued runs of a group; repeatable.", autocompletion=complete_group
+    ),
+]
 
 app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=None)
 
@@ -170,7 +176,13 @@ def diff(
 @app.command(epilog=examples("runs stop"))
 def stop(
     context: typer.Context,
-    run: RunsArgument,
+    run: OptionalRunsArgument = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", help="Your runs of a group that have not ended; repeatable.", autocompletion=complete_group
+        ),
+    ] = None,
     grace: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="How long a run may take to write its checkpoint before it is killed."),
@@ -182,9 +194,10 @@ def stop(
 
     from engine.launch import launchers
 
-    store = invocation_of(context).open_store()
-    records = _find(store, run)
-    with ThreadPoolExecutor(min(len(records), _MOST_AT_ONCE)) as pool:
+    if not run and not group:
+        raise InputError("name the runs to stop, or give --group NAME")
+    records = _meant(context, run, group, lambda record: not record.status.terminal, "no run of yours has yet to end")
+    with ThreadPoolExecutor(min(max(len(records), 1), _MOST_AT_ONCE)) as pool:
         outcomes = list(pool.map(_attempt(lambda record: launchers.stop(record, grace)), records))
     _report(outcomes, as_json, lambda record: f"{record.status} at step {record.step}")
 
@@ -193,6 +206,14 @@ def stop(
 def resume(
     context: typer.Context,
     run: OptionalRunsArgument = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Your runs of a group that were stopped or crashed; repeatable.",
+            autocompletion=complete_group,
+        ),
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All runs that were stopped or crashed.")] = False,
     data: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where the same images are now, if they were moved.")
@@ -213,14 +234,15 @@ def resume(
     from engine.runs.catalogue import list_runs
     from engine.runs.ownership import is_own
 
-    if bool(run) == everything:
-        raise InputError("name the runs to resume, or give --all")
+    if bool(run or group) == everything:
+        raise InputError("name the runs to resume, or give --group NAME or --all")
     invocation = invocation_of(context)
-    store = invocation.open_store()
-    if run:
-        records = _find(store, run)
+    if not everything:
+        records = _meant(
+            context, run, group, lambda record: record.status in _RESUMABLE, "no run of yours was stopped or crashed"
+        )
     else:
-        records = [record for record in list_runs(store) if record.status in _RESUMABLE]
+        records = [record for record in list_runs(invocation.open_store()) if record.status in _RESUMABLE]
         own = [record for record in records if is_own(record.folder)]
         if len(own) < len(records):
             invocation.note(f"runs of other users, which are left to them: {len(records) - len(own)}")
@@ -244,19 +266,21 @@ def resume(
 def pause(
     context: typer.Context,
     run: OptionalRunsArgument = None,
+    group: QueuedGroupsOption = None,
     everything: Annotated[bool, typer.Option("--all", help="The whole queue, runs to come included.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Hold queued runs back until 'unpause'. Runs that have begun go on."""
     from engine.launch import queueing
 
-    _hold(context, run, everything, as_json, queueing.pause, queueing.pause_queue)
+    _hold(context, run, group, everything, as_json, queueing.pause, queueing.pause_queue)
 
 
 @app.command(epilog=examples("runs unpause"))
 def unpause(
     context: typer.Context,
     run: OptionalRunsArgument = None,
+    group: QueuedGroupsOption = None,
     everything: Annotated[
         bool, typer.Option("--all", help="The whole queue; runs that were paused by name stay so.")
     ] = False,
@@ -265,13 +289,14 @@ def unpause(
     """Let queued runs start that were held back."""
     from engine.launch import queueing
 
-    _hold(context, run, everything, as_json, queueing.unpause, queueing.unpause_queue)
+    _hold(context, run, group, everything, as_json, queueing.unpause, queueing.unpause_queue)
 
 
 @app.command(epilog=examples("runs note"))
 def note(
     context: typer.Context,
-    run: RunsArgument,
+    run: OptionalRunsArgument = None,
+    group: GroupsOption = None,
     tag: Annotated[list[str] | None, typer.Option("--tag", metavar="WORD", help="Add a tag; repeatable.")] = None,
     untag: Annotated[
         list[str] | None, typer.Option("--untag", metavar="WORD", help="Take a tag away; repeatable.")
@@ -284,10 +309,12 @@ def note(
     """Give runs tags and a note, or show those they have."""
     from engine.runs.labels import change_labels, read_labels
 
+    if not run and not group:
+        raise InputError("name the runs to note something of, or give --group NAME")
     changes = bool(tag or untag) or text is not None
     found = [
         (record, change_labels(record.folder, tag or (), untag or (), text) if changes else read_labels(record.folder))
-        for record in _find(invocation_of(context).open_store(), run)
+        for record in _meant(context, run, group)
     ]
     if as_json:
         put_json([{"id": record.id, "name": record.name, **labels.model_dump(mode="json")} for record, labels in found])
@@ -355,6 +382,7 @@ def reindex(context: typer.Context, as_json: JsonOption = False) -> None:
 def _hold(
     context: typer.Context,
     run: Sequence[str] | None,
+    group: Sequence[str] | None,
     everything: bool,
     as_json: bool,
     act: Callable[[RunRecord], RunRecord],
@@ -362,13 +390,14 @@ def _hold(
 ) -> None:
     from engine.launch.queueing import queue_is_paused
 
-    if bool(run) == everything:
-        raise InputError("name queued runs, or give --all for the whole queue")
-    store = invocation_of(context).open_store()
-    if run:
-        outcomes = [_attempt(act)(record) for record in _find(store, run)]
+    if bool(run or group) == everything:
+        raise InputError("name queued runs, or give --group NAME, or --all for the whole queue")
+    if not everything:
+        records = _meant(context, run, group, lambda record: record.status == "queued", "no run of yours is queued")
+        outcomes = [_attempt(act)(record) for record in records]
         _report(outcomes, as_json, lambda record: f"{record.status}, {'paused' if record.paused else 'not paused'}")
         return
+    store = invocation_of(context).open_store()
     act_on_queue(store)
     paused = queue_is_paused(store)
     if as_json:
@@ -403,6 +432,38 @@ def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:
 
     known = list_runs(store)
     return list({record.id: record for record in (find_among(known, reference) for reference in references)}.values())
+
+
+def _meant(
+    context: typer.Context,
+    references: Sequence[str] | None,
+    groups: Sequence[str] | None,
+    fits: Callable[[RunRecord], bool] | None = None,
+    nothing: str = "",
+) -> list[RunRecord]:
+    """The runs that are named, and those of groups that something can be done with, each once.
+
+    Args:
+        context: of the command.
+        references: ids, beginnings of ids, or names; these are taken whatever they are.
+        groups: names of groups.
+        fits: which of the user's own runs in them are meant; all runs of anybody, if it is left out.
+        nothing: what to say where a group has none.
+    """
+    from engine.runs.catalogue import find_among, list_runs, of_groups
+    from engine.runs.ownership import is_own
+
+    invocation = invocation_of(context)
+    known = list_runs(invocation.open_store())
+    found = {record.id: record for record in (find_among(known, reference) for reference in references or ())}
+    for group in groups or ():
+        members = of_groups(known, [group])
+        if fits is not None:
+            members = [record for record in members if fits(record) and is_own(record.folder)]
+        found |= {record.id: record for record in members}
+        if not members:
+            invocation.note(f"group '{group}': {nothing}")
+    return list(found.values())
 
 
 def _attempt(act: Callable[[RunRecord], RunRecord]) -> Callable[[RunRecord], RunRecord | CrtuiError]:

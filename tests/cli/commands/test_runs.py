@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from engine.errors import StoreError
-from engine.launch import local, queueing
+from engine.launch import launchers, local, queueing
 from engine.launch.owners import Owner
 from engine.launch.waits import Holder, Wait
 from engine.machine.processes import ProcessIdentity
@@ -48,6 +48,35 @@ def test_a_running_run_has_the_scores_that_it_wrote_last(crtui, add_run) -> None
     assert listed == {"ended": {"mig": 0.2}, "running": {"mig": 0.4}}
     assert ids(crtui("runs", "list", "--json", "--where", "score.mig>0.3")) == [running.id]
     assert crtui("runs", "show", "running", "--json").json["scores"] == {"mig": 0.4}
+
+
+def test_groups_are_stopped_resumed_held_and_tagged(crtui, add_run, monkeypatch) -> None:
+    statuses = {"a": Status.RUNNING, "b": Status.QUEUED, "c": Status.FINISHED, "d": Status.STOPPED}
+    folders = {name: add_run(status, name=name, group="g") for name, status in statuses.items()}
+    folders["other"] = add_run(Status.QUEUED, name="other", group="h")
+    for name in ("a", "b", "other"):
+        folders[name].update_state(lambda state: state.model_copy(update={"supervisor": ProcessIdentity.own()}))
+    done: list[tuple[str, str]] = []
+
+    def noted(action: str):
+        return lambda record, *_, **__: done.append((action, record.name)) or record
+
+    for module, name in ((launchers, "stop"), (launchers, "resume"), (queueing, "pause"), (queueing, "unpause")):
+        monkeypatch.setattr(module, name, noted(name))
+    for action, names in (("stop", "ab"), ("resume", "d"), ("pause", "b"), ("unpause", "b")):
+        done.clear()
+        assert crtui("runs", action, "--group", "g").code == 0, action
+        assert sorted(done) == sorted((action, name) for name in names)
+    done.clear()
+    nothing = crtui("runs", "resume", "--group", "h", "--json")
+    assert (nothing.code, nothing.json, done) == (0, [], [])
+    assert "group 'h': no run of yours was stopped or crashed" in nothing.err
+    for action in ("stop", "resume", "pause", "unpause", "note"):
+        assert "there is no group 'nobody'" in crtui("runs", action, "--group", "nobody").err
+        assert "--group NAME" in crtui("runs", action).err
+    crtui("runs", "note", "--group", "g", "--tag", "bad")
+    tagged = {run["name"] for run in crtui("runs", "list", "--where", "tag=bad", "--json").json}
+    assert tagged == set(statuses)
 
 
 def test_times_are_written_as_on_a_clock_here(crtui, add_run, monkeypatch) -> None:
