@@ -16,7 +16,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "crtui train --like infogan-cr-s0 --seeds 1-4 --if-exists skip",
         "crtui train --branch-from infogan-cr-s0@3000 --steps 6000 --set lambda_info=0.1",
     ),
-    "score": ("crtui score infogan-cr-s0", "crtui score infogan-cr-s0 --metric mig --protocol lib --json"),
+    "score": (
+        "crtui score infogan-cr-s0",
+        "crtui score --group first",
+        "crtui score infogan-cr-s0 --metric mig --protocol lib --json",
+    ),
     "select": ("crtui select --group first", "crtui select --group first --method udr-lasso --save ranking.csv"),
     "traverse": ("crtui traverse infogan-cr-s0", "crtui traverse infogan-cr-s0 --code 2 --save code.gif"),
     "plot curves": ("crtui plot curves --group first --save curves.pdf",),

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cr_tui.cli.completion import complete_score
-from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, RunsArgument, invocation_of
-from cr_tui.cli.output import put, put_json, stdout_console
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.output import put, put_json, say, stdout_console
+from cr_tui.cli.pool import pool_of
+from cr_tui.cli.pool_selection import FinishedGroupsOption
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.text import clean, with_noise
+from engine.errors import InputError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -24,7 +27,8 @@ _GAP = 2
 
 def score(
     context: typer.Context,
-    run: RunsArgument,
+    run: OptionalRunsArgument = None,
+    group: FinishedGroupsOption = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,23 +59,26 @@ def score(
     """Score runs against the factors of their dataset.
 
     The scores of the newest checkpoint by the paper's protocol are kept with the run. RUN can be an exported folder.
+    Of a group, what was scored before is not scored again.
     """
     from engine.choosing.scoring import score_run
     from engine.machine.cores import prepare_to_compute
     from engine.metrics.checks import check_protocol
-    from engine.runs.exported import find_models
 
+    if not run and not group:
+        raise InputError("name the runs to score, or give --group NAME")
     check_protocol(protocol)
     prepare_to_compute()
     invocation = invocation_of(context)
     store = invocation.open_store()
-    records = find_models(store, run)
-    results = []
+    records = pool_of(invocation, store, run or [], group or ())
+    results: list[dict[str, Any]] = []
+    errors: list[InputError] = []
     with TaskDisplay(invocation.quiet, as_json) as display:
         for record in records:
             display.subject = record.name or record.id
-            results.append(
-                score_run(
+            try:
+                result = score_run(
                     store,
                     record,
                     metric,
@@ -82,14 +89,22 @@ def score(
                     codes=codes,
                     device=device,
                     repeats=repeats,
-                    reuse=repeats > 1,
+                    reuse=repeats > 1 or (bool(group) and not accept_data),
                     accept_data=accept_data,
                 )
-            )
-    if as_json:
+            except InputError as error:
+                # One run that cannot be scored does not cost the others theirs.
+                errors.append(error)
+                continue
+            results.append(result)
+    if as_json and (results or not errors):
         put_json(results)
-    else:
+    elif results:
         put_scores(results)
+    for each in errors[:-1]:
+        say(f"error: {each}")
+    if errors:
+        raise errors[-1]
 
 
 def put_scores(results: Sequence[dict[str, Any]]) -> None:

@@ -8,8 +8,10 @@ import pytest
 
 from cr_tui.titles import SCORE_TITLES
 from engine.choosing import scoring
+from engine.errors import InputError
 from engine.metrics import EXTRA_SCORES, SAMPLE_SCORES, SCORES
 from engine.metrics.scoring import choose
+from engine.runs.state import Status
 
 
 class Scorer:
@@ -50,6 +52,31 @@ def test_without_options_the_default_scores_of_the_newest_checkpoint_are_asked(c
     add_run(name="one")
     assert crtui("score", "one", "--json").json[0]["scores"] == {"mig": 0.5}
     assert scorer.asked == [("one", None, "paper", None, 0, "auto", 1, False)]
+
+
+def test_the_finished_runs_of_a_group_are_scored_and_one_that_cannot_be_costs_the_others_nothing(
+    crtui, add_run, monkeypatch
+) -> None:
+    scorer = Scorer({"mig": 0.5})
+
+    def score_run(store: Any, record: Any, *rest: Any, **options: Any) -> dict[str, Any]:
+        if record.name == "bad":
+            raise InputError("bad cannot be scored: its codes are not finite")
+        return scorer(store, record, *rest, **options)
+
+    monkeypatch.setattr(scoring, "score_run", score_run)
+    for name in ("one", "bad", "two"):
+        add_run(name=name, group="g")
+    add_run(Status.STOPPED, name="stopped", group="g")
+    add_run(name="other", group="h")
+    found = crtui("score", "--group", "g", "--json")
+    assert found.code == 2
+    assert {result["name"] for result in found.json} == {"one", "two"}
+    assert "bad cannot be scored" in found.err
+    # What was scored before is taken, so that a call that was interrupted goes on.
+    assert all(reuse for *_, reuse in scorer.asked)
+    assert "--group NAME" in crtui("score").err
+    assert "there is no group 'nobody'" in crtui("score", "--group", "nobody").err
 
 
 def test_every_option_reaches_the_engine(crtui, add_run, monkeypatch) -> None:
