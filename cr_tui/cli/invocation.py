@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -86,10 +86,18 @@ RunsArgument = Annotated[
         metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
     ),
 ]
-GroupsOption = Annotated[
-    list[str] | None,
-    typer.Option("--group", metavar="NAME", help="The runs of a group; repeatable.", autocompletion=complete_group),
-]
+
+
+def groups_option(which: str) -> Any:
+    """The option ``--group``, which can be given several times.
+
+    Args:
+        which: which runs of a group are meant, for its help.
+    """
+    return typer.Option("--group", metavar="NAME", help=f"{which}; repeatable.", autocompletion=complete_group)
+
+
+GroupsOption = Annotated[list[str] | None, groups_option("The runs of a group")]
 OptionalRunsArgument = Annotated[
     list[str] | None,
     typer.Argument(

@@ -14,11 +14,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from cr_tui.render.cells import CellMode
+    from engine.errors import CrtuiError
 
 
 def put(text: str = "") -> None:
     """Print a line of a result. Long lines are not broken: a terminal wraps them, a program wants them whole."""
     print(clean(text))
+
+
+def raise_last(errors: Sequence[CrtuiError]) -> None:
+    """Say all errors of work on many things but the last, and raise that one; nothing if there is none."""
+    for error in errors[:-1]:
+        say(f"error: {error}")
+    if errors:
+        raise errors[-1]
 
 
 def say(text: str) -> None:

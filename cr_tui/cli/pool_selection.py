@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.completion import complete_group
-from cr_tui.cli.invocation import Invocation
+from cr_tui.cli.invocation import Invocation, groups_option
 from cr_tui.cli.progress import TaskDisplay
 from engine.choosing.methods import CENTRALITY
 from engine.errors import InputError
@@ -18,12 +17,7 @@ if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
     from engine.storage.store import Store
 
-FinishedGroupsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--group", metavar="NAME", help="The finished runs of a group; repeatable.", autocompletion=complete_group
-    ),
-]
+FinishedGroupsOption = Annotated[list[str] | None, groups_option("The finished runs of a group")]
 DeviceOption = Annotated[
     str,
     typer.Option("--device", metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compare what was not compared yet."),

@@ -29,7 +29,6 @@ STATUS_STYLES = {
 }
 _GAP = 2
 _MISSING = "–"
-_NAME = "Name"
 _NARROWEST_NAME = 8
 _WIDEST_NAME = 36
 _WIDEST_TEXT = 24
@@ -103,8 +102,6 @@ def _cells(word: str) -> int:
 
 def _shortened(column: _Column, width: int) -> _Column:
     """The column with names that can still be told apart in so many cells."""
-    if column.title != _NAME or column.width <= width:
-        return column
     names = short_names([word for word, _ in column.cells], width)
     return replace(column, cells=[(name, style) for name, (_, style) in zip(names, column.cells, strict=True)])
 
@@ -191,7 +188,7 @@ def _columns(records: Sequence[RunRecord], positions: Mapping[str, int]) -> dict
     scores = score_names(name for record in records for name in record.scores)
     return {
         "id": column("ID", lambda record: clean(record.id)),
-        "name": column(_NAME, lambda record: clean(record.name or _MISSING, _WIDEST_VALUE), narrowest=_NARROWEST_NAME),
+        "name": column("Name", lambda record: clean(record.name or _MISSING, _WIDEST_VALUE), narrowest=_NARROWEST_NAME),
         "status": _Column("Status", [_status(record) for record in records]),
         "queue": column("Queue", place, right=True),
         "step": column("Step", lambda record: f"{record.step}/{record.total_steps}", right=True),
@@ -232,8 +229,9 @@ def _choose(columns: dict[str, _Column], width: int) -> list[tuple[_Column, int]
         spare = min(min(natural["name"], _WIDEST_NAME) - widths["name"], left)
         widths["name"] += spare
         left -= spare
+        columns = columns | {"name": _shortened(columns["name"], widths["name"])}
     for key in ("method", "age", "group", "seed", "data", "device", *scores[1:], "precision"):
         if not columns[key].is_empty and natural[key] + _GAP <= left:
             widths[key] = natural[key]
             left -= natural[key] + _GAP
-    return [(_shortened(columns[key], widths[key]), widths[key]) for key in columns if key in widths]
+    return [(columns[key], widths[key]) for key in columns if key in widths]

@@ -284,7 +284,7 @@ def last_row(
             end = read_tail(path, size)
             for line in reversed(end.split(b"\n")[:-1]):
                 row = _parsed(line)
-                if row is not None and name in (None, *row) and kind in (None, row["kind"]):
+                if row is not None and (name is None or name in row) and kind in (None, row["kind"]):
                     return row
             if len(end) < size:
                 break

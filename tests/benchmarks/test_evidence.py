@@ -12,6 +12,7 @@ import pytest
 import evidence
 from engine.errors import InputError
 from engine.launch.taking_up import earlier_runs
+from engine.metrics.checks import Protocol
 from engine.metrics.scoring import choose
 from engine.runs.catalogue import RunRecord, list_runs
 from engine.runs.registry import Registry
@@ -108,12 +109,12 @@ def test_differences_are_paired_by_trunk(
 
 
 @pytest.mark.parametrize("protocol", ["paper", "lib"])
-def test_every_regressor_of_dci_is_compared_once(protocol: str) -> None:
-    names = evidence.names_of(protocol)  # type: ignore[arg-type]
+def test_every_regressor_of_dci_is_compared_once(protocol: Protocol) -> None:
+    names = evidence.names_of(protocol)
     assert {name for name in choose(["all"]) if name.startswith("dci_") and name != "dci_es"} == {
         key.removesuffix("_disentanglement") for key in evidence.REGRESSORS
     }
-    assert evidence.REGRESSORS.keys() - names.keys() == {evidence.OWN_REGRESSOR[protocol]}  # type: ignore[index]
+    assert evidence.REGRESSORS.keys() - names.keys() == {evidence.OWN_REGRESSOR[protocol]}
     assert "dci_disentanglement" in names
 
 

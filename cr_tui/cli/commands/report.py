@@ -64,9 +64,8 @@ def report(
     from engine.storage.files import save_file
 
     prepare_to_compute()
-    named = clean(
-        title or ", ".join(group or ()) or (records[0].name or records[0].id if len(records) == 1 else "Runs"), 120
-    )
+    usual = records[0].name or records[0].id if len(records) == 1 else "Runs"
+    named = clean(title or ", ".join(group or ()) or usual, 120)
     with TaskDisplay(invocation.quiet, as_json) as display:
         facts = gather(records, result, title=named, findings=findings, notes=notes, progress=display)
     content = page(facts)

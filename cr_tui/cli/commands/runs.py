@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cr_tui.cli import run_reading
+from cr_tui.cli.chosen_runs import named_runs, runs_to_act_on
 from cr_tui.cli.commands import metrics, sync
 from cr_tui.cli.comparing import put_csv, put_differences
-from cr_tui.cli.completion import complete_field, complete_group, complete_run, complete_status
+from cr_tui.cli.completion import complete_field, complete_run, complete_status
 from cr_tui.cli.examples import examples
 from cr_tui.cli.invocation import (
     AcceptDataOption,
@@ -20,9 +21,10 @@ from cr_tui.cli.invocation import (
     Invocation,
     JsonOption,
     OptionalRunsArgument,
+    groups_option,
     invocation_of,
 )
-from cr_tui.cli.output import put, put_json, say, stdout_console
+from cr_tui.cli.output import put, put_json, raise_last, say, stdout_console
 from engine.errors import CrtuiError, InputError
 
 if TYPE_CHECKING:
@@ -35,12 +37,7 @@ _MOST_AT_ONCE = 32
 _RESUMABLE = ("stopped", "crashed")
 """What ``resume --all`` continues. A run that failed would, as a rule, fail again: that is for a person to decide."""
 
-QueuedGroupsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--group", metavar="NAME", help="Your queued runs of a group; repeatable.", autocompletion=complete_group
-    ),
-]
+QueuedGroupsOption = Annotated[list[str] | None, groups_option("Your queued runs of a group")]
 
 app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=None)
 
@@ -48,10 +45,7 @@ app = typer.Typer(name="runs", help="List and manage runs.", rich_markup_mode=No
 @app.command("list", epilog=examples("runs list"))
 def list_(
     context: typer.Context,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Only runs of this group; repeatable.", autocompletion=complete_group),
-    ] = None,
+    group: Annotated[list[str] | None, groups_option("Only runs of this group")] = None,
     status: Annotated[
         list[str] | None,
         typer.Option(
@@ -161,7 +155,7 @@ def diff(
     from engine.runs.specification.trees import leaves
     from engine.runs.values import differences
 
-    records = _find(invocation_of(context).open_store(), run)
+    records = named_runs(invocation_of(context).open_store(), run)
     if len(records) < 2:
         raise InputError("name at least two different runs to compare")
     settings = differences([dict(leaves(record.folder.spec_tree())) for record in records])
@@ -177,12 +171,7 @@ def diff(
 def stop(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", help="Your runs of a group that have not ended; repeatable.", autocompletion=complete_group
-        ),
-    ] = None,
+    group: Annotated[list[str] | None, groups_option("Your runs of a group that have not ended")] = None,
     grace: Annotated[
         float,
         typer.Option(metavar="SECONDS", help="How long a run may take to write its checkpoint before it is killed."),
@@ -196,7 +185,9 @@ def stop(
 
     if not run and not group:
         raise InputError("name the runs to stop, or give --group NAME")
-    records = _meant(context, run, group, lambda record: not record.status.terminal, "no run of yours has yet to end")
+    records = runs_to_act_on(
+        context, run, group, lambda record: not record.status.terminal, "no run of yours is under way"
+    )
     with ThreadPoolExecutor(min(max(len(records), 1), _MOST_AT_ONCE)) as pool:
         outcomes = list(pool.map(_attempt(lambda record: launchers.stop(record, grace)), records))
     _report(outcomes, as_json, lambda record: f"{record.status} at step {record.step}")
@@ -206,14 +197,7 @@ def stop(
 def resume(
     context: typer.Context,
     run: OptionalRunsArgument = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Your runs of a group that were stopped or crashed; repeatable.",
-            autocompletion=complete_group,
-        ),
-    ] = None,
+    group: Annotated[list[str] | None, groups_option("Your runs of a group that were stopped or crashed")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All runs that were stopped or crashed.")] = False,
     data: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where the same images are now, if they were moved.")
@@ -238,7 +222,7 @@ def resume(
         raise InputError("name the runs to resume, or give --group NAME or --all")
     invocation = invocation_of(context)
     if not everything:
-        records = _meant(
+        records = runs_to_act_on(
             context, run, group, lambda record: record.status in _RESUMABLE, "no run of yours was stopped or crashed"
         )
     else:
@@ -314,7 +298,7 @@ def note(
     changes = bool(tag or untag) or text is not None
     found = [
         (record, change_labels(record.folder, tag or (), untag or (), text) if changes else read_labels(record.folder))
-        for record in _meant(context, run, group)
+        for record in named_runs(invocation_of(context).open_store(), run or (), group or ())
     ]
     if as_json:
         put_json([{"id": record.id, "name": record.name, **labels.model_dump(mode="json")} for record, labels in found])
@@ -336,12 +320,11 @@ def remove(
 ) -> None:
     """Delete runs with everything they have: checkpoints, events, log."""
     from engine.launch import launchers
-    from engine.runs.catalogue import list_runs, of_groups
 
     if bool(run) == bool(group):
         raise InputError("name the runs to delete, or give --group NAME")
     store = invocation_of(context).open_store()
-    records = _find(store, run) if run else of_groups(list_runs(store), group or ())
+    records = named_runs(store, run or (), group or ())
     alive = [record for record in records if not record.status.terminal]
     if alive and not force:
         raise InputError(f"run {alive[0].id} is {alive[0].status}; stop it first, or give --force")
@@ -393,7 +376,9 @@ def _hold(
     if bool(run or group) == everything:
         raise InputError("name queued runs, or give --group NAME, or --all for the whole queue")
     if not everything:
-        records = _meant(context, run, group, lambda record: record.status == "queued", "no run of yours is queued")
+        records = runs_to_act_on(
+            context, run, group, lambda record: record.status == "queued", "no run of yours is queued"
+        )
         outcomes = [_attempt(act)(record) for record in records]
         _report(outcomes, as_json, lambda record: f"{record.status}, {'paused' if record.paused else 'not paused'}")
         return
@@ -424,46 +409,6 @@ def _note_waits(invocation: Invocation, store: Store, records: Sequence[RunRecor
         if wait.queue not in told and wait.held:
             told.add(wait.queue)
             invocation.note(f"{names[run]} is {wait.sentence(store)}")
-
-
-def _find(store: Store, references: Sequence[str]) -> list[RunRecord]:
-    """The runs that are meant, each once."""
-    from engine.runs.catalogue import find_among, list_runs
-
-    known = list_runs(store)
-    return list({record.id: record for record in (find_among(known, reference) for reference in references)}.values())
-
-
-def _meant(
-    context: typer.Context,
-    references: Sequence[str] | None,
-    groups: Sequence[str] | None,
-    fits: Callable[[RunRecord], bool] | None = None,
-    nothing: str = "",
-) -> list[RunRecord]:
-    """The runs that are named, and those of groups that something can be done with, each once.
-
-    Args:
-        context: of the command.
-        references: ids, beginnings of ids, or names; these are taken whatever they are.
-        groups: names of groups.
-        fits: which of the user's own runs in them are meant; all runs of anybody, if it is left out.
-        nothing: what to say where a group has none.
-    """
-    from engine.runs.catalogue import find_among, list_runs, of_groups
-    from engine.runs.ownership import is_own
-
-    invocation = invocation_of(context)
-    known = list_runs(invocation.open_store())
-    found = {record.id: record for record in (find_among(known, reference) for reference in references or ())}
-    for group in groups or ():
-        members = of_groups(known, [group])
-        if fits is not None:
-            members = [record for record in members if fits(record) and is_own(record.folder)]
-        found |= {record.id: record for record in members}
-        if not members:
-            invocation.note(f"group '{group}': {nothing}")
-    return list(found.values())
 
 
 def _attempt(act: Callable[[RunRecord], RunRecord]) -> Callable[[RunRecord], RunRecord | CrtuiError]:
@@ -501,7 +446,4 @@ def _report(outcomes: Sequence[RunRecord | CrtuiError], as_json: bool, words: Ca
     elif not as_json:
         for record in records:
             put(f"{record.id}  {record.name or ''}  {words(record)}")
-    for error in errors[:-1]:
-        say(f"error: {error}")
-    if errors:
-        raise errors[-1]
+    raise_last(errors)

@@ -9,7 +9,7 @@ import typer
 
 from cr_tui.cli.completion import complete_score
 from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
-from cr_tui.cli.output import put, put_json, say, stdout_console
+from cr_tui.cli.output import put, put_json, raise_last, stdout_console
 from cr_tui.cli.pool import pool_of
 from cr_tui.cli.pool_selection import FinishedGroupsOption
 from cr_tui.cli.progress import TaskDisplay
@@ -101,10 +101,7 @@ def score(
         put_json(results)
     elif results:
         put_scores(results)
-    for each in errors[:-1]:
-        say(f"error: {each}")
-    if errors:
-        raise errors[-1]
+    raise_last(errors)
 
 
 def put_scores(results: Sequence[dict[str, Any]]) -> None:

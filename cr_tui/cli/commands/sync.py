@@ -9,7 +9,7 @@ import typer
 
 from cr_tui.cli.chosen_runs import chosen_runs
 from cr_tui.cli.invocation import GroupsOption, JsonOption, OptionalRunsArgument, invocation_of
-from cr_tui.cli.output import put, put_json, say
+from cr_tui.cli.output import put, put_json, raise_last
 from cr_tui.cli.progress import TaskDisplay
 from engine.errors import CrtuiError, InputError, WorkError
 from engine.runs.tracker_names import TRACKERS
@@ -53,10 +53,7 @@ def sync(
         put_json(answers)
     elif not as_json:
         _put(answers)
-    for earlier in errors[:-1]:
-        say(f"error: {earlier}")
-    if errors:
-        raise errors[-1]
+    raise_last(errors)
 
 
 def _hand_over(record: RunRecord, tool: str) -> dict[str, Any]:
