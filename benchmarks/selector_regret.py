@@ -4,7 +4,7 @@
     python benchmarks/selector_regret.py --store S --group G --group H --together
     python benchmarks/selector_regret.py --store S --group 'demo-truth-*' --each-group --components
 
-Takes the finished runs of the groups, GANs and models with a posterior (VAEs) apart (``--together``: as one
+Takes the finished runs of the groups, GANs, VAEs and autoencoders without a posterior apart (``--together``: as one
 collection), compares all pairs of each kind once, and then lets every selector choose from many pools of them. Prints
 for each selector the mean regret by each of the seven scores with its 95 % interval, and the difference to the
 product's default selector. The ends are a model at random and the best by the FactorVAE score. InfoGAN and InfoGAN-CR
@@ -18,7 +18,10 @@ independent components in their codes' place, judged by the scores of the pick's
 judged by those of the pick's components, too. ``--paper-sets`` adds ModelCentrality by ``--protocol paper``, whose sets
 have twelve times as many images.
 
-What was compared and scored is kept in the store. So an interrupted call goes on where it was.
+``--where`` takes only some of the runs, by the terms of ``crtui runs list --where``.
+
+What was compared and scored is kept in the store. So an interrupted call goes on where it was, and calls that run at
+the same time share the work.
 """
 
 from __future__ import annotations
@@ -37,10 +40,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from cr_tui.cli.run_query import SpecKeys, parse_where
 from engine.choosing.comparison import pairs_of
 from engine.choosing.methods.pipe import kept_score, says_anything
 from engine.choosing.pool import Pool
 from engine.choosing.scoring import score_run
+from engine.errors import InputError
+from engine.methods.vae import VAECommonSettings
 from engine.metrics.independent_components import IndependentComponents
 from engine.models.model import Model
 from engine.runs.catalogue import RunRecord, list_runs
@@ -84,7 +90,7 @@ class Collection:
     """All models of one kind, with what every selector needs.
 
     Args:
-        kind: "GANs" or "VAEs", or the name of a group.
+        kind: of :func:`kind_of`, or the name of a group.
         runs: of the models, ``[n]``.
         units: which of them are one draw, int64 ``[n]``.
         truth: supervised scores by the paper's protocol, float64 ``[n, 7]`` in the order of the table's columns.
@@ -110,6 +116,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Regret of every selector over resampled pools")
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--group", action="append", required=True, help="runs of groups of this pattern; repeatable")
+    parser.add_argument(
+        "--where", metavar="TERMS", help="only runs that meet these terms, such as 'seed<10 method!=vae'"
+    )
     parser.add_argument("--each-group", action="store_true", help="each group is one pool, of any kinds of models")
     parser.add_argument("--together", action="store_true", help="GANs and VAEs in the same pools")
     parser.add_argument("--pool-size", type=int, default=10)
@@ -123,9 +132,16 @@ def main() -> None:
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
     wanted = [run for run in list_runs(store) if any(fnmatch(run.group or "", each) for each in arguments.group)]
+    if arguments.where is not None:
+        try:
+            wanted = list(filter(parse_where(arguments.where, SpecKeys(wanted)), wanted))
+        except InputError as error:
+            sys.exit(f"error: {error}")
     records = [run for run in wanted if run.status is Status.FINISHED]
     if len(records) < len(wanted):
         print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
+    if not records:
+        sys.exit("error: no finished run is in these groups and meets these terms")
     extra = Extra(arguments.jobs, arguments.pipe, arguments.components, arguments.paper_sets)
     tables = each_group(store, records, extra) if arguments.each_group else resampled(store, records, extra, arguments)
     if arguments.json:
@@ -230,10 +246,19 @@ def kinds_of(store: Store, records: Sequence[RunRecord], *, together: bool) -> I
     if together:
         yield "GANs and VAEs", pool
         return
-    for kind, has_posterior in (("GANs", False), ("VAEs", True)):
-        members = [index for index, model in pool.models.items() if model.has_posterior is has_posterior]
-        if members:
-            yield kind, _part(pool, members)
+    members = defaultdict(list)
+    for index, model in pool.models.items():
+        members[kind_of(pool.records[index], model)].append(index)
+    for kind, places in sorted(members.items()):
+        yield kind, _part(pool, places)
+
+
+def kind_of(run: RunRecord, model: Model) -> str:
+    """The kind of a model, as its table is called."""
+    if model.has_posterior:
+        return "VAEs"
+    # QLAE shares its networks with the VAEs, but its encoder gives one code for an image and no distribution.
+    return "autoencoders" if isinstance(run.folder.spec().method, VAECommonSettings) else "GANs"
 
 
 def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:

@@ -12,10 +12,11 @@ import pytest
 
 import selector_regret
 from engine.choosing.scoring import score_run
+from engine.runs.loading import load_model
 from engine.selection.generated_set import VotingProtocol
 from engine.storage.store import Store
 from method_table import COLUMNS
-from tests.tiny_runs import add_tiny_run, serve_tiny_images
+from tests.tiny_runs import add_quick_run, add_tiny_run, serve_tiny_images
 
 
 @pytest.fixture
@@ -81,3 +82,22 @@ def test_two_groups_of_the_same_seeds_are_three_units(call: Callable[..., Any]) 
     assert "GANs: 6 models, 3 independent units" in table
     table, figures = call("--group", "one", "--group", "two", "--pool-size", "3")
     assert (rows(table), figures) == ([], {})
+
+
+def test_some_of_the_runs_are_meant_by_terms(call: Callable[..., Any]) -> None:
+    table, _ = call("--group", "*", "--where", "seed<2", "--each-group")
+    assert "2 pools, 4 models" in table
+    with pytest.raises(SystemExit, match="--where knows no 'sead'"):
+        call("--group", "*", "--where", "sead<2")
+    with pytest.raises(SystemExit, match="no finished run"):
+        call("--group", "three")
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [("infogan-cr", "GANs"), ("ib-gan", "GANs"), ("hf-vae", "VAEs"), ("chy-vae", "VAEs"), ("qlae", "autoencoders")],
+)
+def test_each_kind_of_model_has_a_table_of_its_own(tmp_path: Path, method: str, kind: str) -> None:
+    """QLAE has no posterior, as a GAN; it is none."""
+    record = add_quick_run(Store.open(tmp_path), method)
+    assert selector_regret.kind_of(record, load_model(record.folder.path)) == kind
