@@ -7,7 +7,8 @@
 Takes the finished runs of the groups, GANs, VAEs and autoencoders without a posterior apart (``--together``: as one
 collection), compares all pairs of each kind once, and then lets every selector choose from many pools of them. Prints
 for each selector the mean regret by each of the seven scores with its 95 % interval, and the difference to the
-product's default selector. The ends are a model at random and the best by the FactorVAE score. InfoGAN and InfoGAN-CR
+product's default selector. The ends are a model at random and the best by the FactorVAE score. Where every model has
+an evidence lower bound, so that one could choose by that, it has a row, too. InfoGAN and InfoGAN-CR
 of one seed are one model until the regulariser comes on: they form one unit, and no pool has two of them (see
 ``regret.py``). Other runs are units of their own, though VAEs of one seed begin from the same weights; the output says
 how alike runs of one seed are, and runs of two.
@@ -50,6 +51,7 @@ from engine.methods.vae import VAECommonSettings
 from engine.metrics.independent_components import IndependentComponents
 from engine.models.model import Model
 from engine.runs.catalogue import RunRecord, list_runs
+from engine.runs.events import last_row
 from engine.runs.state import Status
 from engine.selection import SIMILARITIES
 from engine.selection.common_codes import CommonCodes
@@ -76,6 +78,7 @@ from regret import (
 
 Found = TypeVar("Found")
 DEFAULT = f"ModelCentrality ({SIMILARITIES[0]})"
+BY_BOUND = "the best evidence lower bound"
 BY_PAPER_SETS = f"{DEFAULT} --protocol paper"
 OF_COMPONENTS = f"{DEFAULT} --codes ica"
 TURNED = f"{OF_COMPONENTS}, its pick's components"
@@ -280,6 +283,9 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
         selectors[f"UDR ({udr_kind})"] = udr_selector(pairs_by_udr)
     selectors["rank mean"] = rank_mean_selector(selectors[DEFAULT], selectors["UDR (lasso)"])
     components = dict(zip(kept, _by_itself(_part(pool, kept), codes, components_of), strict=True))
+    bounds = [_evidence_lower_bound(pool.records[place]) for place in kept]
+    if None not in bounds:
+        selectors[BY_BOUND] = supervised_selector(np.array(bounds, dtype=np.float64))
     selectors["ICA"] = supervised_selector(np.array([_agreement(components[place]) for place in kept]))
     if extra.components:
         selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, components))[square])
@@ -323,6 +329,12 @@ def _by_itself(
         _report("models by themselves", place, len(codes))
         found.append(look(pool.models[place], own, pool.seed))
     return found
+
+
+def _evidence_lower_bound(run: RunRecord) -> float | None:
+    """Of the training images, in nats: the mean of the last updates that were logged. ``None`` of other objectives."""
+    row = last_row(run.folder.events_path, "loss_reconstruction", "train")
+    return None if row is None or "kl" not in row else -float(row["loss_reconstruction"] + row["kl"])
 
 
 def _agreement(found: IndependentComponents) -> float:

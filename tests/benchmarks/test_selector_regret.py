@@ -12,6 +12,8 @@ import pytest
 
 import selector_regret
 from engine.choosing.scoring import score_run
+from engine.runs.catalogue import list_runs
+from engine.runs.event_log import EventLog
 from engine.runs.loading import load_model
 from engine.selection.generated_set import VotingProtocol
 from engine.storage.store import Store
@@ -101,3 +103,16 @@ def test_each_kind_of_model_has_a_table_of_its_own(tmp_path: Path, method: str, 
     """QLAE has no posterior, as a GAN; it is none."""
     record = add_quick_run(Store.open(tmp_path), method)
     assert selector_regret.kind_of(record, load_model(record.folder.path)) == kind
+
+
+def test_models_with_a_bound_can_be_chosen_by_it(call: Callable[..., Any], tmp_path: Path) -> None:
+    """No GAN has one. The runs' own logs say which is best, and the highest is picked in every pool."""
+    table, _ = call("--group", "one", "--each-group")
+    assert selector_regret.BY_BOUND not in rows(table)
+    for record in list_runs(Store.open(tmp_path / "store")):
+        with EventLog(record.folder.events_path) as log:
+            log.write(6, "train", loss_reconstruction=0.0, kl=0.0)
+            log.write(7, "train", loss_reconstruction=50.0 - (record.seed or 0), kl=10.0)
+    table, figures = call("--group", "one", "--each-group")
+    assert selector_regret.BY_BOUND in rows(table)
+    assert figures["pools"]["one"]["picks"][selector_regret.BY_BOUND] == "one-s2"
