@@ -84,6 +84,7 @@ OF_COMPONENTS = f"{DEFAULT} --codes ica"
 TURNED = f"{OF_COMPONENTS}, its pick's components"
 SHUFFLES = 200
 """Orders in which a whole pool is looked at, so that ties go to each of the tied alike."""
+KINDS = GANS, VAES, AUTOENCODERS = "GANs", "VAEs", "autoencoders"
 SHARED_TRUNK = {"infogan", "infogan-cr"}
 """Methods whose runs of one seed are one model until the regulariser comes on."""
 
@@ -124,6 +125,7 @@ def main() -> None:
     )
     parser.add_argument("--each-group", action="store_true", help="each group is one pool, of any kinds of models")
     parser.add_argument("--together", action="store_true", help="GANs and VAEs in the same pools")
+    parser.add_argument("--kind", choices=KINDS, help="only models of this kind; default: of each, in its own table")
     parser.add_argument("--pool-size", type=int, default=10)
     parser.add_argument("--pools", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
@@ -174,6 +176,8 @@ def resampled(
     """The tables of many pools drawn from all runs, those of each kind apart."""
     tables = {}
     for kind, pool in kinds_of(store, records, together=arguments.together):
+        if arguments.kind not in (None, kind):
+            continue
         collection = _collected(kind, pool, extra)
         units = len(np.unique(collection.units))
         print(f"\n{collection.kind}: {len(collection.names)} models, {units} independent units", file=sys.stderr)
@@ -257,11 +261,11 @@ def kinds_of(store: Store, records: Sequence[RunRecord], *, together: bool) -> I
 
 
 def kind_of(run: RunRecord, model: Model) -> str:
-    """The kind of a model, as its table is called."""
+    """The kind of a model, one of ``KINDS``."""
     if model.has_posterior:
-        return "VAEs"
+        return VAES
     # QLAE shares its networks with the VAEs, but its encoder gives one code for an image and no distribution.
-    return "autoencoders" if isinstance(run.folder.spec().method, VAECommonSettings) else "GANs"
+    return AUTOENCODERS if isinstance(run.folder.spec().method, VAECommonSettings) else GANS
 
 
 def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:

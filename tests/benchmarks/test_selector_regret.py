@@ -73,6 +73,7 @@ def test_pools_are_drawn_from_all_models_of_a_kind_or_from_all_together(call: Ca
     apart, figures = call("--group", "one", "--pool-size", "2")
     assert figures.keys() == {"GANs"}
     assert "GANs: 3 models, 3 independent units" in apart
+    assert call("--group", "one", "--pool-size", "2", "--kind", "VAEs") == ("", {})
     together, figures = call("--group", "one", "--pool-size", "2", "--together")
     assert figures.keys() == {"GANs and VAEs"}
     assert rows(together) == rows(apart)
