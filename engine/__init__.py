@@ -71,7 +71,8 @@ def scores(
     """Score a run against the factors of its dataset, as ``crtui score`` does. The scores are kept with the run.
 
     Args:
-        run: id, unambiguous prefix of it, name, folder or record of a run.
+        run: id, unambiguous prefix of it, name, folder or record of a run; or the folder of an exported model, whose
+            scores are kept nowhere.
         metrics: names such as ``"mig"``; ``["all"]`` for all; default: those of the paper's table.
         protocol: ``"paper"`` or ``"lib"``, disentanglement_lib's (docs/method.md, section 17).
         step: which checkpoint; default: the newest.
@@ -117,8 +118,8 @@ def select(
     """Rank runs without labels and pick the best, as ``crtui select`` does. The result is kept in the store.
 
     Args:
-        runs: ids, unambiguous prefixes of them, names, folders or records; default: the finished runs of ``group`` or,
-            without a group, of the store.
+        runs: ids, unambiguous prefixes of them, names, folders or records; folders of exported models; default: the
+            finished runs of ``group`` or, without a group, of the store.
         methods: one method or several, of ``engine.choosing.methods.SELECTION_METHODS``.
         group: name of a group, or of several.
         similarity: what ModelCentrality compares models by, one of ``engine.selection.SIMILARITIES``.

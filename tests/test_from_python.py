@@ -17,6 +17,7 @@ import engine
 from engine.errors import InputError
 from engine.models.model import Model
 from engine.runs.catalogue import list_runs
+from engine.runs.exporting import export_run
 from engine.storage.store import Store
 
 ROOT = Path(__file__).parents[1]
@@ -126,6 +127,19 @@ def test_a_run_is_scored_by_name_by_folder_and_by_record(store: Path) -> None:
     assert engine.scores(record, ["mig"]) == engine.scores(record.folder.path, ["mig"]) == by_name
     with pytest.raises(InputError, match="there is no run 'nonsense'"):
         engine.scores("nonsense", store=store)
+
+
+def test_an_exported_model_is_scored_and_compared_wherever_it_lies(store: Path, tmp_path: Path) -> None:
+    """It has no store: that of the runs beside it counts, and its scores are kept nowhere."""
+    record = next(run for run in list_runs(Store.open(store)) if run.name == "flagship")
+    export_run(record, tmp_path / "model")
+    expected = engine.scores(record, ["mig"])
+    assert engine.scores(tmp_path / "model", ["mig"], store=tmp_path / "empty") == expected
+    found = engine.select([tmp_path / "model", "halted"], store=store, votes=20, group_size=20)
+    assert len(found["runs"]) == 2
+    assert record.id in found["runs"]
+    with pytest.raises(InputError, match="is a checkpoint of a run"):
+        engine.scores(next(iter(record.folder.checkpoints.iterdir())), store=store)
 
 
 def test_a_pool_is_ranked(store: Path) -> None:
