@@ -215,3 +215,12 @@ def test_a_file_of_the_user_that_hides_the_engine_is_named(tmp_path: Path, kind:
     assert done.returncode == 2
     sentence = f"{hiding} hides the package 'engine' that crtui needs; rename it, or take its folder out of PYTHONPATH"
     assert done.stderr == f"error: {sentence}\n"
+
+
+@pytest.mark.parametrize("nonsense", ["", "/", "a/b", "~nobody/x", "\0", "x" * 5000, "a/" * 3000])
+def test_what_names_nothing_is_one_sentence(nonsense: str, store: Path) -> None:
+    for call in (engine.load, engine.scores, engine.select, engine.frame):
+        with pytest.raises(InputError) as refusal:
+            call(nonsense, store=store)
+        assert str(refusal.value)[0] != " "
+        assert len(str(refusal.value)) < 400

@@ -19,7 +19,7 @@ from engine.runs.catalogue import RunRecord, find_among, list_runs
 from engine.runs.folder import RunFolder
 from engine.runs.state import ID_PATTERN, Count, Scores, Status
 from engine.storage.descriptors import names_in
-from engine.storage.files import read_file, read_named
+from engine.storage.files import is_there, read_file, read_named
 from engine.storage.store import Store
 from engine.training.step_folders import MANIFEST, SCORES, SPEC
 
@@ -102,9 +102,14 @@ def find_model(known: Sequence[RunRecord], reference: str) -> RunRecord:
     try:
         return find_among(known, reference)
     except InputError:
-        if (path / MANIFEST).is_file():
+        if reference and has_manifest(path):
             return read_export(path)
         raise
+
+
+def has_manifest(path: Path) -> bool:
+    """Whether a folder is one checkpoint or an exported model."""
+    return is_there(path / MANIFEST, "file")
 
 
 def read_export(path: Path) -> RunRecord:
@@ -117,8 +122,8 @@ def read_export(path: Path) -> RunRecord:
         InputError: it is no exported model, or a damaged one.
         WorkError: the disk cannot read it.
     """
-    if not (path / MANIFEST).is_file():
-        raise InputError(f"there is no exported model in '{path}'; 'crtui export RUN --to DIR' makes one")
+    if not has_manifest(path):
+        raise InputError(f"there is no exported model in '{str(path)[:200]}'; 'crtui export RUN --to DIR' makes one")
     from engine.training import checkpoints
 
     checkpoint = checkpoints.load(path)

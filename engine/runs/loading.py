@@ -18,7 +18,7 @@ from engine.models.model import Model
 from engine.models.unmixed import CENTRE, UNMIXING, unmixed
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
-from engine.training.step_folders import MANIFEST, step_folder, steps
+from engine.training.step_folders import MANIFEST, SPEC, step_folder, steps
 
 
 def describe(
@@ -174,6 +174,8 @@ def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
             return checkpoints.load(step_folder(folder, candidate))
         except InputError as error:
             warnings.warn(f"{error}; taking the one before it", stacklevel=2)
+    if not (path / SPEC).is_file():
+        raise InputError(f"there is no run and no exported model in '{path}'")
     raise InputError(f"{path.name} has no whole checkpoint yet")
 
 

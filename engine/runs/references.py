@@ -7,10 +7,11 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, find_among, list_runs, look_at, of_groups
-from engine.runs.exported import read_export
+from engine.runs.exported import has_manifest, read_export
 from engine.runs.folder import RunFolder
+from engine.storage.files import is_there
 from engine.storage.store import Store
-from engine.training.step_folders import MANIFEST
+from engine.training.step_folders import SPEC
 
 RunReference = str | Path | RunRecord
 """A run: its id, an unambiguous beginning of it, its name, its folder, or a record of it. Or the folder of an exported
@@ -53,6 +54,6 @@ def _with_place(reference: RunReference) -> RunRecord | None:
     if isinstance(reference, RunRecord):
         return reference
     path = Path(reference)
-    if (path / MANIFEST).is_file():
+    if str(reference) and has_manifest(path):
         return read_export(path)
-    return look_at(RunFolder(path.resolve())) if (path / "spec.json").is_file() else None
+    return look_at(RunFolder(path.resolve())) if is_there(path / SPEC, "file") else None

@@ -14,7 +14,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from engine.errors import InputError, StoreError, WorkError
 from engine.storage.descriptors import (
@@ -51,6 +51,14 @@ def may_pass(error: BaseException | None) -> bool:
         and error.errno is not None
         and not (is_full(error) or isinstance(error, WrongKindError))
     )
+
+
+def is_there(path: Path, kind: Literal["file", "folder"]) -> bool:
+    """Whether ``path`` is a file or folder. What cannot be a path of one, such as a name that is too long, is not."""
+    try:
+        return path.is_file() if kind == "file" else path.is_dir()
+    except OSError:
+        return False
 
 
 def make_folders(path: Path) -> None:
