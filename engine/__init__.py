@@ -59,7 +59,7 @@ def load(path_or_run: str | Path, *, store: str | Path | None = None) -> Model:
 
 def scores(
     run: RunReference,
-    metrics: Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = None,
     *,
     protocol: Protocol = "paper",
     step: int | None = None,
@@ -74,7 +74,7 @@ def scores(
     Args:
         run: id, unambiguous prefix of it, name, folder or record of a run; or the folder of an exported model, whose
             scores are kept nowhere.
-        metrics: names such as ``"mig"``; ``["all"]`` for all; default: those of the paper's table.
+        metrics: a name such as ``"mig"``, or several; ``"all"`` for all; default: those of the paper's table.
         protocol: ``"paper"`` or ``"lib"``, disentanglement_lib's (docs/method.md, section 17).
         step: which checkpoint; default: the newest.
         codes: ``"ica"`` for the independent components of the model's codes; such scores are not kept.
@@ -94,8 +94,9 @@ def scores(
     from engine.choosing.scoring import score_run
     from engine.runs.references import referred
 
-    place, (record,) = referred(run, store=store)
-    result = score_run(place, record, metrics, protocol, step, seed, progress, codes=codes, device=device)
+    place, records = referred([run], store=store)
+    wanted = [metrics] if isinstance(metrics, str) else metrics
+    result = score_run(place, records[0], wanted, protocol, step, seed, progress, codes=codes, device=device)
     found: dict[str, float] = result["scores"]
     return found
 
@@ -168,7 +169,7 @@ def select(
 
 def frame(
     runs: RunReference | Sequence[RunReference] | None = None,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
     *,
     group: str | Sequence[str] | None = None,
     store: str | Path | None = None,
@@ -178,7 +179,7 @@ def frame(
     Args:
         runs: ids, unambiguous prefixes of them, names, folders or records; default: those of ``group`` or, without a
             group, all of the store.
-        names: numbers such as ``"loss_generator"``; default: all.
+        names: a number such as ``"loss_generator"``, or several; default: all.
         group: name of a group, or of several.
         store: as for :func:`scores`.
 
@@ -193,7 +194,8 @@ def frame(
     from engine.runs.scalars import frame_of, scalar_rows
 
     _, records = referred(runs, group, store)
-    return frame_of(list(scalar_rows(records, names)))
+    wanted = [names] if isinstance(names, str) else names
+    return frame_of(list(scalar_rows(records, wanted)))
 
 
 if not TYPE_CHECKING:

@@ -101,6 +101,9 @@ def test_rounding_beyond_the_ends_and_an_empty_batch_pass(model: Model) -> None:
     floats = engine.data.as_floats(images_of(model))
     model.encode(floats.astype(np.float64) * (1 + 1e-6))
     assert model.encode(floats[:0]).shape == (0, model.codes.count)
+    assert model.sample(0, seed=0).shape == (0, 1, 32, 32)
+    with pytest.raises(InputError, match="-1 images cannot be drawn"):
+        model.sample(-1, seed=0)
 
 
 @pytest.mark.parametrize("images", [np.zeros((1, 8, 8, 1)), np.zeros((8, 8, 1), dtype=np.uint8)])
@@ -123,6 +126,7 @@ def test_things_say_what_they_are_and_show_it(model: Model, store: Path) -> None
 def test_a_run_is_scored_by_name_by_folder_and_by_record(store: Path) -> None:
     by_name = engine.scores("flagship", ["mig"], store=store)
     assert set(by_name) == {"mig"}
+    assert engine.scores("flagship", "mig", store=store) == by_name
     record = next(run for run in list_runs(Store.open(store)) if run.name == "flagship")
     assert engine.scores(record, ["mig"]) == engine.scores(record.folder.path, ["mig"]) == by_name
     with pytest.raises(InputError, match="there is no run 'nonsense'"):
@@ -159,9 +163,12 @@ def test_runs_of_two_stores_are_not_mixed(store: Path, tmp_path: Path) -> None:
 
 
 def test_curves_are_a_table(store: Path) -> None:
-    pytest.importorskip("pandas")
+    pd = pytest.importorskip("pandas")
     frame = engine.frame(store=store)
     assert set(frame["run"]) == {run.id for run in list_runs(Store.open(store))}
+    one = engine.frame(names="loss_generator", store=store)
+    pd.testing.assert_frame_equal(one, engine.frame(names=["loss_generator"], store=store))
+    assert one["loss_generator"].notna().any()
     assert {"step", "kind", "attempt", "time"} <= set(frame.columns)
     assert len(engine.frame("flagship", store=store)) < len(frame)
 

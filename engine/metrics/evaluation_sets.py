@@ -21,6 +21,8 @@ from engine.metrics.scoring import SetName
 
 FEWEST_IMAGES = 1000
 """Least size of the scale and labelled sets of the paper's protocol, if a tenth of the dataset would be fewer."""
+_SEEDS = 2**63
+"""Seeds lie below this: the files of scores hold whole numbers of 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,8 @@ class EvaluationSets:
                 is.
         """
         check_protocol(protocol)
-        if seed < 0:
-            raise InputError(f"seed is {seed}, but must be 0 or more")
+        if not 0 <= seed < _SEEDS:
+            raise InputError(f"seed is {seed}, but must be 0 or more, and below 2^63")
         columns = _varying(dataset)
         sizes = (sizes or SetSizes.of_dataset(protocol, dataset)).without(undrawable(dataset, protocol))
         if protocol == "paper" and (sizes.test_groups or sizes.test_labelled):

@@ -163,7 +163,13 @@ class Model:
         return lambda x: self.sample_codes(torch.from_numpy(x), generator).numpy()
 
     def sample(self, n: int, seed: int) -> NDArray[np.float32]:
-        """``n`` images float ``[n, C, H, W]`` in [0, 1] of latent vectors drawn from the prior with ``seed``."""
+        """``n`` images float ``[n, C, H, W]`` in [0, 1] of latent vectors drawn from the prior with ``seed``.
+
+        Raises:
+            InputError: ``n`` is negative.
+        """
+        if n < 0:
+            raise InputError(f"{n} images cannot be drawn; give 0 or more")
         return self.decode(self.codes.sample(n, torch.Generator().manual_seed(stream_seed(seed, "samples"))).numpy())
 
     def to(self, device: str | torch.device) -> Model:

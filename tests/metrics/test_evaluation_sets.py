@@ -132,8 +132,9 @@ def test_factors_that_never_vary_allow_no_labels():
 
 
 def test_draw_refuses_what_cannot_be_drawn(grid):
-    with pytest.raises(InputError, match="seed is -1"):
-        EvaluationSets.draw(grid, seed=-1)
+    for seed in (-1, 2**63):
+        with pytest.raises(InputError, match=f"seed is {seed}, but must be 0 or more, and below"):
+            EvaluationSets.draw(grid, seed=seed)
     with pytest.raises(InputError, match="holds nothing out"):
         EvaluationSets.draw(grid, sizes=SMALL_LIB)
     with pytest.raises(InputError, match="scale is 61, but dataset 'grid' has 60 images"):
