@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -34,20 +33,18 @@ from cr_tui.text import short_duration
 from engine.choosing.choose import select_runs
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.scoring import score_run
-from engine.launch.launchers import stop
-from engine.launch.taking_up import earlier_runs, take_up
+from engine.launch.taking_up import earlier_runs
 from engine.machine.cores import prepare_to_compute
-from engine.runs.catalogue import RunRecord, look_at
+from engine.runs.catalogue import RunRecord
 from engine.runs.specification.spec import RunSpec
-from engine.runs.state import Status
 from engine.storage.descriptors import make_folder
 from engine.storage.files import replace_file
 from engine.storage.store import Store
+from pools import to_stderr, train_pool
 
 REPEATS = 20
 FIRST_SEED = 200
 SEEDS_A_REPEAT = max(kind.seeds for kind in POOL)
-_POLL_SECONDS = 1.0
 _SHARE = 3
 """The pick must be in the best third."""
 
@@ -137,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(_line(judgement), flush=True)
         if computed and repeat + 1 < given.repeats:
             left = (time.monotonic() - began) / computed * (given.repeats - repeat - 1)
-            _say(f"{repeat + 1} of {given.repeats} repeats; about {short_duration(left)} left")
+            to_stderr(f"{repeat + 1} of {given.repeats} repeats; about {short_duration(left)} left")
     if given.json:
         print(json.dumps(_document(judged), indent=2))
     else:
@@ -182,31 +179,14 @@ def _kept(path: Path) -> Judgement | None:
 
 def _trained(store: Store, specs: Sequence[RunSpec], jobs: int, repeat: int) -> list[RunRecord]:
     """Train the pool, at most ``jobs`` at a time. Ctrl-C stops what trains, each with a checkpoint."""
-    records: list[RunRecord] = []
-    waiting, active = list(specs), list[RunRecord]()
-    _say(f"repeat {repeat}: training {len(specs)} models, {jobs} at a time")
+    to_stderr(f"repeat {repeat}: {len(specs)} models, {jobs} at a time")
     try:
-        while waiting or active:
-            while waiting and len(active) < jobs:
-                spec = waiting.pop(0)
-                records += take_up(store, [spec], earlier_runs(store, [spec]))
-                active.append(records[-1])
-            time.sleep(_POLL_SECONDS if any(not record.status.terminal for record in active) else 0.0)
-            active = [record for record in map(_refreshed, active) if not record.status.terminal]
+        records = train_pool(store, specs, jobs, to_stderr)
     except KeyboardInterrupt:
-        _say("stopping; the same command goes on from here")
-        for record in active:
-            stop(record)
         raise SystemExit(130) from None
-    records = list(map(_refreshed, records))
-    for record in records:
-        if record.status is not Status.FINISHED:
-            raise SystemExit(f"{record.name} {record.status}: {record.reason}; call again to try once more")
+    if len(records) < len(specs):
+        raise SystemExit(f"{len(specs) - len(records)} runs have not finished; call again to try once more")
     return records
-
-
-def _refreshed(record: RunRecord) -> RunRecord:
-    return look_at(record.folder)
 
 
 def _judged(store: Store, repeat: int, records: Sequence[RunRecord], sizes: Sizes) -> Judgement:
@@ -262,10 +242,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text[:40]}' is not a whole number from 1 on")
     return int(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from engine.runs.state import Status
 from engine.storage.store import Store
 from engine.training.step_folders import steps
 from method_table import COLUMNS
-from pools import Say, score_checkpoints, score_pool
+from pools import Say, score_checkpoints, score_pool, to_stderr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,7 +77,7 @@ def main() -> None:
         arms = arms_of(list_runs(store), parse_seeds(arguments.seeds))
         figures: dict[str, Any] = {}
         if arguments.curves:
-            figures = curves(store, arms, arguments.jobs, _say)
+            figures = curves(store, arms, arguments.jobs, to_stderr)
             put_curves(figures)
             if arguments.save:
                 from cr_tui.figures.drawing import save_figure
@@ -85,7 +85,7 @@ def main() -> None:
                 save_figure(arguments.save, draw_curves_of(figures))
         else:
             for protocol in arguments.protocols:
-                figures[protocol] = compared(store, arms, protocol, arguments.jobs, _say)
+                figures[protocol] = compared(store, arms, protocol, arguments.jobs, to_stderr)
                 put(protocol, figures[protocol])
     except CrtuiError as error:
         sys.exit(f"error: {error}")
@@ -231,10 +231,6 @@ def _own_scores(record: RunRecord) -> dict[int, float]:
 
 def _mean_and_sd(values: Sequence[float]) -> str:
     return f"{statistics.fmean(values):.3f}" + (f" ± {statistics.stdev(values):.3f}" if len(values) > 1 else "")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

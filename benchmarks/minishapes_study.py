@@ -41,7 +41,7 @@ from engine.runs.specification.seeds import parse_seeds
 from engine.runs.specification.spec import RunSpec
 from engine.storage.store import Store
 from method_table import COLUMNS
-from pools import Scores, finished_pool, score_pool, train_pool
+from pools import Scores, finished_pool, score_pool, to_stderr, train_pool
 
 GROUP = "minishapes"
 PRESET = "quick-minishapes"
@@ -60,10 +60,11 @@ def main() -> None:
     try:
         specs = study_specs(arguments.methods, parse_seeds(arguments.seeds), arguments.steps)
         store = Store.open(arguments.store)
-        pool = finished_pool(store, specs) if arguments.report else train_pool(store, specs, arguments.jobs, _say)
+        pool = finished_pool(store, specs) if arguments.report else train_pool(store, specs, arguments.jobs, to_stderr)
         names = tuple(INFOMEC if arguments.infomec else COLUMNS)
         scored = {
-            protocol: score_pool(store, pool, protocol, arguments.jobs, _say, names) for protocol in arguments.protocols
+            protocol: score_pool(store, pool, protocol, arguments.jobs, to_stderr, names)
+            for protocol in arguments.protocols
         }
     except CrtuiError as error:
         sys.exit(f"error: {error}")
@@ -193,10 +194,6 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"give a number from 1, not '{text}'")
     return int(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

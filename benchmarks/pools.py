@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
+from cr_tui.cli.run_query import SpecKeys, parse_where
 from engine.choosing.kept_scores import kept_scores, scores_path
 from engine.choosing.scoring import score_run
-from engine.errors import CrtuiError, WorkError
+from engine.errors import CrtuiError, InputError, WorkError
 from engine.launch import launchers
 from engine.launch.taking_up import earlier_runs, take_up
 from engine.machine.cores import prepare_to_compute
 from engine.metrics.checks import Protocol
-from engine.runs.catalogue import RunRecord, find_run, look_at
+from engine.runs.catalogue import RunRecord, find_run, list_runs, look_at
 from engine.runs.specification.spec import RunSpec
 from engine.runs.state import Status
 from engine.storage.store import Store
@@ -29,6 +32,33 @@ Say = Callable[[str], None]
 Scores = Mapping[str, float]
 
 _POLL_SECONDS = 1.0
+
+
+def to_stderr(text: str) -> None:
+    """Print a line beside the tables."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def finished_runs(store: Store, groups: Sequence[str], where: str | None = None) -> list[RunRecord]:
+    """The finished runs of some groups. Says how many others there are.
+
+    Args:
+        store: the store.
+        groups: patterns of their names, such as ``demo-*``.
+        where: only runs that meet these terms of ``crtui runs list --where``.
+
+    Raises:
+        InputError: the terms cannot be read, or no finished run is meant.
+    """
+    wanted = [run for run in list_runs(store) if any(fnmatch(run.group or "", each) for each in groups)]
+    if where is not None:
+        wanted = list(filter(parse_where(where, SpecKeys(wanted)), wanted))
+    finished = [run for run in wanted if run.status is Status.FINISHED]
+    if len(finished) < len(wanted):
+        to_stderr(f"{len(wanted) - len(finished)} runs have not finished and are left out")
+    if not finished:
+        raise InputError(f"no finished run is in {', '.join(groups)}" + (f" and meets '{where}'" if where else ""))
+    return finished
 
 
 @dataclass

@@ -1,8 +1,8 @@
 """The selection table of docs/results.md: what each selector picks from a trained pool, held against the labels.
 
-    python benchmarks/selection_table.py --store S --group pool
+    python benchmarks/selection_table.py --store S --group pool [--group more ...] [--jobs 2]
 
-Every selector of ``crtui select`` ranks the runs of the group (the similarities of ModelCentrality included). For each
+Every selector of ``crtui select`` ranks the runs of the groups (the similarities of ModelCentrality included). For each
 the table shows the pick's supervised scores (the paper's protocol), its rank by the FactorVAE score (1 = best), and
 Spearman's correlation of the selector's score with the FactorVAE score over the pool. Prints Markdown.
 """
@@ -21,26 +21,29 @@ from scipy.stats import spearmanr
 from engine.choosing.choose import select_runs
 from engine.choosing.methods import CENTRALITY
 from engine.choosing.result import MethodResult
-from engine.choosing.scoring import score_run
-from engine.runs.catalogue import list_runs
-from engine.runs.state import Status
+from engine.errors import InputError
 from engine.selection import SIMILARITIES
 from engine.storage.store import Store
 from method_table import COLUMNS
+from pools import Scores, finished_runs, score_pool, to_stderr
+
+ALONE = ("udr-lasso", "udr-spearman", "rank-mean", "ica", "pipe", "supervised")
+"""The selection methods beside ModelCentrality."""
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="What each selector picks from a trained pool")
     parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--group", required=True)
+    parser.add_argument("--group", action="append", required=True, help="runs of groups of this pattern; repeatable")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that score at once")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    records = [r for r in list_runs(store) if r.group == arguments.group and r.status is Status.FINISHED]
-    scores = {}
-    for record in records:
-        print(f"scoring {record.name}", file=sys.stderr)
-        scores[record.id] = score_run(store, record, list(COLUMNS), "paper")["scores"]
+    try:
+        records = finished_runs(store, arguments.group)
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    scores = score_pool(store, records, "paper", arguments.jobs, to_stderr)
     names = {record.id: record.name for record in records}
     print(f"| selector | pick | {' | '.join(COLUMNS.values())} | rank of {len(records)} | Spearman |")
     print("| --- | --- |" + " --- |" * (len(COLUMNS) + 2))
@@ -60,16 +63,16 @@ def main() -> None:
 def _selections(store: Store, records: list[Any]) -> list[tuple[str, MethodResult]]:
     rows = []
     for similarity in SIMILARITIES:
-        print(f"ModelCentrality by {similarity}", file=sys.stderr)
+        to_stderr(f"ModelCentrality by {similarity}")
         result = select_runs(store, records, similarity=similarity)
         rows.append((f"ModelCentrality ({similarity})", result.methods[CENTRALITY]))
-    for method in ("udr-lasso", "udr-spearman", "rank-mean", "ica", "pipe", "supervised"):
-        print(method, file=sys.stderr)
+    for method in ALONE:
+        to_stderr(method)
         rows.append((method, select_runs(store, records, [method]).methods[method]))
     return rows
 
 
-def _cells(scores: dict[str, float]) -> str:
+def _cells(scores: Scores) -> str:
     return " | ".join(f"{scores[key]:.3f}" for key in COLUMNS)
 
 

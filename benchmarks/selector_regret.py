@@ -33,7 +33,6 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,7 +40,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cr_tui.cli.run_query import SpecKeys, parse_where
 from engine.choosing.comparison import pairs_of
 from engine.choosing.methods.pipe import kept_score, says_anything
 from engine.choosing.pool import Pool
@@ -50,9 +48,8 @@ from engine.errors import InputError
 from engine.methods.vae import VAECommonSettings
 from engine.metrics.independent_components import IndependentComponents
 from engine.models.model import Model
-from engine.runs.catalogue import RunRecord, list_runs
+from engine.runs.catalogue import RunRecord
 from engine.runs.events import last_row
-from engine.runs.state import Status
 from engine.selection import SIMILARITIES
 from engine.selection.common_codes import CommonCodes
 from engine.selection.generated_set import VotingProtocol
@@ -60,7 +57,7 @@ from engine.selection.independent import components_of, unmixed_by
 from engine.selection.stability import udr_pairs
 from engine.storage.store import Store
 from method_table import COLUMNS
-from pools import score_pool
+from pools import finished_runs, score_pool, to_stderr
 from regret import (
     BEST,
     RANDOM,
@@ -136,17 +133,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     arguments = parser.parse_args()
     store = Store.open(arguments.store)
-    wanted = [run for run in list_runs(store) if any(fnmatch(run.group or "", each) for each in arguments.group)]
-    if arguments.where is not None:
-        try:
-            wanted = list(filter(parse_where(arguments.where, SpecKeys(wanted)), wanted))
-        except InputError as error:
-            sys.exit(f"error: {error}")
-    records = [run for run in wanted if run.status is Status.FINISHED]
-    if len(records) < len(wanted):
-        print(f"{len(wanted) - len(records)} runs have not finished and are left out", file=sys.stderr)
-    if not records:
-        sys.exit("error: no finished run is in these groups and meets these terms")
+    try:
+        records = finished_runs(store, arguments.group, arguments.where)
+    except InputError as error:
+        sys.exit(f"error: {error}")
     extra = Extra(arguments.jobs, arguments.pipe, arguments.components, arguments.paper_sets)
     tables = each_group(store, records, extra) if arguments.each_group else resampled(store, records, extra, arguments)
     if arguments.json:
@@ -299,7 +289,7 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
     if extra.pipe:
         selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, partial(_pipe, pool))))
     runs = [pool.records[place] for place in kept]
-    scores = score_pool(pool.store, runs, "paper", extra.jobs, lambda text: print(text, file=sys.stderr))
+    scores = score_pool(pool.store, runs, "paper", extra.jobs, to_stderr)
     truth = np.array([[scores[run.id][key] for key in COLUMNS] for run in runs])
     selectors[BEST] = supervised_selector(truth[:, 0])
     seeds = np.array([run.folder.spec().seed for run in runs])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import demo_truth
+import pools
 from cr_tui.cli.commands import demo
 from engine.launch import launchers, worker
 from engine.runs.catalogue import RunRecord, list_runs, look_at
@@ -44,7 +45,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(launchers, "start", start)
     monkeypatch.setattr(worker, "say", lambda text, error=False: None)
     monkeypatch.setattr(demo, "POOL", (demo.Members("vae", 3, 100),))
-    monkeypatch.setattr(demo_truth, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(pools, "_POLL_SECONDS", 0.0)
     return names
 
 
@@ -110,7 +111,9 @@ def test_repeats_share_no_seed_with_each_other_or_with_the_tuning() -> None:
     assert min(set().union(*seeds)) >= 200
 
 
-def test_a_run_that_fails_ends_the_program(started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_fails_ends_the_program(
+    started: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def start(store: Store, specs: Sequence[RunSpec]) -> list[RunRecord]:
         [(folder, lease)] = create_run_folders(store, specs)
         os.close(lease)
@@ -119,8 +122,9 @@ def test_a_run_that_fails_ends_the_program(started: list[str], tmp_path: Path, m
         return [look_at(folder)]
 
     monkeypatch.setattr(launchers, "start", start)
-    with pytest.raises(SystemExit, match="demo-vae-s200 failed: no space left"):
+    with pytest.raises(SystemExit, match="3 runs have not finished; call again"):
         demo_truth.main(["--store", str(tmp_path / "store"), "--rehearse"])
+    assert "demo-vae-s200 failed (no space left)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [["--repeats", "0"], ["--jobs", "x"]])

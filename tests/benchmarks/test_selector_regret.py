@@ -92,7 +92,7 @@ def test_some_of_the_runs_are_meant_by_terms(call: Callable[..., Any]) -> None:
     assert "2 pools, 4 models" in table
     with pytest.raises(SystemExit, match="--where knows no 'sead'"):
         call("--group", "*", "--where", "sead<2")
-    with pytest.raises(SystemExit, match="no finished run"):
+    with pytest.raises(SystemExit, match="no finished run is in three"):
         call("--group", "three")
 
 
