@@ -50,7 +50,7 @@ from engine.metrics.independent_components import IndependentComponents
 from engine.models.model import Model
 from engine.runs.catalogue import RunRecord
 from engine.runs.events import last_row
-from engine.selection import SIMILARITIES
+from engine.selection import DEFAULT_SIMILARITY, SIMILARITIES
 from engine.selection.common_codes import CommonCodes
 from engine.selection.generated_set import VotingProtocol
 from engine.selection.independent import components_of, unmixed_by
@@ -74,7 +74,7 @@ from regret import (
 )
 
 Found = TypeVar("Found")
-DEFAULT = f"ModelCentrality ({SIMILARITIES[0]})"
+DEFAULT = f"ModelCentrality ({DEFAULT_SIMILARITY})"
 BY_BOUND = "the best evidence lower bound"
 BY_PAPER_SETS = f"{DEFAULT} --protocol paper"
 OF_COMPONENTS = f"{DEFAULT} --codes ica"
@@ -261,7 +261,7 @@ def kind_of(run: RunRecord, model: Model) -> str:
 def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
     """Compare and score the runs of a pool, or take what an earlier call kept."""
     matrices = {name: _matrix(replace(pool, similarity=name)) for name in SIMILARITIES}
-    default = matrices[SIMILARITIES[0]]
+    default = matrices[DEFAULT_SIMILARITY]
     kept = [
         place
         for place, codes in pool.codes.items()
@@ -284,7 +284,7 @@ def _collected(kind: str, pool: Pool, extra: Extra) -> Collection:
     if extra.components:
         selectors[OF_COMPONENTS] = centrality_selector(_matrix(_unmixed(pool, components))[square])
     if extra.paper_sets:
-        by_authors = replace(pool, similarity=SIMILARITIES[0], protocol=VotingProtocol("paper"))
+        by_authors = replace(pool, similarity=DEFAULT_SIMILARITY, protocol=VotingProtocol("paper"))
         selectors[BY_PAPER_SETS] = centrality_selector(_matrix(by_authors)[square])
     if extra.pipe:
         selectors["PIPE"] = supervised_selector(np.array(_by_itself(_part(pool, kept), codes, partial(_pipe, pool))))

@@ -106,7 +106,7 @@ def select(
     methods: str | Sequence[str] = "model-centrality",
     *,
     group: str | Sequence[str] | None = None,
-    similarity: str = "factor-vae",
+    similarity: str = "margin",
     codes: str = "own",
     votes: int | None = None,
     group_size: int | None = None,

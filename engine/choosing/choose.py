@@ -23,7 +23,7 @@ from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord
 from engine.runs.data_record import recorded
 from engine.runs.run_folders import new_run_ids
-from engine.selection import VOTING_PROTOCOLS
+from engine.selection import DEFAULT_SIMILARITY, VOTING_PROTOCOLS
 from engine.selection.independent import check_codes
 from engine.storage.store import Store
 
@@ -36,7 +36,7 @@ def select_runs(
     records: Sequence[RunRecord],
     methods: Sequence[str] = (CENTRALITY,),
     *,
-    similarity: str = "factor-vae",
+    similarity: str = DEFAULT_SIMILARITY,
     codes: str = "own",
     protocol: str = VOTING_PROTOCOLS[0],
     votes: int | None = None,
@@ -162,7 +162,7 @@ def compare_share(
     if not 1 <= share <= shares:
         raise InputError(f"there is no shard {share}/{shares}; give I/N with I from 1 to N")
     drawn = _protocol(protocol, seed, votes=votes, group_size=group_size, scale_samples=scale_samples)
-    pool = _loaded(store, records, drawn, "factor-vae", device, progress)
+    pool = _loaded(store, records, drawn, DEFAULT_SIMILARITY, device, progress)
     pairs = pairs_of(pool)
     wanted = share_of(len(pool.models), share, shares)
     pairs.evaluate(wanted, lambda done, total: pool.progress(COMPARING, done, total))

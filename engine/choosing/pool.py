@@ -12,6 +12,7 @@ from engine.choosing.scoring import load_dataset
 from engine.errors import CrtuiError, InputError
 from engine.progress import PhaseProgress
 from engine.runs.catalogue import RunRecord
+from engine.selection import DEFAULT_SIMILARITY
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Pool:
     records: list[RunRecord]
     protocol: VotingProtocol
     device: str
-    similarity: str = "factor-vae"
+    similarity: str = DEFAULT_SIMILARITY
     budget: int | None = None
     progress: PhaseProgress = _tell_nobody
     partial: PartialReport = _tell_nobody

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from engine.choosing.methods import CENTRALITY
-from engine.selection import VOTING_PROTOCOLS
+from engine.selection import DEFAULT_SIMILARITY, VOTING_PROTOCOLS
 
 
 def _each_once(runs: tuple[str, ...]) -> tuple[str, ...]:
@@ -26,7 +26,7 @@ class SelectionRequest(BaseModel):
 
     runs: Annotated[tuple[str, ...], AfterValidator(_each_once)]
     methods: tuple[str, ...] = (CENTRALITY,)
-    similarity: str = "factor-vae"
+    similarity: str = DEFAULT_SIMILARITY
     codes: str = "own"
     protocol: str = VOTING_PROTOCOLS[0]
     votes: int | None = None

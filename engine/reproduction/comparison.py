@@ -14,6 +14,7 @@ from engine.choosing.kept_scores import kept_scores, mean_and_spread, scores_pat
 from engine.errors import InputError
 from engine.reproduction.planning import PlannedRun, checkpoint_of
 from engine.reproduction.published import PublishedTable, Row
+from engine.selection import PAPER_SIMILARITY
 from engine.storage.store import Store
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Evaluator:
         return [run for run in finished if run.record and run.record.id == pick]
 
     def _selection(self, row: Row, runs: Sequence[PlannedRun]) -> SelectionResult | None:
-        """The newest stored selection among a row's finished runs by its method."""
+        """The newest stored selection among a row's finished runs by its method, with the paper's similarity."""
         from engine.choosing.result import read_result
 
         steps = {run.record.id: run.steps for run in _finished(runs) if run.record}
@@ -170,7 +171,8 @@ class Evaluator:
             with contextlib.suppress(InputError):
                 result = read_result(folder)
                 same = dict(zip(result.runs, result.steps, strict=False)) == steps
-                if same and row.selector in result.methods and result.methods[row.selector].pick:
+                found = result.methods.get(row.selector or "")
+                if same and found and found.pick and found.similarity in ("", PAPER_SIMILARITY):
                     return result
         return None
 
@@ -184,7 +186,8 @@ class Evaluator:
             return
         methods = tuple(other.selector for other in rows if other.selector and other.pool == row.pool)
         ids = tuple(record.id for record in records)
-        run_selection(self.store, records, SelectionRequest(runs=ids, methods=methods, device=self.device), progress)
+        request = SelectionRequest(runs=ids, methods=methods, similarity=PAPER_SIMILARITY, device=self.device)
+        run_selection(self.store, records, request, progress)
 
     def _score(self, record: RunRecord, step: int, progress: PhaseProgress) -> None:
         from engine.choosing.scoring import score_run

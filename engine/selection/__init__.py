@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from engine.selection.ranking import Ranking
     from engine.selection.stability import udr
 
-__all__ = ["SIMILARITIES", "VOTING_PROTOCOLS", "Ranking", "model_centrality", "udr"]
+__all__ = ["DEFAULT_SIMILARITY", "SIMILARITIES", "VOTING_PROTOCOLS", "Ranking", "model_centrality", "udr"]
 
 SIMILARITIES = ("factor-vae", "mig", "dci", "sap", "margin")
 """What ModelCentrality can compare models by, the paper's first; see :mod:`engine.selection.similarity`."""
+PAPER_SIMILARITY = SIMILARITIES[0]
+DEFAULT_SIMILARITY = "margin"
+"""Picks better than the paper's on pools of trained models (docs/selection.md, "Which selector loses least")."""
 
 PAPER = "paper"
 """The protocol of ModelCentrality's authors."""

@@ -10,6 +10,7 @@ import pytest
 
 from engine.choosing import process, scoring
 from engine.choosing.kept_scores import scores_path
+from engine.choosing.request import SelectionRequest
 from engine.choosing.result import SelectionResult, keep_result
 from engine.errors import InputError
 from engine.reproduction.comparison import Evaluator, Measured, to_json
@@ -118,7 +119,7 @@ class Engine:
     def select(self, store: Store, records: list[RunRecord], request: Any, progress: Any) -> None:
         self.chosen.append(request.methods)
         ids = [record.id for record in records]
-        found = {"scores": [0.5] * len(ids), "ranking": ids[::-1], "pick": ids[-1]}
+        found = {"scores": [0.5] * len(ids), "ranking": ids[::-1], "pick": ids[-1], "similarity": request.similarity}
         document = {
             "id": f"20260101-00000{len(self.chosen)}-aaaaaa",
             "runs": ids,
@@ -140,6 +141,21 @@ def test_each_checkpoint_is_scored_once_and_each_pool_chosen_from_once(
     assert (len(engine.scored), len(engine.chosen)) == (4, 1)
     picked = evaluator.compare(ROWS, planned())[2]
     assert (picked.pick, picked.measured["mig"].mean, picked.measured["mig"].n) == (second, pytest.approx(0.4), 1)
+
+
+def test_the_papers_pick_is_by_the_papers_similarity(
+    store: Store, planned: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody chose by the program's own default, even if later, is no pick of the paper's method."""
+    engine, evaluator = Engine(store, monkeypatch), Evaluator(store, TABLE)
+    records = [run.record for run in planned() if run.record]
+    other = SelectionRequest(runs=tuple(record.id for record in records), methods=("model-centrality",))
+    assert other.similarity != "factor-vae"
+    engine.select(store, records, other, None)
+    assert evaluator.compare(ROWS, planned())[2].pick is None
+    evaluator.evaluate(ROWS, planned(), lambda *report: None)
+    assert len(engine.chosen) == 2
+    assert evaluator.compare(ROWS, planned())[2].pick is not None
 
 
 def test_a_pool_that_grew_is_chosen_from_again(

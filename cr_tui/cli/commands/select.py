@@ -19,7 +19,7 @@ from cr_tui.cli.saving import require_writable
 from cr_tui.figures.drawing import VECTOR, can_draw, require_matplotlib, save_figure
 from engine.choosing.methods import CENTRALITY
 from engine.errors import InputError
-from engine.selection import SIMILARITIES, VOTING_PROTOCOLS
+from engine.selection import DEFAULT_SIMILARITY, SIMILARITIES, VOTING_PROTOCOLS
 
 if TYPE_CHECKING:
     from engine.choosing.result import SelectionResult
@@ -42,7 +42,7 @@ def select(
     ] = None,
     similarity: Annotated[
         str, typer.Option(metavar="|".join(SIMILARITIES), help="What ModelCentrality compares models by.")
-    ] = SIMILARITIES[0],
+    ] = DEFAULT_SIMILARITY,
     codes: CodesOption = "own",
     protocol: Annotated[
         str,
@@ -101,7 +101,9 @@ def select(
         if save.suffix.lower() in VECTOR:
             require_matplotlib(f"a {save.suffix.lower()} file")
     share = None if shard is None else _share(shard)
-    if share and (method or save or budget is not None or matching or similarity != SIMILARITIES[0] or codes != "own"):
+    if share and (
+        method or save or budget is not None or matching or similarity != DEFAULT_SIMILARITY or codes != "own"
+    ):
         raise InputError(
             "--shard only computes for later; --protocol, --votes, --group-size and --device are all that goes with it"
         )
@@ -111,9 +113,10 @@ def select(
         raise InputError(f"there is no launcher '{launcher[:80]}'; use local or slurm")
     if launcher == "local" and (slurm or shares is not None):
         raise InputError("--slurm and --shares are for Slurm; add --launcher slurm")
-    if launcher == "slurm" and (share or budget is not None or similarity != SIMILARITIES[0] or codes != "own"):
+    if launcher == "slurm" and (share or budget is not None or similarity != DEFAULT_SIMILARITY or codes != "own"):
         raise InputError(
-            "--launcher slurm compares all pairs by factor-vae; --shard, --budget, --similarity and --codes stay out"
+            f"--launcher slurm compares all pairs by {DEFAULT_SIMILARITY}; "
+            "--shard, --budget, --similarity and --codes stay out"
         )
     invocation = invocation_of(context)
     store = invocation.open_store()

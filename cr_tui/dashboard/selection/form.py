@@ -25,7 +25,7 @@ from cr_tui.text import clean
 from engine.choosing.methods import CENTRALITY, SELECTION_METHODS
 from engine.choosing.request import SelectionRequest
 from engine.errors import CrtuiError, InputError
-from engine.selection import SIMILARITIES, VOTING_PROTOCOLS
+from engine.selection import DEFAULT_SIMILARITY, SIMILARITIES, VOTING_PROTOCOLS
 
 _NUMBERS = {
     "votes": "100 a code",
@@ -123,7 +123,7 @@ class SelectionFormScreen(ModalScreen[bool]):
                     compact=True,
                 )
                 yield Label("similarity")
-                chosen = first.similarity if first.similarity in SIMILARITIES else SIMILARITIES[0]
+                chosen = first.similarity if first.similarity in SIMILARITIES else DEFAULT_SIMILARITY
                 similarities = [(name, name) for name in SIMILARITIES]
                 yield Select(similarities, id="similarity", value=chosen, allow_blank=False, compact=True)
                 yield Label("protocol")
@@ -257,7 +257,7 @@ def command_line(request: SelectionRequest, group: str | None) -> str:
     words = ["crtui", "select", *(["--group", group] if group else [])]
     if request.methods != (CENTRALITY,):
         words += [word for method in request.methods for word in ("--method", method)]
-    words += ["--similarity", request.similarity] if request.similarity != SIMILARITIES[0] else []
+    words += ["--similarity", request.similarity] if request.similarity != DEFAULT_SIMILARITY else []
     words += ["--codes", request.codes] if request.codes != "own" else []
     words += ["--protocol", request.protocol] if request.protocol != VOTING_PROTOCOLS[0] else []
     for name in _NUMBERS:

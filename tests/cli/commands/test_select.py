@@ -19,6 +19,7 @@ from cr_tui.cli import ranking
 from engine.choosing import choose
 from engine.choosing.result import SelectionResult
 from engine.runs.state import Status
+from engine.selection import DEFAULT_SIMILARITY
 
 
 def selection(ids: list[str], excluded: dict[str, str] | None = None) -> dict[str, Any]:
@@ -295,11 +296,11 @@ def test_the_doubts_are_saved_too(crtui, pool, monkeypatch, tmp_path: Path) -> N
 
 
 def test_ways_to_compare_reach_the_engine(crtui, calls, pool) -> None:
-    crtui("select", "--similarity", "margin", "--budget", "0", "--matching", "--group-size", "25")
+    crtui("select", "--similarity", "factor-vae", "--budget", "0", "--matching", "--group-size", "25")
     assert calls[0]["group_size"] == 25
-    assert (calls[0]["similarity"], calls[0]["budget"], calls[0]["matching"]) == ("margin", 0, True)
+    assert (calls[0]["similarity"], calls[0]["budget"], calls[0]["matching"]) == ("factor-vae", 0, True)
     crtui("select")
-    assert (calls[1]["similarity"], calls[1]["budget"], calls[1]["matching"]) == ("factor-vae", None, False)
+    assert (calls[1]["similarity"], calls[1]["budget"], calls[1]["matching"]) == (DEFAULT_SIMILARITY, None, False)
 
 
 def test_a_shard_is_computed_and_nothing_ranked(crtui, calls, pool, monkeypatch) -> None:
