@@ -1,7 +1,8 @@
 """What ModelCentrality costs by either protocol, and how far its levels and intervals can be believed.
 
     python benchmarks/selection_cost.py [--models 16] [--images 2000] [--threads 2] [--device cpu]
-    python benchmarks/selection_cost.py --calibrate toys|STORE [--seeds 40] [--protocol latin|paper]
+    python benchmarks/selection_cost.py --calibrate toys [--seeds 40] [--protocol latin|paper] [--similarity margin]
+    python benchmarks/selection_cost.py --calibrate STORE --where 'method=vae seed<6' ...
 
 Without --calibrate: the hours that a pool takes. A generator's set is made once and encoded by all N encoders. A column
 of --images images is timed, the middle of three, and scaled to the numbers of images, which all steps are linear in.
@@ -11,13 +12,14 @@ their speed.
 With --calibrate: a pool is compared with many seeds. Printed are each model's mean centrality and standard deviation
 over seeds, the standard deviation that the bootstrap says, how often the 95 % intervals hold the mean over seeds, and
 how often a verdict is clear, and clear with another pick than that of the means. The pool is five linear models,
-turned by 38 to 46 degrees in planes of their own, where votes are least sure, or the finished runs of a store.
+turned by 38 to 46 degrees in planes of their own, where votes are least sure, or finished runs of a store.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from math import cos, radians, sin
@@ -26,21 +28,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.errors import InputError
 from engine.methods.base import Setup
 from engine.methods.infogan_cr import InfoGANCR, InfoGANCRSettings
 from engine.models.model import Model
-from engine.runs.catalogue import list_runs
 from engine.runs.loading import load_model
-from engine.selection import VOTING_PROTOCOLS, model_centrality
+from engine.selection import DEFAULT_SIMILARITY, SIMILARITIES, VOTING_PROTOCOLS, model_centrality
 from engine.selection.cross_scores import cross_scores
 from engine.selection.generated_set import LatentModel, VotingProtocol, stream
 from engine.selection.resampling import centrality_replicates
+from engine.selection.similarity import READ_OFF
 from engine.selection.uncertainty import CONFIDENCE, intervals_of
 from engine.storage.store import Store
+from pools import finished_runs
 from similarity_toy_worlds import K, ToyModel
 
 SHAPE = (64, 64, 1)
 ROUNDS = 3
+VOTED = [name for name in SIMILARITIES if name not in READ_OFF]
+"""The similarities that have intervals."""
 ANGLES = (38, 40, 42, 44, 46)
 PLANES = (((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2)))
 
@@ -55,11 +61,16 @@ def main() -> None:
     parser.add_argument("--calibrate", metavar="toys|STORE")
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--protocol", choices=VOTING_PROTOCOLS, default=VOTING_PROTOCOLS[0])
+    parser.add_argument("--where", metavar="TERMS", help="only runs that meet these terms of 'crtui runs list --where'")
+    parser.add_argument("--similarity", choices=VOTED, default=DEFAULT_SIMILARITY)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     if arguments.calibrate:
-        pool = turned_pool() if arguments.calibrate == "toys" else trained_pool(Path(arguments.calibrate))
-        calibrate(pool, arguments.protocol, arguments.seeds)
+        if arguments.calibrate == "toys":
+            pool: Sequence[LatentModel] = turned_pool()
+        else:
+            pool = trained_pool(Path(arguments.calibrate), arguments.where)
+        calibrate(pool, arguments.protocol, arguments.similarity, arguments.seeds)
         return
     print(f"torch {torch.__version__}, {arguments.device}, {arguments.threads} threads, {arguments.models} models")
     compare_times(arguments.models, arguments.images, arguments.device)
@@ -111,17 +122,20 @@ def turned_pool() -> list[ToyModel]:
     return pool
 
 
-def trained_pool(store: Path) -> list[Model]:
-    """The finished runs of a store."""
-    records = [record for record in list_runs(Store.open(store)) if record.status == "finished"]
+def trained_pool(store: Path, where: str | None) -> list[Model]:
+    """The finished runs of a store, or those of them that meet some terms."""
+    try:
+        records = finished_runs(Store.open(store), ["*"], where)
+    except InputError as error:
+        sys.exit(f"error: {error}")
     return [load_model(record.folder.path, name=record.name or record.id) for record in records]
 
 
-def calibrate(pool: Sequence[LatentModel], name: str, seeds: int) -> None:
+def calibrate(pool: Sequence[LatentModel], name: str, similarity: str, seeds: int) -> None:
     """Hold what the bootstrap says against what other seeds give."""
     found, replicates = [], []
     for seed in range(seeds):
-        scores = cross_scores(pool, VotingProtocol(name, seed=seed))
+        scores = cross_scores(pool, VotingProtocol(name, seed=seed), similarity=similarity)
         found.append(model_centrality(scores.matrix).scores)
         replicates.append(centrality_replicates(scores, scores.included, seed))
     levels = np.array(found)
@@ -129,7 +143,7 @@ def calibrate(pool: Sequence[LatentModel], name: str, seeds: int) -> None:
     intervals = np.array([intervals_of(one) for one in replicates])
     held = (intervals[..., 0] <= means) & (means <= intervals[..., 1])
     said = np.sqrt(np.mean([one.var(axis=0) for one in replicates], axis=0))
-    print(f"{name}, {seeds} seeds, {len(pool)} models")
+    print(f"{name}, {similarity}, {seeds} seeds, {len(pool)} models")
     print("model               mean  sd over seeds  sd by bootstrap  coverage")
     for model, *row in zip(pool, means, levels.std(axis=0, ddof=1), said, held.mean(axis=0), strict=True):
         print(f"{model.name:<18}{row[0]:>6.4f}{row[1]:>15.4f}{row[2]:>17.4f}{row[3]:>9.0%}")
