@@ -328,7 +328,10 @@ def _by_itself(
 def _evidence_lower_bound(run: RunRecord) -> float | None:
     """Of the training images, in nats: the mean of the last updates that were logged. ``None`` of other objectives."""
     row = last_row(run.folder.events_path, "loss_reconstruction", "train")
-    return None if row is None or "kl" not in row else -float(row["loss_reconstruction"] + row["kl"])
+    if row is None or "kl" not in row:
+        return None
+    # CHyVAE's "kl" is that of its marginals; its divergence from its own prior is the hyperprior's part.
+    return -float(row["loss_reconstruction"] + row.get("loss_hyperprior", row["kl"]))
 
 
 def _agreement(found: IndependentComponents) -> float:
