@@ -45,10 +45,10 @@ def load(path_or_run: str | Path, *, store: str | Path | None = None) -> Model:
         InputError: nothing is found under that name, what is found is damaged, or its method is not installed here.
     """
     from engine.runs.loading import load_model
-    from engine.storage.files import is_there
+    from engine.storage.files import leads_to
 
     path = Path(path_or_run)
-    if str(path_or_run) and is_there(path, "folder"):
+    if str(path_or_run) and leads_to(path, "folder"):
         return load_model(path)
     from engine.runs.catalogue import find_run
     from engine.storage.store import Store

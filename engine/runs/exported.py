@@ -19,7 +19,7 @@ from engine.runs.catalogue import RunRecord, find_among, list_runs
 from engine.runs.folder import RunFolder
 from engine.runs.state import ID_PATTERN, Count, Scores, Status
 from engine.storage.descriptors import names_in
-from engine.storage.files import is_there, read_file, read_named
+from engine.storage.files import leads_to, read_file, read_named
 from engine.storage.store import Store
 from engine.training.step_folders import MANIFEST, SCORES, SPEC
 
@@ -109,7 +109,7 @@ def find_model(known: Sequence[RunRecord], reference: str) -> RunRecord:
 
 def has_manifest(path: Path) -> bool:
     """Whether a folder is one checkpoint or an exported model."""
-    return is_there(path / MANIFEST, "file")
+    return leads_to(path / MANIFEST, "file")
 
 
 def read_export(path: Path) -> RunRecord:

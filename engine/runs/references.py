@@ -9,7 +9,7 @@ from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, find_among, list_runs, look_at, of_groups
 from engine.runs.exported import has_manifest, read_export
 from engine.runs.folder import RunFolder
-from engine.storage.files import is_there
+from engine.storage.files import leads_to
 from engine.storage.store import Store
 from engine.training.step_folders import SPEC
 
@@ -56,4 +56,4 @@ def _with_place(reference: RunReference) -> RunRecord | None:
     path = Path(reference)
     if str(reference) and has_manifest(path):
         return read_export(path)
-    return look_at(RunFolder(path.resolve())) if is_there(path / SPEC, "file") else None
+    return look_at(RunFolder(path.resolve())) if leads_to(path / SPEC, "file") else None

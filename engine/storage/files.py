@@ -53,8 +53,11 @@ def may_pass(error: BaseException | None) -> bool:
     )
 
 
-def is_there(path: Path, kind: Literal["file", "folder"]) -> bool:
-    """Whether ``path`` is a file or folder. What cannot be a path of one, such as a name that is too long, is not."""
+def leads_to(path: Path, kind: Literal["file", "folder"]) -> bool:
+    """Whether a path that the user named leads to a file or folder, outside of any store and over any links.
+
+    A word that cannot be a path, such as one that is too long, leads nowhere.
+    """
     try:
         return path.is_file() if kind == "file" else path.is_dir()
     except OSError:

@@ -84,7 +84,7 @@ def test_a_run_is_scored_as_it_was_then(crtui, store: Store) -> None:
 
 
 def test_a_pool_is_ranked_anew_because_labelled_sets_are_drawn_otherwise_now(crtui) -> None:
-    call = ("select", "--group", "pool", "--votes", "20", "--method", "model-centrality", "--json")
+    call = ("select", "--group", "pool", "--votes", "20", "--similarity", "factor-vae", "--json")
     result, again = crtui(*call).json, crtui(*call).json
     assert (result["compared_pairs"], result["evaluated_pairs"]) == (4, 4)
     assert again["evaluated_pairs"] == 0

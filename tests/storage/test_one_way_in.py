@@ -32,16 +32,14 @@ OF_PATHS = frozenset(_OF_PATHS.split())
 OF_MODULES = {module: frozenset(names.split()) for module, names in _OF_MODULES.items()}
 MAY = {
     "engine/storage/descriptors.py": "is the one way in",
+    "engine/storage/files.py:leads_to": "looks for a folder or file that the user named",
     "engine/storage/files.py:make_folders": "looks for what is missing above a store",
     "engine/storage/files.py:saving": "writes a file that the user named, outside of a store",
     "engine/storage/files.py:sync": "likewise",
     "engine/storage/locks.py:_holder": "reads /proc",
     "engine/storage/store.py:open": "opens and makes the store itself, which the user named",
-    "engine/runs/exported.py:find_model": "looks for a folder that the user named",
-    "engine/runs/exported.py:read_export": "likewise",
     "engine/runs/exporting.py": "writes a folder that the user named",
     "engine/runs/loading.py:find_checkpoint": "looks into a folder that the user named",
-    "engine/runs/references.py:_with_place": "likewise",
     "engine/runs/specification/files.py": "reads a configuration that the user named",
     "engine/launch/slot_folder.py": "makes the folder of the user's own that slots lie in, outside of every store",
     "engine/launch/slots.py": "lies outside of every store, in a folder of the user's own",
