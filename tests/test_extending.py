@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -53,12 +54,20 @@ def caller(store: Path, *search_path: Path) -> Crtui:
     return crtui
 
 
-def answer(done: subprocess.CompletedProcess[str]) -> object:
+def answer(done: subprocess.CompletedProcess[str]) -> Any:
     assert done.returncode == 0, done.stderr
     return orjson.loads(done.stdout)
 
 
-def test_the_example_is_found_trained_scored_and_ranked(store: Path, installed: Path) -> None:
+@pytest.fixture(scope="module")
+def run(store: Path, installed: Path) -> dict[str, Any]:
+    """The run ``one`` by the example's method on its dataset."""
+    crtui = caller(store, installed)
+    (trained,) = answer(crtui("train", "pulled", "--device", "cpu", "--seed", "3", "--name", "one", "--json"))
+    return trained
+
+
+def test_the_example_is_found_trained_scored_and_ranked(store: Path, installed: Path, run: dict[str, Any]) -> None:
     crtui = caller(store, installed)
     assert "pulled; default" in " ".join(crtui("train", "--help").stdout.split())
     assert "most-trained" in crtui("select", "--help").stdout
@@ -66,7 +75,6 @@ def test_the_example_is_found_trained_scored_and_ranked(store: Path, installed: 
         "256 grey 8x8 images of a bar: thickness, place, brightness; made in memory"
     )
 
-    (run,) = answer(crtui("train", "pulled", "--device", "cpu", "--seed", "3", "--name", "one", "--json"))
     assert (run["status"], run["method"], run["data"]) == ("finished", "pulled", "bars"), run["reason"]
     assert 0 <= run["scores"]["factor_vae"] <= 1
     assert "method pulled is of the package crtui-example 0.1.0" in (
@@ -85,8 +93,9 @@ def test_the_example_is_found_trained_scored_and_ranked(store: Path, installed: 
     }
 
 
-def test_where_it_is_not_installed_its_run_says_so(store: Path) -> None:
+def test_where_it_is_not_installed_its_run_says_so(store: Path, run: dict[str, Any]) -> None:
     crtui = caller(store)
+    assert run["name"] == "one"
     assert [run["method"] for run in answer(crtui("runs", "list", "--json"))] == ["pulled"]
     for words in (["score", "one"], ["traverse", "one"]):
         refused = crtui(*words)
