@@ -38,7 +38,7 @@ def load(path_or_run: str | Path, *, store: str | Path | None = None) -> Model:
 
     Args:
         path_or_run: a run folder, a checkpoint folder or an exported folder; or a run by id, unambiguous prefix of the
-            id, or name.
+            id, or name; or a model that comes with crtui by its name, such as ``"dsprites-pick"``.
         store: where runs are looked up; default: ``$CRTUI_STORE``, else the user's data folder.
 
     Raises:
@@ -50,10 +50,11 @@ def load(path_or_run: str | Path, *, store: str | Path | None = None) -> Model:
     path = Path(path_or_run)
     if str(path_or_run) and leads_to(path, "folder"):
         return load_model(path)
-    from engine.runs.catalogue import find_run
+    from engine.runs.catalogue import list_runs
+    from engine.runs.references import find_by_name
     from engine.storage.store import Store
 
-    record = find_run(Store.open(store), str(path_or_run))
+    record = find_by_name(list_runs(Store.open(store)), str(path_or_run))
     return load_model(record.folder.path, name=record.name)
 
 

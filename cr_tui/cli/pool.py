@@ -19,7 +19,7 @@ def pool_of(invocation: Invocation, store: Store, references: Sequence[str], gro
         InputError: nothing or several things match a reference, or there is no such group.
     """
     from engine.runs.catalogue import list_runs, of_groups
-    from engine.runs.exported import find_models
+    from engine.runs.references import find_models
 
     named = find_models(store, references)
     if references and not groups:

@@ -120,10 +120,7 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
         InputError: no run or several match.
     """
     shown = repr(reference[:80])
-    exact = [record for record in records if record.id == reference]
-    matches = exact or [
-        record for record in records if reference and (record.name == reference or record.id.startswith(reference))
-    ]
+    matches = all_meant(records, reference)
     if not matches:
         raise InputError(f"there is no run {shown}; 'crtui runs list' shows what there is")
     if len(matches) > 1:
@@ -131,6 +128,14 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
         more = [f"and {len(matches) - _MAX_NAMED} more"] if len(matches) > _MAX_NAMED else []
         raise InputError(f"{shown} means several runs; give more of the id: {', '.join(named + more)}")
     return matches[0]
+
+
+def all_meant(records: Sequence[RunRecord], reference: str) -> list[RunRecord]:
+    """All of ``records`` that a reference can mean: that of this id, else those of this name or beginning of an id."""
+    exact = [record for record in records if record.id == reference]
+    return exact or [
+        record for record in records if reference and (record.name == reference or record.id.startswith(reference))
+    ]
 
 
 def of_groups(records: Sequence[RunRecord], groups: Sequence[str]) -> list[RunRecord]:

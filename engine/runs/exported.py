@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +15,11 @@ import orjson
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from engine.errors import InputError
-from engine.runs.catalogue import RunRecord, find_among, list_runs
+from engine.runs.catalogue import RunRecord
 from engine.runs.folder import RunFolder
 from engine.runs.state import ID_PATTERN, Count, Scores, Status
 from engine.storage.descriptors import names_in
 from engine.storage.files import leads_to, read_file, read_named
-from engine.storage.store import Store
 from engine.training.step_folders import MANIFEST, SCORES, SPEC
 
 if TYPE_CHECKING:
@@ -62,49 +61,6 @@ class ExportFolder(RunFolder):
     @property
     def scores_path(self) -> Path:
         return Path(os.path.realpath(self.path / SCORES))
-
-
-def find_models(store: Store, references: Sequence[str]) -> list[RunRecord]:
-    """The runs and exported models that references mean, each once.
-
-    Args:
-        store: where runs are looked for.
-        references: of a run its id, an unambiguous prefix of the id, or its exact name; of an exported model the path
-            of its folder. A run is preferred, unless there is a slash in the reference.
-
-    Raises:
-        InputError: nothing or several things match; a folder is no exported model, or a damaged one; two references
-            mean different models of one run.
-    """
-    known = list_runs(store)
-    found: dict[str, RunRecord] = {}
-    for reference in references:
-        record = find_model(known, reference)
-        other = found.setdefault(record.id, record)
-        if other.folder.path != record.folder.path:
-            raise InputError(
-                f"{other.folder.path} and {record.folder.path} both hold run {record.id}; name one of them"
-            )
-    return list(found.values())
-
-
-def find_model(known: Sequence[RunRecord], reference: str) -> RunRecord:
-    """The one of the known runs, or the exported model, that a reference means; see :func:`find_models`.
-
-    Raises:
-        InputError: as of :func:`find_models`.
-    """
-    path = Path(reference)
-    with contextlib.suppress(RuntimeError):
-        path = path.expanduser()
-    if "/" in reference or reference in (".", ".."):
-        return read_export(path)
-    try:
-        return find_among(known, reference)
-    except InputError:
-        if reference and has_manifest(path):
-            return read_export(path)
-        raise
 
 
 def has_manifest(path: Path) -> bool:

@@ -16,9 +16,11 @@ from engine.methods import method_class, package_of, require_installed
 from engine.methods.base import AnyMethod, Setup
 from engine.models.model import Model
 from engine.models.unmixed import CENTRE, UNMIXING, unmixed
+from engine.runs.exported import has_manifest
+from engine.storage.files import leads_to
 from engine.training import checkpoints
 from engine.training.checkpoints import Checkpoint
-from engine.training.step_folders import MANIFEST, SPEC, step_folder, steps
+from engine.training.step_folders import SPEC, step_folder, steps
 
 
 def describe(
@@ -157,7 +159,7 @@ def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
         InputError: there is none.
         WorkError: the disk refused to read it.
     """
-    if (path / MANIFEST).is_file():
+    if has_manifest(path):
         checkpoint = checkpoints.load(path)
         if step not in (None, checkpoint.step):
             raise InputError(f"{path.name} holds step {checkpoint.step} alone, not step {step}")
@@ -174,7 +176,7 @@ def find_checkpoint(path: Path, step: int | None = None) -> Checkpoint:
             return checkpoints.load(step_folder(folder, candidate))
         except InputError as error:
             warnings.warn(f"{error}; taking the one before it", stacklevel=2)
-    if not (path / SPEC).is_file():
+    if not leads_to(path / SPEC, "file"):
         raise InputError(f"there is no run and no exported model in '{path}'")
     raise InputError(f"{path.name} has no whole checkpoint yet")
 

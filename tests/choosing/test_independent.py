@@ -18,9 +18,9 @@ from engine.errors import InputError
 from engine.metrics.independent_components import IndependentComponents
 from engine.models.unmixed import UNMIXING
 from engine.runs.catalogue import RunRecord
-from engine.runs.exported import find_models
 from engine.runs.exporting import export_run
 from engine.runs.loading import load_model
+from engine.runs.references import find_models
 from engine.selection.common_codes import CommonCodes
 from engine.selection.independent import components_of, find_components, tensors_of, unmixed_by
 from engine.storage.store import Store

@@ -18,9 +18,10 @@ from safetensors import safe_open
 import engine
 from engine.errors import InputError, WorkError
 from engine.methods import METHODS
-from engine.runs.exported import find_models, read_export
+from engine.runs.exported import read_export
 from engine.runs.exporting import export_run
 from engine.runs.loading import load_model
+from engine.runs.references import find_models
 from engine.storage.store import Store
 from tests.tiny_runs import add_quick_run, add_tiny_run
 

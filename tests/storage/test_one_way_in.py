@@ -39,7 +39,6 @@ MAY = {
     "engine/storage/locks.py:_holder": "reads /proc",
     "engine/storage/store.py:open": "opens and makes the store itself, which the user named",
     "engine/runs/exporting.py": "writes a folder that the user named",
-    "engine/runs/loading.py:find_checkpoint": "looks into a folder that the user named",
     "engine/runs/specification/files.py": "reads a configuration that the user named",
     "engine/launch/slot_folder.py": "makes the folder of the user's own that slots lie in, outside of every store",
     "engine/launch/slots.py": "lies outside of every store, in a folder of the user's own",

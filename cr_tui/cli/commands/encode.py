@@ -45,8 +45,8 @@ def encode(
     invocation = invocation_of(context)
     store = invocation.open_store()
     from engine.machine.cores import prepare_to_compute
-    from engine.runs.exported import find_models
     from engine.runs.loading import load_model
+    from engine.runs.references import find_models
 
     [record] = find_models(store, [run])
     prepare_to_compute()

@@ -41,7 +41,7 @@ def export(
     """
     invocation = invocation_of(context)
     from engine.machine.cores import prepare_to_compute
-    from engine.runs.exported import find_models
+    from engine.runs.references import find_models
 
     prepare_to_compute()
     to = to.expanduser()

@@ -54,7 +54,7 @@ def traverse(
         raise InputError(f"--seed is {seed}, but must be 0 or more")
     invocation = invocation_of(context)
     store = invocation.open_store()
-    from engine.runs.exported import find_models
+    from engine.runs.references import find_models
 
     [record] = find_models(store, [run])
     from cr_tui.render.images import traversal
