@@ -29,6 +29,16 @@ def complete_run(context: typer.Context, incomplete: str) -> Offer:
     return _beginning([*by_name, *((row.id, f"{row.status}, {row.name}") for row in rows)], incomplete)
 
 
+def complete_model(context: typer.Context, incomplete: str) -> Offer:
+    """Runs as :func:`complete_run` offers them, models that come with crtui, and folders where a slash is typed."""
+    from engine.runs.pretrained import pretrained_names
+
+    shipped = _beginning(((name, "comes with crtui") for name in pretrained_names()), incomplete)
+    return (
+        complete_run(context, incomplete) + shipped + [(path, "") for path in _paths(incomplete) if "/" in incomplete]
+    )
+
+
 def complete_group(context: typer.Context, incomplete: str) -> Offer:
     """Groups of runs."""
     return _beginning(((row.group, "") for row in _rows(context) if row.group), incomplete)

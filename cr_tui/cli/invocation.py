@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.completion import complete_group, complete_run
+from cr_tui.cli.completion import complete_group, complete_model, complete_run
 from cr_tui.cli.output import say
 
 if TYPE_CHECKING:
@@ -80,10 +80,12 @@ RunArgument = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run: its id, the beginning of it, or its name.", autocompletion=complete_run),
 ]
-RunsArgument = Annotated[
-    list[str],
+ModelArgument = Annotated[
+    str,
     typer.Argument(
-        metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
+        metavar="RUN",
+        help="A run: its id, the beginning of it, or its name. Or an exported model: its folder, or dsprites-pick.",
+        autocompletion=complete_model,
     ),
 ]
 
@@ -102,5 +104,14 @@ OptionalRunsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="RUN", help="Runs: ids, beginnings of them, or names.", show_default=False, autocompletion=complete_run
+    ),
+]
+OptionalModelsArgument = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN",
+        help="Runs: ids, beginnings of them, or names. Or exported models: their folders, or dsprites-pick.",
+        show_default=False,
+        autocompletion=complete_model,
     ),
 ]

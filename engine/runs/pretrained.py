@@ -8,8 +8,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.runs.exported import has_manifest
+from engine.storage.descriptors import folders_in
 
 FOLDER = Path(__file__).parents[1] / "pretrained"
+
+
+def pretrained_names() -> list[str]:
+    """The names of all."""
+    return sorted(folders_in(FOLDER))
 
 
 def pretrained_folder(name: str) -> Path | None:

@@ -31,6 +31,13 @@ def test_runs_are_offered_by_name_and_id_and_groups_by_name(store: Store, add_ru
     assert words(completion.complete_field(context(store), "name,tot")) == ["name,total_steps"]
 
 
+def test_models_are_runs_those_that_come_along_and_folders(store: Store, add_run, tmp_path: Path) -> None:
+    add_run(name="drawn")
+    assert words(completion.complete_model(context(store), "d")) == ["drawn", "dsprites-pick"]
+    (tmp_path / "drawn-model").mkdir()
+    assert words(completion.complete_model(context(store), f"{tmp_path}/dr")) == [f"{tmp_path}/drawn-model/"]
+
+
 def test_what_has_a_name_is_offered_by_its_beginning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert words(completion.complete_status("f")) == ["finished", "failed"]
     assert words(completion.complete_method("infogan-")) == ["infogan-cr"]

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import engine
 from engine.errors import InputError
 from engine.runs import pretrained
+from engine.runs.exported import read_export
 from engine.runs.exporting import export_run
 from engine.runs.references import find_models, referred
 from engine.storage.store import Store
 from tests.tiny_runs import add_tiny_run
+
+EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence.md"
 
 
 @pytest.fixture
@@ -49,3 +53,22 @@ def test_runs_and_folders_of_ones_own_come_first(store: Store, shipped: str, tmp
 @pytest.mark.parametrize("name", ["", ".", "..", "pick/", "../pretrained/pick", "\0", "nothing"])
 def test_other_names_lead_nowhere(shipped: str, name: str) -> None:
     assert pretrained.pretrained_folder(name) is None
+
+
+@pytest.mark.parametrize("name", sorted(folder.name for folder in pretrained.FOLDER.iterdir()))
+def test_each_is_small_whole_and_says_where_it_comes_from(name: str, store: Store) -> None:
+    folder = pretrained.FOLDER / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= 5 * 10**6
+    assert f"`{read_export(folder).id}`" in EVIDENCE.read_text()
+    assert str(Path.home()) not in "".join(
+        path.read_text() for path in folder.iterdir() if path.suffix in (".md", ".json")
+    )
+
+
+def test_the_pick_of_dsprites_reads_off_its_own_images_what_it_put_into_them(store: Store) -> None:
+    model = engine.load("dsprites-pick", store=store.root)
+    assert model.image_shape == (64, 64, 1)
+    latents = np.random.default_rng(0).standard_normal((200, model.codes.count)).astype(np.float32)
+    read = model.encode(model.decode(latents))
+    correlations = [abs(np.corrcoef(latents[:, code], read[:, code])[0, 1]) for code in range(model.codes.count)]
+    assert sum(correlation > 0.8 for correlation in correlations) >= 3

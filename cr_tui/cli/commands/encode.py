@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.invocation import JsonOption, RunArgument, invocation_of
+from cr_tui.cli.invocation import JsonOption, ModelArgument, invocation_of
 from cr_tui.cli.output import put_json, stdout_console, warn
 from cr_tui.cli.progress import TaskDisplay
 from cr_tui.text import clean, csv_rows
@@ -25,7 +25,7 @@ _FILE_CELLS = 40
 
 def encode(
     context: typer.Context,
-    run: RunArgument,
+    run: ModelArgument,
     image: Annotated[
         list[Path], typer.Argument(metavar="IMAGE", help="Photos, or folders of photos.", show_default=False)
     ],

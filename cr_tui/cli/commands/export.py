@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.invocation import AcceptDataOption, CodesOption, Invocation, JsonOption, RunArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, Invocation, JsonOption, ModelArgument, invocation_of
 from cr_tui.cli.output import put, put_json
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PIXELS = 64
 
 def export(
     context: typer.Context,
-    run: RunArgument,
+    run: ModelArgument,
     to: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
     step: Annotated[int | None, typer.Option(metavar="N", help="Which checkpoint; default: the newest.")] = None,
     codes: CodesOption = "own",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from cr_tui.cli.examples import examples
-from cr_tui.cli.invocation import Invocation, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import Invocation, JsonOption, OptionalModelsArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
 from cr_tui.cli.pool_selection import DeviceOption, FinishedGroupsOption, MethodOption, selection_of
@@ -44,7 +44,7 @@ StepOption = Annotated[int | None, typer.Option("--step", metavar="N", help="Whi
 def curves(
     context: typer.Context,
     save: SaveOption,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     scalar: Annotated[
         list[str] | None,
@@ -81,7 +81,7 @@ def curves(
 def matrix(
     context: typer.Context,
     save: SaveOption,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     device: DeviceOption = "auto",
     as_json: JsonOption = False,
@@ -105,7 +105,7 @@ def matrix(
 def ranking(
     context: typer.Context,
     save: SaveOption,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     method: MethodOption = None,
     device: DeviceOption = "auto",
@@ -130,7 +130,7 @@ def ranking(
 def traversal(
     context: typer.Context,
     save: SaveOption,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     code: Annotated[
         list[int] | None, typer.Option(metavar="N", help="A code to walk, from 0; repeatable; default: all.")
@@ -161,7 +161,7 @@ def traversal(
 def codes(
     context: typer.Context,
     save: SaveOption,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of the draw of images.")] = 0,
     step: StepOption = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cr_tui.cli.invocation import JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import JsonOption, OptionalModelsArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.pool import pool_of
 from cr_tui.cli.pool_selection import DeviceOption, FinishedGroupsOption, MethodOption, selection_of
@@ -24,7 +24,7 @@ SAVED_AS = (".html", ".htm")
 def report(
     context: typer.Context,
     to: Annotated[Path, typer.Option(metavar="FILE.html", help="The page, one file that needs no network.")],
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     method: MethodOption = None,
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Its title; default: names of the groups.")] = None,

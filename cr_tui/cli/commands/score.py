@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from cr_tui.cli.completion import complete_score
-from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalModelsArgument, invocation_of
 from cr_tui.cli.output import put, put_json, raise_last, stdout_console
 from cr_tui.cli.pool import pool_of
 from cr_tui.cli.pool_selection import FinishedGroupsOption
@@ -27,7 +27,7 @@ _GAP = 2
 
 def score(
     context: typer.Context,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     metric: Annotated[
         list[str] | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalRunsArgument, invocation_of
+from cr_tui.cli.invocation import AcceptDataOption, CodesOption, JsonOption, OptionalModelsArgument, invocation_of
 from cr_tui.cli.names_in_help import SELECTOR_NAMES
 from cr_tui.cli.output import put, put_json
 from cr_tui.cli.pool import pool_of
@@ -30,7 +30,7 @@ SAVED_AS = (".json", ".csv", ".npz", ".png", ".pdf", ".svg")
 
 def select(
     context: typer.Context,
-    run: OptionalRunsArgument = None,
+    run: OptionalModelsArgument = None,
     group: FinishedGroupsOption = None,
     method: Annotated[
         list[str] | None,

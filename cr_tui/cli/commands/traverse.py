@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cr_tui.cli.invocation import ImagesOption, JsonOption, RunArgument, invocation_of
+from cr_tui.cli.invocation import ImagesOption, JsonOption, ModelArgument, invocation_of
 from cr_tui.cli.output import put_json
 from cr_tui.cli.saving import require_writable
 from cr_tui.figures.drawing import VECTOR, can_draw, require_matplotlib, save_figure
@@ -26,7 +26,7 @@ _PICTURE_PIXELS = 64
 
 def traverse(
     context: typer.Context,
-    run: RunArgument,
+    run: ModelArgument,
     save: Annotated[
         Path | None, typer.Option(metavar="FILE.{png,gif,pdf,svg}", help="Write a figure or an animation instead.")
     ] = None,
