@@ -26,7 +26,7 @@ from tests.tiny_runs import TinyImages, add_tiny_run
 PROJECT = Path(__file__).parents[2]
 PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md")), *sorted(PROJECT.glob("docs/tutorials/*.md"))]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
-RUNS = {"branches": 2, "first": 2, "mine": 3, "mine-vae": 2, "sprites": 3, "sweep": 2, "vaes": 1}
+RUNS = {"branches": 2, "first": 2, "mine": 3, "mine-vae": 2, "small-vaes": 2, "sprites": 3, "sweep": 2, "vaes": 1}
 """How many runs of each name the store has, each name a group."""
 NOT_RUN = {
     "demo": "takes minutes; tests/cli/commands/test_demo.py",
