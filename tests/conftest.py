@@ -30,6 +30,13 @@ def processes_that_tests_start_have_one_thread_each() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def processes_that_tests_start_end_with_their_terminal() -> None:
+    """Under ``nohup``, too: what it makes this process ignore, programs would inherit; a handler they do not."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+
+
 @pytest.fixture(autouse=True)
 def signals_mean_afterwards_what_they_meant_before() -> Iterator[None]:
     """A worker that a test runs in this process takes signals for itself, as it does in a process of its own."""
