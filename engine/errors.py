@@ -6,6 +6,8 @@ The command line prints it without a traceback and turns the class into an exit 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class CrtuiError(Exception):
     """Base of every deliberate error."""
@@ -29,3 +31,11 @@ class StoreError(WorkError):
     It says nothing about what the store holds: what cannot be read is neither lost nor damaged, and may be there again
     in a moment. Whoever watches a run tries again.
     """
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence that asks whether one of the known names was meant; empty if none is like the given one."""
+    import difflib  # Only for a sentence that is rarely said.
+
+    close = difflib.get_close_matches(given[:80], list(known), n=1)
+    return f"; did you mean {close[0][:80]!r}?" if close else ""

@@ -5,7 +5,6 @@ Other packages bring datasets by entry points of the group ``crtui.datasets`` (:
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Unpack, cast
 from engine.data.options import OptionKeywords, Options
 from engine.data.places import Place, find_place
 from engine.data.sizes import DEFAULT_SIZE, Glance
-from engine.errors import InputError
+from engine.errors import InputError, did_you_mean
 from engine.lazy import lazy_names
 from engine.plugins import Plugin, Registry, leave_out
 from engine.progress import Progress
@@ -388,6 +387,4 @@ def _place(name: str) -> Place:
             f"dataset '{name}' is no regular file; give an npy, npz or HDF5 file, a folder of photos, or one of: "
             f"{known}"
         )
-    close = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    raise InputError(f"there is no dataset or file '{name}'{hint} (datasets: {known})")
+    raise InputError(f"there is no dataset or file '{name}'{did_you_mean(name, DATASETS)} (datasets: {known})")

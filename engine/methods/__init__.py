@@ -6,11 +6,10 @@ by entry points of the group ``crtui.methods`` (:mod:`engine.plugins`).
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING
 
-from engine.errors import InputError
+from engine.errors import InputError, did_you_mean
 from engine.plugins import Plugin, Registry, leave_out
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ def method_class(name: str) -> type[AnyMethod]:
         InputError: there is no such method, or another package brings it and it cannot be used.
     """
     if name not in METHODS:
-        close = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"; did you mean '{close[0]}'?" if close else ""
-        raise InputError(f"there is no method '{name}'{hint} (methods: {', '.join(METHODS)})")
+        raise InputError(f"there is no method '{name}'{did_you_mean(name, METHODS)} (methods: {', '.join(METHODS)})")
     plugin = METHODS.plugin(name)
     if plugin is not None:
         return _class_of(plugin)

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field
 
-from engine.errors import CrtuiError, InputError, StoreError
+from engine.errors import CrtuiError, InputError, StoreError, did_you_mean
 from engine.machine.processes import Sight
 from engine.runs.events import last_step, newest_scores
 from engine.runs.folder import RunFolder
@@ -113,8 +113,13 @@ def find_run(store: Store, reference: str) -> RunRecord:
     return find_among(list_runs(store), reference)
 
 
-def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
+def find_among(records: Sequence[RunRecord], reference: str, also: Sequence[str] = ()) -> RunRecord:
     """The one of ``records`` that a reference means. With several references, list the runs once and use this.
+
+    Args:
+        records: the runs that can be meant.
+        reference: an id, an unambiguous beginning of one, or a name.
+        also: other names that could have been given in this place; they are looked through for one that is like it.
 
     Raises:
         InputError: no run or several match.
@@ -122,7 +127,9 @@ def find_among(records: Sequence[RunRecord], reference: str) -> RunRecord:
     shown = repr(reference[:80])
     matches = all_meant(records, reference)
     if not matches:
-        raise InputError(f"there is no run {shown}; 'crtui runs list' shows what there is")
+        names = {*also, *(record.name for record in records if record.name)}
+        hint = did_you_mean(reference, sorted(names))
+        raise InputError(f"there is no run {shown}{hint or ';'} 'crtui runs list' shows what there is")
     if len(matches) > 1:
         named = [f"{record.id} ({record.name})" for record in matches[:_MAX_NAMED]]
         more = [f"and {len(matches) - _MAX_NAMED} more"] if len(matches) > _MAX_NAMED else []
@@ -147,9 +154,10 @@ def of_groups(records: Sequence[RunRecord], groups: Sequence[str]) -> list[RunRe
     there = sorted({record.group for record in records if record.group})
     for group in groups:
         if group not in there:
+            hint = did_you_mean(group, there)
             shown = ", ".join(repr(name[:80]) for name in there[:_MAX_NAMED]) or "none"
             more = f" and {len(there) - _MAX_NAMED} more" if len(there) > _MAX_NAMED else ""
-            raise InputError(f"there is no group {group[:80]!r} (groups: {shown}{more})")
+            raise InputError(f"there is no group {group[:80]!r}{hint} (groups: {shown}{more})")
     return [record for record in records if record.group in groups]
 
 

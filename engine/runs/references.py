@@ -14,7 +14,7 @@ from engine.errors import InputError
 from engine.runs.catalogue import RunRecord, all_meant, find_among, list_runs, look_at, of_groups
 from engine.runs.exported import has_manifest, read_export
 from engine.runs.folder import RunFolder
-from engine.runs.pretrained import pretrained_folder
+from engine.runs.pretrained import pretrained_folder, pretrained_names
 from engine.storage.files import leads_to
 from engine.storage.store import Store
 from engine.training.step_folders import SPEC
@@ -87,7 +87,7 @@ def find_by_name(known: Sequence[RunRecord], reference: str) -> RunRecord:
         InputError: nothing or several things match.
     """
     folder = None if all_meant(known, reference) else pretrained_folder(reference)
-    return read_export(folder) if folder else find_among(known, reference)
+    return read_export(folder) if folder else find_among(known, reference, pretrained_names())
 
 
 def _find_model(known: Sequence[RunRecord], reference: str) -> RunRecord:

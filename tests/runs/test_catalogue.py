@@ -15,7 +15,7 @@ from engine.errors import InputError, StoreError
 from engine.launch.patience import PATIENCE_SECONDS
 from engine.machine.processes import ProcessIdentity, Sight
 from engine.runs import folder as folder_module
-from engine.runs.catalogue import add_scores, find_run, list_runs, look_at
+from engine.runs.catalogue import add_scores, find_among, find_run, list_runs, look_at, of_groups
 from engine.runs.event_log import EventLog
 from engine.runs.folder import RunFolder
 from engine.runs.registry import Registry
@@ -67,6 +67,34 @@ def test_run_is_found_by_id_prefix_and_name(store: Store, make_run: MakeRun) -> 
     assert find_run(store, folder.id).folder == folder
     assert find_run(store, folder.id[:-1]).id == folder.id
     assert find_run(store, "alpha").id == folder.id
+
+
+@pytest.mark.parametrize(
+    ("reference", "also", "hint"),
+    [
+        ("alhpa", (), "; did you mean 'alpha'?"),
+        ("sprite-pik", ("sprites-pick",), "; did you mean 'sprites-pick'?"),
+        ("gamma", (), ";"),
+        ("", (), ";"),
+    ],
+)
+def test_unknown_run_is_answered_with_a_name_like_it(
+    store: Store, make_run: MakeRun, reference: str, also: tuple[str, ...], hint: str
+) -> None:
+    make_run(name="alpha")
+    make_run(name="beta")
+    with pytest.raises(InputError) as refusal:
+        find_among(list_runs(store), reference, also)
+    assert str(refusal.value) == f"there is no run {reference!r}{hint} 'crtui runs list' shows what there is"
+
+
+@pytest.mark.parametrize(("group", "hint"), [("sprits", "; did you mean 'sprites'?"), ("nobody", "")])
+def test_unknown_group_is_answered_with_one_like_it(make_run: MakeRun, group: str, hint: str) -> None:
+    record = look_at(make_run())
+    records = [record.model_copy(update={"group": known}) for known in ("sprites", "faces")]
+    with pytest.raises(InputError) as refusal:
+        of_groups(records, [group])
+    assert str(refusal.value) == f"there is no group {group!r}{hint} (groups: 'faces', 'sprites')"
 
 
 @pytest.mark.parametrize("reference", ["", "gamma", "alph", "../x", "\x1b[2J", "x" * 300])

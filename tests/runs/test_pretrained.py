@@ -50,6 +50,11 @@ def test_runs_and_folders_of_ones_own_come_first(store: Store, shipped: str, tmp
         find_models(store, ["pick"])
 
 
+def test_a_mistyped_name_is_answered_with_one_that_comes_along(shipped: str, store: Store) -> None:
+    with pytest.raises(InputError, match="there is no run 'pikc'; did you mean 'pick'"):
+        find_models(store, ["pikc"])
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "pick/", "../pretrained/pick", "\0", "nothing"])
 def test_other_names_lead_nowhere(shipped: str, name: str) -> None:
     assert pretrained.pretrained_folder(name) is None

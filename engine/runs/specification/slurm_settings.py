@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from engine.errors import InputError
+from engine.errors import InputError, did_you_mean
 from engine.settings import Settings
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
@@ -105,9 +104,8 @@ class SlurmSettings(Settings):
                 raise ValueError(f"sbatch's option --{match[1]} is set by slurm.{_KEYS[match[1]]}")
             # Nor any shorter form of it, which sbatch would accept.
             if match[1] not in _ALLOWED:
-                near = difflib.get_close_matches(match[1], _ALLOWED, 1)
-                meant = f"; did you mean --{near[0]}?" if near else ""
-                raise ValueError(f"sbatch's option --{match[1]} cannot be set here{meant}")
+                hint = did_you_mean(f"--{match[1]}", (f"--{name}" for name in _ALLOWED))
+                raise ValueError(f"sbatch's option --{match[1]} cannot be set here{hint}")
         return value
 
     @model_validator(mode="after")

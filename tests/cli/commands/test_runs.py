@@ -72,7 +72,7 @@ def test_groups_are_stopped_resumed_held_and_tagged(crtui, add_run, monkeypatch)
     assert (nothing.code, nothing.json, done) == (0, [], [])
     assert "group 'h': no run of yours was stopped or crashed" in nothing.err
     for action in ("stop", "resume", "pause", "unpause", "note"):
-        assert "there is no group 'nobody'" in crtui("runs", action, "--group", "nobody").err
+        assert "there is no group 'nobody' (groups: " in crtui("runs", action, "--group", "nobody").err
         assert "--group NAME" in crtui("runs", action).err
     crtui("runs", "note", "--group", "g", "--tag", "bad")
     tagged = {run["name"] for run in crtui("runs", "list", "--where", "tag=bad", "--json").json}
