@@ -4,7 +4,8 @@
 
 Every selector of ``crtui select`` ranks the runs of the groups (the similarities of ModelCentrality included). For each
 the table shows the pick's supervised scores (the paper's protocol), its rank by the FactorVAE score (1 = best), and
-Spearman's correlation of the selector's score with the FactorVAE score over the pool. Prints Markdown.
+Spearman's correlation of the selector's score with the FactorVAE score over the pool. Prints Markdown, a row as soon as
+it is known; PIPE, which trains a network for each model, takes minutes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +55,27 @@ def main() -> None:
         pairs = [
             (s, scores[run]["factor_vae"]) for s, run in zip(result.scores, names, strict=True) if not math.isnan(s)
         ]
-        correlation = spearmanr(*zip(*pairs, strict=True)).statistic
-        print(f"| {label} | {names[pick]} | {_cells(scores[pick])} | {rank} | {correlation:.2f} |")
+        print(f"| {label} | {names[pick]} | {_cells(scores[pick])} | {rank} | {_correlation(pairs)} |", flush=True)
     for label, reduce in (("best of the pool", np.max), ("mean of the pool", np.mean), ("worst of the pool", np.min)):
         reduced = {key: float(reduce([run[key] for run in scores.values()])) for key in COLUMNS}
         print(f"| *{label}* | | {_cells(reduced)} | | |")
 
 
-def _selections(store: Store, records: list[Any]) -> list[tuple[str, MethodResult]]:
-    rows = []
+def _selections(store: Store, records: list[Any]) -> Iterator[tuple[str, MethodResult]]:
     for similarity in SIMILARITIES:
         to_stderr(f"ModelCentrality by {similarity}")
         result = select_runs(store, records, similarity=similarity)
-        rows.append((f"ModelCentrality ({similarity})", result.methods[CENTRALITY]))
+        yield f"ModelCentrality ({similarity})", result.methods[CENTRALITY]
     for method in ALONE:
         to_stderr(method)
-        rows.append((method, select_runs(store, records, [method]).methods[method]))
-    return rows
+        yield method, select_runs(store, records, [method]).methods[method]
+
+
+def _correlation(pairs: Sequence[tuple[float, float]]) -> str:
+    selector, truth = zip(*pairs, strict=True)
+    if len(set(selector)) == 1 or len(set(truth)) == 1:
+        return "–"  # Equal numbers have no order.
+    return f"{spearmanr(selector, truth).statistic:.2f}"
 
 
 def _cells(scores: Scores) -> str:
