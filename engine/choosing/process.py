@@ -99,7 +99,7 @@ def run_selection(
         lock = folder.claim(_PATIENCE_SECONDS)
     except InputError:
         return _selected(store, records, request, progress, None)
-    with _reported(folder, lock, request, "terminal") as report:
+    with _reported(folder, lock, request, "terminal") as report, _interruptible(report):
         return _selected(store, records, request, progress, report)
 
 
@@ -127,9 +127,13 @@ class _Report:
     Args:
         folder: the job.
         state: the state at the beginning.
+
+    Attributes:
+        cancelled: whether somebody has cancelled the job.
     """
 
     def __init__(self, folder: JobFolder, state: JobState) -> None:
+        self.cancelled = False
         self._folder = folder
         self._state = state
         self._partial: PartialMatrix | None = None
@@ -170,10 +174,9 @@ class _Report:
 
     def _keep(self) -> None:
         before: JobState | None = None
-        cancelled = False
         while not self._ended.wait(_TICK_SECONDS):
-            if not cancelled and self._folder.cancel_is_wanted():
-                cancelled = True
+            if not self.cancelled and self._folder.cancel_is_wanted():
+                self.cancelled = True
                 # A real signal, because it also interrupts a call that waits.
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
             with self._lock:
@@ -220,6 +223,28 @@ def _reported(folder: JobFolder, lock: int, request: SelectionRequest, origin: O
         folder.remove()
     finally:
         release(lock)
+
+
+@contextlib.contextmanager
+def _interruptible(report: _Report) -> Iterator[None]:
+    """Let a cancel interrupt a process that ignores SIGINT, as what a script starts with ``&`` does.
+
+    Ctrl-C in that script's terminal is ignored as before.
+    """
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        yield
+        return
+
+    def interrupt(number: int, frame: object) -> None:
+        if report.cancelled:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _first_state(origin: Origin) -> JobState:

@@ -161,12 +161,18 @@ class TestInThisProcess:
             run_selection(store, pool, _request(pool))
         assert [job.status for job in list_jobs(store)] == left
 
+    @pytest.mark.parametrize(
+        "handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "started with &"]
+    )
     def test_a_cancel_from_outside_interrupts_it(
-        self, store: Store, pool: list[RunRecord], monkeypatch: pytest.MonkeyPatch
+        self, store: Store, pool: list[RunRecord], monkeypatch: pytest.MonkeyPatch, handler: Any
     ) -> None:
         request = _request(pool)
+        signal.signal(signal.SIGINT, handler)
 
         def wait(*_: object, **__: object) -> None:
+            if handler is signal.SIG_IGN:
+                signal.raise_signal(signal.SIGINT)  # Ctrl-C is ignored as before.
             cancel_job(store, request.id)
             time.sleep(60)
 
@@ -175,6 +181,7 @@ class TestInThisProcess:
         with pytest.raises(KeyboardInterrupt):
             run_selection(store, pool, request)
         assert _only(store).status == "cancelled"
+        assert signal.getsignal(signal.SIGINT) is handler
 
 
 class TestFiles:
