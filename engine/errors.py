@@ -33,9 +33,15 @@ class StoreError(WorkError):
     """
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """The end of a sentence that asks whether one of the known names was meant; empty if none is like the given one."""
+def most_like(given: str, known: Iterable[str]) -> str | None:
+    """The one of the known names that is most like a given one; ``None`` if none is."""
     import difflib  # Only for a sentence that is rarely said.
 
-    close = difflib.get_close_matches(given[:80], list(known), n=1)
-    return f"; did you mean {close[0][:80]!r}?" if close else ""
+    close = difflib.get_close_matches(given[:100], list(known), n=1)
+    return close[0] if close else None
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """The end of a sentence that asks whether one of the known names was meant; empty if none is like the given one."""
+    meant = most_like(given, known)
+    return f"; did you mean {meant[:80]!r}?" if meant else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import operator
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import InputError
+from engine.errors import InputError, most_like
 
 if TYPE_CHECKING:
     from engine.runs.catalogue import RunRecord
@@ -66,8 +65,8 @@ class SpecKeys:
         except InputError as error:
             if "ambiguous" in str(error):
                 raise InputError(f"{option}: {error}") from error
-            meant = difflib.get_close_matches(name, [*FIELDS, *self._keys(), *self._ends()], n=1)
-            hint = f"did you mean '{meant[0]}'? " if meant else ""
+            meant = most_like(name, [*FIELDS, *self._keys(), *self._ends()])
+            hint = f"did you mean '{meant}'? " if meant else ""
             raise InputError(
                 f"{option} knows no '{name[:80]}'; {hint}use {', '.join(FIELDS)}, score.<name> or a key that "
                 "'crtui keys METHOD' lists"

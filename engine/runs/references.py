@@ -86,7 +86,9 @@ def find_by_name(known: Sequence[RunRecord], reference: str) -> RunRecord:
     Raises:
         InputError: nothing or several things match.
     """
-    folder = None if all_meant(known, reference) else pretrained_folder(reference)
+    if all_meant(known, reference):
+        return find_among(known, reference)
+    folder = pretrained_folder(reference)
     return read_export(folder) if folder else find_among(known, reference, pretrained_names())
 
 

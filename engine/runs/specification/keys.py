@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic.fields import FieldInfo
 
-from engine.errors import InputError
+from engine.errors import InputError, most_like
 from engine.methods import method_class
 from engine.runs.specification.slurm_settings import SlurmSettings
 from engine.runs.specification.spec import DataSettings, RunSpec
@@ -92,10 +91,8 @@ def unknown_key(key: str, known: Sequence[str]) -> str:
     if len(key) > _LONGEST_KEY:
         return f"there is no key '{key[:_LONGEST_KEY]}…'"
     last = {candidate.rpartition(".")[2]: candidate for candidate in known}
-    close = difflib.get_close_matches(key, known, n=1) or [
-        last[name] for name in difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
-    ]
-    hint = f"did you mean '{close[0]}'?" if close else f"known keys: {', '.join(known)}"
+    meant = most_like(key, known) or last.get(most_like(key.rpartition(".")[2], last) or "")
+    hint = f"did you mean '{meant}'?" if meant else f"known keys: {', '.join(known)}"
     return f"there is no key '{key}'; {hint}"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
-from engine.errors import InputError, did_you_mean
+from engine.errors import InputError, most_like
 from engine.settings import Settings
 
 _OPTION = re.compile(r"--([a-z][a-z0-9-]*)(=[^\n\r\0]*)?")
@@ -104,7 +104,8 @@ class SlurmSettings(Settings):
                 raise ValueError(f"sbatch's option --{match[1]} is set by slurm.{_KEYS[match[1]]}")
             # Nor any shorter form of it, which sbatch would accept.
             if match[1] not in _ALLOWED:
-                hint = did_you_mean(f"--{match[1]}", (f"--{name}" for name in _ALLOWED))
+                near = most_like(match[1], _ALLOWED)
+                hint = f"; did you mean --{near}?" if near else ""
                 raise ValueError(f"sbatch's option --{match[1]} cannot be set here{hint}")
         return value
 
