@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,10 @@ import pytest
 from hypothesis import settings
 
 from engine.machine import cores, gpus
+
+# Several tests run at a time. With a thread for each core, they and the processes that they start would keep the cores
+# from one another, most of the time only waiting. PyTorch reads this when it is imported, which is later.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("crtui", deadline=None)
@@ -19,14 +24,6 @@ def this_process_gives_memory_back() -> Iterator[None]:
     """Commands that tests call in this process must not settle it for good, as they do a process of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cores, "_keep_memory", lambda: None)
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def processes_that_tests_start_have_one_thread_each() -> Iterator[None]:
-    """Several tests run at a time, and what they start must not crowd out the others."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield
 
 

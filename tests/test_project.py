@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())"
@@ -42,6 +43,11 @@ def test_the_tree_keeps_its_rules(arguments: list[str]) -> None:
 def test_what_does_not_compute_does_not_import_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'textual' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_test_computes_on_one_thread() -> None:
+    # conftest.py says it before PyTorch is imported; whoever imports it sooner would make the suite crawl.
+    assert torch.get_num_threads() == 1
 
 
 def test_resolving_a_specification_does_not_import_torch() -> None:

@@ -30,7 +30,6 @@ TINY = ("--steps", "8", "--seeds", "0-1", "--methods", "infogan-cr", "infogan-cr
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "slots").mkdir(mode=0o700)
     monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "slots"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return tmp_path / "store"
 
 

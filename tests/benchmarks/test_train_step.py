@@ -26,15 +26,6 @@ SIDE = 16
 BATCH = 8
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """For such small networks two are slower than one, by far where other tests run beside."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture
 def double_precision() -> Iterator[None]:
     """Adam divides tiny gradients by tiny moments: only double precision tells a wrong formula from a rounding."""

@@ -42,7 +42,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     (folder / "slots").mkdir(mode=0o700)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CRTUI_SLOTS", str(folder / "slots"))
-        patch.setenv("OMP_NUM_THREADS", "1")
         yield Trained(folder)
 
 

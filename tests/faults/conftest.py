@@ -22,7 +22,6 @@ HERE = Path(__file__).parent
 @pytest.fixture(autouse=True)
 def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "slots"))
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     for name in ("CUDA_VISIBLE_DEVICES", "CRTUI_PER_GPU", "CRTUI_STORE"):
         monkeypatch.delenv(name, raising=False)
     root = str(HERE.parents[1])

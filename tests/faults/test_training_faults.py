@@ -54,7 +54,6 @@ def new_run(store: Store, *overrides: str, steps: int = STEPS) -> RunFolder:
 
 
 def _work(folder: RunFolder, prepare: Callable[[], object]) -> None:
-    torch.set_num_threads(1)
     with folder.log_path.open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
@@ -298,7 +297,6 @@ def test_a_checkpoint_that_cannot_be_written_ends_the_run_with_the_last_good_one
 
 def _fill_small_disk(target: Path, size: int, answers: Connection) -> None:
     """Train on a disk of a few checkpoints in a mount namespace of this process's own; then enlarge it and go on."""
-    torch.set_num_threads(1)
     if not (may_mount() and mount_small_disk(target, size)):
         answers.send("not permitted")
         return

@@ -46,10 +46,9 @@ def new_run(store: Store, *overrides: str, steps: int = STEPS, preset: str | Non
 
 
 def start_worker(folder: RunFolder) -> subprocess.Popen[bytes]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "engine.launch.worker", str(folder.path)]
     with folder.log_path.open("ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=Path(__file__).parents[2])
+        return subprocess.Popen(command, stdout=log, stderr=log, cwd=Path(__file__).parents[2])
 
 
 def work(folder: RunFolder) -> int:

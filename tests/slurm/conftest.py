@@ -39,7 +39,6 @@ def toy(steps: int = 40, slurm: SlurmSettings | None = None, **changes: Any) -> 
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("CRTUI_SLOTS", str(tmp_path / "slots"))
     for name in [name for name in os.environ if name.startswith(("SLURM_", "SBATCH_"))]:
