@@ -5,18 +5,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from unittest import mock
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-_COLUMNS = 100
+_ENVIRONMENT = {"COLUMNS": "100", "NO_COLOR": "1"}
 
 
 class CommandOutput(SphinxDirective):
@@ -57,7 +60,7 @@ def _section(path: list[str]) -> nodes.section:
     title = " ".join(["crtui", *path])
     section = nodes.section(ids=[nodes.make_id(title)])
     section += nodes.title(text=title)
-    section += _literal(_output([*path, "--help"]))
+    section += _literal(_help(path))
     return section
 
 
@@ -65,9 +68,20 @@ def _literal(text: str) -> nodes.literal_block:
     return nodes.literal_block(text, text, language="text")
 
 
+def _help(path: list[str]) -> str:
+    """What ``--help`` of a command prints, said in this process: a process for each of them takes half a minute."""
+    from cr_tui.cli import main
+
+    said = io.StringIO()
+    with mock.patch.dict(os.environ, _ENVIRONMENT), contextlib.redirect_stdout(said):
+        if (code := main([*path, "--help"])) != 0:
+            raise RuntimeError(f"crtui {' '.join(path)} --help: exit code {code}")
+    return said.getvalue().rstrip()
+
+
 def _output(arguments: list[str]) -> str:
     with tempfile.TemporaryDirectory() as store:
-        environment = {**os.environ, "CRTUI_STORE": store, "COLUMNS": str(_COLUMNS), "NO_COLOR": "1"}
+        environment = {**os.environ, **_ENVIRONMENT, "CRTUI_STORE": store}
         program = [sys.executable, "-c", "import sys; from cr_tui.cli import main; sys.exit(main())", *arguments]
         return subprocess.run(program, env=environment, check=True, capture_output=True, text=True).stdout.rstrip()
 
