@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +24,15 @@ _KEPT_BYTES = 2**30
 def usable_cores() -> int:
     """Cores that this process may use: those it is bound to where the system says so, else all."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def asked_threads(environment: Mapping[str, str]) -> int | None:
+    """Threads of a process that the user asks for by ``$OMP_NUM_THREADS``; None where it holds no such number.
+
+    Of a list, such as ``4,2``, the first number counts: the others are for threads that start threads.
+    """
+    number = re.match(r"\s*0*([1-9][0-9]{0,5})\s*(,|$)", environment.get("OMP_NUM_THREADS", ""))
+    return int(number[1]) if number else None
 
 
 def waiting_environment(environment: Mapping[str, str]) -> dict[str, str]:

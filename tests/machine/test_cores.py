@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from engine.machine.cores import waiting_environment
+from engine.machine.cores import asked_threads, waiting_environment
 
 PROBE = """
 import os, resource
@@ -43,6 +43,15 @@ def test_waiting_threads_leave_their_core_soon() -> None:
 @pytest.mark.parametrize("name", ["OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"])
 def test_a_users_way_of_waiting_is_left_alone(name: str) -> None:
     assert waiting_environment({name: "7"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("written", "threads"),
+    [("4", 4), (" 4 , 2", 4), ("04", 4), ("4x", None), ("0", None), ("-1", None), ("", None), ("9" * 5000, None)],
+)
+def test_a_number_of_threads_is_what_openmp_takes_for_one(written: str, threads: int | None) -> None:
+    assert asked_threads({"OMP_NUM_THREADS": written}) == threads
+    assert asked_threads({}) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")

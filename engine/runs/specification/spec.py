@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -13,7 +14,7 @@ from engine.data.options import FOLDER_LABELS, NO_LABELS, Options
 from engine.data.places import absolute
 from engine.data.sizes import LARGEST_SIZE, SMALLEST_SIZE
 from engine.errors import InputError
-from engine.machine.cores import usable_cores
+from engine.machine.cores import asked_threads, usable_cores
 from engine.methods import method_class
 from engine.methods.settings import MethodSettings
 from engine.runs.launcher_names import DEFAULT_LAUNCHER
@@ -47,10 +48,10 @@ def _names(value: object) -> object:
 def default_threads(runs: int = 1) -> int:
     """CPU threads of each of several runs that are started together, unless told otherwise.
 
-    Each run gets its share of the cores that this process may use, at most eight. Two runs with one thread each train
-    faster than one run after the other with two.
+    Each run gets its share of the cores that this process may use, at most ``$OMP_NUM_THREADS``, or eight without it.
+    Two runs with one thread each train faster than one run after the other with two.
     """
-    return max(1, min(usable_cores() // runs, MAX_DEFAULT_THREADS))
+    return max(1, min(usable_cores() // runs, asked_threads(os.environ) or MAX_DEFAULT_THREADS))
 
 
 class DataSettings(Settings, DataChoice):

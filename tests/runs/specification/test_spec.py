@@ -61,11 +61,26 @@ def test_the_runs_of_a_sweep_share_the_cores(
     monkeypatch: pytest.MonkeyPatch, cores: int, runs: int, threads: int
 ) -> None:
     monkeypatch.setattr(run_spec, "usable_cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS")
     seeds = list(range(runs))
     assert {each.threads for each in resolve(preset="paper", seeds=seeds)} == {threads}
     assert {each.threads for each in resolve(preset="paper", seeds=seeds, flags={"threads": 3})} == {3}
     # A preset that names a number knows why.
     assert {each.threads for each in resolve(preset="quick", seeds=seeds)} == {1}
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "runs", "threads"),
+    [("1", 8, 1, 1), ("4", 64, 2, 4), ("4", 4, 2, 2), ("16", 64, 1, 16), ("3,1", 8, 1, 3), ("many", 64, 1, 8)],
+)
+def test_a_run_has_no_more_threads_than_the_user_gives_other_programs(
+    monkeypatch: pytest.MonkeyPatch, asked: str, cores: int, runs: int, threads: int
+) -> None:
+    monkeypatch.setattr(run_spec, "usable_cores", lambda: cores)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    seeds = list(range(runs))
+    assert {each.threads for each in resolve(preset="paper", seeds=seeds)} == {threads}
+    assert {each.threads for each in resolve(preset="paper", seeds=seeds, flags={"threads": 5})} == {5}
 
 
 def test_sweeps_multiply_with_seeds_and_every_run_has_its_own_name() -> None:
