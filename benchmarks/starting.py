@@ -4,11 +4,12 @@
     python benchmarks/starting.py --runs 200 --starts 3
 
 ``crtui --help`` is held against ``python -c "import typer"``, the least that a program of this library does: the two
-take turns, so that a change of the machine's speed meets both. A training process that makes two updates is held
-against the same one with PyTorch's compiler loaded, as its optimisers would load it. Every command is a process of its
-own, its output is read to the end and thrown away. The stores are those of ``benchmarks/dashboard.py``, with short
-event logs; first paint is from the start of the process until the table is in a pseudo-terminal. Printed are the median
-of the seconds and of the processor time, which other work on the machine moves less.
+take turns, so that a change of the machine's speed meets both. A training process that makes two updates, and a
+command that loads a model, are held against the same ones with PyTorch's compiler loaded, as optimisers would load it.
+Every command is a process of its own, its output is read to the end and thrown away. The stores are those of
+``benchmarks/dashboard.py``, with short event logs; first paint is from the start of the process until the table is in a
+pseudo-terminal. Printed are the median of the seconds and of the processor time, which other work on the machine moves
+less.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ HELP_BOUND = 2.5
 STORE_BOUND = 1.5
 """Seconds that a list, and a first paint, may take, whatever the store holds."""
 WORKER = "import sys; from engine.launch.worker import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from cr_tui.cli import main; sys.exit(main())"
+LOAD_COMPILER = "import torch._dynamo\n"
 CRTUI = (sys.executable, "-m", "cr_tui")
 Array = NDArray[np.float64]
 
@@ -51,6 +54,7 @@ def main() -> None:
     print(f"{'':<44}{'seconds':>9}{'processor':>11}{'bound':>9}")
     compare_help(arguments.starts)
     compare_workers(arguments.starts)
+    compare_loading(arguments.starts)
     for runs in arguments.runs:
         with tempfile.TemporaryDirectory() as name:
             store, _, _ = build(Path(name) / "store", runs, POINTS)
@@ -81,13 +85,17 @@ def compare_workers(starts: int) -> None:
             turns.append(
                 [
                     answered((sys.executable, "-c", code, path))
-                    for code, path in ((WORKER, without), (f"import torch._dynamo\n{WORKER}", with_it))
+                    for code, path in ((WORKER, without), (LOAD_COMPILER + WORKER, with_it))
                 ]
             )
-    table = np.array(turns[1:])
-    say("a training process of two updates", table[:, 0])
-    say("the same with PyTorch's compiler loaded", table[:, 1])
-    say("the one divided by the other", table[:, 0] / table[:, 1])
+    say_both("a training process of two updates", np.array(turns[1:]))
+
+
+def compare_loading(starts: int) -> None:
+    """A command that loads a model, without PyTorch's compiler and with it."""
+    shown = ("traverse", "dsprites-pick")
+    commands = [(sys.executable, "-c", code, *shown) for code in (COMMAND, LOAD_COMPILER + COMMAND)]
+    say_both(" ".join(("crtui", *shown)), taken(commands, starts))
 
 
 def measure(store: Store, runs: int, state: Path, starts: int) -> None:
@@ -113,6 +121,13 @@ def answered(command: Sequence[str]) -> tuple[float, float]:
     subprocess.run(command, stdout=subprocess.PIPE, check=True)
     took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def say_both(what: str, turns: Array) -> None:
+    """What a process takes without PyTorch's compiler and with it, of ``[start, process, seconds or processor]``."""
+    say(what, turns[:, 0])
+    say("the same with PyTorch's compiler loaded", turns[:, 1])
+    say("the one divided by the other", turns[:, 0] / turns[:, 1])
 
 
 def say(what: str, turns: Array, bound: str = "") -> None:

@@ -26,7 +26,6 @@ import engine.data
 from engine.data.dataset import Dataset
 from engine.errors import CrtuiError, InputError, StoreError
 from engine.launch.patience import Patience
-from engine.machine.compiler import leave_out_compiler
 from engine.machine.cores import prepare_to_compute
 from engine.machine.devices import given_device
 from engine.machine.processes import resident_mib
@@ -66,7 +65,6 @@ _Result = TypeVar("_Result")
 def main(arguments: list[str]) -> int:
     """Train the run whose folder is the only argument; return the exit code."""
     prepare_to_compute()
-    leave_out_compiler()
     began = time.monotonic()
     folder = RunFolder(Path(arguments[0]))
     patience = patience_of(folder)

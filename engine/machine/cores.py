@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.machine.compiler import leave_out_compiler
 
 _WAITING = {"GOMP_SPINCOUNT": "1000", "KMP_BLOCKTIME": "0"}
 """How long threads without work keep their core before they sleep: turns of a loop for GNU OpenMP, some ten
@@ -45,7 +46,8 @@ def prepare_to_compute() -> None:
 
     Its threads wait as :func:`waiting_environment` says. Memory that a layer's output had is kept for the next one's:
     glibc would give large blocks back to the system each time, and the system would clear them page by page, which
-    costs as much as a quarter of a forward pass. What the user has set in the environment stays.
+    costs as much as a quarter of a forward pass. What the user has set in the environment stays. PyTorch's compiler is
+    left out (:mod:`engine.machine.compiler`).
 
     Raises:
         InputError: the current folder has been deleted. Libraries of PyTorch end the process there.
@@ -55,6 +57,7 @@ def prepare_to_compute() -> None:
     except FileNotFoundError:
         raise InputError("the current folder has been deleted; go to one that is there, and call again") from None
     os.environ.update(waiting_environment(os.environ))
+    leave_out_compiler()
     if not any(name in os.environ for name in _MEMORY_OF_USERS):
         _keep_memory()
 

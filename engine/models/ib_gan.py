@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from engine.models.convolution import convolution, convolve, convolve_transposed
-from engine.models.layers import INITIAL_SD, LEAKY_SLOPE, Widths, halvings, symmetric
+from engine.models.layers import INITIAL_SD, LEAKY_SLOPE, Widths, halvings, only_shapes, symmetric
 from engine.models.posterior import Gaussian
 from engine.models.precision import in_full, lowered
 
@@ -208,6 +208,8 @@ class RepresentationEncoder(nn.Module):
 
 def initialise(network: nn.Module) -> None:
     """Draw all weights from N(0, 0.02^2) and set biases to 0; batch normalisation keeps scale 1 and shift 0."""
+    if only_shapes():
+        return
     for layer in network.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.normal_(layer.weight, std=INITIAL_SD)

@@ -53,6 +53,20 @@ def relu(x: Tensor) -> Tensor:
     return F.relu(x, inplace=True)
 
 
+def only_shapes() -> bool:
+    """Whether new tensors have a shape and no values, because networks are made on the meta device to be measured.
+
+    Whoever computes initial values leaves it then: on that device many functions are Python's own and load parts of
+    PyTorch's compiler, which takes half as long as to load the rest of PyTorch.
+    """
+    return torch.get_default_device().type == "meta"
+
+
+def _drawn(*shape: int) -> Tensor:
+    """A weight from N(0, 0.02^2)."""
+    return torch.empty(*shape) if only_shapes() else torch.randn(*shape) * INITIAL_SD
+
+
 def _normalise(vector: Tensor) -> Tensor:
     length: Tensor = torch.linalg.vector_norm(vector)
     return vector / (length + SPECTRAL_EPS)
@@ -133,7 +147,7 @@ class Linear(Weighted):
     """Fully connected layer, weights N(0, 0.02^2), bias 0."""
 
     def __init__(self, inputs: int, outputs: int, spectral: bool = False) -> None:
-        super().__init__(torch.randn(outputs, inputs) * INITIAL_SD, outputs, spectral)
+        super().__init__(_drawn(outputs, inputs), outputs, spectral)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(self._computed_in(x), *self.effective())
@@ -162,8 +176,7 @@ class TransposedConv(Weighted):
     """Stride-2 "SAME" transposed convolution, weights N(0, 0.02^2), bias 0."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 4) -> None:
-        weight = torch.randn(inputs, outputs, kernel, kernel) * INITIAL_SD
-        super().__init__(weight, outputs, spectral=False, output_axis=1)
+        super().__init__(_drawn(inputs, outputs, kernel, kernel), outputs, spectral=False, output_axis=1)
 
     def forward(self, x: Tensor) -> Tensor:
         return convolve_transposed(self._computed_in(x), *self.effective())
